@@ -1,0 +1,36 @@
+# Every target installs what it needs first; nothing has to be there but a Python and the package registries.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: ## an environment in .venv with the locked requirements
+	@$(PYTHON) requirements/install.py
+
+demo: install ## train, validate, gate and push on the embedded sample of CIFAR-10
+	@$(BIN)/model-monitor train --dataset sample
+
+test: install ## all tests
+	@$(BIN)/python -m pytest -q
+
+lint: install ## format, lint, types and import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: install ## put the code into its format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: install ## solve the requirements anew
+	@.tools/bin/uv pip compile -q --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --no-emit-find-links --python-version 3.10 --python-platform x86_64-manylinux_2_28 \
+	  --extra kfp --extra dev pyproject.toml -o requirements/tfx-1.16.txt
+
+clean: ## remove the environment and the runs
+	@rm -rf .venv .tools runs build
