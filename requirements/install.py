@@ -38,7 +38,7 @@ def run(*command: object, hint: str) -> None:
         stderr=subprocess.STDOUT,
         env=environment,
         check=False,
-        universal_newlines=True,
+        text=True,
     )
     if done.returncode:
         raise InstallError(f"{done.stdout.rstrip()}\n{hint}")
