@@ -1,0 +1,88 @@
+"""The configuration: defaults by data set, precedence, and messages that name place, key, rule and value."""
+
+from pathlib import Path
+
+import pytest
+
+from components.validation import MonitorError
+from pipelines import config
+
+
+def test_defaults_depend_on_the_data_set():
+    assert config.load().trainer.epochs == config.DATASET_DEFAULTS["sample"]["trainer"]["epochs"]
+    full = config.load(overrides={"dataset": "full"})
+    assert full.trainer.epochs == config.DATASET_DEFAULTS["full"]["trainer"]["epochs"]
+
+
+def test_later_sources_win(tmp_path: Path):
+    file = tmp_path / "run.yaml"
+    file.write_text("dataset: full\nname: from-file\ntrainer: {epochs: 2, seed: 7}\n")
+    loaded = config.load(file, ["trainer.epochs=3", "name=from-setting"], {"dataset": "sample"})
+    assert (loaded.dataset, loaded.name) == ("sample", "from-setting")
+    assert (loaded.trainer.epochs, loaded.trainer.seed) == (3, 7)
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("trainer.epoch=3", "--set trainer.epoch=3: there is no key `trainer.epoch` (did you mean 'epochs'?)"),
+        ("nam=x", "there is no key `nam` (did you mean 'name'?)"),
+        ("trainer.epochs=many", "`trainer.epochs` must be a valid integer. Received: 'many'"),
+        ("trainer.epochs=0", "`trainer.epochs` must be greater than or equal to 1. Received: 0"),
+        ("trainer.model=vgg", "`trainer.model` must be 'small_cnn' or 'vgg16'. Received: 'vgg'"),
+        ("trainer=3", "`trainer` must be a section. Received: 3"),
+        ("name=Upper_Case", "`name` must match pattern"),
+        ("cache=3", "`cache` must be a valid boolean. Received: 3"),
+        ("beam_args=[1]", "`beam_args` must be a valid string. Received: 1"),
+        ("epochs", "`--set` must be key=value. Received: 'epochs'"),
+        ("name=[", "`--set name` must have a YAML value"),
+    ],
+)
+def test_a_bad_setting_says_what_where_and_what_is_allowed(setting: str, expected: str):
+    with pytest.raises(MonitorError) as caught:
+        config.load(settings=[setting])
+    assert expected in str(caught.value)
+
+
+def test_every_error_of_a_file_is_reported_with_its_place(tmp_path: Path):
+    file = tmp_path / "run.yaml"
+    file.write_text("dataset: 3\ntrainer: {epochs: -1}\n")
+    with pytest.raises(MonitorError) as caught:
+        config.load(file)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith(f"{file}: ") for line in lines)
+
+
+@pytest.mark.parametrize("content", ["a: [", "- 1\n- 2\n", "just text"])
+def test_a_file_that_is_no_mapping_is_named(tmp_path: Path, content: str):
+    file = tmp_path / "run.yaml"
+    file.write_text(content)
+    with pytest.raises(MonitorError, match=r"run\.yaml"):
+        config.load(file)
+
+
+def test_a_missing_policy_file_is_named(tmp_path: Path):
+    loaded = config.load(settings=[f"schema_dir={tmp_path}"])
+    with pytest.raises(MonitorError, match=r"schema\.pbtxt"):
+        loaded.policy_file("schema.pbtxt")
+
+
+def test_the_run_key_changes_with_settings_policy_and_data_but_not_with_the_baseline(tmp_path: Path):
+    data, policy = tmp_path / "data", tmp_path / "policy"
+    data.mkdir()
+    policy.mkdir()
+    (data / "data_batch_1.bin").write_bytes(b"x")
+    (policy / "push_policy.yaml").write_text("a: 1\n")
+
+    def key(*settings: str) -> str:
+        return config.load(settings=[f"schema_dir={policy}", *settings]).run_key(data)
+
+    first = key()
+    assert first == key() == key("baseline=none") == key("cache=false")
+    assert first != key("trainer.seed=1")
+    (policy / "push_policy.yaml").write_text("a: 2\n")
+    second = key()
+    assert second != first
+    (data / "data_batch_2.bin").write_bytes(b"y")
+    assert key() != second
