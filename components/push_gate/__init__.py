@@ -1,0 +1,1 @@
+"""Every verdict about a model, turned into one blessing with reasons."""

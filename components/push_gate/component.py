@@ -1,0 +1,104 @@
+"""PushGate: turns every verdict about a model into one blessing that the Pusher obeys, with reasons."""
+
+import json
+from collections.abc import Sequence
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from ..validation import require
+from . import executor
+from .policy import Policy, parse_policy
+
+
+class PushGateSpec(ComponentSpec):
+    """What every gate has. The inputs that a pipeline may leave out are added for the gate that has them.
+
+    An input that is there is never optional: TFX starts an optional one's component without it when it holds nothing.
+    """
+
+    PARAMETERS = {  # noqa: RUF012 - as TFX declares it
+        executor.POLICY_KEY: ExecutionParameter(type=str),
+        executor.SOURCES_KEY: ExecutionParameter(type=str),
+    }
+    INPUTS = {executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
+    OUTPUTS = {executor.BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing)}  # noqa: RUF012
+
+
+class PushGate(base_component.BaseComponent):
+    """Blesses a model when its metrics, the data and the model itself give no reason against it.
+
+    Example:
+      gate = PushGate(
+          trainer.outputs["model"],
+          model_blessing=evaluator.outputs["blessing"],
+          evaluation=evaluator.outputs["evaluation"],
+          anomalies=[example_validator.outputs["anomalies"]],
+          policy=Path("push_policy.yaml").read_text(),
+      )
+      pusher = Pusher(model=trainer.outputs["model"], model_blessing=gate.outputs["blessing"], ...)
+
+    Args:
+      model: channel of the `Model`.
+      model_blessing: channel of the Evaluator's `ModelBlessing`.
+      evaluation: channel of the Evaluator's `ModelEvaluation`; what lets the gate name metric, slice and threshold.
+      anomalies: channels of `ExampleAnomalies`, any number.
+      policy: the text of a policy file (docs/push_gate.md), not its path.
+
+    Raises:
+      MonitorError: if the policy is malformed, or requires an input that is not given.
+
+    """
+
+    SPEC_CLASS = PushGateSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        model: types.BaseChannel,
+        *,
+        policy: str,
+        model_blessing: types.BaseChannel | None = None,
+        evaluation: types.BaseChannel | None = None,
+        anomalies: Sequence[types.BaseChannel] = (),
+    ) -> None:
+        parsed = parse_policy(policy, anomalies_pb2.AnomalyInfo.Type.keys())
+        keyed = {f"{executor.ANOMALIES_PREFIX}{number}": channel for number, channel in enumerate(anomalies)}
+        given = {executor.MODEL_BLESSING_KEY: model_blessing, executor.EVALUATION_KEY: evaluation, **keyed}
+        inputs = {key: channel for key, channel in given.items() if channel is not None}
+        _require_inputs(parsed, inputs, len(keyed))
+        spec = _spec_class(list(inputs))(
+            **inputs,
+            **{
+                executor.MODEL_KEY: model,
+                executor.POLICY_KEY: policy,
+                executor.SOURCES_KEY: json.dumps({key: _producer(channel, key) for key, channel in keyed.items()}),
+                executor.BLESSING_KEY: types.Channel(type=standard_artifacts.ModelBlessing),
+            },
+        )
+        super().__init__(spec=spec)
+
+
+def _require_inputs(policy: Policy, inputs: dict[str, types.BaseChannel], anomalies: int) -> None:
+    judged = executor.EVALUATION_KEY in inputs or executor.MODEL_BLESSING_KEY in inputs
+    rule = "be given, or `model_blessing`, because the policy has evaluation.required"
+    require(judged or not policy.evaluation.required, executor.EVALUATION_KEY, rule, None)
+    rule = "hold a channel, because the policy has anomalies.required"
+    require(anomalies > 0 or not policy.anomalies.required, "anomalies", rule, [])
+
+
+def _spec_class(keys: list[str]) -> type[PushGateSpec]:
+    kinds = {
+        executor.MODEL_BLESSING_KEY: standard_artifacts.ModelBlessing,
+        executor.EVALUATION_KEY: standard_artifacts.ModelEvaluation,
+    }
+    added = {key: ChannelParameter(type=kinds.get(key, standard_artifacts.ExampleAnomalies)) for key in keys}
+    return type(PushGateSpec.__name__, (PushGateSpec,), {"INPUTS": {**PushGateSpec.INPUTS, **added}})
+
+
+def _producer(channel: types.BaseChannel, key: str) -> str:
+    """The id of the component that makes what is in `channel`; `key` for a channel that does not say."""
+    return getattr(channel, "producer_component_id", None) or key

@@ -1,0 +1,162 @@
+"""Moves artifacts into the gates and their decision out."""
+
+import json
+import os
+from typing import Any
+
+from absl import logging
+from tfx import types
+from tfx.components.evaluator import constants as evaluator_constants
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils
+
+from ..validation import MonitorError
+from . import anomalies, canary, evaluation, readers
+from .policy import AnomaliesPolicy, CanaryPolicy, EvaluationPolicy, parse_policy
+from .verdict import REASONS_JSON, REASONS_TXT, Decision, Effect, Finding, Verdict
+
+MODEL_KEY = standard_component_specs.MODEL_KEY
+MODEL_BLESSING_KEY = standard_component_specs.MODEL_BLESSING_KEY
+EVALUATION_KEY = standard_component_specs.EVALUATION_KEY
+BLESSING_KEY = standard_component_specs.BLESSING_KEY
+ANOMALIES_PREFIX = "anomalies_"
+POLICY_KEY = "policy"
+SOURCES_KEY = "anomalies_sources"
+REASON_PROPERTY = "reason"
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class Executor(base_executor.BaseExecutor):
+    """Decides whether a model may be pushed.
+
+    Inputs:
+      model: the `Model`.
+      model_blessing: the Evaluator's `ModelBlessing`; optional.
+      evaluation: the Evaluator's `ModelEvaluation`; optional. Without it a blocked model's metrics are not named.
+      anomalies_0, anomalies_1, ...: `ExampleAnomalies`, as many as the pipeline has.
+
+    Outputs:
+      blessing: a `ModelBlessing` with the file BLESSED or NOT_BLESSED, `reasons.json` and `reasons.txt`, and the
+        custom properties `blessed` (1 or 0), `reason` (one sentence), `current_model`, `current_model_id` and, where
+        the Evaluator gave them, `baseline_model` and `baseline_model_id`.
+
+    Execution properties:
+      policy: the text of the policy file.
+      anomalies_sources: JSON object from `anomalies_<n>` to the id of the component that made them.
+
+    An input that is missing, unreadable or undecided makes the model not blessed and is the reason. `Do` raises only
+    for a policy that cannot be parsed, which the component has already refused when the pipeline was built.
+    """
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        self._log_startup(input_dict, output_dict, exec_properties)
+        policy = parse_policy(exec_properties[POLICY_KEY], readers.anomaly_types())
+        sources = json.loads(exec_properties.get(SOURCES_KEY) or "{}")
+        model = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
+        verdicts = [
+            _judge_evaluation(input_dict, model.uri, policy.evaluation),
+            *_judge_anomalies(input_dict, sources, policy.anomalies),
+            _judge_model(model, policy.canary),
+        ]
+        decision = Decision(model.uri, tuple(verdicts))
+        logging.info("%s", decision.to_text())
+        _write(decision, artifact_utils.get_single_instance(output_dict[BLESSING_KEY]), input_dict)
+
+
+def _judge_evaluation(inputs: Artifacts, model_uri: str, policy: EvaluationPolicy) -> Verdict:
+    if EVALUATION_KEY not in inputs and MODEL_BLESSING_KEY not in inputs:
+        return evaluation.not_given(policy)
+    findings: list[Finding] = []
+    baseline: bool | None = None
+    if MODEL_BLESSING_KEY in inputs:
+        for artifact in _all(inputs, MODEL_BLESSING_KEY, findings):
+            says = readers.blessing(artifact)
+            baseline = says.has_baseline
+            findings += evaluation.blessing_findings(says, model_uri)
+    if EVALUATION_KEY in inputs:
+        baseline = None
+        for artifact in _all(inputs, EVALUATION_KEY, findings):
+            try:
+                # The metrics come first: they are why the blessing says what it says.
+                findings = [*readers.evaluation_findings(artifact.uri), *findings]
+                baseline = readers.has_baseline(artifact.uri)
+            except readers.UnreadableError as error:
+                findings.append(evaluation.unreadable(str(error)))
+    return evaluation.judge(findings, baseline, policy)
+
+
+def _all(inputs: Artifacts, key: str, findings: list[Finding]) -> list[types.Artifact]:
+    if not inputs[key]:
+        findings.append(evaluation.unreadable(f"the input {key} is connected but holds nothing"))
+    return inputs[key]
+
+
+def _judge_anomalies(inputs: Artifacts, sources: dict[str, str], policy: AnomaliesPolicy) -> list[Verdict]:
+    keys = sorted((key for key in inputs if key.startswith(ANOMALIES_PREFIX)), key=lambda key: (len(key), key))
+    lost = sorted(set(sources) - set(keys))
+    verdicts = [anomalies.unreadable("connected, but not handed to the gate", sources[key]) for key in lost]
+    for key in keys:
+        source = sources.get(key, key)
+        if not inputs[key]:
+            verdicts.append(anomalies.unreadable("connected, but holds nothing", source))
+        for artifact in inputs[key]:
+            verdicts += _judge_splits(artifact, source, policy)
+    if not verdicts and policy.required:
+        verdicts = [anomalies.unreadable("the gate was given no anomalies, and the policy requires some")]
+    return verdicts
+
+
+def _judge_splits(artifact: types.Artifact, source: str, policy: AnomaliesPolicy) -> list[Verdict]:
+    try:
+        splits = readers.splits(artifact)
+    except MonitorError as error:
+        return [anomalies.unreadable(str(error), source)]
+    if not splits:
+        return [anomalies.unreadable(f"{artifact.uri} names no split and holds none", source)]
+    return [_judge_split(artifact, split, f"{source}, {split}", policy) for split in splits]
+
+
+def _judge_split(artifact: types.Artifact, split: str, subject: str, policy: AnomaliesPolicy) -> Verdict:
+    try:
+        return anomalies.judge(iter(readers.anomalies(artifact, split)), policy, subject)
+    except readers.UnreadableError as error:
+        return anomalies.unreadable(str(error), subject)
+
+
+def _judge_model(model: types.Artifact, policy: CanaryPolicy) -> Verdict:
+    if not policy.run:
+        return canary.skipped()
+    findings: list[Finding] = []
+    runs = 0
+    try:
+        served = readers.ServedModel(model, policy.signature)
+        for batch_name, size, batch in canary.batches(served.inputs, policy):
+            findings += canary.check(served(batch), size, policy, batch_name)
+            runs += 1
+    except readers.UnreadableError as error:
+        findings.append(canary.unusable(str(error)))
+    except MonitorError as error:  # the model may be fine, but nothing can be made up that it takes
+        findings.append(canary.unusable(str(error), effect=Effect.UNDECIDED))
+    return canary.judge(findings, runs, policy)
+
+
+def _write(decision: Decision, blessing: types.Artifact, inputs: Artifacts) -> None:
+    names = evaluator_constants
+    model = inputs[MODEL_KEY][0]
+    blessing.set_string_custom_property(names.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
+    blessing.set_int_custom_property(names.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    for given in inputs.get(MODEL_BLESSING_KEY, []):
+        uri = given.get_string_custom_property(names.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY)
+        if uri:
+            artifact_id = given.get_int_custom_property(names.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY)
+            blessing.set_string_custom_property(names.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, uri)
+            blessing.set_int_custom_property(names.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, artifact_id)
+    blessing.set_string_custom_property(REASON_PROPERTY, decision.summary)
+    io_utils.write_string_file(os.path.join(blessing.uri, REASONS_JSON), decision.to_json())
+    io_utils.write_string_file(os.path.join(blessing.uri, REASONS_TXT), decision.to_text())
+    # Last, so that an artifact whose reasons could not be written is not blessed.
+    value = names.BLESSED_VALUE if decision.blessed else names.NOT_BLESSED_VALUE
+    marker = names.BLESSED_FILE_NAME if decision.blessed else names.NOT_BLESSED_FILE_NAME
+    io_utils.write_string_file(os.path.join(blessing.uri, marker), "")
+    blessing.set_int_custom_property(names.ARTIFACT_PROPERTY_BLESSED_KEY, value)

@@ -1,0 +1,162 @@
+"""The push policy: a reviewed file that says which findings block a push. Knows neither TFX nor TensorFlow."""
+
+import fnmatch
+from collections.abc import Collection, Hashable
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..validation import MonitorError, nearest, require, require_known
+
+Action = Literal["block", "warn"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class EvaluationPolicy(_Section):
+    """What is asked of the Evaluator."""
+
+    required: bool = True
+    # There is nothing to compare a first push with, and TFX then drops change thresholds without a word.
+    without_baseline: Literal["push", "block"] = "push"
+
+
+class Severities(_Section):
+    """What an anomaly does by its severity, where `types` does not say otherwise."""
+
+    ERROR: Action = "block"
+    WARNING: Action = "warn"
+    UNKNOWN: Action = "block"
+
+
+class TooFewExamples(_Section):
+    """Anomalies that say "this cannot be judged on so little", and what becomes of the push then."""
+
+    types: list[str] = ["DATASET_LOW_NUM_EXAMPLES", "COMPARATOR_LOW_NUM_EXAMPLES", "NO_DATA_IN_SPAN"]
+    action: Action = "block"
+
+
+class Exemption(_Section):
+    """A feature whose anomalies are reported and never block."""
+
+    feature: Annotated[str, Field(min_length=1)]  # exact name, or a pattern with * ? [...]
+    because: Annotated[str, Field(min_length=1)]
+
+
+class AnomaliesPolicy(_Section):
+    """What is asked of the data."""
+
+    required: bool = True
+    severities: Severities = Severities()
+    types: dict[str, Action] = {}
+    too_few_examples: TooFewExamples = TooFewExamples()
+    exempt: list[Exemption] = []
+
+    def exemption(self, feature: str) -> Exemption | None:
+        """The first exemption that covers `feature`; findings about the whole dataset ('') are never exempt."""
+        if not feature:
+            return None
+        return next((each for each in self.exempt if fnmatch.fnmatchcase(feature, each.feature)), None)
+
+    def action(self, anomaly_type: str, severity: str) -> Action:
+        """What an anomaly that is neither exempt nor about too few examples does."""
+        by_severity: dict[str, Action] = self.severities.model_dump()
+        return self.types.get(anomaly_type, by_severity.get(severity, "block"))
+
+
+class CanaryPolicy(_Section):
+    """What a model must answer to a few made-up batches before it is pushed."""
+
+    run: bool = True
+    signature: str = "serving_default"
+    batch_sizes: Annotated[list[Annotated[int, Field(ge=1, le=1024)]], Field(min_length=1)] = [1, 7]
+    input_range: Annotated[list[float], Field(min_length=2, max_length=2)] = [0.0, 255.0]
+    seed: Annotated[int, Field(ge=0)] = 0
+    num_classes: Annotated[int, Field(ge=2)] | None = None
+    probabilities: str | None = "probabilities"  # name of the output, or null when the model has none
+    class_id: str | None = "class_id"  # likewise
+    sum_tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-3
+
+
+class Policy(_Section):
+    """Everything in the file. What a file leaves out has the strict value."""
+
+    evaluation: EvaluationPolicy = EvaluationPolicy()
+    anomalies: AnomaliesPolicy = AnomaliesPolicy()
+    canary: CanaryPolicy = CanaryPolicy()
+
+
+def parse_policy(text: str, anomaly_types: Collection[str]) -> Policy:
+    """Reads a policy from YAML (or JSON, which is YAML).
+
+    Args:
+      text: the file's content.
+      anomaly_types: every name that `tensorflow_metadata` has for an anomaly.
+
+    Raises:
+      MonitorError: naming every key that is unknown (with the nearest known one), every value that is not allowed,
+        and what is.
+
+    """
+    require(isinstance(text, str) and bool(text.strip()), "policy", "be the text of a policy file", text)
+    try:
+        record = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that also refuses repeated keys
+    except yaml.YAMLError as error:
+        raise MonitorError(f"The push policy is not valid YAML: {error}") from error
+    require(isinstance(record, dict), "policy", "be a mapping of evaluation, anomalies and canary", record)
+    try:
+        policy = Policy.model_validate(record)
+    except ValidationError as error:
+        raise MonitorError("The push policy: " + "; ".join(_explain(each) for each in error.errors())) from error
+    _check(policy, anomaly_types)
+    return policy
+
+
+def _check(policy: Policy, anomaly_types: Collection[str]) -> None:
+    """The rules that span more than one key, or that need to know the anomaly types."""
+    for name in policy.anomalies.types:
+        require_known(name, anomaly_types, "anomalies.types")
+    few = policy.anomalies.too_few_examples.types
+    for name in few:
+        require_known(name, anomaly_types, "anomalies.too_few_examples.types")
+    twice = sorted(set(few) & set(policy.anomalies.types))
+    require(not twice, "anomalies.types", "name no type that anomalies.too_few_examples decides", twice)
+    canary = policy.canary
+    low, high = canary.input_range
+    require(low < high, "canary.input_range", "be [low, high] with low < high", canary.input_range)
+    needs_classes = canary.run and (canary.probabilities is not None or canary.class_id is not None)
+    rule = "be given unless canary.probabilities and canary.class_id are null"
+    require(canary.num_classes is not None or not needs_classes, "canary.num_classes", rule, canary.num_classes)
+
+
+def _explain(error: Any) -> str:
+    """One of pydantic's errors in this project's words."""
+    path = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = _keys_beside(error["loc"])
+        guess = nearest(str(error["loc"][-1]), known)
+        return f"`{path}` is not a key; here there are {', '.join(known)}{guess}"
+    return f"`{path}`: {error['msg']}. Received: {error['input']!r}"
+
+
+def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
+    section: Any = Policy
+    for part in location[:-1]:
+        # A list's index does not change the section: `exempt` is the only list of sections there is.
+        section = section if isinstance(part, int) else section.model_fields[part].annotation
+        section = section.__args__[0] if section == list[Exemption] else section
+    return sorted(section.model_fields)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a mapping that has a key twice, of which plain YAML silently keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"the key {key!r} is there twice, {str(node.start_mark).strip()}")
+        return super().construct_mapping(node, deep)
