@@ -1,0 +1,1 @@
+"""Statistics that describe images, as ordinary TFDV statistics."""

@@ -1,0 +1,166 @@
+"""Histograms whose edges are fixed before any data is seen, so that those of two data sets compare bin by bin.
+
+Statistics of a part of the data are an `Accumulator`: counts and sums, small, and mergeable in any order.
+"""
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..validation import require
+
+Counts: TypeAlias = npt.NDArray[np.int64]
+Values: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+
+QUANTILE_BUCKETS = 10  # as many as TFDV's own quantile histograms have
+
+
+@dataclass(frozen=True)
+class FrozenFeature:
+    """A numeric feature and the edges of its bins.
+
+    Attributes:
+      name: The feature's name in the statistics.
+      edges: Ascending, finite; bin i holds edges[i] <= value < edges[i + 1], the last bin its upper edge as well.
+        Values outside fall in the first or the last bin: nothing is dropped, and minimum and maximum tell.
+      bins_per_bucket: How many bins make a bucket of the coarse histogram, which comparators of frequencies use.
+      integer: Whether values are whole numbers.
+
+    """
+
+    name: str
+    edges: tuple[float, ...]
+    bins_per_bucket: int = 1
+    integer: bool = False
+
+    def __post_init__(self) -> None:
+        ascending = len(self.edges) >= 2 and all(a < b for a, b in itertools.pairwise(self.edges))
+        require(ascending and all(map(math.isfinite, self.edges)), "edges", "be finite and ascending", self.edges)
+        whole = self.bins_per_bucket > 0 and (len(self.edges) - 1) % self.bins_per_bucket == 0
+        require(whole, "bins_per_bucket", f"divide the {len(self.edges) - 1} bins evenly", self.bins_per_bucket)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """`count` values from `low` to `high`. A quantile's bucket may hold a fraction of a value."""
+
+    low: float
+    high: float
+    count: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is known of the values of one feature. `count` is above 0; `std_dev` is the population's.
+
+    Median and quantiles are interpolated in the bins: right to within one bin's width.
+    """
+
+    count: int
+    mean: float
+    std_dev: float
+    minimum: float
+    maximum: float
+    zeros: int
+    median: float
+    bins: tuple[Bucket, ...]
+    buckets: tuple[Bucket, ...]
+    quantiles: tuple[Bucket, ...]
+
+
+class Accumulator:
+    """Counts and sums of one feature's values. Picklable; its size does not grow with the data.
+
+    Mean and sum of squared residuals are merged by the pairwise formula of Chan, Golub and LeVeque 1979, "Updating
+    formulae and a pairwise algorithm for computing sample variances": sums of squares would lose digits.
+    """
+
+    __slots__ = ("counts", "edges", "maximum", "mean", "minimum", "residuals", "zeros")
+
+    def __init__(self, feature: FrozenFeature) -> None:
+        self.edges = np.asarray(feature.edges)
+        self.counts: Counts = np.zeros(len(feature.edges) - 1, np.int64)
+        self.mean = 0.0
+        self.residuals = 0.0
+        self.minimum = math.inf
+        self.maximum = -math.inf
+        self.zeros = 0
+
+    @property
+    def count(self) -> int:
+        return int(self.counts.sum())
+
+    def add(self, values: Values) -> None:
+        """Counts `values` (any shape). NaN stands for a value that is missing and is left out."""
+        present = np.asarray(values, np.float64).ravel()
+        present = present[~np.isnan(present)]
+        if not present.size:
+            return
+        bins = np.searchsorted(self.edges, present, side="right") - 1
+        counts = np.bincount(np.clip(bins, 0, len(self.counts) - 1), minlength=len(self.counts))
+        mean = float(present.mean())
+        self._merge_moments(present.size, mean, float(np.square(present - mean).sum()))
+        self.counts = self.counts + counts
+        self.minimum = min(self.minimum, float(present.min()))
+        self.maximum = max(self.maximum, float(present.max()))
+        self.zeros += int(np.count_nonzero(present == 0))
+
+    def merge(self, other: "Accumulator") -> None:
+        """Adds what `other`, of the same feature, has counted. Leaves `other` as it is."""
+        self._merge_moments(other.count, other.mean, other.residuals)
+        self.counts = self.counts + other.counts
+        self.minimum = min(self.minimum, other.minimum)
+        self.maximum = max(self.maximum, other.maximum)
+        self.zeros += other.zeros
+
+    def _merge_moments(self, count: int, mean: float, residuals: float) -> None:
+        """To be called before `counts` changes."""
+        before = self.count
+        if not count:
+            return
+        distance = mean - self.mean
+        self.mean += distance * count / (before + count)
+        self.residuals += residuals + distance * distance * before * count / (before + count)
+
+
+def summarise(feature: FrozenFeature, found: Accumulator) -> Summary | None:
+    """The summary of what `found` has counted; None when it has counted nothing."""
+    count = found.count
+    if not count:
+        return None
+    shares = np.linspace(0, 1, QUANTILE_BUCKETS + 1)
+    bounds = quantiles(found, shares, integer=feature.integer).tolist()
+    coarse = found.counts.reshape(-1, feature.bins_per_bucket).sum(axis=1)
+    return Summary(
+        count=count,
+        mean=found.mean,
+        std_dev=math.sqrt(found.residuals / count),
+        minimum=found.minimum,
+        maximum=found.maximum,
+        zeros=found.zeros,
+        median=float(quantiles(found, np.array([0.5]), integer=feature.integer)[0]),
+        bins=_buckets(feature.edges, found.counts),
+        buckets=_buckets(feature.edges[:: feature.bins_per_bucket], coarse),
+        quantiles=tuple(Bucket(a, b, count / QUANTILE_BUCKETS) for a, b in itertools.pairwise(bounds)),
+    )
+
+
+def quantiles(found: Accumulator, shares: npt.NDArray[np.float64], *, integer: bool = False) -> Values:
+    """The values below which `shares` (ascending, 0 to 1) of the values lie, interpolated linearly in the bins."""
+    edges = np.clip(found.edges, found.minimum, found.maximum)
+    edges[0], edges[-1] = found.minimum, found.maximum
+    upto = np.cumsum(found.counts)
+    ranks = shares * found.count
+    # The first bin that reaches the rank; of rank 0, the first bin that holds anything.
+    bins = np.searchsorted(upto, np.maximum(ranks, np.nextafter(0, 1)))
+    held = found.counts[bins]
+    values = edges[bins] + (ranks - (upto[bins] - held)) / held * (edges[bins + 1] - edges[bins])
+    return np.rint(values) if integer else values
+
+
+def _buckets(edges: tuple[float, ...], counts: Counts) -> tuple[Bucket, ...]:
+    return tuple(Bucket(a, b, float(n)) for a, b, n in zip(edges[:-1], edges[1:], counts.tolist(), strict=True))

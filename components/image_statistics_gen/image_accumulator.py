@@ -1,0 +1,82 @@
+"""What is remembered of the images seen so far: mergeable, and as small for a million images as for ten."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from . import image_properties
+from .frozen_histogram import Accumulator, FrozenFeature
+from .image_decoding import ImageFormat, decode
+
+ValueLists: TypeAlias = Sequence[Sequence[bytes] | None]
+
+
+class BytesAccumulator:
+    """How many examples have the image feature, how many values each, and how long the values are in bytes."""
+
+    __slots__ = ("max_bytes", "max_values", "min_bytes", "min_values", "non_missing", "total_bytes", "total_values")
+
+    def __init__(self) -> None:
+        self.non_missing = self.total_values = self.total_bytes = 0
+        self.max_values = self.max_bytes = 0
+        self.min_values: float = np.inf
+        self.min_bytes: float = np.inf
+
+    def add(self, lists: ValueLists) -> None:
+        """Counts a batch: for each example the feature's values, None where it has no such feature."""
+        numbers = [len(values) for values in lists if values is not None]
+        lengths = [len(value) for values in lists for value in values or ()]
+        self.non_missing += len(numbers)
+        self.total_values += sum(numbers)
+        self.total_bytes += sum(lengths)
+        self.max_values = max([self.max_values, *numbers])
+        self.max_bytes = max([self.max_bytes, *lengths])
+        self.min_values = min([self.min_values, *numbers])
+        self.min_bytes = min([self.min_bytes, *lengths])
+
+    def merge(self, other: "BytesAccumulator") -> None:
+        self.non_missing += other.non_missing
+        self.total_values += other.total_values
+        self.total_bytes += other.total_bytes
+        self.max_values = max(self.max_values, other.max_values)
+        self.max_bytes = max(self.max_bytes, other.max_bytes)
+        self.min_values = min(self.min_values, other.min_values)
+        self.min_bytes = min(self.min_bytes, other.min_bytes)
+
+
+class ImageAccumulator:
+    """Statistics of the images of some examples. `features` are the properties to keep, by the property's name."""
+
+    __slots__ = ("corrupt", "images", "num_examples", "properties")
+
+    def __init__(self, features: Mapping[str, FrozenFeature], corrupt: FrozenFeature) -> None:
+        self.num_examples = 0
+        self.images = BytesAccumulator()
+        self.corrupt = Accumulator(corrupt)
+        self.properties = {name: Accumulator(feature) for name, feature in features.items()}
+
+    def add(self, lists: ValueLists, image_format: ImageFormat) -> None:
+        """Adds a batch: for each example the image feature's values, None where it has no such feature.
+
+        An example is corrupt unless it has exactly one value and that can be read. It then counts in
+        `<image_key>_corrupt` and in no property.
+        """
+        self.num_examples += len(lists)
+        self.images.add(lists)
+        values = [found[0] if found is not None and len(found) == 1 else None for found in lists]
+        corrupt = np.ones(len(lists))
+        for group in decode(values, image_format):
+            corrupt[group.rows] = 0
+            found = image_properties.compute(group.images)
+            for name, accumulator in self.properties.items():
+                accumulator.add(found[name])
+        self.corrupt.add(corrupt)
+
+    def merge(self, other: "ImageAccumulator") -> None:
+        """Adds what `other`, of the same features, has seen. Leaves `other` as it is."""
+        self.num_examples += other.num_examples
+        self.images.merge(other.images)
+        self.corrupt.merge(other.corrupt)
+        for name, accumulator in self.properties.items():
+            accumulator.merge(other.properties[name])
