@@ -1,0 +1,134 @@
+"""The table at the end of a training run: what was found, what each gate said, and where things are."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+from rich.console import Console
+from rich.table import Table
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+
+from .classifier import CLASS_NAMES
+from .inspect import Artifact, Run
+
+_MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]"}
+_UNDECIDED = "[yellow]?[/]"
+_CLASSES_A_LINE = 5
+
+
+@dataclass
+class TrainingSummary:
+    """A finished training run, told in a table of at most 100 columns."""
+
+    run: Run
+    root: Path
+    log_file: Path
+
+    def __post_init__(self) -> None:
+        self._push = self.run.node("AtomicPusher").output("pushed_model").properties
+        self._verdicts = _verdicts(self.run.node("PushGate").output("blessing"))
+
+    @property
+    def pushed(self) -> bool:
+        """Whether this run's model is being served: pushed now, or by the earlier run this one repeats."""
+        return self._push.get("pushed") == 1
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in one sentence."""
+        if self.pushed:
+            return f"Pushed as version {self._push['pushed_version']}: every gate let it pass."
+        blocking = [v for v in self._verdicts if v["outcome"] != "passed"]
+        first = blocking[0]["reason"] if blocking else "the gate did not bless the model"
+        more = f" ({len(blocking) - 1} more below)" if len(blocking) > 1 else ""
+        return f"Not pushed: {first}{more}."
+
+    def show(self, console: Console) -> None:
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        statistics = _statistics(self.run.node("ImageStatisticsGen").output("statistics"))
+        table.add_row("Data", "\n".join(_data(split, s) for split, s in statistics.items()))
+        table.add_row("Statistics", _features(statistics))
+        table.add_row("Schema check", _schema_check(self.run.node("ExampleValidator").output("anomalies")))
+        table.add_row("Accuracy", _accuracy(self.run.node("Evaluator").output("evaluation")))
+        table.add_row("Gate", "\n".join(map(_verdict_line, self._verdicts)))
+        table.add_row("Pushed", str(self._push["pushed_destination"]) if self.pushed else "no")
+        table.add_row("Results", f"{self.root}\nthe gate's reasons: {self._reasons_file}\nlog: {self.log_file}")
+        table.add_row("Time", self._times())
+        colour = "green" if self.pushed else "red"
+        console.print(f"\n[bold {colour}]{_literal(self.sentence)}[/]\n", soft_wrap=True)
+        console.print(table)
+
+    @property
+    def _reasons_file(self) -> Path:
+        return self.run.node("PushGate").output("blessing").path / "reasons.json"
+
+    def _times(self) -> str:
+        nodes = self.run.nodes.values()
+        total = sum(node.seconds for node in nodes)
+        steps = ", ".join(f"{node.name} {'cached' if node.cached else f'{node.seconds:.1f}'}" for node in nodes)
+        return f"{total:.1f} s: {steps}"
+
+
+def _literal(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def _verdicts(blessing: Artifact) -> list[dict[str, Any]]:
+    return json.loads((blessing.path / "reasons.json").read_text())["verdicts"]
+
+
+def _verdict_line(verdict: dict[str, Any]) -> str:
+    mark = _MARKS.get(verdict["outcome"], _UNDECIDED)
+    return f"{mark} {verdict['gate']}: {_literal(verdict['reason'])}"
+
+
+def _splits(artifact: Artifact, file: str) -> dict[str, bytes]:
+    """The bytes of one file of every split of an artifact, by the split's name."""
+    names = json.loads(str(artifact.properties["split_names"]))
+    return {name: (artifact.path / f"Split-{name}" / file).read_bytes() for name in names}
+
+
+def _statistics(artifact: Artifact) -> dict[str, statistics_pb2.DatasetFeatureStatistics]:
+    files = _splits(artifact, "FeatureStats.pb")
+    return {n: statistics_pb2.DatasetFeatureStatisticsList.FromString(b).datasets[0] for n, b in files.items()}
+
+
+def _name(feature: statistics_pb2.FeatureNameStatistics) -> str:
+    return feature.name or ".".join(feature.path.step)
+
+
+def _data(split: str, statistics: statistics_pb2.DatasetFeatureStatistics) -> str:
+    corrupt = next((f.num_stats for f in statistics.features if _name(f) == "image_corrupt"), None)
+    broken = round(corrupt.mean * statistics.num_examples) if corrupt is not None else 0
+    return f"{split}: {statistics.num_examples:,} images, {broken:,} corrupt"
+
+
+def _features(statistics: dict[str, statistics_pb2.DatasetFeatureStatistics]) -> str:
+    names = {_name(f) for s in statistics.values() for f in s.features}
+    of_images = sum(name.startswith("image_") for name in names)
+    return f"{len(names)} features, {of_images} of them describe the images"
+
+
+def _schema_check(artifact: Artifact) -> str:
+    lines = []
+    for split, content in _splits(artifact, "SchemaDiff.pb").items():
+        found = anomalies_pb2.Anomalies.FromString(content).anomaly_info
+        what = "; ".join(f"{name}: {info.short_description}" for name, info in sorted(found.items()))
+        lines.append(f"{split}: {_literal(what) or 'no anomalies'}")
+    return "\n".join(lines)
+
+
+def _accuracy(artifact: Artifact) -> str:
+    """Overall accuracy, then each class's, from TFMA's slices by label."""
+    sliced = dict(tfma.load_eval_result(artifact.uri).slicing_metrics)
+    values = {key: metrics[""][""]["accuracy"]["doubleValue"] for key, metrics in sliced.items()}
+    classes = [
+        f"{name} {values[(('label', i),)]:.2f}" for i, name in enumerate(CLASS_NAMES) if (("label", i),) in values
+    ]
+    lines = ["  ".join(f"{c:<15}" for c in classes[i : i + _CLASSES_A_LINE]).rstrip()
+             for i in range(0, len(classes), _CLASSES_A_LINE)]  # fmt: skip
+    return "\n".join([f"{values[()]:.3f} overall", *lines])
