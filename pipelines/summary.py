@@ -3,18 +3,18 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tensorflow_model_analysis as tfma
 from rich.console import Console
 from rich.table import Table
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
+from components.push_gate.verdict import REASONS_JSON, Decision, Outcome, Verdict
+
 from .classifier import CLASS_NAMES
 from .inspect import Artifact, Run
 
-_MARKS = {"passed": "[green]✓[/]", "failed": "[red]✗[/]"}
-_UNDECIDED = "[yellow]?[/]"
+_MARKS = {Outcome.PASSED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.UNDECIDED: "[yellow]?[/]"}
 _CLASSES_A_LINE = 5
 
 
@@ -28,7 +28,8 @@ class TrainingSummary:
 
     def __post_init__(self) -> None:
         self._push = self.run.node("AtomicPusher").output("pushed_model").properties
-        self._verdicts = _verdicts(self.run.node("PushGate").output("blessing"))
+        self._reasons_file = self.run.node("PushGate").output("blessing").path / REASONS_JSON
+        self._decision = Decision.from_json(self._reasons_file.read_text())
 
     @property
     def pushed(self) -> bool:
@@ -40,8 +41,8 @@ class TrainingSummary:
         """The outcome in one sentence."""
         if self.pushed:
             return f"Pushed as version {self._push['pushed_version']}: every gate let it pass."
-        blocking = [v for v in self._verdicts if v["outcome"] != "passed"]
-        first = blocking[0]["reason"] if blocking else "the gate did not bless the model"
+        blocking = [v for v in self._decision.verdicts if v.outcome is not Outcome.PASSED]
+        first = blocking[0].reason if blocking else self._decision.summary
         more = f" ({len(blocking) - 1} more below)" if len(blocking) > 1 else ""
         return f"Not pushed: {first}{more}."
 
@@ -54,17 +55,13 @@ class TrainingSummary:
         table.add_row("Statistics", _features(statistics))
         table.add_row("Schema check", _schema_check(self.run.node("ExampleValidator").output("anomalies")))
         table.add_row("Accuracy", _accuracy(self.run.node("Evaluator").output("evaluation")))
-        table.add_row("Gate", "\n".join(map(_verdict_line, self._verdicts)))
+        table.add_row("Gate", "\n".join(map(_verdict_line, self._decision.verdicts)))
         table.add_row("Pushed", str(self._push["pushed_destination"]) if self.pushed else "no")
         table.add_row("Results", f"{self.root}\nthe gate's reasons: {self._reasons_file}\nlog: {self.log_file}")
         table.add_row("Time", self._times())
         colour = "green" if self.pushed else "red"
         console.print(f"\n[bold {colour}]{_literal(self.sentence)}[/]\n", soft_wrap=True)
         console.print(table)
-
-    @property
-    def _reasons_file(self) -> Path:
-        return self.run.node("PushGate").output("blessing").path / "reasons.json"
 
     def _times(self) -> str:
         nodes = self.run.nodes.values()
@@ -77,13 +74,9 @@ def _literal(text: str) -> str:
     return text.replace("[", r"\[")
 
 
-def _verdicts(blessing: Artifact) -> list[dict[str, Any]]:
-    return json.loads((blessing.path / "reasons.json").read_text())["verdicts"]
-
-
-def _verdict_line(verdict: dict[str, Any]) -> str:
-    mark = _MARKS.get(verdict["outcome"], _UNDECIDED)
-    return f"{mark} {verdict['gate']}: {_literal(verdict['reason'])}"
+def _verdict_line(verdict: Verdict) -> str:
+    subject = f" of {verdict.subject}" if verdict.subject else ""
+    return f"{_MARKS[verdict.outcome]} {verdict.gate}{subject}: {_literal(verdict.reason)}"
 
 
 def _splits(artifact: Artifact, file: str) -> dict[str, bytes]:
