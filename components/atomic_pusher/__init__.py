@@ -1,0 +1,1 @@
+"""Publishes a blessed model and its baseline bundle as one new version, in one rename."""

@@ -1,0 +1,149 @@
+"""Moves a blessed model and what it was judged by into the serving folder."""
+
+import os
+import re
+from datetime import datetime, timezone
+from typing import Any
+
+import tensorflow as tf
+from absl import logging
+from tfx import types
+from tfx import version as tfx_version
+from tfx.components.evaluator import constants as evaluator_constants
+from tfx.components.pusher import executor as pusher_executor
+from tfx.dsl.io import fileio
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils, proto_utils
+
+from .. import baseline_bundle
+from ..validation import MonitorError, require
+from .publish import publish
+
+MODEL_KEY = standard_component_specs.MODEL_KEY
+MODEL_BLESSING_KEY = standard_component_specs.MODEL_BLESSING_KEY
+STATISTICS_KEY = standard_component_specs.STATISTICS_KEY
+SCHEMA_KEY = standard_component_specs.SCHEMA_KEY
+EVALUATION_KEY = standard_component_specs.EVALUATION_KEY
+PUSHED_MODEL_KEY = standard_component_specs.PUSHED_MODEL_KEY
+PUSH_DESTINATION_KEY = standard_component_specs.PUSH_DESTINATION_KEY
+RUN_KEY = "run_key"
+JUDGED_AGAINST_KEY = "judged_against"
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class Executor(pusher_executor.Executor):
+    """TFX's Pusher, except that a version appears whole or not at all and brings its baseline bundle.
+
+    Inputs: model, model_blessing (required: without one nothing is pushed), statistics, schema, evaluation.
+
+    Outputs:
+      pushed_model: a copy of the model, with TFX's custom properties `pushed` (1 or 0), `pushed_destination` (the
+        version's folder) and `pushed_version`.
+
+    Execution properties:
+      push_destination: a `PushDestination` as JSON, its file system a local or mounted one.
+      run_key: what `baseline_bundle.choose_baseline` tells a repeated run by.
+      judged_against: the pushed version that was the model's baseline; empty when there was none.
+
+    Raises:
+      MonitorError: if the blessing is missing or is another model's, the model is no SavedModel, or the destination
+        cannot be renamed in. An unblessed model is no error; it is marked as not pushed.
+
+    """
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        self._log_startup(input_dict, output_dict, exec_properties)
+        pushed = artifact_utils.get_single_instance(output_dict[PUSHED_MODEL_KEY])
+        if not self.CheckBlessing(input_dict):
+            self._MarkNotPushed(pushed)
+            return
+        serving_dir = base_directory(exec_properties[PUSH_DESTINATION_KEY])
+        model_path = self.GetModelPath(input_dict)
+        _require_saved_model(model_path)
+        # The archive first: once the version is published, nothing may fail that is not the file system's doing.
+        io_utils.copy_dir(model_path, pushed.uri)
+        version = publish(
+            serving_dir,
+            fill=lambda folder: _fill(folder, model_path, input_dict),
+            seal=lambda folder, number: self._seal(folder, number, input_dict, exec_properties),
+        )
+        destination = os.path.join(serving_dir, str(version))
+        self._MarkPushed(pushed, pushed_destination=destination, pushed_version=str(version))
+        logging.info("Pushed to %s.", destination)
+
+    def CheckBlessing(self, input_dict: Artifacts) -> bool:
+        """Whether the model is blessed. Unlike TFX's, fails when there is no blessing, or it is another model's."""
+        blessings = input_dict.get(MODEL_BLESSING_KEY) or []
+        require(len(blessings) == 1, MODEL_BLESSING_KEY, "hold one blessing", blessings)
+        key = evaluator_constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY
+        about = blessings[0].get_string_custom_property(key)
+        model = artifact_utils.get_single_uri(input_dict[MODEL_KEY])
+        require(not about or about == model, MODEL_BLESSING_KEY, f"be about the model {model}", about)
+        blessed: bool = super().CheckBlessing(input_dict)
+        return blessed
+
+    def _seal(self, folder: str, version: int, inputs: Artifacts, properties: dict[str, Any]) -> None:
+        pipeline = self._context.pipeline_info if self._context else None
+        manifest = baseline_bundle.Manifest(
+            model_version=version,
+            pushed_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            model_uri=artifact_utils.get_single_uri(inputs[MODEL_KEY]),
+            run_key=properties.get(RUN_KEY) or "",
+            judged_against=properties.get(JUDGED_AGAINST_KEY) or None,
+            pipeline_name=pipeline.id if pipeline else None,
+            pipeline_run_id=self._context.pipeline_run_id if self._context else None,
+            tensorflow_version=tf.__version__,
+            tfx_version=tfx_version.__version__,
+        )
+        path = os.path.join(folder, baseline_bundle.BUNDLE, baseline_bundle.MANIFEST_FILE)
+        io_utils.write_string_file(path, manifest.to_json())
+        baseline_bundle.read(folder)  # what cannot be read back must not be published
+
+
+def base_directory(push_destination: str) -> str:
+    """The serving folder that a `PushDestination`, given as JSON, names.
+
+    Raises:
+      MonitorError: unless it is a folder in which a rename is atomic, with TFX's default versioning.
+
+    """
+    destination = pusher_pb2.PushDestination()
+    proto_utils.json_to_proto(push_destination, destination)
+    kind = destination.WhichOneof("destination")
+    require(kind == "filesystem", PUSH_DESTINATION_KEY, "have a filesystem", kind)
+    known = (pusher_pb2.Versioning.AUTO, pusher_pb2.Versioning.UNIX_TIMESTAMP)
+    versioning = destination.filesystem.versioning
+    require(versioning in known, "versioning", "be AUTO or UNIX_TIMESTAMP", versioning)
+    folder: str = destination.filesystem.base_directory
+    if not folder or re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", folder):
+        raise MonitorError(
+            "`push_destination.filesystem.base_directory` must be a path on a local or mounted POSIX file system, "
+            f"where renaming a folder is atomic; object stores cannot do that. Received: {folder!r}. Mount a volume, "
+            "or use TFX's Pusher, which obeys the same blessing"
+        )
+    return folder
+
+
+def _require_saved_model(path: str) -> None:
+    present = any(fileio.exists(os.path.join(path, name)) for name in baseline_bundle.MODEL_FILES)
+    require(present, MODEL_KEY, f"hold a SavedModel ({' or '.join(baseline_bundle.MODEL_FILES)})", path)
+
+
+def _fill(folder: str, model_path: str, inputs: Artifacts) -> None:
+    """Copies the model and the bundle's parts into `folder`."""
+    # A model that was pushed once and imported may carry the bundle of then.
+    carried = "^" + re.escape(os.path.join(model_path.rstrip("/"), baseline_bundle.BUNDLE)) + "(/|$)"
+    io_utils.copy_dir(model_path, folder, deny_regex_patterns=[carried])
+    bundle = os.path.join(folder, baseline_bundle.BUNDLE)
+    for key, part in (
+        (STATISTICS_KEY, baseline_bundle.STATISTICS_DIR),
+        (EVALUATION_KEY, baseline_bundle.EVALUATION_DIR),
+    ):
+        io_utils.copy_dir(artifact_utils.get_single_uri(inputs[key]), os.path.join(bundle, part))
+    schema = io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(inputs[SCHEMA_KEY]))
+    io_utils.copy_file(schema, os.path.join(bundle, baseline_bundle.SCHEMA_FILE))
+    to = os.path.join(bundle, baseline_bundle.REASONS_FILE)
+    reasons = os.path.join(artifact_utils.get_single_uri(inputs[MODEL_BLESSING_KEY]), os.path.basename(to))
+    if fileio.exists(reasons):  # another component's blessing, such as Evaluator's, gives none
+        io_utils.copy_file(reasons, to)

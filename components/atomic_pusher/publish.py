@@ -1,0 +1,146 @@
+"""Publishing a folder as the next version of a serving folder, all or nothing. Standard library only.
+
+A model server polls the serving folder and loads any new folder whose name is a number. So a version is put together
+under a hidden name beside the others, on the same file system, forced to disk, and then renamed: POSIX's rename(2) is
+atomic, to other processes and, the folder being synced first, to a crash of the machine.
+"""
+
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from ..baseline_bundle import is_version
+from ..validation import require
+
+STAGING_PREFIX = ".push-"
+_LOCK = "lock"
+_ENTRY_LOCK = ".push.lock"
+_PAYLOAD = "version"
+_ATTEMPTS = 1000
+# What rename(2) says when the name is taken: by a folder that is not empty, or by a file.
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+
+
+def publish(
+    serving_dir: str,
+    fill: Callable[[str], None],
+    seal: Callable[[str, int], None],
+    clock: Callable[[], float] = time.time,
+) -> int:
+    """Publishes what `fill` writes as a new version.
+
+    The number is the time in seconds, or one more than the highest there is when the clock is not beyond that. Pushes
+    at the same time, from any number of processes on one file system, get a number each. When anything fails before
+    the rename nothing is published, and what was staged is removed now or, after a crash, by the next push.
+
+    Args:
+      serving_dir: the folder that the model server watches; made when missing.
+      fill: writes the version's content into the folder it is given, which exists and is empty.
+      seal: called after `fill` with the folder and the version's number, and again should the number turn out taken.
+      clock: seconds since the epoch.
+
+    Returns:
+      The version's number.
+
+    Raises:
+      MonitorError: if no free number is found.
+      OSError: from the file system.
+
+    """
+    os.makedirs(serving_dir, exist_ok=True)
+    with _staging(serving_dir) as payload:
+        fill(payload)
+        for _ in range(_ATTEMPTS):
+            version = _next_version(serving_dir, clock())
+            seal(payload, version)
+            _sync_tree(payload)
+            if _rename(payload, os.path.join(serving_dir, str(version))):
+                _sync(serving_dir)
+                return version
+    require(False, serving_dir, f"have a free version number within {_ATTEMPTS} attempts", None)
+    return 0
+
+
+def _next_version(serving_dir: str, now: float) -> int:
+    # Files count too: a name that is taken by anything cannot be renamed to.
+    taken = [int(name) for name in os.listdir(serving_dir) if is_version(name)]
+    return max(int(now), max(taken, default=0) + 1)
+
+
+def _rename(source: str, target: str) -> bool:
+    """Renames a folder; False when the name has been taken meanwhile."""
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            return False
+        raise
+    return True
+
+
+@contextmanager
+def _staging(serving_dir: str) -> Iterator[str]:
+    """An empty folder to put a version together in, gone afterwards if it is still there.
+
+    The lock is held as long as this process lives, which is how the next push knows whose staging is abandoned. It
+    lies beside the payload, not in it, so that it is not published.
+    """
+    with ExitStack() as stack:
+        with _locked(os.path.join(serving_dir, _ENTRY_LOCK)):
+            # One push at a time gets here, so none can take another's staging, not locked yet, for an abandoned one.
+            _remove_abandoned(serving_dir)
+            staging = tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=serving_dir)
+            stack.enter_context(_locked(os.path.join(staging, _LOCK)))
+            # Undone in reverse: removed while still locked. What cannot be removed is left to the next push.
+            stack.callback(shutil.rmtree, staging, ignore_errors=True)
+        payload = os.path.join(staging, _PAYLOAD)
+        os.mkdir(payload)  # not mkdtemp, whose folders only their owner can read: the server may be another user
+        yield payload
+
+
+def _remove_abandoned(serving_dir: str) -> None:
+    for name in os.listdir(serving_dir):
+        staging = os.path.join(serving_dir, name)
+        if name.startswith(STAGING_PREFIX) and os.path.isdir(staging) and not _is_locked(os.path.join(staging, _LOCK)):
+            # Errors are no reason not to push: another process may be removing it too, as it ends.
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _is_locked(path: str) -> bool:
+    try:
+        with open(path, "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:  # killed before it was locked or while it was removed
+        return False
+    return False
+
+
+@contextmanager
+def _locked(path: str) -> Iterator[None]:
+    """Holds an exclusive lock on a file, which the kernel lets go of when the process dies."""
+    with open(path, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _sync_tree(folder: str) -> None:
+    """Forces every file and folder to disk, the innermost first."""
+    for parent, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            _sync(os.path.join(parent, name))
+        _sync(parent)
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

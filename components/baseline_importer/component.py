@@ -1,0 +1,48 @@
+"""BaselineImporter: a pushed version as artifacts of this pipeline."""
+
+from typing import ClassVar
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from ..validation import require
+from . import executor
+
+
+class BaselineImporterSpec(ComponentSpec):
+    """One parameter in, three artifacts out."""
+
+    PARAMETERS = {executor.BUNDLE_URI_KEY: ExecutionParameter(type=str)}  # noqa: RUF012 - as TFX declares it
+    INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
+    OUTPUTS = {  # noqa: RUF012
+        executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
+        executor.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
+    }
+
+
+class BaselineImporter(base_component.BaseComponent):
+    """Imports what was pushed: the model, the statistics of its training data and the schema.
+
+    Example:
+      baseline = BaselineImporter(choose_baseline(serving_dir, run_key))
+      evaluator = Evaluator(..., baseline_model=baseline.outputs["model"])
+
+    Args:
+      bundle_uri: the folder of a version that AtomicPusher pushed. It is read when the component runs.
+
+    Raises:
+      MonitorError: if `bundle_uri` is empty. A pipeline without a baseline has no BaselineImporter.
+
+    """
+
+    SPEC_CLASS = BaselineImporterSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(self, bundle_uri: str | RuntimeParameter) -> None:
+        require(bool(bundle_uri), executor.BUNDLE_URI_KEY, "be the folder of a pushed version", bundle_uri)
+        outputs = {key: types.Channel(type=each.type) for key, each in BaselineImporterSpec.OUTPUTS.items()}
+        super().__init__(spec=BaselineImporterSpec(**{executor.BUNDLE_URI_KEY: bundle_uri}, **outputs))

@@ -1,0 +1,57 @@
+"""Copies a pushed version into artifacts."""
+
+import os
+import re
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils, path_utils
+
+from .. import baseline_bundle
+
+BUNDLE_URI_KEY = "bundle_uri"
+MODEL_KEY = standard_component_specs.MODEL_KEY
+STATISTICS_KEY = standard_component_specs.STATISTICS_KEY
+SCHEMA_KEY = standard_component_specs.SCHEMA_KEY
+PUSHED_VERSION_PROPERTY = "pushed_version"
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class Executor(base_executor.BaseExecutor):
+    """Imports a pushed version.
+
+    Execution properties:
+      bundle_uri: the version's folder.
+
+    Outputs, each with the custom properties `pushed_version` and `bundle_uri` (both strings):
+      model: `Model`, laid out as Trainer's, without the bundle.
+      statistics: `ExampleStatistics`, with the splits that the bundle has.
+      schema: `Schema`.
+
+    Raises:
+      MonitorError: if the version is not there, or its bundle is missing or damaged.
+
+    """
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        self._log_startup(input_dict, output_dict, exec_properties)
+        bundle = baseline_bundle.read(exec_properties[BUNDLE_URI_KEY])
+        model, statistics, schema = (
+            artifact_utils.get_single_instance(output_dict[key]) for key in (MODEL_KEY, STATISTICS_KEY, SCHEMA_KEY)
+        )
+        _copy_model(bundle.version_dir, model)
+        io_utils.copy_dir(bundle.path(baseline_bundle.STATISTICS_DIR), statistics.uri)
+        statistics.split_names = artifact_utils.encode_split_names(bundle.splits)
+        name = os.path.basename(baseline_bundle.SCHEMA_FILE)
+        io_utils.copy_file(bundle.path(baseline_bundle.SCHEMA_FILE), os.path.join(schema.uri, name), overwrite=True)
+        for artifact in (model, statistics, schema):
+            artifact.set_string_custom_property(PUSHED_VERSION_PROPERTY, str(bundle.manifest.model_version))
+            artifact.set_string_custom_property(BUNDLE_URI_KEY, bundle.version_dir)
+
+
+def _copy_model(version_dir: str, model: types.Artifact) -> None:
+    source = version_dir.rstrip("/")
+    without_bundle = "^" + re.escape(os.path.join(source, baseline_bundle.BUNDLE)) + "(/|$)"
+    io_utils.copy_dir(source, path_utils.serving_model_dir(model.uri), deny_regex_patterns=[without_bundle])
