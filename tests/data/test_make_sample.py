@@ -44,7 +44,7 @@ def test_sample_is_balanced_drawn_from_all_files_shuffled_and_repeatable(tmp_pat
     origins = Counter(
         record[1:].split(b":")[0].decode() for record in records_of(tmp_path / "a" / "data_batch_1.bin.gz")
     )
-    assert set(origins) == set(NAMES[:5])
+    assert origins == set(NAMES[:5])
     first = records_of(tmp_path / "a" / "test_batch.bin.gz")[0][1:].rstrip(b"\0").decode().rpartition(":")[2]
     keys = {hashlib.sha256(f"20090408:test_batch.bin:{i}".encode()).digest(): str(i) for i in range(2200)}
     assert first == min(keys.items())[1]  # the record with the lowest key of all is taken, and comes first
