@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.validation import MonitorError
-
-# google.protobuf and ML Metadata's own store; importing it costs a tenth of a second.
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from components.validation import MonitorError
 
 
 @dataclass(frozen=True)
@@ -59,16 +58,14 @@ class Run:
         self._store = store
         self.pipeline = pipeline
         self.run_id = run_id
-        self._context = next(
-            (
-                c
-                for name in (run_id, f"{pipeline}.{run_id}")
-                if (c := store.get_context_by_type_and_name("pipeline_run", name)) is not None
-            ),
-            None,
-        )
-        if self._context is None:
-            raise MonitorError(f"There is no run {run_id!r} of pipeline {pipeline!r} in the store")
+        self._context = self._find_context()
+
+    def _find_context(self) -> mlmd.Context:
+        for name in (self.run_id, f"{self.pipeline}.{self.run_id}"):
+            context = self._store.get_context_by_type_and_name("pipeline_run", name)
+            if context is not None:
+                return context
+        raise MonitorError(f"There is no run {self.run_id!r} of pipeline {self.pipeline!r} in the store")
 
     @property
     def nodes(self) -> dict[str, Node]:
