@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from rich.console import Console
 
@@ -18,7 +18,7 @@ from . import dataset
 from .terminal import Progress, make_console, quiet
 
 if TYPE_CHECKING:
-    from .inspect import Run
+    pass
 
 EXIT_FINE, EXIT_ERROR, EXIT_BLOCKED = 0, 1, 2
 
@@ -69,11 +69,11 @@ def _train(options: argparse.Namespace) -> int:
     config = configuration.load(options.config, options.set, overrides)
     data_dir = dataset.resolve(config.dataset)
     run_key = config.run_key(data_dir)
-    baseline = _baseline(config, run_key)
+    arguments = {"data_dir": data_dir, "baseline_uri": _baseline(config, run_key), "run_key": run_key}
     log_file = config.root_path / "logs" / f"train-{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
     with quiet(log_file) as console:
         console.print(f"[bold]Training pipeline[/] {config.name} on {data_dir}\n[dim]Log: {log_file}[/]\n")
-        return _run_training(config, data_dir, baseline, run_key, log_file, console)
+        return _run_training(config, arguments, log_file, console)
 
 
 def _baseline(config: configuration.TrainingConfig, run_key: str) -> str:
@@ -84,19 +84,14 @@ def _baseline(config: configuration.TrainingConfig, run_key: str) -> str:
 
 
 def _run_training(
-    config: configuration.TrainingConfig,
-    data_dir: Path,
-    baseline: str,
-    run_key: str,
-    log_file: Path,
-    console: Console,
+    config: configuration.TrainingConfig, arguments: dict[str, Any], log_file: Path, console: Console
 ) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     progress = Progress(console)
     with progress.step("Importing TFX"):
         from . import local, summary, training  # noqa: PLC0415 - takes ten seconds
     try:
-        pipeline = training.create_pipeline(config, data_dir, baseline_uri=baseline, run_key=run_key)
+        pipeline = training.create_pipeline(config, **arguments)
         run = local.run(pipeline, str(config.metadata_path), progress)
     except local.NodeError as error:
         console.print(f"\n[red]error:[/] {error.node} failed: {_plain(_root(error))}\nLog: {log_file}", soft_wrap=True)
@@ -119,3 +114,7 @@ def _plain(error: BaseException) -> str:
     """An error's message, with rich's markup characters taken literally."""
     text = str(error) if isinstance(error, MonitorError) else f"{type(error).__name__}: {error}"
     return text.replace("[", r"\[")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
