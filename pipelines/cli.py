@@ -17,9 +17,6 @@ from . import config as configuration
 from . import dataset
 from .terminal import Progress, make_console, quiet
 
-if TYPE_CHECKING:
-    pass
-
 EXIT_FINE, EXIT_ERROR, EXIT_BLOCKED = 0, 1, 2
 
 
