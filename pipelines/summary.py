@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from components.push_gate.verdict import REASONS_JSON, Decision, Outcome, Verdict
 
-from .classifier import CLASS_NAMES
+from .cifar10 import CLASS_NAMES
 from .inspect import Artifact, Run
 
 _MARKS = {Outcome.PASSED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.UNDECIDED: "[yellow]?[/]"}

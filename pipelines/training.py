@@ -26,6 +26,7 @@ def create_pipeline(config: TrainingConfig, data_dir: Path, *, baseline_uri: str
       data_dir: folder of CIFAR-10 binary files, `data_batch_*` for training and `test_batch*` for evaluation.
       baseline_uri: folder of the pushed version the new model is compared with; empty before the first push.
       run_key: identifies the run's inputs in the baseline bundle it may publish (`TrainingConfig.run_key`).
+
     """
     examples = Cifar10ExampleGen(input_base=str(data_dir))
     schema = ImportSchemaGen(schema_file=str(config.policy_file("schema.pbtxt")))
