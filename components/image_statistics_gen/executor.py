@@ -30,6 +30,7 @@ IMAGE_SHAPE = "image_shape"
 
 _MAX_BATCH = 1000  # examples: what TFDV gathers before it calls a generator
 _MAX_BATCH_BYTES = 64 << 20
+_SKETCH_COUNTERS = 1024  # TFDV's, for the most frequent values of a feature
 _OTHERS = "others"
 
 
@@ -162,13 +163,32 @@ def _merge(
     """One data set of both; its number of examples is the images', which counts examples without a feature too."""
     merged = merge_util.merge_dataset_feature_statistics([*images.datasets, *(d for o in others for d in o.datasets)])
     merged.datasets[0].num_examples = images.datasets[0].num_examples
-    names = {feature.path.step[0]: feature for feature in merged.datasets[0].features}
-    if image_key in names and not names[image_key].bytes_stats.common_stats.num_non_missing:
-        known = sorted(path.step[0] for path in (f.path for d in others for s in d.datasets for f in s.features))
+    found = {feature.path.step[0]: feature for feature in merged.datasets[0].features}
+    if image_key in found and not found[image_key].bytes_stats.common_stats.num_non_missing:
+        known = sorted(feature.path.step[0] for other in others for feature in other.datasets[0].features)
         raise MonitorError(
             f"`image_key` must name a feature of the examples: {', '.join(known)}. Received: {image_key!r}"
         )
+    for feature in merged.datasets[0].features:
+        _forget_noise(feature)
     return merged
+
+
+def _forget_noise(feature: statistics_pb2.FeatureNameStatistics) -> None:
+    """Removes the "frequent" values of a feature that has too many different ones for the sketch to tell.
+
+    With k counters a Misra-Gries sketch of n values is exact up to k different values; beyond, its frequencies are off
+    by up to n / k, and of ids, which are all different, it would report a thousand, each many times.
+    """
+    strings = feature.string_stats
+    if strings.unique <= _SKETCH_COUNTERS:
+        return
+    noise = 2 * strings.common_stats.tot_num_values / _SKETCH_COUNTERS
+    top = [value for value in strings.top_values if value.frequency > noise]
+    ranked = [bucket for bucket in strings.rank_histogram.buckets if bucket.sample_count > noise]
+    del strings.top_values[:], strings.rank_histogram.buckets[:]
+    strings.top_values.extend(top)
+    strings.rank_histogram.buckets.extend(ranked)
 
 
 def _split_patterns(examples: types.Artifact, excluded: Sequence[str]) -> dict[str, str]:
