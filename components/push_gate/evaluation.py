@@ -21,12 +21,12 @@ class Blessing:
     has_baseline: bool
 
 
-def judge(findings: list[Finding], has_baseline: bool | None, policy: EvaluationPolicy) -> Verdict:
+def judge(findings: list[Finding], has_baseline: bool, policy: EvaluationPolicy) -> Verdict:
     """The verdict on a model whose metrics gave `findings`.
 
     Args:
       findings: from `validation_findings` or `blessing_findings`, or both.
-      has_baseline: whether there was a model to compare with; None where nothing says.
+      has_baseline: whether there was a model to compare with.
       policy: the policy's section.
 
     """
@@ -72,11 +72,9 @@ def validation_findings(result: Any) -> Iterator[Finding]:
         yield Finding("validation", "", Effect.FAIL, "TFMA says that the model is not valid, and not why")
 
 
-def _baseline(has_baseline: bool | None, policy: EvaluationPolicy) -> list[Finding]:
+def _baseline(has_baseline: bool, policy: EvaluationPolicy) -> list[Finding]:
     if has_baseline:
         return []
-    if has_baseline is None:
-        return [_undecided("baseline", "nothing says whether there was a baseline model")]
     effect = Effect.WARN if policy.without_baseline == "push" else Effect.UNDECIDED
     return [Finding("baseline", "", effect, _NO_BASELINE)]
 

@@ -2,7 +2,8 @@
 
 import json
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from absl import logging
 from tfx import types
@@ -24,6 +25,7 @@ ANOMALIES_PREFIX = "anomalies_"
 POLICY_KEY = "policy"
 SOURCES_KEY = "anomalies_sources"
 REASON_PROPERTY = "reason"
+T = TypeVar("T")
 Artifacts = dict[str, list[types.Artifact]]
 
 
@@ -68,22 +70,28 @@ def _judge_evaluation(inputs: Artifacts, model_uri: str, policy: EvaluationPolic
     if EVALUATION_KEY not in inputs and MODEL_BLESSING_KEY not in inputs:
         return evaluation.not_given(policy)
     findings: list[Finding] = []
-    baseline: bool | None = None
+    # The metrics come first: they are why the blessing says what it says. Where nothing can be read, the finding that
+    # says so blocks, and there is nothing to add about a baseline.
+    compared = [True]
+    if EVALUATION_KEY in inputs:
+        for artifact in _all(inputs, EVALUATION_KEY, findings):
+            findings += _read(readers.evaluation_findings, artifact.uri, findings)
+            compared += _read(lambda uri: [readers.has_baseline(uri)], artifact.uri, findings)
     if MODEL_BLESSING_KEY in inputs:
         for artifact in _all(inputs, MODEL_BLESSING_KEY, findings):
             says = readers.blessing(artifact)
-            baseline = says.has_baseline
             findings += evaluation.blessing_findings(says, model_uri)
-    if EVALUATION_KEY in inputs:
-        baseline = None
-        for artifact in _all(inputs, EVALUATION_KEY, findings):
-            try:
-                # The metrics come first: they are why the blessing says what it says.
-                findings = [*readers.evaluation_findings(artifact.uri), *findings]
-                baseline = readers.has_baseline(artifact.uri)
-            except readers.UnreadableError as error:
-                findings.append(evaluation.unreadable(str(error)))
-    return evaluation.judge(findings, baseline, policy)
+            compared += [] if EVALUATION_KEY in inputs else [says.has_baseline]
+    return evaluation.judge(findings, all(compared), policy)
+
+
+def _read(reader: Callable[[str], list[T]], uri: str, findings: list[Finding]) -> list[T]:
+    """What `reader` finds; nothing, and a finding that blocks, when it cannot read."""
+    try:
+        return reader(uri)
+    except readers.UnreadableError as error:
+        findings.append(evaluation.unreadable(str(error)))
+        return []
 
 
 def _all(inputs: Artifacts, key: str, findings: list[Finding]) -> list[types.Artifact]:

@@ -69,12 +69,10 @@ def evaluation_findings(uri: str) -> list[Finding]:
     return list(validation_findings(result))
 
 
-def has_baseline(uri: str) -> bool | None:
-    """Whether an evaluation compared the model with a baseline; None where it left no record of its configuration."""
+def has_baseline(uri: str) -> bool:
+    """Whether an evaluation compared the model with a baseline, as the configuration that TFMA keeps with it tells."""
     path = os.path.join(uri, _EVAL_RUN_FILE)
     try:
-        if not fileio.exists(path):
-            return None
         with fileio.open(path) as file:
             models = json.loads(file.read())["evalConfig"].get("modelSpecs", [])
         return any(model.get("isBaseline", False) for model in models)

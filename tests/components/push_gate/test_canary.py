@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from components.push_gate import canary
+from components.push_gate.canary import InputSpec
+from components.push_gate.policy import CanaryPolicy
+from components.push_gate.verdict import Outcome
+from components.validation import MonitorError
+
+POLICY = CanaryPolicy(num_classes=3)
+IMAGE = InputSpec((None, 4, 4, 3), "uint8")
+
+
+def answer(**changes):
+    good = {"class_id": np.array([0, 2]), "probabilities": np.full((2, 3), 1 / 3, np.float32)}
+    return {**good, **changes}
+
+
+def messages(outputs, policy=POLICY):
+    return [finding.message for finding in canary.check(outputs, 2, policy, "random values, batch of 2")]
+
+
+def test_batches_fill_the_signature_with_both_ends_and_random_values():
+    made = list(canary.batches({"image": IMAGE}, CanaryPolicy(num_classes=3, batch_sizes=[1, 7])))
+    assert [size for _, size, _ in made] == [1, 1, 1, 7, 7, 7]
+    arrays = [batch["image"] for _, _, batch in made]
+    assert all(array.dtype == np.uint8 and array.shape[1:] == (4, 4, 3) for array in arrays)
+    assert [(array.min(), array.max()) for array in arrays[:2]] == [(0, 0), (255, 255)]
+    assert len(np.unique(arrays[5])) > 100
+
+
+def test_batches_are_the_same_each_time():
+    first, second = ([b["image"] for _, _, b in canary.batches({"image": IMAGE}, POLICY)] for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"), [("float32", -1.5, 1.5), ("float16", -1.5, 1.5), ("int8", -2, 2), ("uint8", 0, 2)]
+)
+def test_the_range_is_kept_as_far_as_the_dtype_can(dtype, low, high):
+    policy = CanaryPolicy(num_classes=3, input_range=[-1.5, 1.5])
+    for _, _, batch in canary.batches({"x": InputSpec((None, 50), dtype)}, policy):
+        assert batch["x"].dtype == np.dtype(dtype)
+        assert low <= batch["x"].min()
+        assert batch["x"].max() <= high
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        InputSpec((None,), "string"),
+        InputSpec((None, 2), "bool"),
+        InputSpec((None, 2), "bfloat16"),
+        InputSpec((None, None, None, 3), "uint8"),
+        InputSpec(None, "uint8"),
+        InputSpec((), "float32"),
+    ],
+)
+def test_inputs_that_cannot_be_made_up_are_said(spec):
+    with pytest.raises(MonitorError, match=r"input 'x' has shape .* canary\.signature"):
+        list(canary.batches({"x": spec}, POLICY))
+
+
+def test_a_proper_answer_has_no_findings():
+    assert messages(answer()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"probabilities": np.array([[1, 0, 0], [np.nan, 0, 0]])}, "17% values that are not finite"),
+        ({"embedding": np.array([[np.inf], [0.0]])}, "output embedding has 50% values that are not finite"),
+        ({"probabilities": np.array([[0.5, 0.5, 0.5], [1, 0, 0]])}, "sum to 1 within 0.001, but a row is 0.5 off"),
+        ({"probabilities": np.array([[1.5, -0.5, 0], [1, 0, 0]])}, "in [0, 1], but some are 0.5 outside"),
+        ({"probabilities": np.ones((2, 1))}, "must have shape [2, 3], not [2, 1]"),
+        ({"probabilities": np.full((1, 3), 1 / 3)}, "has shape [1, 3] for 2 examples"),
+        ({"score": np.array(0.5)}, "output score has shape [] for 2 examples"),
+        ({"class_id": np.array([0, 3])}, "must lie in [0, 3), but one is 3"),
+        ({"class_id": np.array([-1, 0])}, "must lie in [0, 3), but one is -1"),
+        ({"class_id": np.array([0.0, 1.0])}, "must be integers of shape [2], not float64"),
+    ],
+)
+def test_each_defect_is_named(changes, expected):
+    found = messages(answer(**changes))
+    assert any(expected in message for message in found), found
+    assert all("batch of 2" in message for message in found)
+
+
+@pytest.mark.parametrize("output", ["probabilities", "class_id"])
+def test_an_output_that_is_not_there_is_a_finding_unless_the_policy_has_none(output):
+    outputs = {key: value for key, value in answer().items() if key != output}
+    assert f"output {output} is not among the outputs" in messages(outputs)[0]
+    assert messages(outputs, POLICY.model_copy(update={output: None})) == []
+
+
+def test_strings_are_left_alone():
+    assert messages(answer(class_name=np.array([b"cat", b"dog"], dtype=object))) == []
+
+
+def test_no_batch_is_no_verdict():
+    assert canary.judge([], 0, POLICY).outcome is Outcome.UNDECIDED

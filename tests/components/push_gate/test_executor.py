@@ -1,0 +1,300 @@
+"""The gate's executor on real artifacts: what is missing or damaged blocks, with the reason."""
+
+# ruff: noqa: PLR0917 - pytest passes fixtures by position
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import tensorflow as tf
+import tensorflow_data_validation as tfdv
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+from tfx.components.pusher import executor as pusher
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import proto_utils, writer_utils
+
+from components.push_gate.executor import Executor
+from components.push_gate.verdict import Decision, Outcome
+
+POLICY = "canary: {num_classes: 4}"
+ONLY_CANARY = "evaluation: {required: false}\nanomalies: {required: false}\n" + POLICY
+SCHEMA = 'feature { name: "brightness" type: FLOAT float_domain { max: 100 } presence { min_fraction: 1 } }'
+
+
+@pytest.fixture(scope="session")
+def anomalies(folder, new_artifact):
+    """`ExampleAnomalies` with the given brightness in each split, written as ExampleValidator writes them."""
+    schema = text_format.Parse(SCHEMA, schema_pb2.Schema())
+
+    def make(name: str, **brightness: float):
+        made = new_artifact(standard_artifacts.ExampleAnomalies, folder / name)
+        made.split_names = artifact_utils.encode_split_names(list(brightness))
+        for split, value in brightness.items():
+            statistics = tfdv.generate_statistics_from_dataframe(pd.DataFrame({"brightness": [value] * 4}))
+            path = Path(made.uri) / f"Split-{split}" / "SchemaDiff.pb"
+            writer_utils.write_anomalies(str(path), tfdv.validate_statistics(statistics, schema))
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def clean(anomalies):
+    return anomalies("clean", train=1.0, eval=1.0)
+
+
+@pytest.fixture
+def decide(tmp_path, models, new_artifact):
+    """Runs the executor and returns its blessing with the decision read back from reasons.json."""
+
+    def run(policy=POLICY, sources=None, model=None, **inputs):
+        blessing = new_artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
+        inputs = {"model": model or models["good"], **inputs}
+        Executor().Do(
+            {key: value if isinstance(value, list) else [value] for key, value in inputs.items()},
+            {"blessing": [blessing]},
+            {"policy": policy, "anomalies_sources": json.dumps(sources or {})},
+        )
+        return blessing, Decision.from_json((tmp_path / "blessing" / "reasons.json").read_text())
+
+    return run
+
+
+def files(blessing) -> set[str]:
+    return {path.name for path in Path(blessing.uri).iterdir()}
+
+
+def test_a_good_model_is_blessed(decide, evaluate, clean, models):
+    evaluation, evaluator_blessing = evaluate("good")
+    blessing, decision = decide(
+        evaluation=evaluation,
+        model_blessing=evaluator_blessing,
+        anomalies_0=clean,
+        sources={"anomalies_0": "Validator"},
+    )
+    assert decision.blessed, decision.to_text()
+    assert blessing.get_int_custom_property("blessed") == 1
+    assert blessing.get_string_custom_property("current_model") == models["good"].uri
+    assert not blessing.has_custom_property("baseline_model")
+    assert files(blessing) == {"BLESSED", "reasons.json", "reasons.txt"}
+    assert [(v.gate, v.subject) for v in decision.verdicts] == [
+        ("evaluation", ""),
+        ("anomalies", "Validator, eval"),
+        ("anomalies", "Validator, train"),
+        ("canary", ""),
+    ]
+
+
+def test_a_bad_model_is_blocked_with_metric_slice_and_threshold(decide, evaluate, clean, models):
+    evaluation, evaluator_blessing = evaluate("bad_at_3", "good")
+    blessing, decision = decide(
+        model=models["bad_at_3"], evaluation=evaluation, model_blessing=evaluator_blessing, anomalies_0=clean
+    )
+    assert blessing.get_int_custom_property("blessed") == 0
+    assert blessing.get_string_custom_property("baseline_model") == models["good"].uri
+    assert "accuracy of label 3 is 0.25, below 0.35" in blessing.get_string_custom_property("reason")
+    assert files(blessing) == {"NOT_BLESSED", "reasons.json", "reasons.txt"}
+    assert [v.gate for v in decision.verdicts if v.outcome is not Outcome.PASSED] == ["evaluation"]
+
+
+def test_one_bad_split_of_one_artifact_blocks(decide, evaluate, clean, anomalies):
+    evaluation, _ = evaluate("good")
+    dark = anomalies("dark", train=1.0, eval=300.0)
+    sources = {"anomalies_0": "Data", "anomalies_1": "Skew"}
+    blessing, decision = decide(evaluation=evaluation, anomalies_0=clean, anomalies_1=dark, sources=sources)
+    assert blessing.get_int_custom_property("blessed") == 0
+    (verdict,) = [v for v in decision.verdicts if v.outcome is not Outcome.PASSED]
+    assert (verdict.gate, verdict.subject) == ("anomalies", "Skew, eval")
+    assert "feature brightness" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda uri: shutil.rmtree(uri / "Split-eval"), "SchemaDiff.pb cannot be read"),
+        (lambda uri: (uri / "Split-eval" / "SchemaDiff.pb").write_bytes(b""), "SchemaDiff.pb is empty"),
+        (lambda uri: (uri / "Split-eval" / "SchemaDiff.pb").write_bytes(b"\xff" * 9), "is not an Anomalies message"),
+        (
+            lambda uri: (uri / "Split-eval" / "SchemaDiff.pb").write_bytes(
+                anomalies_pb2.Anomalies(data_missing=True).SerializeToString()
+            ),
+            "there was no data to validate",
+        ),
+    ],
+)
+def test_a_damaged_split_is_undecided(decide, clean, tmp_path, new_artifact, damage, reason):
+    copy = tmp_path / "copy"
+    shutil.copytree(clean.uri, copy)
+    damage(copy)
+    damaged = new_artifact(standard_artifacts.ExampleAnomalies, copy)
+    damaged.split_names = clean.split_names
+    blessing, decision = decide(policy="evaluation: {required: false}\n" + POLICY, anomalies_0=damaged)
+    (verdict,) = [v for v in decision.verdicts if v.outcome is not Outcome.PASSED]
+    assert (verdict.outcome, verdict.subject) == (Outcome.UNDECIDED, "anomalies_0, eval")
+    assert reason in verdict.reason
+    assert blessing.get_int_custom_property("blessed") == 0
+
+
+def test_a_split_that_is_there_but_not_named_is_judged_too(decide, anomalies):
+    made = anomalies("unnamed", train=1.0, extra=300.0)
+    made.split_names = artifact_utils.encode_split_names(["train"])
+    _, decision = decide(policy="evaluation: {required: false}\n" + POLICY, anomalies_0=made)
+    assert [v.subject for v in decision.verdicts if v.outcome is Outcome.FAILED] == ["anomalies_0, extra"]
+
+
+def test_anomalies_in_text_form_are_read(decide, tmp_path, new_artifact):
+    folder = tmp_path / "old" / "Split-train"
+    folder.mkdir(parents=True)
+    (folder / "anomalies.pbtxt").write_text('anomaly_info { key: "x" value { description: "old" severity: ERROR } }')
+    made = new_artifact(standard_artifacts.ExampleAnomalies, tmp_path / "old")
+    made.split_names = artifact_utils.encode_split_names(["train"])
+    _, decision = decide(policy="evaluation: {required: false}\n" + POLICY, anomalies_0=made)
+    assert "feature x: old" in decision.summary
+
+
+@pytest.mark.parametrize(
+    ("inputs", "sources", "reason"),
+    [
+        ({}, {}, "given neither an evaluation nor a blessing"),
+        ({}, {}, "given no anomalies, and the policy requires some"),
+        ({"anomalies_0": []}, {"anomalies_0": "Validator"}, "anomalies (Validator): connected, but holds nothing"),
+        ({}, {"anomalies_0": "Validator"}, "anomalies (Validator): connected, but not handed to the gate"),
+        ({"evaluation": []}, {}, "the input evaluation is connected but holds nothing"),
+        ({"model_blessing": []}, {}, "the input model_blessing is connected but holds nothing"),
+    ],
+)
+def test_what_is_missing_is_the_reason(decide, inputs, sources, reason):
+    blessing, decision = decide(sources=sources, **inputs)
+    assert reason in decision.summary
+    assert blessing.get_int_custom_property("blessed") == 0
+
+
+def test_an_artifact_without_splits_is_undecided(decide, tmp_path, new_artifact):
+    empty = new_artifact(standard_artifacts.ExampleAnomalies, tmp_path / "nothing")
+    _, decision = decide(anomalies_0=empty)
+    assert "names no split and holds none" in decision.summary
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("validations.tfrecord", None, "does not hold exactly one validation result"),
+        ("validations.tfrecord", b"garbage" * 9, "the validation result in"),
+        ("eval_config.json", None, "eval_config.json cannot be read"),
+        ("eval_config.json", b"{", "eval_config.json cannot be read"),
+        ("eval_config.json", b"[]", "eval_config.json cannot be read"),
+    ],
+)
+def test_a_damaged_evaluation_is_undecided(decide, evaluate, clean, tmp_path, new_artifact, name, content, reason):
+    evaluation, _ = evaluate("good")
+    copy = tmp_path / "copy"
+    shutil.copytree(evaluation.uri, copy)
+    (copy / name).unlink()
+    if content is not None:
+        (copy / name).write_bytes(content)
+    damaged = new_artifact(standard_artifacts.ModelEvaluation, copy)
+    _, decision = decide(evaluation=damaged, anomalies_0=clean)
+    (verdict,) = [v for v in decision.verdicts if v.outcome is not Outcome.PASSED]
+    assert (verdict.gate, verdict.outcome) == ("evaluation", Outcome.UNDECIDED)
+    assert reason in verdict.reason
+    assert len(verdict.findings) == 1 + (name == "validations.tfrecord")  # it is still told that there was no baseline
+
+
+def test_a_blessing_alone_is_enough_for_the_metrics(decide, evaluate, clean):
+    _, given = evaluate("good")
+    _, decision = decide(model_blessing=given, anomalies_0=clean)
+    assert decision.blessed, decision.to_text()
+    assert "first push" in decision.verdicts[0].reason
+
+
+def test_a_blessing_of_another_model_blocks(decide, evaluate, clean, models):
+    evaluation, given = evaluate("good")
+    _, decision = decide(model=models["bad_at_3"], evaluation=evaluation, model_blessing=given, anomalies_0=clean)
+    assert "Evaluator's blessing is about another model" in decision.summary
+
+
+def test_evaluator_without_thresholds_leaves_a_blessing_that_blocks(decide, clean, tmp_path, new_artifact):
+    _, decision = decide(
+        model_blessing=new_artifact(standard_artifacts.ModelBlessing, tmp_path / "b"), anomalies_0=clean
+    )
+    assert "Evaluator wrote no blessing" in decision.summary
+
+
+class Fails(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, name="x")])
+    def serve(self, x):
+        with tf.control_dependencies([tf.debugging.assert_less(x, 200.0, message="too bright for me")]):
+            return {"class_id": tf.argmax(x, axis=1), "probabilities": tf.nn.softmax(x)}
+
+
+class TakesText(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="x")])
+    def serve(self, x):
+        return {"class_id": tf.strings.length(x)}
+
+
+def gone(uri):
+    shutil.rmtree(uri / "Format-Serving")
+
+
+def truncated(uri):
+    path = uri / "Format-Serving" / "saved_model.pb"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def no_variables(uri):
+    shutil.rmtree(uri / "Format-Serving" / "variables")
+
+
+@pytest.mark.parametrize(
+    ("module", "damage", "outcome", "reason"),
+    [
+        (lambda make: make(), gone, Outcome.FAILED, "cannot be loaded"),
+        (lambda make: make(), truncated, Outcome.FAILED, "cannot be loaded"),
+        (lambda make: make(), no_variables, Outcome.FAILED, "cannot be loaded"),
+        (lambda make: make(scale=2.0), None, Outcome.FAILED, "sum to 1"),
+        (lambda make: make(scale=float("nan")), None, Outcome.FAILED, "not finite"),
+        (lambda make: make(classes=7), None, Outcome.FAILED, "must have shape [1, 4], not [1, 7]"),
+        (lambda make: Fails(), None, Outcome.FAILED, "the model fails: InvalidArgumentError"),
+        (lambda make: TakesText(), None, Outcome.UNDECIDED, "input 'x' has shape (None,) and dtype string"),
+    ],
+)
+def test_a_model_that_cannot_serve_is_blocked(decide, saved, classifier, tmp_path, module, damage, outcome, reason):
+    model = saved(module(classifier), tmp_path / "model")
+    if damage:
+        damage(tmp_path / "model")
+    blessing, decision = decide(policy=ONLY_CANARY, model=model)
+    verdict = decision.verdicts[-1]
+    assert (verdict.gate, verdict.outcome) == ("canary", outcome)
+    assert reason in verdict.reason
+    assert blessing.get_int_custom_property("blessed") == 0
+
+
+def test_a_signature_that_is_not_there_is_named(decide):
+    _, decision = decide(policy=ONLY_CANARY.replace("4", "4, signature: predict"))
+    assert "no signature 'predict', only ['examples', 'serving_default']" in decision.summary
+
+
+def test_the_canary_can_be_left_out(decide):
+    _, decision = decide(policy=ONLY_CANARY.replace("num_classes: 4", "run: false"))
+    assert decision.blessed
+    assert "canary.run is false" in decision.verdicts[-1].reason
+
+
+@pytest.mark.parametrize(("policy", "pushed"), [(ONLY_CANARY, 1), (POLICY, 0)])
+def test_tfx_pusher_obeys(decide, models, tmp_path, new_artifact, policy, pushed):
+    blessing, _ = decide(policy=policy)
+    push = new_artifact(standard_artifacts.PushedModel, tmp_path / "pushed")
+    destination = pusher_pb2.PushDestination()
+    destination.filesystem.base_directory = str(tmp_path / "serving")
+    pusher.Executor().Do(
+        {"model": [models["good"]], "model_blessing": [blessing]},
+        {"pushed_model": [push]},
+        {"push_destination": proto_utils.proto_to_json(destination)},
+    )
+    assert push.get_int_custom_property("pushed") == pushed
+    assert (tmp_path / "serving").exists() is bool(pushed)

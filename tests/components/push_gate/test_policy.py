@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import pytest
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+from components.push_gate.policy import Policy, parse_policy
+from components.validation import MonitorError
+
+TYPES = anomalies_pb2.AnomalyInfo.Type.keys()
+CIFAR10 = Path(__file__).parents[3] / "schemas" / "cifar10" / "push_policy.yaml"
+LEAST = "canary: {num_classes: 10}"
+
+
+def parse(text: str) -> Policy:
+    return parse_policy(text, TYPES)
+
+
+def test_the_cifar10_policy_is_valid_and_spells_out_every_key():
+    text = CIFAR10.read_text()
+    policy = parse(text)
+    assert policy.canary.num_classes == 10
+    for section in ("evaluation", "anomalies", "canary"):
+        model = getattr(policy, section)
+        assert model.model_fields_set == set(type(model).model_fields)
+
+
+def test_what_is_left_out_is_strict():
+    policy = parse(LEAST)
+    assert policy.evaluation.required
+    assert policy.anomalies.required
+    assert policy.canary.run
+    assert policy.anomalies.too_few_examples.action == "block"
+    assert {policy.anomalies.action("INT_TYPE_BIG_INT", severity) for severity in ("ERROR", "UNKNOWN", "FATAL")} == {
+        "block"
+    }
+
+
+def test_json_is_a_policy_too():
+    assert parse('{"canary": {"run": false}, "evaluation": {"required": false}}').evaluation.required is False
+
+
+@pytest.mark.parametrize(
+    ("feature", "covered"),
+    [("noise", True), ("noisy", False), ("border_top", True), ("Border_top", False), ("", False)],
+)
+def test_exemptions_are_names_or_patterns_and_never_the_whole_dataset(feature, covered):
+    exempt = 'anomalies: {exempt: [{feature: noise, because: a}, {feature: "border_*", because: b}]}'
+    assert (parse(f"{LEAST}\n{exempt}").anomalies.exemption(feature) is not None) is covered
+
+
+def test_a_pattern_for_everything_spares_the_dataset():
+    policy = parse(LEAST + '\nanomalies: {exempt: [{feature: "*", because: all}]}')
+    assert policy.anomalies.exemption("") is None
+
+
+@pytest.mark.parametrize(
+    ("anomaly_type", "severity", "action"),
+    [("SCHEMA_NEW_COLUMN", "ERROR", "warn"), ("INT_TYPE_BIG_INT", "ERROR", "block"), ("X", "WARNING", "warn")],
+)
+def test_type_goes_before_severity(anomaly_type, severity, action):
+    policy = parse(LEAST + "\nanomalies: {types: {SCHEMA_NEW_COLUMN: warn}}")
+    assert policy.anomalies.action(anomaly_type, severity) == action
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "must be the text of a policy file"),
+        ("- a\n- b", "must be a mapping"),
+        ("a: [", "not valid YAML"),
+        ("canary: {num_classes: 10}\ncanary: {run: false}", "the key 'canary' is there twice"),
+        ("evalution: {}", r"`evalution` is not a key.*did you mean 'evaluation'"),
+        (f"{LEAST}\nevaluation: {{requird: true}}", r"`evaluation.requird` is not a key.*did you mean 'required'"),
+        (f"{LEAST}\nanomalies: {{too_few_examples: {{tpyes: []}}}}", r"did you mean 'types'"),
+        (f"{LEAST}\nanomalies: {{exempt: [{{feature: a, because: b, becuase: c}}]}}", r"exempt.0.becuase.*'because'"),
+        (f"{LEAST}\nanomalies: {{exempt: [{{feature: a}}]}}", r"`anomalies.exempt.0.because`: Field required"),
+        (f"{LEAST}\nevaluation: {{without_baseline: pusch}}", r"without_baseline.*'push' or 'block'.*'pusch'"),
+        (f"{LEAST}\nevaluation: {{required: 'yes'}}", r"`evaluation.required`.*valid boolean.*'yes'"),
+        (f"{LEAST}\nanomalies: {{severities: {{FATAL: block}}}}", r"severities.FATAL` is not a key"),
+        (f"{LEAST}\nanomalies: {{types: {{SCHEMA_NEW_COLUM: warn}}}}", r"did you mean 'SCHEMA_NEW_COLUMN'"),
+        (f"{LEAST}\nanomalies: {{types: {{SCHEMA_NEW_COLUMN: ignore}}}}", r"'block' or 'warn'"),
+        (f"{LEAST}\nanomalies: {{types: {{DATASET_LOW_NUM_EXAMPLES: warn}}}}", "too_few_examples decides"),
+        (f"{LEAST}\nanomalies: {{too_few_examples: {{types: [LOW]}}}}", "too_few_examples.types` must be one of"),
+        ("canary: {}", "canary.num_classes` must be given"),
+        ("canary: {num_classes: 10, input_range: [1, 0]}", "low < high"),
+        ("canary: {num_classes: 10, batch_sizes: []}", "batch_sizes"),
+        ("canary: {num_classes: 10, sum_tolerance: 2}", "less than 1"),
+    ],
+)
+def test_malformed_policies_say_what_is_wrong(text, expected):
+    with pytest.raises(MonitorError, match=f"(?s){expected}"):
+        parse(text)
+
+
+def test_a_path_in_place_of_the_text_is_refused():
+    with pytest.raises(MonitorError, match="must be a mapping"):
+        parse("schemas/cifar10/push_policy.yaml")
