@@ -30,7 +30,9 @@ class TrainerConfig(_Section):
     weights: str = "none"
     epochs: Annotated[int, Field(ge=1)] = 10
     batch_size: Annotated[int, Field(ge=1)] = 256
-    learning_rate: Annotated[float, Field(gt=0)] = 6e-3
+    # at the top of the schedule; left out, the model's own (pipelines.classifier.DEFAULT_LEARNING_RATES)
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     patience: Annotated[int, Field(ge=1)] = 5  # epochs without a better validation loss before training stops
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of the training split, for early stopping
@@ -98,6 +100,7 @@ def load(
 
     Raises:
       MonitorError: naming the file or setting, the key, what is allowed and what was received.
+
     """
     origin: dict[str, str] = {}
     merged: dict[str, Any] = {}
