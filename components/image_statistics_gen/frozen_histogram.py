@@ -158,7 +158,8 @@ def quantiles(found: Accumulator, shares: npt.NDArray[np.float64], *, integer: b
     # The first bin that reaches the rank; of rank 0, the first bin that holds anything.
     bins = np.searchsorted(upto, np.maximum(ranks, np.nextafter(0, 1)))
     held = found.counts[bins]
-    values = edges[bins] + (ranks - (upto[bins] - held)) / held * (edges[bins + 1] - edges[bins])
+    share = (ranks - (upto[bins] - held)) / held
+    values = edges[bins] * (1 - share) + edges[bins + 1] * share  # exact at both ends
     return np.rint(values) if integer else values
 
 

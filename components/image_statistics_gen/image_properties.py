@@ -48,10 +48,15 @@ SIZE_PROPERTIES = ("width", "height", "aspect_ratio")
 
 # Rec. ITU-R BT.601-7, section 2.5.1: what JPEG (JFIF) uses as well.
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
-DARK_BELOW = 0.1
-BRIGHT_ABOVE = 0.9
-EDGE_ABOVE = 0.1  # gradient magnitude that counts as an edge: a step of 25 grey levels
-ENTROPY_BINS = 32  # 8 grey levels each: with one bin a level, a 32 x 32 image has too few pixels to fill them
+# With these weights luma comes in steps of a thousandth of a grey level. Thresholds lie half a step off, between two
+# possible values, so that float32 never decides on which side of one a pixel is.
+_HALF_STEP = 0.0005
+DARK_BELOW = (25.5 - _HALF_STEP) / 255  # 0.1
+BRIGHT_ABOVE = (229.5 + _HALF_STEP) / 255  # 0.9
+EDGE_ABOVE = (25.5 + _HALF_STEP) / 255  # 0.1, the length of a gradient that counts as an edge
+SAME_BELOW = (1 - _HALF_STEP) / 255  # one grey level
+ENTROPY_LEVELS = 8  # grey levels a bin: with one bin a level, a 32 x 32 image has too few pixels to fill them
+ENTROPY_BINS = 256 // ENTROPY_LEVELS
 JPEG_BLOCK = 8
 FRAME_SHARE = 16  # the border frame is one sixteenth of the shorter side wide, at least one pixel
 _PIXELS_AT_ONCE = 1 << 17  # 128 images of 32 x 32: the float32 planes of a step then stay in a processor's cache
@@ -106,7 +111,7 @@ def exposure(luma: Floats) -> dict[str, Floats]:
     """Brightness, contrast, dark and bright fraction and entropy, from the distribution of grey values alone.
 
     Contrast is the root-mean-square contrast of Peli 1990, "Contrast in complex images", J. Opt. Soc. Am. A 7(10).
-    Entropy is Shannon's, in bits, of the `ENTROPY_BINS`-bin histogram of luma; 0 to 5.
+    Dark is below 0.1, bright above 0.9. Entropy is Shannon's, in bits, of luma's histogram of 32 bins; 0 to 5.
     """
     flat = _rows(luma)
     return {
@@ -140,7 +145,7 @@ def layout(luma: Floats) -> dict[str, Floats]:
     """Gradient, edge density, orientation, blockiness, vertical balance and asymmetry: how grey values are arranged.
 
     Gradient is the mean length of the forward differences (dx, dy), 0 to 1.42; edge density the share of pixels where
-    it is above `EDGE_ABOVE`. Orientation is (sum|dx| - sum|dy|) / (sum|dx| + sum|dy|), 0 for a constant image: -1 means
+    it is above 0.1. Orientation is (sum|dx| - sum|dy|) / (sum|dx| + sum|dy|), 0 for a constant image: -1 means
     horizontal stripes, 1 vertical ones. Vertical balance is the mean of the upper half less the mean of the lower one
     (a middle row counts for neither), -1 to 1; asymmetry the mean absolute difference from the mirror image, 0 to 1.
     All but asymmetry are NaN below 2 x 2 pixels. Blockiness: see `_blockiness`.
@@ -181,10 +186,10 @@ def border(luma: Floats) -> dict[str, Floats]:
     inside = np.zeros((height, width), bool)
     inside[frame:-frame, frame:-frame] = True
     flat, mask = _rows(luma), inside.ravel()
-    outer = flat[:, ~mask]
+    outer = _rows(flat[:, ~mask])
     outer_mean = _mean(outer)
     return {
-        "border_difference": outer_mean - _mean(flat[:, mask]) if mask.any() else _undefined(count),
+        "border_difference": outer_mean - _mean(_rows(flat[:, mask])) if mask.any() else _undefined(count),
         "border_contrast": _deviation(outer),
         "border_repeat": _border_repeat(luma) if height > 1 and width > 1 else _undefined(count),
     }
@@ -225,7 +230,7 @@ def _colourfulness(red: Floats, green: Floats, blue: Floats) -> Floats:
 
 def _entropy(flat: Floats) -> Floats:
     count, pixels = flat.shape
-    bins = np.minimum((flat * np.float32(ENTROPY_BINS)).astype(np.int32), ENTROPY_BINS - 1)
+    bins = ((flat * np.float32(255) + np.float32(_HALF_STEP)) * np.float32(1 / ENTROPY_LEVELS)).astype(np.int32)
     bins += ENTROPY_BINS * np.arange(count, dtype=np.int32)[:, None]
     share = np.bincount(bins.ravel(), minlength=count * ENTROPY_BINS).reshape(count, ENTROPY_BINS) / pixels
     return -(share * np.log2(np.where(share > 0, share, 1))).sum(axis=1).astype(np.float32) + np.float32(0)
@@ -254,8 +259,8 @@ def _blockiness(dx: Floats, dy: Floats) -> Floats:
     if not columns.any() and not lines.any():
         return _undefined(len(dx))
     by_column, by_line = dx.sum(axis=1), dy.sum(axis=2)
-    across = by_column[:, columns].sum(axis=1) + by_line[:, lines].sum(axis=1)
-    inside = by_column[:, ~columns].sum(axis=1) + by_line[:, ~lines].sum(axis=1)
+    across = _rows(by_column[:, columns]).sum(axis=1) + _rows(by_line[:, lines]).sum(axis=1)
+    inside = _rows(by_column[:, ~columns]).sum(axis=1) + _rows(by_line[:, ~lines]).sum(axis=1)
     across_count = columns.sum() * dx.shape[1] + lines.sum() * dy.shape[2]
     inside_count = (~columns).sum() * dx.shape[1] + (~lines).sum() * dy.shape[2]
     return _relative(across / np.float32(across_count), inside / np.float32(inside_count))
@@ -268,7 +273,7 @@ def _border_repeat(luma: Floats) -> Floats:
         (luma[:, :, 0], luma[:, :, 1]),
         (luma[:, :, -1], luma[:, :, -2]),
     )
-    same = np.concatenate([np.abs(outer - inner) < np.float32(1 / 255) for outer, inner in pairs], axis=1)
+    same = np.concatenate([np.abs(outer - inner) < np.float32(SAME_BELOW) for outer, inner in pairs], axis=1)
     return _mean(same)
 
 
@@ -279,7 +284,11 @@ def _relative(first: Floats, second: Floats) -> Floats:
 
 
 def _rows(values: Floats) -> Floats:
-    """`[N, ...]` as contiguous `[N, pixels]`: NumPy then sums each row pairwise by itself, fast and always alike."""
+    """`[N, ...]` as contiguous `[N, pixels]`: NumPy then sums each row pairwise by itself, fast and always alike.
+
+    Without it, what comes out of a slice or a mask may lie the other way in memory, and rows are then summed in an
+    order that depends on how many there are.
+    """
     return np.ascontiguousarray(values).reshape(len(values), -1)
 
 

@@ -1,0 +1,119 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from components.image_statistics_gen import image_decoding
+from components.image_statistics_gen.image_decoding import ImageFormat, decode, decode_file
+from components.validation import MonitorError
+
+RNG = np.random.default_rng(3)
+
+
+def encoded(array, file_type="PNG", **options):
+    file = io.BytesIO()
+    Image.fromarray(array.squeeze()).save(file, file_type, **options)
+    return file.getvalue()
+
+
+def by_row(groups):
+    return {row: image for group in groups for row, image in zip(group.rows.tolist(), group.images, strict=True)}
+
+
+def test_raw_rows_of_the_right_length_come_out_in_order():
+    images = RNG.integers(0, 256, (3, 2, 4, 3), np.uint8)
+    values = [images[0].tobytes(), b"", None, images[1].tobytes(), images[2].tobytes() + b"x", images[2].tobytes()[:-1]]
+    (group,) = decode(values, ImageFormat("raw", (2, 4, 3)))
+    assert group.rows.tolist() == [0, 3]
+    np.testing.assert_array_equal(group.images, images[:2])
+
+
+def test_raw_rows_that_are_all_corrupt_give_no_group():
+    assert list(decode([None, b"abc"], ImageFormat("raw", (2, 4, 1)))) == []
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_png_files_of_several_sizes_come_out_as_they_were(channels):
+    images = [RNG.integers(0, 256, (*size, channels), np.uint8) for size in [(5, 7), (3, 4), (5, 7)]]
+    groups = list(decode([encoded(image) for image in images], ImageFormat("encoded", (1, 1, channels))))
+    assert sorted(group.images.shape for group in groups) == [(1, 3, 4, channels), (2, 5, 7, channels)]
+    for row, image in by_row(groups).items():
+        np.testing.assert_array_equal(image, images[row])
+
+
+def test_jpeg_files_come_out_nearly_as_they_were():
+    ramp = np.add.outer(np.arange(0, 128, 4), np.arange(0, 128, 4)).astype(np.uint8)
+    image = np.stack([ramp, ramp[::-1], ramp[:, ::-1]], axis=2)
+    found = decode_file(encoded(image, "JPEG", quality=95, subsampling=0), 3)
+    assert np.abs(found.astype(int) - image).mean() < 3
+
+
+def test_files_are_converted_to_the_channels_asked_for():
+    grey = RNG.integers(0, 256, (4, 4), np.uint8)
+    np.testing.assert_array_equal(decode_file(encoded(grey), 3), np.repeat(grey[..., None], 3, axis=2))
+    assert decode_file(encoded(RNG.integers(0, 256, (4, 6, 3), np.uint8)), 1).shape == (4, 6, 1)
+    with_alpha = RNG.integers(0, 256, (4, 4, 4), np.uint8)
+    np.testing.assert_array_equal(decode_file(encoded(with_alpha), 3), with_alpha[..., :3])
+
+
+def test_sixteen_bits_become_the_upper_eight():
+    deep = RNG.integers(0, 1 << 16, (4, 5)).astype(np.uint16)
+    np.testing.assert_array_equal(decode_file(encoded(deep), 1)[..., 0], deep >> 8)
+
+
+PNG = encoded(RNG.integers(0, 256, (16, 16, 3), np.uint8))
+JPEG = encoded(RNG.integers(0, 256, (16, 16, 3), np.uint8), "JPEG")
+DAMAGED = {
+    "missing": None,
+    "empty": b"",
+    "text": b"not an image",
+    "png cut short": PNG[: len(PNG) // 2],
+    "jpeg cut short": JPEG[: len(JPEG) // 2],
+    "png header alone": PNG[:8],
+    "png with flipped bytes": PNG[:60] + bytes(b ^ 255 for b in PNG[60:90]) + PNG[90:],
+    "png with a broken chunk": PNG[:33] + b"\0" * 20 + PNG[53:],
+    "raw pixels": bytes(3072),
+    "another file type": encoded(RNG.integers(0, 256, (4, 4, 3), np.uint8), "BMP"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_files_are_left_out_and_the_others_kept(name):
+    groups = list(decode([PNG, DAMAGED[name], JPEG], ImageFormat("encoded")))
+    assert sorted(by_row(groups)) == [0, 2]
+
+
+def test_any_cut_of_a_file_is_handled():
+    for file in (PNG, JPEG):
+        assert all(decode_file(file[:end], 3) is None for end in range(0, len(file) - 20, 7))
+
+
+def test_a_file_that_claims_to_be_huge_is_left_out():
+    header = bytearray(PNG)
+    header[16:24] = (60000).to_bytes(4, "big") * 2
+    assert decode_file(bytes(header), 3) is None
+
+
+def test_large_images_are_handed_on_a_few_at_a_time(monkeypatch):
+    monkeypatch.setattr(image_decoding, "_PIXELS_AT_ONCE", 64)
+    images = [RNG.integers(0, 256, (4, 8, 3), np.uint8) for _ in range(5)]
+    groups = list(decode([encoded(image) for image in images], ImageFormat("encoded")))
+    assert [group.rows.tolist() for group in groups] == [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("jpg",), r"`image_format` must be one of encoded, raw. Received: 'jpg'"),
+        (("raw", (32, 32)), r"`image_shape` must be \(height, width, channels\).* Received: \(32, 32\)"),
+        (("raw", (32, 32, 4)), r"channels 1 \(grey\) or 3 .* Received: \(32, 32, 4\)"),
+        (("raw", (0, 32, 3)), r"positive integers"),
+        (("raw", (32.0, 32, 3)), r"positive integers"),
+        (("raw", (True, 32, 3)), r"positive integers"),
+        (("raw", 32), r"`image_shape` must be"),
+    ],
+)
+def test_a_format_that_cannot_be_is_refused(arguments, message):
+    with pytest.raises(MonitorError, match=message):
+        ImageFormat(*arguments)
