@@ -21,7 +21,7 @@ STAGING_PREFIX = ".push-"
 _LOCK = "lock"
 _ENTRY_LOCK = ".push.lock"
 _PAYLOAD = "version"
-_ATTEMPTS = 1000
+_ATTEMPTS = 100
 # What rename(2) says when the name is taken: by a folder that is not empty, or by a file.
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 

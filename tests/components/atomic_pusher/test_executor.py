@@ -1,0 +1,233 @@
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts
+from tfx.utils import io_utils, proto_utils
+
+from components import baseline_bundle
+from components.atomic_pusher.executor import Executor, base_directory
+from components.validation import MonitorError
+
+
+def destination(folder, **changes) -> str:
+    made = pusher_pb2.PushDestination()
+    made.filesystem.base_directory = str(folder)
+    for key, value in changes.items():
+        setattr(made.filesystem, key, value)
+    return proto_utils.proto_to_json(made)
+
+
+@pytest.fixture
+def push(tmp_path, serving, inputs):
+    def run(**properties):
+        pushed = standard_artifacts.PushedModel()
+        pushed.uri = str(tmp_path / "pushed")
+        given = {"push_destination": destination(serving), "run_key": "", "judged_against": "", **properties}
+        Executor().Do(inputs, {"pushed_model": [pushed]}, given)
+        return pushed
+
+    return run
+
+
+def load(version: Path) -> float:
+    model = tf.saved_model.load(str(version))
+    return float(model.signatures["serving_default"](x=tf.constant([21.0]))["y"][0])
+
+
+def test_model_and_bundle_arrive_together(push, serving, inputs, model):
+    pushed = push(run_key="k", judged_against="/serving/1")
+    (folder,) = map(Path, baseline_bundle.versions(str(serving)))
+    assert load(folder) == 42.0
+    assert (folder / "assets.extra" / "tf_serving_warmup_requests").read_bytes() == b"warm"
+    bundle = baseline_bundle.read(str(folder))
+    assert bundle.splits == ["eval", "train"]
+    for part, key in (("statistics", "statistics"), ("evaluation", "evaluation"), ("schema", "schema")):
+        source = Path(inputs[key][0].uri)
+        assert files(Path(bundle.path(part))) == files(source)
+    assert json.loads(Path(bundle.path("gate/reasons.json")).read_text()) == {"blessed": True}
+    manifest = bundle.manifest
+    assert (manifest.run_key, manifest.judged_against) == ("k", "/serving/1")
+    assert (manifest.model_uri, str(manifest.model_version)) == (model.uri, folder.name)
+    assert manifest.tensorflow_version == tf.__version__
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_string_custom_property("pushed_destination") == str(folder)
+    assert pushed.get_string_custom_property("pushed_version") == folder.name
+    assert load(Path(pushed.uri)) == 42.0
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_no_baseline_is_null(push, serving):
+    push()
+    assert baseline_bundle.newest(str(serving)).manifest.judged_against is None
+
+
+def test_two_pushes_are_two_versions(push, serving):
+    assert push().get_string_custom_property("pushed_version") != push().get_string_custom_property("pushed_version")
+    assert len(baseline_bundle.versions(str(serving))) == 2
+
+
+def test_an_unblessed_model_is_not_pushed(push, serving, inputs):
+    inputs["model_blessing"][0].set_int_custom_property("blessed", 0)
+    assert push().get_int_custom_property("pushed") == 0
+    assert not serving.exists()
+
+
+@pytest.mark.parametrize("blessings", [None, []])
+def test_without_a_blessing_nothing_is_pushed(push, serving, inputs, blessings):
+    if blessings is None:
+        del inputs["model_blessing"]
+    else:
+        inputs["model_blessing"] = blessings
+    with pytest.raises(MonitorError, match="`model_blessing` must hold one blessing"):
+        push()
+    assert not serving.exists()
+
+
+def test_another_models_blessing_is_refused(push, serving, inputs):
+    inputs["model_blessing"][0].set_string_custom_property("current_model", "/another")
+    with pytest.raises(MonitorError, match="must be about the model"):
+        push()
+    assert not serving.exists()
+
+
+def test_a_blessing_of_another_component_has_no_reasons(push, serving, inputs):
+    (Path(inputs["model_blessing"][0].uri) / "reasons.json").unlink()
+    push()
+    assert not Path(baseline_bundle.newest(str(serving)).path("gate")).exists()
+
+
+@pytest.mark.parametrize(("key", "rest"), [("statistics", "Split-*"), ("schema", "only one file|Only one file")])
+def test_a_bundle_that_would_be_damaged_is_not_published(push, serving, inputs, key, rest):
+    folder = Path(inputs[key][0].uri)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    with pytest.raises((MonitorError, RuntimeError), match=rest.replace("*", r"\*")):
+        push()
+    assert baseline_bundle.versions(str(serving)) == []
+
+
+def test_a_folder_that_is_no_model_is_refused(push, serving, inputs, tmp_path):
+    (tmp_path / "nothing" / "Format-Serving").mkdir(parents=True)
+    inputs["model"][0] = standard_artifacts.Model()
+    inputs["model"][0].uri = str(tmp_path / "nothing")
+    inputs["model_blessing"][0].set_string_custom_property("current_model", "")
+    with pytest.raises(MonitorError, match="hold a SavedModel"):
+        push()
+    assert not serving.exists()
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_a_copy_that_fails_publishes_nothing(push, serving, monkeypatch, step):
+    push()
+    before = baseline_bundle.versions(str(serving))
+    calls = 0
+
+    def failing(real):
+        def call(*args, **kwargs):
+            nonlocal calls
+            calls += 1
+            if calls == step + 1:
+                raise OSError("disk full")
+            return real(*args, **kwargs)
+
+        return call
+
+    for name in ("copy_dir", "copy_file", "write_string_file"):
+        monkeypatch.setattr(io_utils, name, failing(getattr(io_utils, name)))
+    with pytest.raises(OSError, match="disk full"):
+        push()
+    assert baseline_bundle.versions(str(serving)) == before
+    assert load(Path(before[0])) == 42.0
+    assert sorted(path.name for path in serving.iterdir()) == [".push.lock", Path(before[0]).name]
+
+
+PUSHER = """
+import json, os, signal, sys
+from tfx.dsl.io import fileio
+from tfx.types import standard_artifacts
+from components.atomic_pusher.executor import Executor
+
+spec = json.loads(sys.argv[1])
+real, copied = fileio.copy, []
+
+def copy(source, target, overwrite=False):
+    real(source, target, overwrite)
+    copied.append(target)
+    if len([each for each in copied if "/serving/" in each]) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+fileio.copy = copy
+inputs = {}
+for key, (kind, uri) in spec["inputs"].items():
+    inputs[key] = [getattr(standard_artifacts, kind)()]
+    inputs[key][0].uri = uri
+inputs["model_blessing"][0].set_int_custom_property("blessed", 1)
+pushed = standard_artifacts.PushedModel()
+pushed.uri = spec["pushed"]
+Executor().Do(inputs, {"pushed_model": [pushed]}, spec["properties"])
+"""
+
+
+def test_killed_in_the_middle_of_a_copy_the_last_version_keeps_serving(push, serving, inputs, tmp_path):
+    push()
+    spec = {
+        "inputs": {key: (type(value[0]).__name__, value[0].uri) for key, value in inputs.items()},
+        "pushed": str(tmp_path / "killed"),
+        "properties": {"push_destination": destination(serving), "run_key": "", "judged_against": ""},
+    }
+    done, loaded, errors = threading.Event(), {}, []
+    watcher = threading.Thread(target=watch, args=(serving, done, loaded, errors))
+    watcher.start()
+    killed = subprocess.run([sys.executable, "-c", PUSHER, json.dumps(spec)], capture_output=True, check=False)
+    staged = list(serving.glob(".push-*/version/*"))
+    push()
+    done.set()
+    watcher.join()
+    assert killed.returncode == -9, killed.stderr[-2000:]
+    assert staged, "it was killed while it copied"
+    assert errors == []
+    assert list(loaded.values()) == [42.0, 42.0]
+    assert list(serving.glob(".push-*")) == []
+
+
+def watch(serving: Path, done: threading.Event, loaded: dict[str, float], errors: list[BaseException]) -> None:
+    """Loads each version it sees, as a model server would."""
+    while True:
+        last = done.is_set()
+        for version in baseline_bundle.versions(str(serving)):
+            if version in loaded:
+                continue
+            try:
+                loaded[version] = load(Path(version))
+                baseline_bundle.read(version)
+            except BaseException as error:  # handed to the test
+                errors.append(error)
+                return
+        if last:
+            return
+        done.wait(0.01)
+
+
+@pytest.mark.parametrize(
+    ("push_destination", "expected"),
+    [
+        (destination("gs://bucket/serving"), "object stores cannot do that. Received: 'gs://bucket/serving'"),
+        (destination("s3://bucket/serving"), "object stores"),
+        (destination(""), "must be a path"),
+        ("{}", "must have a filesystem"),
+        (destination("/serving", versioning=9), "must be AUTO or UNIX_TIMESTAMP"),
+    ],
+)
+def test_destinations_without_an_atomic_rename_are_refused(push_destination, expected):
+    with pytest.raises(MonitorError, match=expected):
+        base_directory(push_destination)

@@ -1,0 +1,243 @@
+"""All or nothing: whatever happens during a push, a watcher sees whole versions only."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from components.atomic_pusher import publish as module
+from components.atomic_pusher.publish import STAGING_PREFIX, publish
+from components.validation import MonitorError
+
+FILES = {"a": b"1" * 1000, "sub/b": b"2" * 1000, "sub/deep/c": b"3" * 1000}
+
+
+def fill(folder: str) -> None:
+    for name, content in FILES.items():
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+
+
+def seal(folder: str, version: int) -> None:
+    with open(os.path.join(folder, "number"), "w") as file:
+        file.write(str(version))
+
+
+def push(serving, now: float = 100.0, fill=fill, seal=seal) -> int:
+    return publish(str(serving), fill, seal, clock=lambda: now)
+
+
+def assert_whole(version) -> None:
+    for name, content in FILES.items():
+        assert (version / name).read_bytes() == content
+    assert (version / "number").read_text() == version.name
+
+
+def seen(serving) -> list[str]:
+    return sorted(name for name in os.listdir(serving) if name.isdigit()) if serving.exists() else []
+
+
+def staged(serving) -> list[str]:
+    return [name for name in os.listdir(serving) if name.startswith(STAGING_PREFIX)]
+
+
+def test_a_version_is_named_by_the_clock(serving):
+    assert push(serving, 1234.9) == 1234
+    assert_whole(serving / "1234")
+    assert staged(serving) == []
+
+
+@pytest.mark.parametrize(("taken", "now", "version"), [("100", 100, 101), ("500", 100, 501), ("7", 100, 100)])
+def test_numbers_only_grow(serving, taken, now, version):
+    (serving / taken).mkdir(parents=True)
+    (serving / taken / "x").touch()
+    assert push(serving, now) == version
+
+
+def test_two_pushes_in_one_second(serving):
+    assert [push(serving), push(serving)] == [100, 101]
+    assert_whole(serving / "100")
+    assert_whole(serving / "101")
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_a_number_taken_at_the_last_moment_is_left_alone(serving, kind):
+    sealed = []
+
+    def slow_seal(folder, version):
+        seal(folder, version)
+        if not sealed:  # somebody else publishes the same number in between
+            other = serving / str(version)
+            other.mkdir() if kind == "folder" else other.write_text("other")
+            if kind == "folder":
+                (other / "x").touch()
+        sealed.append(version)
+
+    assert push(serving, seal=slow_seal) == 101
+    assert sealed == [100, 101]
+    assert_whole(serving / "101")
+    assert (serving / "100" / "x").exists() if kind == "folder" else (serving / "100").read_text() == "other"
+
+
+def test_concurrent_pushes_each_get_a_version(serving):
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: push(serving), range(24)))
+    assert sorted(made) == list(range(100, 124))
+    for version in made:
+        assert_whole(serving / str(version))
+    assert staged(serving) == []
+
+
+def test_others_can_read_what_is_published(serving):
+    before = os.umask(0o022)
+    try:
+        push(serving)
+    finally:
+        os.umask(before)
+    assert (serving / "100").stat().st_mode & 0o777 == 0o755
+
+
+CALLS = [(os, "makedirs"), (os, "mkdir"), (os, "fsync"), (os, "rename"), (os, "listdir"), (module.tempfile, "mkdtemp")]
+
+
+def interrupt(monkeypatch, failing: int | None) -> list[str]:
+    """Makes the file-system call of that number fail; returns the names of the calls, as they are made."""
+    made: list[str] = []
+
+    def wrap(name, real):
+        def call(*args, **kwargs):
+            if name == "mkdir" and os.path.isdir(args[0]):  # makedirs asks, and takes any error for "it is there"
+                return real(*args, **kwargs)
+            made.append(name)
+            if len(made) - 1 == failing:
+                raise OSError(28, "No space left on device")
+            return real(*args, **kwargs)
+
+        return call
+
+    for owner, name in CALLS:
+        monkeypatch.setattr(owner, name, wrap(name, getattr(owner, name)))
+    return made
+
+
+def test_a_failure_at_any_step_leaves_the_last_good_version(serving, monkeypatch):
+    push(serving)
+    with monkeypatch.context() as patch:
+        calls = interrupt(patch, None)
+        push(serving)
+    assert {name for _, name in CALLS} == set(calls)
+    published = 0
+    for failing in range(len(calls)):
+        before = seen(serving)
+        with monkeypatch.context() as patch:
+            interrupt(patch, failing)
+            with pytest.raises(OSError, match="No space left"):
+                push(serving)
+        published += len(seen(serving)) - len(before)
+        for version in seen(serving):
+            assert_whole(serving / version)
+        assert staged(serving) == []
+    assert published == 1, "only the serving folder's own sync comes after the rename"
+    assert_whole(serving / str(push(serving)))
+
+
+def test_an_error_while_filling_publishes_nothing(serving):
+    def broken(folder):
+        fill(folder)
+        raise RuntimeError("the source is gone")
+
+    with pytest.raises(RuntimeError, match="the source is gone"):
+        push(serving, fill=broken)
+    assert seen(serving) == staged(serving) == []
+
+
+def test_no_free_number_is_an_error(serving, monkeypatch):
+    monkeypatch.setattr(module, "_ATTEMPTS", 3)
+    monkeypatch.setattr(module, "_rename", lambda *_: False)
+    with pytest.raises(MonitorError, match="free version number"):
+        push(serving)
+
+
+VICTIM = """
+import os, sys, time
+from components.atomic_pusher.publish import publish
+
+def fill(folder):
+    for n in range(10):
+        with open(os.path.join(folder, f"part{n}"), "wb") as file:
+            file.write(b"x" * 100000)
+            file.flush()
+            if n == 5:
+                print(folder, flush=True)
+                time.sleep(3600)
+
+publish(sys.argv[1], fill, lambda folder, version: None)
+"""
+
+
+@pytest.fixture
+def victim(serving):
+    """A process that stops half-way through its copy, for somebody to kill."""
+    process = subprocess.Popen([sys.executable, "-c", VICTIM, str(serving)], stdout=subprocess.PIPE, text=True)
+    yield process, process.stdout.readline().strip()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_a_killed_push_is_never_seen_and_the_next_one_cleans_up(serving, victim):
+    push(serving)
+    process, folder = victim
+    assert os.path.exists(os.path.join(folder, "part5"))
+    assert seen(serving) == ["100"]
+    # While it lives its staging is not touched, however many pushes go by.
+    assert push(serving) == 101
+    assert os.path.exists(os.path.join(folder, "part5"))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert seen(serving) == ["100", "101"]
+    assert len(staged(serving)) == 1
+    assert push(serving) == 102
+    assert staged(serving) == []
+    assert not os.path.exists(folder)
+
+
+def test_staging_without_a_lock_is_abandoned(serving):
+    (serving / f"{STAGING_PREFIX}old" / "version").mkdir(parents=True)
+    push(serving)
+    assert staged(serving) == []
+
+
+def test_a_watcher_only_ever_sees_whole_versions(serving):
+    """As a model server does: list, and load whatever is a number, while pushes go on."""
+    done = threading.Event()
+    loaded: set[str] = set()
+    errors: list[BaseException] = []
+
+    def watch() -> None:
+        while True:
+            last = done.is_set()
+            try:
+                for version in set(seen(serving)) - loaded:
+                    assert_whole(serving / version)
+                    loaded.add(version)
+            except BaseException as error:  # handed to the test
+                errors.append(error)
+                return
+            if last:
+                return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for _ in range(50):
+        push(serving)
+    done.set()
+    watcher.join()
+    assert errors == []
+    assert len(loaded) == 50

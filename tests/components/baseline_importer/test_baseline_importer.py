@@ -1,0 +1,156 @@
+"""A version, as AtomicPusher publishes it, comes back as artifacts, alone and in a pipeline."""
+
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from ml_metadata.metadata_store import MetadataStore
+from tfx.dsl.components.common.importer import Importer
+from tfx.orchestration import metadata, pipeline
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts
+from tfx.utils import path_utils
+
+from components import AtomicPusher, BaselineImporter, baseline_bundle
+from components.baseline_importer.executor import Executor
+from components.validation import MonitorError
+
+
+class Adder(tf.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = tf.Variable(1.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def serve(self, x):
+        return {"y": self.one + x}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("importer")
+    model = Adder()
+    tf.saved_model.save(model, str(folder / "model" / "Format-Serving"), signatures={"serving_default": model.serve})
+    for path in (
+        "statistics/Split-train/FeatureStats.pb",
+        "statistics/Split-eval/FeatureStats.pb",
+        "evaluation/metrics",
+    ):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(path)
+    (folder / "schema").mkdir()
+    (folder / "schema" / "schema.pbtxt").write_text("# schema")
+    (folder / "blessing").mkdir()
+    return folder
+
+
+def run(root: Path, name: str, components: list) -> None:
+    connection = metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite"))
+    LocalDagRunner().run(
+        pipeline.Pipeline(
+            pipeline_name=name,
+            pipeline_root=str(root / "runs"),
+            components=components,
+            metadata_connection_config=connection,
+            enable_cache=True,
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def version(root) -> str:
+    """Pushed by a pipeline of importers and AtomicPusher."""
+    kinds = standard_artifacts
+    sources = {
+        "model": (kinds.Model, {}, {}),
+        "blessing": (kinds.ModelBlessing, {}, {"blessed": 1, "current_model": str(root / "model")}),
+        "statistics": (kinds.ExampleStatistics, {"split_names": '["train", "eval"]'}, {}),
+        "schema": (kinds.Schema, {}, {}),
+        "evaluation": (kinds.ModelEvaluation, {}, {}),
+    }
+    made = {
+        key: Importer(str(root / key), artifact_type=kind, properties=fixed, custom_properties=custom)
+        for key, (kind, fixed, custom) in sources.items()
+    }
+    for key, each in made.items():
+        each.with_id(f"import_{key}")
+    found = {key: each.outputs["result"] for key, each in made.items()}
+    destination = pusher_pb2.PushDestination()
+    destination.filesystem.base_directory = str(root / "serving")
+    pusher = AtomicPusher(
+        found["model"],
+        model_blessing=found["blessing"],
+        statistics=found["statistics"],
+        schema=found["schema"],
+        evaluation=found["evaluation"],
+        push_destination=destination,
+        run_key="k",
+    )
+    run(root, "push", [*made.values(), pusher])
+    bundle = baseline_bundle.newest(str(root / "serving"))
+    assert (bundle.manifest.pipeline_name, bundle.manifest.run_key) == ("push", "k")
+    assert bundle.manifest.pipeline_run_id
+    return bundle.version_dir
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    made = {}
+    for key, kind in (("model", "Model"), ("statistics", "ExampleStatistics"), ("schema", "Schema")):
+        made[key] = getattr(standard_artifacts, kind)()
+        made[key].uri = str(tmp_path / key)
+    return made
+
+
+def do(outputs, uri: str) -> None:
+    Executor().Do({}, {key: [value] for key, value in outputs.items()}, {"bundle_uri": uri})
+
+
+def test_the_model_is_where_evaluator_looks_for_it(outputs, version):
+    do(outputs, version)
+    model = outputs["model"]
+    path = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+    assert path_utils.eval_model_path(model.uri) == path
+    loaded = tf.saved_model.load(path)
+    assert float(loaded.signatures["serving_default"](x=tf.constant([41.0]))["y"][0]) == 42.0
+    assert not list(Path(model.uri).rglob("manifest.json"))
+
+
+def test_statistics_and_schema_come_along_and_say_where_from(outputs, version):
+    do(outputs, version)
+    statistics = outputs["statistics"]
+    assert statistics.split_names == '["eval", "train"]'
+    text = (Path(statistics.uri) / "Split-eval" / "FeatureStats.pb").read_text()
+    assert text == "statistics/Split-eval/FeatureStats.pb"
+    assert [path.name for path in Path(outputs["schema"].uri).iterdir()] == ["schema.pbtxt"]
+    for each in outputs.values():
+        assert each.get_string_custom_property("bundle_uri") == version
+        assert each.get_string_custom_property("pushed_version") == Path(version).name
+
+
+def test_what_is_missing_or_damaged_is_said(outputs, version, tmp_path):
+    with pytest.raises(MonitorError, match="must be a folder"):
+        do(outputs, str(tmp_path / "nowhere"))
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(MonitorError, match="no baseline bundle"):
+        do(outputs, str(tmp_path / "bare"))
+
+
+def test_an_empty_uri_is_refused_when_the_pipeline_is_built():
+    with pytest.raises(MonitorError, match="`bundle_uri` must be the folder of a pushed version"):
+        BaselineImporter("")
+
+
+def test_in_a_pipeline_it_is_lineage_and_comes_from_the_cache_the_second_time(root, version):
+    for _ in range(2):
+        run(root, "import", [BaselineImporter(version)])
+    store = MetadataStore(metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite")))
+    (kind,) = [each for each in store.get_execution_types() if each.name.endswith("BaselineImporter")]
+    executions = store.get_executions_by_type(kind.name)
+    assert [execution.last_known_state for execution in executions] == [
+        executions[0].COMPLETE,
+        executions[0].CACHED,
+    ]
+    imported = [a for a in store.get_artifacts_by_type("Model") if "bundle_uri" in a.custom_properties]
+    assert [a.custom_properties["bundle_uri"].string_value for a in imported] == [version]
