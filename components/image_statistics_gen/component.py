@@ -74,7 +74,7 @@ class ImageStatisticsGen(base_beam_component.BaseBeamComponent):
 
         """
         require(isinstance(image_key, str) and image_key != "", "image_key", "be a feature's name", image_key)
-        checked = ImageFormat(image_format, tuple(image_shape))  # type: ignore[arg-type]  # checks its length
+        checked = ImageFormat(image_format, image_shape)  # type: ignore[arg-type]  # which makes it a tuple of three
         splits = list(exclude_splits or [])
         names = not isinstance(exclude_splits, str) and all(isinstance(name, str) for name in splits)
         require(names, "exclude_splits", "be a list of names", exclude_splits)

@@ -48,7 +48,7 @@ class ImageStatisticsGenerator(stats_generator.CombinerStatsGenerator):
         super().__init__("ImageStatisticsGenerator")
         require(isinstance(image_key, str) and image_key != "", "image_key", "be a feature's name", image_key)
         self._image_key = image_key
-        self._format = ImageFormat(image_format, tuple(image_shape))  # type: ignore[arg-type]  # checks its length
+        self._format = ImageFormat(image_format, image_shape)  # type: ignore[arg-type]  # which makes it a tuple of three
         self._features = image_features(image_key, self._format)
         self._corrupt = corrupt_feature(image_key)
         self._describe_image = describe_image
