@@ -39,6 +39,8 @@ class TrainingSummary:
     @property
     def sentence(self) -> str:
         """The outcome in one sentence."""
+        if self.pushed and self.run.node("AtomicPusher").cached:
+            return f"Nothing has changed since version {self._push['pushed_version']} was pushed."
         if self.pushed:
             return f"Pushed as version {self._push['pushed_version']}: every gate let it pass."
         blocking = [v for v in self._decision.verdicts if v.outcome is not Outcome.PASSED]
@@ -54,6 +56,7 @@ class TrainingSummary:
         table.add_row("Data", "\n".join(_data(split, s) for split, s in statistics.items()))
         table.add_row("Statistics", _features(statistics))
         table.add_row("Schema check", _schema_check(self.run.node("ExampleValidator").output("anomalies")))
+        table.add_row("Baseline", self._baseline())
         table.add_row("Accuracy", _accuracy(self.run.node("Evaluator").output("evaluation")))
         table.add_row("Gate", "\n".join(map(_verdict_line, self._decision.verdicts)))
         table.add_row("Pushed", str(self._push["pushed_destination"]) if self.pushed else "no")
@@ -63,11 +66,18 @@ class TrainingSummary:
         console.print(f"\n[bold {colour}]{_literal(self.sentence)}[/]\n", soft_wrap=True)
         console.print(table)
 
+    def _baseline(self) -> str:
+        if "BaselineImporter" not in self.run.nodes:
+            return "none: there was nothing to compare the model with"
+        return str(self.run.node("BaselineImporter").output("model").properties["bundle_uri"])
+
     def _times(self) -> str:
-        nodes = self.run.nodes.values()
-        total = sum(node.seconds for node in nodes)
-        steps = ", ".join(f"{node.name} {'cached' if node.cached else f'{node.seconds:.1f}'}" for node in nodes)
-        return f"{total:.1f} s: {steps}"
+        """Seconds of every step that ran, and how many did not have to."""
+        ran = [node for node in self.run.nodes.values() if not node.cached]
+        parts = [f"{node.name} {node.seconds:.1f} s" for node in ran]
+        if from_cache := len(self.run.nodes) - len(ran):
+            parts.append(f"{from_cache} steps from cache")
+        return f"{sum(node.seconds for node in ran):.1f} s in all: {', '.join(parts)}"
 
 
 def _literal(text: str) -> str:

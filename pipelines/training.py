@@ -7,7 +7,8 @@ from pathlib import Path
 
 import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
-from tfx.components import Evaluator, ExampleValidator, ImportSchemaGen, Trainer
+from tfx.components import Evaluator, ExampleValidator, Trainer
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline

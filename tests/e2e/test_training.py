@@ -1,0 +1,154 @@
+"""The training pipeline through the command line: pushed, blocked by metrics, blocked by data, and the right baseline.
+
+One story of five runs in one pipeline root, told once; each test looks at its part of it.
+"""
+
+import gzip
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components import baseline_bundle
+from pipelines import inspect
+
+pytestmark = pytest.mark.e2e
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SAMPLE = REPOSITORY / "data" / "cifar10_sample"
+RECORD = 3073  # a label byte and 3,072 bytes of image
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one call of the command line ended, and what the serving folder and the run's record held after it."""
+
+    code: int
+    output: str
+    versions: list[str]
+    run: inspect.Run
+
+    @property
+    def reasons(self) -> str:
+        return (self.run.node("PushGate").output("blessing").path / "reasons.json").read_text()
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+def train(root: Path, dataset: Path, *settings: str) -> Outcome:
+    command = [sys.executable, "-m", "pipelines.cli", "train", "--dataset", str(dataset)]
+    for setting in (f"root={root}", "trainer.batch_size=64", *settings):
+        command += ["--set", setting]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    store = inspect.open_store(root / "metadata.sqlite")
+    newest = max(store.get_contexts_by_type("pipeline_run"), key=lambda c: c.id)
+    versions = sorted(p.name for p in (root / "serving").glob("*"))
+    return Outcome(
+        done.returncode, done.stdout + done.stderr, versions, inspect.Run(store, "cifar10-training", newest.name)
+    )
+
+
+def copy_of_sample(folder: Path, change) -> Path:
+    """The sample with its training records, [N, 3073] uint8, changed."""
+    folder.mkdir()
+    training = np.frombuffer(gzip.decompress((SAMPLE / "data_batch_1.bin.gz").read_bytes()), np.uint8)
+    records = training.reshape(-1, RECORD).copy()
+    change(records)
+    (folder / "data_batch_1.bin").write_bytes(records.tobytes())
+    (folder / "test_batch.bin.gz").write_bytes((SAMPLE / "test_batch.bin.gz").read_bytes())
+    return folder
+
+
+def shuffle_labels(records: np.ndarray) -> None:
+    records[:, 0] = np.random.default_rng(0).permutation(records[:, 0])
+
+
+def blacken_a_tenth(records: np.ndarray) -> None:
+    records[::10, 1:] = 0
+
+
+@pytest.fixture(scope="module")
+def good(root: Path) -> Outcome:
+    return train(root, SAMPLE, "trainer.epochs=8")
+
+
+@pytest.fixture(scope="module")
+def again(root: Path, good: Outcome) -> Outcome:
+    return train(root, SAMPLE, "trainer.epochs=8")
+
+
+@pytest.fixture(scope="module")
+def shuffled(root: Path, again: Outcome) -> Outcome:
+    return train(root, copy_of_sample(root.parent / "shuffled", shuffle_labels), "trainer.epochs=2")
+
+
+@pytest.fixture(scope="module")
+def black(root: Path, shuffled: Outcome) -> Outcome:
+    return train(root, copy_of_sample(root.parent / "black", blacken_a_tenth), "trainer.epochs=8")
+
+
+@pytest.fixture(scope="module")
+def second(root: Path, black: Outcome) -> Outcome:
+    return train(root, SAMPLE, "trainer.epochs=8", "trainer.seed=1")
+
+
+def test_a_good_model_is_pushed_with_its_bundle(root: Path, good: Outcome):
+    assert good.code == 0, good.output
+    assert len(good.versions) == 1
+    version = root / "serving" / good.versions[0]
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    scores = tf.saved_model.load(str(version)).signatures["serving_default"](image=tf.constant(images))
+    np.testing.assert_allclose(scores["probabilities"].numpy().sum(1), 1, atol=1e-4)
+    bundle = baseline_bundle.newest(str(root / "serving"))
+    assert bundle is not None
+    assert bundle.manifest.judged_against in (None, "")
+    assert str(version) in good.output.replace("\n", "")
+
+
+def test_the_output_is_a_table_and_no_log(good: Outcome):
+    for heading in ("Data", "Schema check", "Accuracy", "Gate", "Pushed", "Results"):
+        assert heading in good.output
+    for noise in ("WARNING", "INFO:", "absl", "FutureWarning", "cuda", "Traceback"):
+        assert noise not in good.output
+    assert max(map(len, good.output.splitlines())) <= max(100, *map(len, good.output.split()))
+
+
+def test_an_unchanged_run_is_all_cache_hits_and_pushes_nothing_new(good: Outcome, again: Outcome):
+    assert again.code == 0, again.output
+    assert {name: node.cached for name, node in again.run.nodes.items()} == dict.fromkeys(good.run.nodes, True)
+    assert again.versions == good.versions
+
+
+def test_a_model_trained_on_shuffled_labels_is_blocked_by_tfma(good: Outcome, shuffled: Outcome):
+    assert shuffled.code == 2, shuffled.output
+    assert shuffled.versions == good.versions
+    blocking = [v for v in json.loads(shuffled.reasons)["verdicts"] if v["outcome"] != "passed"]
+    assert [v["gate"] for v in blocking] == ["evaluation"]
+    assert "accuracy" in blocking[0]["reason"]
+
+
+def test_black_images_block_the_push_though_the_model_is_good(good: Outcome, black: Outcome):
+    assert black.code == 2, black.output
+    assert black.versions == good.versions
+    blocking = [v for v in json.loads(black.reasons)["verdicts"] if v["outcome"] != "passed"]
+    assert {v["gate"] for v in blocking} == {"anomalies"}
+    assert "image_" in blocking[0]["reason"]
+    assert "image_" in black.output
+
+
+def test_the_next_baseline_is_the_pushed_model_and_not_a_blocked_one(root: Path, good: Outcome, second: Outcome):
+    assert second.code == 0, second.output
+    pushed = root / "serving" / good.versions[0]
+    imported = second.run.node("BaselineImporter").output("model")
+    assert imported.properties["bundle_uri"] == str(pushed)
+    assert len(second.versions) == 2
+    bundle = baseline_bundle.newest(str(root / "serving"))
+    assert bundle.manifest.judged_against == str(pushed)
