@@ -44,11 +44,18 @@ def unreadable(message: str) -> Finding:
     return _undecided("input", message)
 
 
-def blessing_findings(blessing: Blessing, model_uri: str) -> Iterator[Finding]:
-    """What the Evaluator's blessing has against the model at `model_uri`."""
+def blessing_findings(blessing: Blessing, model_uri: str, *, explained: bool = False) -> Iterator[Finding]:
+    """What the Evaluator's blessing has against the model at `model_uri`.
+
+    Args:
+      blessing: the blessing.
+      model_uri: the model that the gate is to judge.
+      explained: whether it is known already why the Evaluator would not bless the model.
+
+    """
     if blessing.blessed is None:
         yield _undecided("blessing", "Evaluator wrote no blessing; does its configuration have a threshold?")
-    elif not blessing.blessed:
+    elif not blessing.blessed and not explained:
         yield Finding("blessing", "", Effect.FAIL, "Evaluator did not bless the model")
     if blessing.model and blessing.model != model_uri:
         yield _undecided("blessing", f"Evaluator's blessing is about another model, {blessing.model}")

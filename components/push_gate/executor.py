@@ -41,7 +41,7 @@ class Executor(base_executor.BaseExecutor):
     Outputs:
       blessing: a `ModelBlessing` with the file BLESSED or NOT_BLESSED, `reasons.json` and `reasons.txt`, and the
         custom properties `blessed` (1 or 0), `reason` (one sentence), `current_model`, `current_model_id` and, where
-        the Evaluator gave them, `baseline_model` and `baseline_model_id`.
+        the Evaluator gave it, `baseline_model` (not its id, which is no number on Kubeflow).
 
     Execution properties:
       policy: the text of the policy file.
@@ -80,7 +80,8 @@ def _judge_evaluation(inputs: Artifacts, model_uri: str, policy: EvaluationPolic
     if MODEL_BLESSING_KEY in inputs:
         for artifact in _all(inputs, MODEL_BLESSING_KEY, findings):
             says = readers.blessing(artifact)
-            findings += evaluation.blessing_findings(says, model_uri)
+            explained = any(finding.effect is not Effect.WARN for finding in findings)
+            findings += evaluation.blessing_findings(says, model_uri, explained=explained)
             compared += [] if EVALUATION_KEY in inputs else [says.has_baseline]
     return evaluation.judge(findings, all(compared), policy)
 
@@ -157,9 +158,7 @@ def _write(decision: Decision, blessing: types.Artifact, inputs: Artifacts) -> N
     for given in inputs.get(MODEL_BLESSING_KEY, []):
         uri = given.get_string_custom_property(names.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY)
         if uri:
-            artifact_id = given.get_int_custom_property(names.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY)
             blessing.set_string_custom_property(names.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, uri)
-            blessing.set_int_custom_property(names.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, artifact_id)
     blessing.set_string_custom_property(REASON_PROPERTY, decision.summary)
     io_utils.write_string_file(os.path.join(blessing.uri, REASONS_JSON), decision.to_json())
     io_utils.write_string_file(os.path.join(blessing.uri, REASONS_TXT), decision.to_text())

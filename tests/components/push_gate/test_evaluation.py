@@ -121,6 +121,10 @@ def test_blessings_in_words(blessing, expected):
     assert [finding.message for finding in evaluation.blessing_findings(blessing, "/model")] == expected
 
 
+def test_a_blessing_withheld_is_not_said_again_when_the_metrics_say_why():
+    assert list(evaluation.blessing_findings(Blessing(False, "/model", True), "/model", explained=True)) == []
+
+
 def test_nothing_given_is_undecided_or_fine_as_the_policy_says():
     assert evaluation.not_given(POLICY).outcome is Outcome.UNDECIDED
     assert evaluation.not_given(EvaluationPolicy(required=False)).outcome is Outcome.PASSED

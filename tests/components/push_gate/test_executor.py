@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
+import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx.components.pusher import executor as pusher
@@ -17,6 +18,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils, writer_utils
 
+from components import baseline_bundle
+from components.atomic_pusher.executor import Executor as AtomicPusherExecutor
 from components.push_gate.executor import Executor
 from components.push_gate.verdict import Decision, Outcome
 
@@ -97,6 +100,7 @@ def test_a_bad_model_is_blocked_with_metric_slice_and_threshold(decide, evaluate
     assert blessing.get_int_custom_property("blessed") == 0
     assert blessing.get_string_custom_property("baseline_model") == models["good"].uri
     assert "accuracy of label 3 is 0.25, below 0.35" in blessing.get_string_custom_property("reason")
+    assert "did not bless" not in decision.summary
     assert files(blessing) == {"NOT_BLESSED", "reasons.json", "reasons.txt"}
     assert [v.gate for v in decision.verdicts if v.outcome is not Outcome.PASSED] == ["evaluation"]
 
@@ -211,6 +215,14 @@ def test_a_blessing_alone_is_enough_for_the_metrics(decide, evaluate, clean):
     assert "first push" in decision.verdicts[0].reason
 
 
+def test_a_blessing_withheld_blocks_even_if_the_metrics_look_fine(decide, evaluate, clean):
+    evaluation, _ = evaluate("good")
+    given = standard_artifacts.ModelBlessing()
+    given.set_int_custom_property("blessed", 0)
+    _, decision = decide(evaluation=evaluation, model_blessing=given, anomalies_0=clean)
+    assert decision.summary == "Not blessed. evaluation: Evaluator did not bless the model."
+
+
 def test_a_blessing_of_another_model_blocks(decide, evaluate, clean, models):
     evaluation, given = evaluate("good")
     _, decision = decide(model=models["bad_at_3"], evaluation=evaluation, model_blessing=given, anomalies_0=clean)
@@ -298,3 +310,28 @@ def test_tfx_pusher_obeys(decide, models, tmp_path, new_artifact, policy, pushed
     )
     assert push.get_int_custom_property("pushed") == pushed
     assert (tmp_path / "serving").exists() is bool(pushed)
+
+
+def test_what_the_gate_blessed_is_pushed_with_reasons_and_evaluation(decide, evaluate, clean, models, tmp_path):
+    evaluation, given = evaluate("good")
+    blessing, decision = decide(evaluation=evaluation, model_blessing=given, anomalies_0=clean)
+    for path in ("statistics/Split-train/FeatureStats.pb", "schema/schema.pbtxt"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).touch()
+    artifacts = {"model": models["good"], "model_blessing": blessing, "evaluation": evaluation}
+    for key, kind in (("statistics", standard_artifacts.ExampleStatistics), ("schema", standard_artifacts.Schema)):
+        artifacts[key] = kind()
+        artifacts[key].uri = str(tmp_path / key)
+    push = standard_artifacts.PushedModel()
+    push.uri = str(tmp_path / "pushed")
+    destination = pusher_pb2.PushDestination()
+    destination.filesystem.base_directory = str(tmp_path / "serving")
+    AtomicPusherExecutor().Do(
+        {key: [value] for key, value in artifacts.items()},
+        {"pushed_model": [push]},
+        {"push_destination": proto_utils.proto_to_json(destination)},
+    )
+    bundle = baseline_bundle.newest(str(tmp_path / "serving"))
+    assert Decision.from_json(Path(bundle.path(baseline_bundle.REASONS_FILE)).read_text()) == decision
+    result = tfma.load_eval_result(bundle.path(baseline_bundle.EVALUATION_DIR))
+    assert result.get_metrics_for_all_slices()[()]["accuracy"]["doubleValue"] == 1.0
