@@ -59,13 +59,14 @@ def with_features(model: keras.Model) -> keras.Model:
 
 
 def export(model: keras.Model, projection: Projection, class_names: Sequence[str], directory: str) -> None:
-    """Writes `model` to `directory` as a SavedModel with two signatures that differ in their input only.
+    """Writes `model` to `directory` as a SavedModel with two signatures.
 
     `serving_default` takes `image`, uint8 [B, height, width, 3]; `examples` takes `examples`, string [B], serialised
     tf.Examples whose `image` holds the same bytes, row by row. Both return, for any B:
 
       class_id        int64 [B]
-      class_name      string [B]
+      class_name      string [B]; of `examples` [B, 1], because tfx_bsl's RunInference, which is BulkInferrer's, fails
+                      on strings of rank 1: "'bytes' object has no attribute 'dtype'"
       probabilities   float32 [B, classes]
       confidence      float32 [B], the largest probability
       embedding       float32 [B, 16], see `fit_projection`
@@ -93,7 +94,8 @@ def export(model: keras.Model, projection: Projection, class_names: Sequence[str
         pixels = tf.io.decode_raw(parsed["image"], tf.uint8)
         # without it, images of twice the size would be read as twice as many images
         pixels = tf.ensure_shape(pixels, [None, math.prod(image_shape)])
-        return answer(tf.reshape(pixels, [-1, *image_shape]))
+        outputs = answer(tf.reshape(pixels, [-1, *image_shape]))
+        return {**outputs, "class_name": outputs["class_name"][:, tf.newaxis]}
 
     # Saving a tf.Module that holds the model works for TFMA; BulkInferrer then fails with "Could not find variable".
     archive = keras.export.ExportArchive()
