@@ -17,7 +17,8 @@ from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
-from components.image_statistics_gen.executor import Executor, read_records
+from components.image_statistics_gen.describe_examples import read_records
+from components.image_statistics_gen.executor import Executor
 from components.image_statistics_gen.image_properties import compute, property_names
 from components.validation import MonitorError
 
@@ -208,7 +209,9 @@ def on_changed(tmp_path_factory):
 def anomalies_of(statistics, environment=None):
     found = tfdv.validate_statistics(statistics, tfdv.load_schema_text(str(SCHEMA)), environment=environment)
     messages = {name: info.description for name, info in found.anomaly_info.items()}
-    return messages | {"": info.description for info in [found.dataset_anomaly_info] if info.description}
+    if found.dataset_anomaly_info.description:
+        messages["the data set"] = found.dataset_anomaly_info.description
+    return messages
 
 
 @pytest.mark.parametrize(
@@ -221,7 +224,7 @@ def anomalies_of(statistics, environment=None):
         ("corrupt", "image_corrupt", "Unexpectedly large value: 1."),
         ("corrupt", "image", "The feature was present in fewer examples than expected"),
         ("labels", "label", "12"),
-        ("few", "", "The dataset has 499 examples"),
+        ("few", "the data set", "The dataset has 499 examples"),
     ],
 )
 def test_what_is_wrong_is_said(on_changed, split, feature, message):

@@ -190,7 +190,7 @@ def test_no_example_has_no_feature():
 
 def test_images_stored_as_numbers_are_a_clear_error():
     batch = pa.RecordBatch.from_arrays([pa.array([[0.5, 0.25]])], ["image"])
-    with pytest.raises(MonitorError, match="'image' must hold images as bytes, one value an example. Received: list"):
+    with pytest.raises(MonitorError, match=r"'image' must hold images as bytes, one value an example. Received: list"):
         describe(ImageStatisticsGenerator(), batch)
 
 
