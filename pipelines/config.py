@@ -86,7 +86,7 @@ class TrainingConfig(_Section):
 
 # What differs where the data does: a few thousand images want more passes over them than fifty thousand do.
 DATASET_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "sample": {"trainer": {"epochs": 30, "batch_size": 64}},
+    "sample": {"trainer": {"epochs": 12, "batch_size": 64}},
     "full": {"trainer": {"epochs": 10}},
 }
 

@@ -33,8 +33,8 @@ class TrainingSummary:
 
     @property
     def pushed(self) -> bool:
-        """Whether this run's model is being served: pushed now, or by the earlier run this one repeats."""
-        return self._push.get("pushed") == 1
+        """Whether this run's model is in the serving folder: pushed now, or by the earlier run this one repeats."""
+        return self._push.get("pushed") == 1 and Path(str(self._push["pushed_destination"])).is_dir()
 
     @property
     def sentence(self) -> str:
@@ -43,6 +43,12 @@ class TrainingSummary:
             return f"Nothing has changed since version {self._push['pushed_version']} was pushed."
         if self.pushed:
             return f"Pushed as version {self._push['pushed_version']}: every gate let it pass."
+        if self._decision.blessed:
+            version = self._push.get("pushed_version")
+            return (
+                f"Not pushed: version {version}, which an earlier run pushed and this run repeats, "
+                "is gone from the serving folder; `--set cache=false` makes it again."
+            )
         blocking = [v for v in self._decision.verdicts if v.outcome is not Outcome.PASSED]
         first = blocking[0].reason if blocking else self._decision.summary
         more = f" ({len(blocking) - 1} more below)" if len(blocking) > 1 else ""

@@ -50,7 +50,7 @@ def train(root: Path, dataset: Path, *settings: str) -> Outcome:
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     store = inspect.open_store(root / "metadata.sqlite")
     newest = max(store.get_contexts_by_type("pipeline_run"), key=lambda c: c.id)
-    versions = sorted(p.name for p in (root / "serving").glob("*"))
+    versions = [str(version) for version in baseline_bundle.versions(str(root / "serving"))]
     return Outcome(
         done.returncode, done.stdout + done.stderr, versions, inspect.Run(store, "cifar10-training", newest.name)
     )
@@ -77,12 +77,12 @@ def blacken_a_tenth(records: np.ndarray) -> None:
 
 @pytest.fixture(scope="module")
 def good(root: Path) -> Outcome:
-    return train(root, SAMPLE, "trainer.epochs=8")
+    return train(root, SAMPLE, "trainer.epochs=6")
 
 
 @pytest.fixture(scope="module")
 def again(root: Path, good: Outcome) -> Outcome:
-    return train(root, SAMPLE, "trainer.epochs=8")
+    return train(root, SAMPLE, "trainer.epochs=6")
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +92,12 @@ def shuffled(root: Path, again: Outcome) -> Outcome:
 
 @pytest.fixture(scope="module")
 def black(root: Path, shuffled: Outcome) -> Outcome:
-    return train(root, copy_of_sample(root.parent / "black", blacken_a_tenth), "trainer.epochs=8")
+    return train(root, copy_of_sample(root.parent / "black", blacken_a_tenth), "trainer.epochs=6")
 
 
 @pytest.fixture(scope="module")
 def second(root: Path, black: Outcome) -> Outcome:
-    return train(root, SAMPLE, "trainer.epochs=8", "trainer.seed=1")
+    return train(root, SAMPLE, "trainer.epochs=6", "trainer.seed=1")
 
 
 def test_a_good_model_is_pushed_with_its_bundle(root: Path, good: Outcome):
