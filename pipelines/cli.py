@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -33,8 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_ERROR
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse's own exit code for a mistyped command is 2, which here means that a gate said no."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(EXIT_ERROR, f"error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="model-monitor", description="Train, validate, gate and watch a model.")
+    parser = _Parser(prog="model-monitor", description="Train, validate, gate and watch a model.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     train = commands.add_parser(
@@ -93,9 +101,11 @@ def _run_training(
     except local.NodeError as error:
         console.print(f"\n[red]error:[/] {error.node} failed: {_plain(_root(error))}\nLog: {log_file}", soft_wrap=True)
         return EXIT_ERROR
-    verdict = summary.TrainingSummary(run, config.root_path, log_file)
-    verdict.show(console)
-    return EXIT_FINE if verdict.pushed else EXIT_BLOCKED
+    outcome = summary.TrainingSummary(run, config.root_path, log_file)
+    outcome.show(console)
+    if outcome.pushed:
+        return EXIT_FINE
+    return EXIT_ERROR if outcome.blessed else EXIT_BLOCKED
 
 
 def _root(error: BaseException) -> BaseException:

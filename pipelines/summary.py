@@ -32,6 +32,11 @@ class TrainingSummary:
         self._decision = Decision.from_json(self._reasons_file.read_text())
 
     @property
+    def blessed(self) -> bool:
+        """Whether every gate let the model pass."""
+        return self._decision.blessed
+
+    @property
     def pushed(self) -> bool:
         """Whether this run's model is in the serving folder: pushed now, or by the earlier run this one repeats."""
         return self._push.get("pushed") == 1 and Path(str(self._push["pushed_destination"])).is_dir()
@@ -43,7 +48,7 @@ class TrainingSummary:
             return f"Nothing has changed since version {self._push['pushed_version']} was pushed."
         if self.pushed:
             return f"Pushed as version {self._push['pushed_version']}: every gate let it pass."
-        if self._decision.blessed:
+        if self.blessed:
             version = self._push.get("pushed_version")
             return (
                 f"Not pushed: version {version}, which an earlier run pushed and this run repeats, "

@@ -5,6 +5,7 @@ One story of five runs in one pipeline root, told once; each test looks at its p
 
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -152,3 +153,10 @@ def test_the_next_baseline_is_the_pushed_model_and_not_a_blocked_one(root: Path,
     assert len(second.versions) == 2
     bundle = baseline_bundle.newest(str(root / "serving"))
     assert bundle.manifest.judged_against == str(pushed)
+
+
+def test_a_repeated_run_whose_version_is_gone_does_not_count_as_pushed(root: Path, second: Outcome):
+    shutil.rmtree(second.versions[-1])
+    repeated = train(root, SAMPLE, "trainer.epochs=6", "trainer.seed=1")
+    assert repeated.code == 1, repeated.output
+    assert "is gone from the serving folder" in " ".join(repeated.output.split())
