@@ -109,7 +109,7 @@ def _describe_bytes(name: str, found: BytesAccumulator, examples: int) -> statis
     if found.total_values:
         described.bytes_stats.avg_num_bytes = found.total_bytes / found.total_values
         described.bytes_stats.min_num_bytes = found.min_bytes
-        described.bytes_stats.max_num_bytes = found.max_bytes
+        described.bytes_stats.max_num_bytes = described.bytes_stats.max_num_bytes_int = found.max_bytes
     return described
 
 
