@@ -112,5 +112,5 @@ def test_one_hot_labels_mean_the_same(table, sliced_metrics):
 
 
 def test_a_bad_parameter_is_refused_when_the_metric_is_made():
-    with pytest.raises(MonitorError, match="`bins` must be 1 or more. Received: 0"):
+    with pytest.raises(MonitorError, match=r"`bins` must be 1 or more. Received: 0"):
         ExpectedCalibrationError(bins=0)

@@ -115,5 +115,5 @@ def test_refuses_what_is_no_classification(new, label, row, expected_error):
 
 
 def test_refuses_no_bins():
-    with pytest.raises(MonitorError, match="`bins` must be 1 or more. Received: 0"):
+    with pytest.raises(MonitorError, match=r"`bins` must be 1 or more. Received: 0"):
         CalibrationTally(0)
