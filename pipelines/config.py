@@ -49,6 +49,7 @@ class TrainingConfig(_Section):
     serving_dir: str = ""  # where models are pushed to; empty: `serving` under the root
     baseline: str = "newest"  # "newest" push, "none", or the folder of a pushed version
     schema_dir: str = str(REPOSITORY / "schemas" / "cifar10")
+    eval_config: str = "eval_config.pbtxt"  # the file in `schema_dir` with the thresholds of the evaluation
     cache: bool = True
     beam_args: tuple[str, ...] = ("--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",)
     trainer: TrainerConfig = TrainerConfig()
@@ -84,10 +85,10 @@ class TrainingConfig(_Section):
         return hashlib.sha256(json.dumps([settings, policy, data], sort_keys=True).encode()).hexdigest()[:16]
 
 
-# What differs where the data does: a few thousand images want more passes over them than fifty thousand do.
+# What differs where the data does: fewer images want more passes over them, and reach less.
 DATASET_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "sample": {"trainer": {"epochs": 12, "batch_size": 64}},
-    "full": {"trainer": {"epochs": 10}},
+    "full": {"eval_config": "eval_config_full.pbtxt", "trainer": {"epochs": 10}},
 }
 
 

@@ -46,7 +46,7 @@ def create_pipeline(config: TrainingConfig, data_dir: Path, *, baseline_uri: str
         example_splits=["eval"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["model"] if baseline else None,
-        eval_config=text_format.Parse(config.policy_file("eval_config.pbtxt").read_text(), tfma.EvalConfig()),
+        eval_config=text_format.Parse(config.policy_file(config.eval_config).read_text(), tfma.EvalConfig()),
     )
     gate = PushGate(
         model=trainer.outputs["model"],
