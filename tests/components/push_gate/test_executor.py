@@ -1,7 +1,5 @@
 """The gate's executor on real artifacts: what is missing or damaged blocks, with the reason."""
 
-# ruff: noqa: PLR0917 - pytest passes fixtures by position
-
 import json
 import shutil
 from pathlib import Path
