@@ -85,7 +85,7 @@ class TrainingSummary:
     def _times(self) -> str:
         """Seconds of every step that ran, and how many did not have to."""
         ran = [node for node in self.run.nodes.values() if not node.cached]
-        parts = [f"{node.name} {node.seconds:.1f} s" for node in ran]
+        parts = [f"{node.name} {node.seconds:.1f}s" for node in ran]
         if from_cache := len(self.run.nodes) - len(ran):
             parts.append(f"{from_cache} steps from cache")
         return f"{sum(node.seconds for node in ran):.1f} s in all: {', '.join(parts)}"
