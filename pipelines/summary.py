@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
-from components.push_gate.verdict import REASONS_JSON, Decision, Outcome, Verdict
+from components.push_gate.verdict import REASONS_JSON, Decision, Effect, Outcome, Verdict
 
 from .cifar10 import CLASS_NAMES
 from .inspect import Artifact, Run
@@ -54,10 +54,17 @@ class TrainingSummary:
                 f"Not pushed: version {version}, which an earlier run pushed and this run repeats, "
                 "is gone from the serving folder; `--set cache=false` makes it again."
             )
-        blocking = [v for v in self._decision.verdicts if v.outcome is not Outcome.PASSED]
-        first = blocking[0].reason if blocking else self._decision.summary
-        more = f" ({len(blocking) - 1} more below)" if len(blocking) > 1 else ""
-        return f"Not pushed: {first}{more}."
+        reasons = self._blocking_reasons()
+        more = f" ({len(reasons) - 1} more below)" if len(reasons) > 1 else ""
+        return f"Not pushed: {reasons[0]}{more}."
+
+    def _blocking_reasons(self) -> list[str]:
+        """Every finding that blocks, the failed gates' first; a gate without findings gives its reason."""
+        order = (Outcome.FAILED, Outcome.UNDECIDED)
+        verdicts = [v for outcome in order for v in self._decision.verdicts if v.outcome is outcome]
+        effects = (Effect.FAIL, Effect.UNDECIDED)
+        found = [[f.message for f in v.findings if f.effect in effects] or [v.reason] for v in verdicts]
+        return [message for messages in found for message in messages] or [self._decision.summary]
 
     def show(self, console: Console) -> None:
         table = Table.grid(padding=(0, 2))
@@ -87,7 +94,7 @@ class TrainingSummary:
         ran = [node for node in self.run.nodes.values() if not node.cached]
         parts = [f"{node.name} {node.seconds:.1f}s" for node in ran]
         if from_cache := len(self.run.nodes) - len(ran):
-            parts.append(f"{from_cache} steps from cache")
+            parts.append(f"{from_cache} {'step' if from_cache == 1 else 'steps'} from cache")
         return f"{sum(node.seconds for node in ran):.1f} s in all: {', '.join(parts)}"
 
 

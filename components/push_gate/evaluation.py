@@ -100,7 +100,7 @@ def _missed(failure: Any, where: str) -> Finding:
     if not math.isfinite(value):
         return Finding(name, where, Effect.FAIL, f"{of} is {value}, but must be {_rule(threshold)}")
     if threshold.HasField("change_threshold"):
-        message = f"{of} changed by {value:+.4g} against the baseline, but must change by {_rule(threshold)}"
+        message = f"{of} changed by {value:+.4g} against the baseline, but the change must be {_rule(threshold)}"
         return Finding(name, where, Effect.FAIL, message, value, _only_bound(threshold.change_threshold))
     return _out_of_bounds(name, of, where, value, threshold.value_threshold)
 

@@ -23,7 +23,7 @@ def test_a_missed_change_is_named(evaluate):
     result, _ = evaluate("bad_at_3", "good")
     findings = readers.evaluation_findings(result.uri)
     (change,) = [f for f in findings if f.where == "" and f.bound == pytest.approx(-0.02)]
-    assert change.message == "accuracy changed by -0.1875 against the baseline, but must change by at least -0.02"
+    assert change.message == "accuracy changed by -0.1875 against the baseline, but the change must be at least -0.02"
     assert change.measured == pytest.approx(-0.1875)
     assert readers.has_baseline(result.uri) is True
 
@@ -76,7 +76,8 @@ BOTH_KEYS = LABEL + 'single_slice_keys { column: "camera" bytes_value: "front" }
         (FAILURE % ("", "", LOWER, VALUE % "nan"), "m is nan, but must be at least 0.35"),
         (
             FAILURE % ("", "is_diff: true", RELATIVE, VALUE % 0.3),
-            "m changed by +0.3 against the baseline, but must change by at most +0.02 and at most +0.1 times its value",
+            "m changed by +0.3 against the baseline, "
+            "but the change must be at most +0.02 and at most +0.1 times its value",
         ),
         ("validation_ok: false missing_thresholds: true", "the evaluation checked no threshold at all"),
         ("validation_ok: true", "the evaluation checked no threshold at all"),
