@@ -15,7 +15,7 @@ from components.validation import MonitorError
 
 SAMPLE = Path(__file__).resolve().parents[3] / "data" / "cifar10_sample"
 
-repeatable = settings(deadline=None, derandomize=True, max_examples=50)
+repeatable = settings(max_examples=50)
 
 
 def make_records(labels: list[int], seed: int = 0) -> bytes:

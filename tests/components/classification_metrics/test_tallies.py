@@ -50,7 +50,7 @@ def slow_calibration_error(labels, probabilities, weights, bins):
     return error
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 10_000), count=st.integers(5, 120), cut=st.integers(0, 120), bins=st.sampled_from([1, 7, 15])
 )

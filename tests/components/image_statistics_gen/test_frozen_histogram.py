@@ -47,7 +47,7 @@ def test_values_outside_the_edges_are_kept_in_the_outermost_bins():
     assert (summary.minimum, summary.maximum) == (-7, 3)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(VALUES, st.lists(st.integers(0, 80), max_size=5))
 def test_any_partition_merges_to_the_whole(values, cuts):
     array = np.array(values, np.float32)
@@ -80,7 +80,7 @@ def test_a_constant_far_from_zero_has_no_spread():
     assert summarise(feature, found).std_dev == 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(VALUES)
 def test_quantiles_are_right_to_a_bin(values):
     array = np.array(values, np.float32).astype(np.float64)

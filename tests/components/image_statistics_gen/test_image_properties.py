@@ -217,7 +217,7 @@ IMAGES = hnp.arrays(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(IMAGES)
 def test_every_value_is_in_its_range_or_undefined(images):
     for name, values in compute(images).items():
@@ -226,7 +226,7 @@ def test_every_value_is_in_its_range_or_undefined(images):
         assert (defined <= ANCHORS[name][-1] + 1e-6).all(), name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(IMAGES, st.integers(0, 4))
 def test_an_image_does_not_depend_on_its_neighbours(images, cut):
     whole = compute(images)
@@ -243,7 +243,7 @@ def test_a_large_batch_is_the_same_as_single_images():
         assert {n: v[row] for n, v in whole.items()} == {n: v[0] for n, v in single.items()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(IMAGES)
 def test_mirroring_keeps_all_but_the_block_grid(images):
     found, mirrored = compute(images), compute(images[:, :, ::-1])
@@ -252,7 +252,7 @@ def test_mirroring_keeps_all_but_the_block_grid(images):
         np.testing.assert_allclose(mirrored[name], found[name], rtol=1e-4, atol=2e-6, err_msg=name)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(IMAGES.filter(lambda images: images.shape[3] == 1))
 def test_grey_images_stored_in_colour_have_the_same_luma_properties(images):
     grey, colour = compute(images), compute(np.repeat(images, 3, axis=3))
