@@ -1,4 +1,4 @@
-"""Hypothesis draws the same examples every time, and takes as long as it takes: no test depends on luck or on timing."""
+"""Hypothesis draws the same examples every time and takes as long as it takes: no test depends on luck or timing."""
 
 from hypothesis import settings
 
