@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rich.console import Console
+from rich.markup import escape
 
 from components import baseline_bundle
 from components.validation import MonitorError
@@ -120,7 +121,7 @@ def _root(error: BaseException) -> BaseException:
 def _plain(error: BaseException) -> str:
     """An error's message, with rich's markup characters taken literally."""
     text = str(error) if isinstance(error, MonitorError) else f"{type(error).__name__}: {error}"
-    return text.replace("[", r"\[")
+    return escape(text)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Reading a run back out of ML Metadata. Imports neither TFX nor TensorFlow, and writes nothing."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ml_metadata import metadata_store
@@ -67,9 +68,9 @@ class Run:
                 return context
         raise MonitorError(f"There is no run {self.run_id!r} of pipeline {self.pipeline!r} in the store")
 
-    @property
+    @cached_property
     def nodes(self) -> dict[str, Node]:
-        """The nodes that have run, in the order they started."""
+        """The nodes that have run, in the order they started; read once, when first asked for."""
         executions = sorted(self._store.get_executions_by_context(self._context.id), key=lambda e: e.id)
         types = {t.id: t.name for t in self._store.get_execution_types()}
         return {n.name: n for n in (self._node(e, types) for e in executions)}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tensorflow_model_analysis as tfma
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
@@ -81,7 +82,7 @@ class TrainingSummary:
         table.add_row("Results", f"{self.root}\nthe gate's reasons: {self._reasons_file}\nlog: {self.log_file}")
         table.add_row("Time", self._times())
         colour = "green" if self.pushed else "red"
-        console.print(f"\n[bold {colour}]{_literal(self.sentence)}[/]\n", soft_wrap=True)
+        console.print(f"\n[bold {colour}]{escape(self.sentence)}[/]\n", soft_wrap=True)
         console.print(table)
 
     def _baseline(self) -> str:
@@ -98,13 +99,9 @@ class TrainingSummary:
         return f"{sum(node.seconds for node in ran):.1f} s in all: {', '.join(parts)}"
 
 
-def _literal(text: str) -> str:
-    return text.replace("[", r"\[")
-
-
 def _verdict_line(verdict: Verdict) -> str:
     subject = f" of {verdict.subject}" if verdict.subject else ""
-    return f"{_MARKS[verdict.outcome]} {verdict.gate}{subject}: {_literal(verdict.reason)}"
+    return f"{_MARKS[verdict.outcome]} {verdict.gate}{subject}: {escape(verdict.reason)}"
 
 
 def _splits(artifact: Artifact, file: str) -> dict[str, bytes]:
@@ -139,7 +136,7 @@ def _schema_check(artifact: Artifact) -> str:
     for split, content in _splits(artifact, "SchemaDiff.pb").items():
         found = anomalies_pb2.Anomalies.FromString(content).anomaly_info
         what = "; ".join(f"{name}: {info.short_description}" for name, info in sorted(found.items()))
-        lines.append(f"{split}: {_literal(what) or 'no anomalies'}")
+        lines.append(f"{split}: {escape(what) or 'no anomalies'}")
     return "\n".join(lines)
 
 

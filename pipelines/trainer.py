@@ -15,12 +15,13 @@ from .cifar10 import CLASS_NAMES, IMAGE_SHAPE
 from .classifier import DEFAULT_LEARNING_RATES, build, fit_whitening
 from .config import TrainerConfig
 from .serving_signatures import Projection, export, fit_projection, with_features
+from .terminal import PROGRESS_LOGGER
 from .training_data import LabelledImages, hold_out, read, training_batches, validation_batches
 
 CONFIG_KEY = "trainer"  # of custom_config: TrainerConfig as JSON
 CLASS_NAMES_KEY = "class_names"  # of custom_config: JSON list of names, in the order of the labels
 
-_progress = logging.getLogger("model_monitor.progress")
+_progress = logging.getLogger(PROGRESS_LOGGER)
 
 _WARM_UP = 0.15  # share of all steps in which the learning rate rises
 _WARM_UP_START = 0.05  # of the learning rate
@@ -84,7 +85,7 @@ def fit(
 ) -> None:
     """Trains `model` in place and leaves it with the weights of its best epoch by validation loss.
 
-    Writes TensorBoard logs to `log_dir`, and one line an epoch to the logger `model_monitor.progress`.
+    Writes TensorBoard logs to `log_dir`, and one line an epoch to the logger `PROGRESS_LOGGER`.
     """
     classes = model.output_shape[-1]
     batches = training_batches(
