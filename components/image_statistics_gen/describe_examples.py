@@ -1,11 +1,11 @@
-"""The Beam part: files of examples in, one set of statistics out."""
+"""The Beam part: files of examples in, one set of statistics and one sample out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import apache_beam as beam
 import pyarrow as pa
-import tensorflow as tf
 import tensorflow_data_validation as tfdv
 from apache_beam.io import fileio
 from tensorflow_data_validation.statistics import stats_impl
@@ -13,23 +13,32 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_bsl.coders import example_coder
 from tfx_bsl.statistics import merge_util
 
+from ..feature_sample import FeatureSample
 from ..validation import MonitorError
+from .record_batches import read_records
 from .statistics_generator import ImageStatisticsGenerator
 
-# The image column of a batch, and all other columns if there are any: a batch without columns would count no rows.
+# The columns our generator looks at, and those for TFDV's, if any: a batch without columns would count no rows.
 _Columns: TypeAlias = tuple[pa.RecordBatch, pa.RecordBatch | None]
 
-_MAX_BATCH = 1000  # examples: what TFDV gathers before it calls a generator
-_MAX_BATCH_BYTES = 64 << 20
 _SKETCH_COUNTERS = 1024  # TFDV's, for the most frequent values of a feature
 
 
-class DescribeExamples(beam.PTransform):
-    """File patterns of one split -> one `DatasetFeatureStatisticsList` of one data set.
+@dataclass(frozen=True)
+class Described:
+    """The statistics of one data set, and the sample of its examples if one was wanted."""
 
-    The image column goes to the image generator alone and all others to TFDV's default generators: to those, image
-    bytes are long strings that are all the same, at the price of a sketch of each. One combine step runs both; two of
-    TFDV's `GenerateStatistics` and a join took two seconds a split for Beam to set up, whatever the data.
+    statistics: statistics_pb2.DatasetFeatureStatisticsList
+    sample: FeatureSample | None
+
+
+class DescribeExamples(beam.PTransform):
+    """File patterns of one split -> one `Described`.
+
+    Images, probabilities and embeddings go to the image generator alone and all other columns to TFDV's default
+    generators: to those, image bytes are long strings that are all the same, at the price of a sketch of each, and the
+    numbers of a vector are all one distribution. One combine step runs both; two of TFDV's `GenerateStatistics` and a
+    join took two seconds a split for Beam to set up, whatever the data.
 
     Raises:
       MonitorError: a file is damaged, or there are examples and not one has the image feature.
@@ -48,7 +57,7 @@ class DescribeExamples(beam.PTransform):
             | "Match" >> fileio.MatchAll()
             | "Path" >> beam.Map(lambda found: found.path)
             | "Spread" >> beam.Reshuffle()
-            | "Read" >> beam.ParDo(_ReadBatches(self._image_key))
+            | "Read" >> beam.ParDo(_ReadBatches(self._image_key, self._generator))
             | "Combine" >> beam.CombineGlobally(_DescribeFn(self._image_key, self._generator, self._schema))
         )
 
@@ -59,19 +68,27 @@ class _ReadBatches(beam.DoFn):
     Reading and decoding a batch at a time takes a third of the time of Beam's source, which handles single records.
     """
 
-    def __init__(self, image_key: str) -> None:
+    def __init__(self, image_key: str, generator: ImageStatisticsGenerator) -> None:
         self._image_key = image_key
+        self._generator = generator
 
     def setup(self) -> None:
         self._decoder = example_coder.ExamplesToRecordBatchDecoder()
 
     def process(self, path: str) -> Iterator[_Columns]:
         for records in read_records(path):
-            yield _split_columns(self._decoder.DecodeBatch(records), self._image_key, len(records))
+            yield self._split(self._decoder.DecodeBatch(records), len(records))
+
+    def _split(self, batch: pa.RecordBatch, rows: int) -> _Columns:
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        looked_at = {self._image_key: pa.nulls(rows)}
+        looked_at |= {name: column for name, column in columns.items() if name in self._generator.columns}
+        others = {name: column for name, column in columns.items() if name not in self._generator.described}
+        return _batch_of(looked_at), _batch_of(others) if others else None
 
 
 class _DescribeFn(beam.CombineFn):
-    """Runs TFDV generators over `_Columns`. An accumulator is a list: that of the images, then those of the others."""
+    """Runs TFDV generators over `_Columns`. An accumulator is a list: that of our generator, then those of TFDV's."""
 
     def __init__(self, image_key: str, generator: ImageStatisticsGenerator, schema: schema_pb2.Schema | None) -> None:
         self._image_key = image_key
@@ -88,8 +105,8 @@ class _DescribeFn(beam.CombineFn):
         return [generator.create_accumulator() for generator in self._generators]
 
     def add_input(self, accumulator: list[Any], columns: _Columns) -> list[Any]:
-        images, others = columns
-        inputs = [images] + [others] * (len(self._generators) - 1)
+        looked_at, others = columns
+        inputs = [looked_at] + [others] * (len(self._generators) - 1)
         return [
             found if batch is None else generator.add_input(found, batch)
             for generator, found, batch in zip(self._generators, accumulator, inputs, strict=True)
@@ -102,42 +119,24 @@ class _DescribeFn(beam.CombineFn):
     def compact(self, accumulator: list[Any]) -> list[Any]:
         return [g.compact(found) for g, found in zip(self._generators, accumulator, strict=True)]
 
-    def extract_output(self, accumulator: list[Any]) -> statistics_pb2.DatasetFeatureStatisticsList:
-        images, *others = [g.extract_output(found) for g, found in zip(self._generators, accumulator, strict=True)]
-        merged = merge_util.merge_dataset_feature_statistics([images, *others])
+    def extract_output(self, accumulator: list[Any]) -> Described:
+        ours, *others = [g.extract_output(found) for g, found in zip(self._generators, accumulator, strict=True)]
+        merged = merge_util.merge_dataset_feature_statistics([ours, *others])
         (data,) = merged.datasets
-        data.num_examples = images.num_examples  # counts examples without any feature too
-        found = {feature.path.step[0]: feature for feature in data.features}
-        if data.num_examples and not found[self._image_key].bytes_stats.common_stats.num_non_missing:
+        data.num_examples = ours.num_examples  # counts examples without any feature too
+        exact = {feature.path.step[0]: feature for feature in ours.features}
+        if data.num_examples and not exact[self._image_key].bytes_stats.common_stats.num_non_missing:
             known = sorted({feature.path.step[0] for other in others for feature in other.features})
             rule = f"`image_key` must name a feature of the examples: {', '.join(known) or 'they have none'}"
             raise MonitorError(f"{rule}. Received: {self._image_key!r}")
         for feature in data.features:
-            _forget_noise(feature)
-        return merged
+            if feature.path.step[0] not in exact:
+                _forget_noise(feature)
+        return Described(merged, self._generators[0].extract_sample(accumulator[0]))
 
 
-def read_records(path: str) -> Iterator[list[bytes]]:
-    """The records of a TFRecord file in batches: a thousand, or fewer if they are large.
-
-    Raises:
-      MonitorError: the file is damaged or cut short, or cannot be read.
-
-    """
-    try:
-        dataset = tf.data.TFRecordDataset(path, compression_type="GZIP" if path.endswith(".gz") else "")
-        largest = max((len(record) for record in dataset.take(10).as_numpy_iterator()), default=1)
-        size = max(1, min(_MAX_BATCH, _MAX_BATCH_BYTES // max(1, largest)))
-        for batch in dataset.batch(size).as_numpy_iterator():
-            yield batch.tolist()
-    except tf.errors.OpError as error:
-        raise MonitorError(f"{path} must be a complete TFRecord file. Received: {error.message}") from error
-
-
-def _split_columns(batch: pa.RecordBatch, image_key: str, rows: int) -> _Columns:
-    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-    images = pa.RecordBatch.from_arrays([columns.pop(image_key, pa.nulls(rows))], [image_key])
-    return images, pa.RecordBatch.from_arrays(list(columns.values()), list(columns)) if columns else None
+def _batch_of(columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
 
 
 def _forget_noise(feature: statistics_pb2.FeatureNameStatistics) -> None:

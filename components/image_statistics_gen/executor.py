@@ -12,34 +12,45 @@ from tfx import types
 from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
+from .. import feature_sample
 from ..validation import MonitorError
 from .describe_examples import DescribeExamples
+from .example_accumulator import PredictionFormat, SampleFormat
+from .record_batches import count_values
 from .statistics_generator import ImageStatisticsGenerator
 
 IMAGE_KEY = "image_key"
 IMAGE_FORMAT = "image_format"
 IMAGE_SHAPE = "image_shape"
+PREDICTION_KEY = "prediction_key"
+EMBEDDING_KEY = "embedding_key"
+LABEL_KEY = "label_key"
+ID_KEY = "id_key"
+SAMPLE_SIZE = "sample_size"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Describes the images and every other feature of each split, in one pass over the files.
+    """Describes the images, the predictions and every other feature of each split, in one pass over the files.
 
     Input artifacts:
       examples: one `Examples` of tf.Examples in TFRecord files, gzipped (name ends in .gz) or not.
       schema: optionally one `Schema`; says for instance which integers are categories.
 
     Output artifacts:
-      statistics: one `ExampleStatistics`; for each split `Split-<name>/FeatureStats.pb`, as StatisticsGen writes it.
+      statistics: one `ExampleStatistics`; for each split `Split-<name>/FeatureStats.pb`, as StatisticsGen writes it,
+        and unless `sample_size` is 0 `Split-<name>/FeatureSample.npz`, see `feature_sample`.
 
-    Execution properties: `image_key`, `image_format`; `image_shape` and `exclude_splits` as JSON lists.
+    Execution properties: `image_key`, `image_format`, `prediction_key`, `embedding_key`, `label_key`, `id_key`;
+    `image_shape` and `exclude_splits` as JSON lists; `sample_size`, a whole number.
 
     Raises:
-      MonitorError: the examples are of another payload, no split is left, a file is damaged, or there are examples and
-        not one has the image feature.
+      MonitorError: the examples are of another payload, no split is left, a file is damaged, there are examples and not
+        one has the image feature, or a feature does not hold what its parameter says.
 
     """
 
@@ -55,23 +66,64 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         excluded = json.loads(exec_properties.get(standard_component_specs.EXCLUDE_SPLITS_KEY) or "[]")
         patterns = _split_patterns(examples, excluded)
         schema = _read_schema(input_dict.get(standard_component_specs.SCHEMA_KEY))
-        generator = ImageStatisticsGenerator(
-            exec_properties[IMAGE_KEY],
-            image_format=exec_properties[IMAGE_FORMAT],
-            image_shape=json.loads(exec_properties[IMAGE_SHAPE]),
-            describe_image=True,
-        )
         statistics.split_names = artifact_utils.encode_split_names(list(patterns))
         statistics.span = examples.span
         with self._make_beam_pipeline() as pipeline:
             for split, pattern in patterns.items():
-                path = os.path.join(artifact_utils.get_split_uri([statistics], split), DEFAULT_FILE_NAME)
-                _ = (
+                generator = _generator(exec_properties, pattern)
+                described = (
                     pipeline
                     | f"Pattern[{split}]" >> beam.Create([pattern])
                     | f"Describe[{split}]" >> DescribeExamples(exec_properties[IMAGE_KEY], generator, schema)
-                    | f"Write[{split}]" >> tfdv.WriteStatisticsToBinaryFile(path)
                 )
+                folder = artifact_utils.get_split_uri([statistics], split)
+                _ = described | f"Write[{split}]" >> _Write(folder, sample=exec_properties[SAMPLE_SIZE] > 0)
+
+
+class _Write(beam.PTransform):
+    """Writes one `Described` to the folder of a split."""
+
+    def __init__(self, folder: str, *, sample: bool) -> None:
+        super().__init__()
+        self._folder = folder
+        self._sample = sample
+
+    def expand(self, described: beam.PCollection) -> None:
+        _ = (
+            described
+            | "Statistics" >> beam.Map(lambda each: each.statistics)
+            | "WriteStatistics" >> tfdv.WriteStatisticsToBinaryFile(os.path.join(self._folder, DEFAULT_FILE_NAME))
+        )
+        if self._sample:
+            path = os.path.join(self._folder, feature_sample.FILE_NAME)
+            _ = described | "WriteSample" >> beam.Map(lambda each: _write_file(path, each.sample.to_bytes()))
+
+
+def _write_file(path: str, content: bytes) -> None:
+    fileio.makedirs(os.path.dirname(path))
+    with fileio.open(path, "wb") as file:
+        file.write(content)
+
+
+def _generator(exec_properties: dict[str, Any], pattern: str) -> ImageStatisticsGenerator:
+    """What describes the examples of a split. How many classes and embedding dimensions there are is in the data."""
+    size = exec_properties[SAMPLE_SIZE]
+    sample = SampleFormat(size, id_key=exec_properties[ID_KEY], label_key=exec_properties[LABEL_KEY])
+    return ImageStatisticsGenerator(
+        exec_properties[IMAGE_KEY],
+        image_format=exec_properties[IMAGE_FORMAT],
+        image_shape=json.loads(exec_properties[IMAGE_SHAPE]),
+        describe_image=True,
+        predictions=_prediction_format(exec_properties[PREDICTION_KEY], exec_properties[EMBEDDING_KEY], pattern),
+        sample=sample if size else None,
+    )
+
+
+def _prediction_format(key: str, embedding_key: str, pattern: str) -> PredictionFormat | None:
+    if not key:
+        return None
+    counts = count_values(pattern, [name for name in (key, embedding_key) if name])
+    return PredictionFormat(key, counts[key], embedding_key, counts.get(embedding_key, 0))
 
 
 def _split_patterns(examples: types.Artifact, excluded: Sequence[str]) -> dict[str, str]:

@@ -12,6 +12,11 @@ from .image_decoding import ImageFormat, decode
 ValueLists: TypeAlias = Sequence[Sequence[bytes] | None]
 
 
+def single_values(lists: ValueLists) -> list[bytes | None]:
+    """The value of each example that has exactly one, None for the others."""
+    return [found[0] if found is not None and len(found) == 1 else None for found in lists]
+
+
 class BytesAccumulator:
     """How many examples have the image feature, how many values each, and how long the values are in bytes."""
 
@@ -56,22 +61,26 @@ class ImageAccumulator:
         self.corrupt = Accumulator(corrupt)
         self.properties = {name: Accumulator(feature) for name, feature in features.items()}
 
-    def add(self, lists: ValueLists, image_format: ImageFormat) -> None:
+    def add(self, lists: ValueLists, image_format: ImageFormat) -> image_properties.Floats:
         """Adds a batch: for each example the image feature's values, None where it has no such feature.
 
         An example is corrupt unless it has exactly one value and that can be read. It then counts in
         `<image_key>_corrupt` and in no property.
+
+        Returns the values, `float32[N, properties + 1]`: the properties, NaN where there is none, then whether corrupt.
         """
         self.num_examples += len(lists)
         self.images.add(lists)
-        values = [found[0] if found is not None and len(found) == 1 else None for found in lists]
-        corrupt = np.ones(len(lists))
-        for group in decode(values, image_format):
-            corrupt[group.rows] = 0
+        values = np.full((len(lists), len(self.properties) + 1), np.nan, np.float32)
+        values[:, -1] = 1
+        for group in decode(single_values(lists), image_format):
+            values[group.rows, -1] = 0
             found = image_properties.compute(group.images)
-            for name, accumulator in self.properties.items():
+            for column, (name, accumulator) in enumerate(self.properties.items()):
                 accumulator.add(found[name])
-        self.corrupt.add(corrupt)
+                values[group.rows, column] = found[name]
+        self.corrupt.add(values[:, -1])
+        return values
 
     def merge(self, other: "ImageAccumulator") -> None:
         """Adds what `other`, of the same features, has seen. Leaves `other` as it is."""

@@ -3,7 +3,7 @@
     options = tfdv.StatsOptions(generators=[ImageStatisticsGenerator("image", image_shape=(32, 32, 3))])
     statistics = tfdv.generate_statistics_from_tfrecord("gs://bucket/train*", stats_options=options)
 
-TFDV's `feature_allowlist` filters what a generator sees too: if it is used, it must name the image feature.
+TFDV's `feature_allowlist` filters what a generator sees too: if it is used, it must name the features looked at here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,14 +12,19 @@ import pyarrow as pa
 from tensorflow_data_validation.statistics.generators import stats_generator
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from ..validation import MonitorError, require
-from .frozen_histogram import Accumulator, Bucket, FrozenFeature, Summary, summarise
-from .image_accumulator import BytesAccumulator, ImageAccumulator, ValueLists
+from ..feature_sample import FeatureSample
+from ..validation import require
+from . import example_columns
+from .example_accumulator import Batch, DescriptionFormat, ExampleAccumulator, PredictionFormat, SampleFormat
 from .image_decoding import ImageFormat
-from .property_edges import corrupt_feature, image_features
+from .prediction_edges import CLASS, corrupt_feature, prediction_features
+from .property_edges import corrupt_feature as corrupt_image_feature
+from .property_edges import image_features
+from .statistics_messages import FINE_HISTOGRAM, describe_bytes, describe_classes, describe_numbers
 
-# The name of the custom statistic that holds the fine histogram: every bin, where STANDARD has buckets of ten bins.
-FINE_HISTOGRAM = "frozen_histogram"
+__all__ = ["FINE_HISTOGRAM", "ImageStatisticsGenerator"]
+
+_MIN_CLASSES = 2  # the width of a table of probabilities where no example has any
 
 
 class ImageStatisticsGenerator(stats_generator.CombinerStatsGenerator):
@@ -31,126 +36,96 @@ class ImageStatisticsGenerator(stats_generator.CombinerStatsGenerator):
       image_shape: (height, width, channels); of encoded images only the number of channels, 1 or 3, counts.
       describe_image: Whether to describe the image feature itself as well (presence, length in bytes). For use where
         TFDV's default generators do not see it; otherwise they do, and the two descriptions would be merged into one.
+      predictions: The probabilities to describe as well, and the embedding; None for none.
+      sample: What to sample; None for no sample. `extract_sample` hands it out, TFDV alone would drop it.
 
     Raises:
-      MonitorError: an argument breaks a rule above; later, that the image feature is not of type bytes.
+      MonitorError: an argument breaks a rule above; later, that a feature does not hold what it should.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - how the image is stored, and two things that are off by default
         self,
         image_key: str = "image",
         *,
         image_format: str = "raw",
         image_shape: Sequence[int] = (32, 32, 3),
         describe_image: bool = False,
+        predictions: PredictionFormat | None = None,
+        sample: SampleFormat | None = None,
     ) -> None:
         super().__init__("ImageStatisticsGenerator")
         require(isinstance(image_key, str) and image_key != "", "image_key", "be a feature's name", image_key)
-        self._image_key = image_key
-        self._format = ImageFormat(image_format, image_shape)  # type: ignore[arg-type]  # which makes it a tuple of three
-        self._features = image_features(image_key, self._format)
-        self._corrupt = corrupt_feature(image_key)
+        checked = ImageFormat(image_format, image_shape)  # type: ignore[arg-type]  # which makes it a tuple of three
+        self._format = DescriptionFormat(image_key, checked, predictions, sample)
         self._describe_image = describe_image
 
-    def create_accumulator(self) -> ImageAccumulator:
-        return ImageAccumulator(self._features, self._corrupt)
+    @property
+    def described(self) -> frozenset[str]:
+        """The features of the examples that are described here, so that nobody else need do it."""
+        wanted = self._format.predictions
+        return frozenset([self._format.image_key, *((wanted.key, wanted.embedding_key) if wanted else ())]) - {""}
 
-    def add_input(self, accumulator: ImageAccumulator, input_record_batch: pa.RecordBatch) -> ImageAccumulator:
-        accumulator.add(_value_lists(input_record_batch, self._image_key), self._format)
+    @property
+    def columns(self) -> frozenset[str]:
+        """The features of the examples that are looked at: beside those `described`, ids and labels for the sample."""
+        wanted = self._format.sample
+        return self.described | (frozenset([wanted.id_key, wanted.label_key]) - {""} if wanted else frozenset())
+
+    def create_accumulator(self) -> ExampleAccumulator:
+        return ExampleAccumulator(self._format)
+
+    def add_input(self, accumulator: ExampleAccumulator, input_record_batch: pa.RecordBatch) -> ExampleAccumulator:
+        accumulator.add(_read(input_record_batch, self._format), self._format.image)
         return accumulator
 
-    def merge_accumulators(self, accumulators: Iterable[ImageAccumulator]) -> ImageAccumulator:
+    def merge_accumulators(self, accumulators: Iterable[ExampleAccumulator]) -> ExampleAccumulator:
         remaining = iter(accumulators)
         merged = next(remaining)
         for accumulator in remaining:
             merged.merge(accumulator)
         return merged
 
-    def extract_output(self, accumulator: ImageAccumulator) -> statistics_pb2.DatasetFeatureStatistics:
+    def compact(self, accumulator: ExampleAccumulator) -> ExampleAccumulator:
+        accumulator.compact()
+        return accumulator
+
+    def extract_output(self, accumulator: ExampleAccumulator) -> statistics_pb2.DatasetFeatureStatistics:
         """The statistics; without any feature when there was no example at all, as TFDV's own."""
-        examples = accumulator.num_examples
-        result = statistics_pb2.DatasetFeatureStatistics(num_examples=examples)
-        if not examples:
+        images = accumulator.images
+        result = statistics_pb2.DatasetFeatureStatistics(num_examples=images.num_examples)
+        if not images.num_examples:
             return result
         if self._describe_image:
-            result.features.append(_describe_bytes(self._image_key, accumulator.images, examples))
-        result.features.append(_describe_numbers(self._corrupt, accumulator.corrupt, examples))
-        for name, feature in self._features.items():
-            result.features.append(_describe_numbers(feature, accumulator.properties[name], examples))
+            result.features.append(describe_bytes(self._format.image_key, images.images, images.num_examples))
+        corrupt = corrupt_image_feature(self._format.image_key)
+        result.features.append(describe_numbers(corrupt, images.corrupt, images.num_examples))
+        for name, feature in image_features(self._format.image_key, self._format.image).items():
+            result.features.append(describe_numbers(feature, images.properties[name], images.num_examples))
+        result.features.extend(self._describe_predictions(accumulator))
         return result
 
+    def extract_sample(self, accumulator: ExampleAccumulator) -> FeatureSample | None:
+        """The sample of the examples; None if none was asked for."""
+        return accumulator.extract_sample(self._format)
 
-def _value_lists(batch: pa.RecordBatch, key: str) -> ValueLists:
-    """The values of the feature in each row, None in rows without; a batch without the column has none at all."""
-    index = batch.schema.get_field_index(key)
-    if index < 0 or pa.types.is_null(batch.column(index).type):
-        return [None] * batch.num_rows
-    kind = batch.column(index).type
-    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    if lists and pa.types.is_null(kind.value_type):
-        return [None if found is None else [] for found in batch.column(index).to_pylist()]
-    if not lists or not (pa.types.is_binary(kind.value_type) or pa.types.is_large_binary(kind.value_type)):
-        raise MonitorError(f"feature {key!r} must hold images as bytes, one value an example. Received: {kind}")
-    return batch.column(index).to_pylist()
-
-
-def _describe_bytes(name: str, found: BytesAccumulator, examples: int) -> statistics_pb2.FeatureNameStatistics:
-    """What TFDV says of a feature whose schema has an image domain: type BYTES, presence and lengths, no values."""
-    described = statistics_pb2.FeatureNameStatistics(type=statistics_pb2.FeatureNameStatistics.BYTES)
-    described.path.step.append(name)
-    common = described.bytes_stats.common_stats
-    _set_presence(common, found.non_missing, examples)
-    if found.non_missing:
-        common.min_num_values = int(found.min_values)
-        common.max_num_values = found.max_values
-        common.avg_num_values = found.total_values / found.non_missing
-        common.tot_num_values = found.total_values
-    if found.total_values:
-        described.bytes_stats.avg_num_bytes = found.total_bytes / found.total_values
-        described.bytes_stats.min_num_bytes = found.min_bytes
-        described.bytes_stats.max_num_bytes = described.bytes_stats.max_num_bytes_int = found.max_bytes
-    return described
+    def _describe_predictions(self, accumulator: ExampleAccumulator) -> Iterable[statistics_pb2.FeatureNameStatistics]:
+        wanted, found, examples = self._format.predictions, accumulator.predictions, accumulator.images.num_examples
+        if wanted is None or found is None:
+            return
+        yield describe_numbers(corrupt_feature(), found.corrupt, examples)
+        yield describe_classes(CLASS, found.class_counts, examples)
+        for name, feature in prediction_features(wanted.classes, wanted.embedding_size).items():
+            yield describe_numbers(feature, found.numbers[name], examples)
 
 
-def _describe_numbers(
-    feature: FrozenFeature, found: Accumulator, examples: int
-) -> statistics_pb2.FeatureNameStatistics:
-    kinds = statistics_pb2.FeatureNameStatistics
-    described = kinds(type=kinds.INT if feature.integer else kinds.FLOAT)
-    described.path.step.append(feature.name)
-    common = described.num_stats.common_stats
-    _set_presence(common, found.count, examples)
-    summary = summarise(feature, found)
-    if summary is None:
-        return described
-    common.min_num_values = common.max_num_values = 1
-    common.avg_num_values = 1.0
-    common.tot_num_values = summary.count
-    _set_numbers(described.num_stats, summary)
-    if feature.bins_per_bucket > 1:
-        fine = described.custom_stats.add(name=FINE_HISTOGRAM).histogram
-        _set_buckets(fine, statistics_pb2.Histogram.STANDARD, summary.bins)
-    return described
-
-
-def _set_presence(common: statistics_pb2.CommonStatistics, non_missing: int, examples: int) -> None:
-    common.num_non_missing = non_missing
-    common.num_missing = examples - non_missing
-
-
-def _set_numbers(numbers: statistics_pb2.NumericStatistics, summary: Summary) -> None:
-    numbers.mean = summary.mean
-    numbers.std_dev = summary.std_dev
-    numbers.min = summary.minimum
-    numbers.max = summary.maximum
-    numbers.median = summary.median
-    numbers.num_zeros = summary.zeros
-    _set_buckets(numbers.histograms.add(), statistics_pb2.Histogram.STANDARD, summary.buckets)
-    _set_buckets(numbers.histograms.add(), statistics_pb2.Histogram.QUANTILES, summary.quantiles)
-
-
-def _set_buckets(histogram: statistics_pb2.Histogram, kind: int, buckets: Iterable[Bucket]) -> None:
-    histogram.type = kind
-    for bucket in buckets:
-        histogram.buckets.add(low_value=bucket.low, high_value=bucket.high, sample_count=bucket.count)
+def _read(batch: pa.RecordBatch, wanted: DescriptionFormat) -> Batch:
+    predictions = wanted.predictions or PredictionFormat("", 0)
+    sample = wanted.sample or SampleFormat(0)
+    return Batch(
+        images=example_columns.bytes_lists(batch, wanted.image_key),
+        probabilities=example_columns.number_rows(batch, predictions.key, max(_MIN_CLASSES, predictions.classes)),
+        embedding=example_columns.number_rows(batch, predictions.embedding_key, predictions.embedding_size),
+        ids=example_columns.names(batch, sample.id_key),
+        labels=example_columns.class_numbers(batch, sample.label_key),
+    )

@@ -17,9 +17,9 @@ from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
-from components.image_statistics_gen.describe_examples import read_records
 from components.image_statistics_gen.executor import Executor
 from components.image_statistics_gen.image_properties import compute, property_names
+from components.image_statistics_gen.record_batches import read_records
 from components.validation import MonitorError
 
 ROOT = Path(__file__).parents[3]
@@ -78,6 +78,7 @@ def run(examples, folder, schema=None, **properties):
     statistics.uri = str(folder / "statistics")
     inputs = {"examples": [examples]} | ({"schema": [schema]} if schema else {})
     defaults = {"image_key": "image", "image_format": "raw", "image_shape": "[32, 32, 3]", "exclude_splits": "[]"}
+    defaults |= {"prediction_key": "", "embedding_key": "", "label_key": "", "id_key": "id", "sample_size": 10_000}
     context = Executor.Context(beam_pipeline_args=[RUNNER], tmp_dir=str(folder / "tmp"), unique_id="1")
     Executor(context).Do(inputs, {"statistics": [statistics]}, defaults | properties)
     return statistics

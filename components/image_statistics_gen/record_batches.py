@@ -1,0 +1,49 @@
+"""Files of serialised tf.Examples, read a batch at a time."""
+
+from collections.abc import Iterator, Sequence
+
+import tensorflow as tf
+from tfx_bsl.coders import example_coder
+
+from ..validation import MonitorError
+from .example_columns import number_of_values
+
+_MAX_BATCH = 1000  # examples: what TFDV gathers before it calls a generator
+_MAX_BATCH_BYTES = 64 << 20
+
+
+def read_records(path: str) -> Iterator[list[bytes]]:
+    """The records of a TFRecord file in batches: a thousand, or fewer if they are large.
+
+    Raises:
+      MonitorError: the file is damaged or cut short, or cannot be read.
+
+    """
+    try:
+        dataset = tf.data.TFRecordDataset(path, compression_type="GZIP" if path.endswith(".gz") else "")
+        largest = max((len(record) for record in dataset.take(10).as_numpy_iterator()), default=1)
+        size = max(1, min(_MAX_BATCH, _MAX_BATCH_BYTES // max(1, largest)))
+        for batch in dataset.batch(size).as_numpy_iterator():
+            yield batch.tolist()
+    except tf.errors.OpError as error:
+        raise MonitorError(f"{path} must be a complete TFRecord file. Received: {error.message}") from error
+
+
+def count_values(pattern: str, keys: Sequence[str]) -> dict[str, int]:
+    """How many values each feature has in the examples of the files that match, 0 if no example has the feature.
+
+    It is what most examples have of the first batch in which any has the feature; mostly a thousand examples are read.
+
+    Raises:
+      MonitorError: a file is damaged or cut short, or cannot be read.
+
+    """
+    decoder = example_coder.ExamplesToRecordBatchDecoder()
+    found = dict.fromkeys(keys, 0)
+    for path in sorted(tf.io.gfile.glob(pattern)):
+        for records in read_records(path):
+            if all(found.values()):
+                return found
+            batch = decoder.DecodeBatch(records)
+            found = {key: count or number_of_values(batch, key) for key, count in found.items()}
+    return found

@@ -1,0 +1,95 @@
+"""Summaries of features -> the messages of TFDV's statistics."""
+
+from collections.abc import Iterable
+
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from .frozen_histogram import Accumulator, Bucket, FrozenFeature, Summary, summarise
+from .image_accumulator import BytesAccumulator
+from .prediction_features import Counts
+
+# The name of the custom statistic that holds the fine histogram: every bin, where STANDARD has buckets of ten bins.
+FINE_HISTOGRAM = "frozen_histogram"
+
+
+def describe_bytes(name: str, found: BytesAccumulator, examples: int) -> statistics_pb2.FeatureNameStatistics:
+    """What TFDV says of a feature whose schema has an image domain: type BYTES, presence and lengths, no values."""
+    described = statistics_pb2.FeatureNameStatistics(type=statistics_pb2.FeatureNameStatistics.BYTES)
+    described.path.step.append(name)
+    common = described.bytes_stats.common_stats
+    _set_presence(common, found.non_missing, examples)
+    if found.non_missing:
+        common.min_num_values = int(found.min_values)
+        common.max_num_values = found.max_values
+        common.avg_num_values = found.total_values / found.non_missing
+        common.tot_num_values = found.total_values
+    if found.total_values:
+        described.bytes_stats.avg_num_bytes = found.total_bytes / found.total_values
+        described.bytes_stats.min_num_bytes = found.min_bytes
+        described.bytes_stats.max_num_bytes = described.bytes_stats.max_num_bytes_int = found.max_bytes
+    return described
+
+
+def describe_numbers(feature: FrozenFeature, found: Accumulator, examples: int) -> statistics_pb2.FeatureNameStatistics:
+    kinds = statistics_pb2.FeatureNameStatistics
+    described = kinds(type=kinds.INT if feature.integer else kinds.FLOAT)
+    described.path.step.append(feature.name)
+    common = described.num_stats.common_stats
+    _set_presence(common, found.count, examples)
+    summary = summarise(feature, found)
+    if summary is None:
+        return described
+    common.min_num_values = common.max_num_values = 1
+    common.avg_num_values = 1.0
+    common.tot_num_values = summary.count
+    _set_numbers(described.num_stats, summary)
+    if feature.bins_per_bucket > 1:
+        fine = described.custom_stats.add(name=FINE_HISTOGRAM).histogram
+        _set_buckets(fine, statistics_pb2.Histogram.STANDARD, summary.bins)
+    return described
+
+
+def describe_classes(name: str, counts: Counts, examples: int) -> statistics_pb2.FeatureNameStatistics:
+    """A categorical feature, values "0", "1" and so on, with the exact count of each class k that occurs, `counts[k]`.
+
+    As strings, because of a categorical integer TFDV infers a schema that these very statistics then violate.
+    """
+    described = statistics_pb2.FeatureNameStatistics(type=statistics_pb2.FeatureNameStatistics.STRING)
+    described.path.step.append(name)
+    strings = described.string_stats
+    total = int(counts.sum())
+    _set_presence(strings.common_stats, total, examples)
+    if not total:
+        return described
+    strings.common_stats.min_num_values = strings.common_stats.max_num_values = 1
+    strings.common_stats.avg_num_values = 1.0
+    strings.common_stats.tot_num_values = total
+    ranked = sorted(((int(n), k) for k, n in enumerate(counts) if n), key=lambda each: (-each[0], each[1]))
+    strings.unique = len(ranked)
+    strings.avg_length = sum(count * len(str(number)) for count, number in ranked) / total
+    for rank, (count, number) in enumerate(ranked):
+        strings.top_values.add(value=str(number), frequency=count)
+        strings.rank_histogram.buckets.add(low_rank=rank, high_rank=rank, label=str(number), sample_count=count)
+    return described
+
+
+def _set_presence(common: statistics_pb2.CommonStatistics, non_missing: int, examples: int) -> None:
+    common.num_non_missing = non_missing
+    common.num_missing = examples - non_missing
+
+
+def _set_numbers(numbers: statistics_pb2.NumericStatistics, summary: Summary) -> None:
+    numbers.mean = summary.mean
+    numbers.std_dev = summary.std_dev
+    numbers.min = summary.minimum
+    numbers.max = summary.maximum
+    numbers.median = summary.median
+    numbers.num_zeros = summary.zeros
+    _set_buckets(numbers.histograms.add(), statistics_pb2.Histogram.STANDARD, summary.buckets)
+    _set_buckets(numbers.histograms.add(), statistics_pb2.Histogram.QUANTILES, summary.quantiles)
+
+
+def _set_buckets(histogram: statistics_pb2.Histogram, kind: int, buckets: Iterable[Bucket]) -> None:
+    histogram.type = kind
+    for bucket in buckets:
+        histogram.buckets.add(low_value=bucket.low, high_value=bucket.high, sample_count=bucket.count)

@@ -1,0 +1,74 @@
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from components.image_statistics_gen.example_columns import class_numbers, names, number_of_values, number_rows
+from components.validation import MonitorError
+
+NAN = math.nan
+
+
+def batch(values, kind=None):
+    array = pa.array(values, kind) if kind is not None else pa.array(values)
+    return pa.RecordBatch.from_arrays([array], ["x"])
+
+
+FLOATS = pa.list_(pa.float32())
+EMPTY = [batch([None, None], pa.null()), batch([[], None], pa.large_list(pa.null())), batch([None, []], FLOATS)]
+
+
+@pytest.mark.parametrize("kind", [FLOATS, pa.large_list(pa.float32()), pa.list_(pa.float64())])
+def test_rows_of_numbers(kind):
+    found = number_rows(batch([[0.5, 0.5], None, [], [1], [0.25, 0.75]], kind), "x", 2)
+    expected = [[0.5, 0.5], [NAN, NAN], [NAN, NAN], [NAN, NAN], [0.25, 0.75]]
+    np.testing.assert_array_equal(found, np.array(expected, np.float32))
+
+
+def test_a_slice_of_a_batch_is_read_from_its_own_start():
+    whole = batch([[1, 2], None, [3, 4], [5, 6], [7]], FLOATS)
+    found = number_rows(whole.slice(2, 2), "x", 2)
+    assert found.tolist() == [[3, 4], [5, 6]]
+    assert class_numbers(batch([[1], [2], [3]]).slice(1), "x").tolist() == [2, 3]
+
+
+def test_whole_numbers_are_numbers_and_a_null_among_them_is_nan():
+    assert number_rows(batch([[0, 1]]), "x", 2).tolist() == [[0, 1]]
+    np.testing.assert_array_equal(number_rows(batch([[None, 1.0]], FLOATS), "x", 2), [[NAN, 1]])
+
+
+@pytest.mark.parametrize(("found", "key"), [*((found, "x") for found in EMPTY), (batch([[1], [2]]), "y")])
+def test_a_column_that_is_missing_or_empty(found, key):
+    assert np.isnan(number_rows(found, key, 3)).all()
+    assert class_numbers(found, key).tolist() == [-1, -1]
+    assert names(found, key) == [b"", b""]
+    assert number_of_values(found, key) == 0
+
+
+def test_class_numbers():
+    assert class_numbers(batch([[3], None, [], [1, 2], [-7], [0]]), "x").tolist() == [3, -1, -1, -1, -1, 0]
+
+
+def test_names():
+    assert names(batch([[b"a"], None, [], [b"b", b"c"]]), "x") == [b"a", b"", b"", b""]
+    assert names(batch([[12], [-3]]), "x") == [b"12", b"-3"]
+
+
+def test_number_of_values_is_what_most_have():
+    assert number_of_values(batch([[1], [1, 2], None, [3, 4], [], []]), "x") == 2
+    assert number_of_values(batch([[1], [1, 2]]), "x") == 1
+    assert number_of_values(batch([[b"a"]]), "x") == 1
+
+
+@pytest.mark.parametrize(
+    ("read", "values", "message"),
+    [
+        (lambda found: number_rows(found, "x", 1), [[b"a"]], "feature 'x' must hold numbers. Received: list"),
+        (lambda found: class_numbers(found, "x"), [[b"a"]], "feature 'x' must hold numbers. Received: list"),
+        (lambda found: class_numbers(found, "x"), [[0.5]], "'x' must hold whole numbers, one an example. Received: fl"),
+    ],
+)
+def test_columns_of_another_type_are_refused(read, values, message):
+    with pytest.raises(MonitorError, match=message):
+        read(batch(values))
