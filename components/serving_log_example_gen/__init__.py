@@ -1,0 +1,1 @@
+"""Serving logs: files of PredictionLog records, read as Examples and written."""

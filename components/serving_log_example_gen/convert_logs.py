@@ -1,0 +1,275 @@
+"""The Beam part: log files in; serialised tf.Examples, dead letters and one tally out."""
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
+
+import apache_beam as beam
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+from google.protobuf.message import DecodeError
+from tensorflow.core.example import example_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+from tfx.dsl.io import fileio
+
+from . import dead_letters
+from . import tally as names
+from .input_checks import Flag
+from .prediction_log import Request, Row, Value, read_origin, read_request
+from .problems import Problem
+from .read_options import ReadOptions, Thinning, lot
+from .record_files import Record, read_records
+from .tally import DAMAGE_PROBLEMS, Tally, merged, version_name
+
+ROWS = "rows"
+TALLY = "tally"
+
+# Where a row comes from (file, record, row), timestamp (-1: none), model version, serialised tf.Example.
+_Found: TypeAlias = tuple[tuple[str, int, int], int, str, bytes]
+_Keyed: TypeAlias = tuple[bytes, _Found]
+
+
+class ConvertLogs(beam.PTransform):
+    """Paths of log files -> `ROWS`, serialised tf.Examples in no particular order, and `TALLY`, one `Tally` of it all.
+
+    Dead letters are written beside, under `dead_letter_folder`, a pair of files for each log file that has any.
+    """
+
+    def __init__(self, options: ReadOptions, dead_letter_folder: str) -> None:
+        super().__init__()
+        self._options = options
+        self._folder = dead_letter_folder
+
+    def expand(self, paths: beam.PCollection) -> Any:
+        read = (
+            paths
+            | "Spread" >> beam.Reshuffle()
+            | "Read" >> beam.ParDo(_ReadFile(self._options, self._folder)).with_outputs(TALLY, main=ROWS)
+        )
+        # grouping shuffles the rows as well, as every ExampleGen does
+        kept = read[ROWS] | "ById" >> beam.GroupByKey() | "Distinct" >> _select(_Distinct())
+        tallies = [read[TALLY], kept[TALLY]]
+        seconds = Thinning.parse(self._options.one_example_per).seconds
+        if seconds:
+            kept = kept[ROWS] | "ByTime" >> beam.Map(_by_time, seconds).with_output_types(tuple[bytes, _Keyed])
+            kept = kept | "Compete" >> beam.GroupByKey() | "Draw" >> _select(_Draw())
+            tallies.append(kept[TALLY])
+        written = kept[ROWS] | "Examples" >> _select(_Written())
+        tallies.append(written[TALLY])
+        return {
+            ROWS: written[ROWS],
+            TALLY: tallies | "Tallies" >> beam.Flatten() | "Add" >> beam.CombineGlobally(merged),
+        }
+
+
+@beam.typehints.with_input_types(str)
+@beam.typehints.with_output_types(_Keyed)
+class _ReadFile(beam.DoFn):
+    """Path of a log file -> its rows by id, and its tally."""
+
+    def __init__(self, options: ReadOptions, dead_letter_folder: str) -> None:
+        self._options = options
+        self._folder = dead_letter_folder
+        self._by_request = Thinning.parse(options.one_example_per).by_request
+
+    def process(self, path: str) -> Iterator[Any]:
+        tally = Tally()
+        tally.counts[names.FILES] += 1
+        file = os.path.basename(path)
+        with fileio.open(path, "rb") as raw, _DeadLetters(self._folder, file) as dead:
+            for record in read_records(raw):
+                request = self._read(record, file, tally, dead)
+                if request is None:
+                    continue
+                for row in self._thinned(request, tally):
+                    yield row.id, _found(row, request, file, record.number)
+        yield beam.pvalue.TaggedOutput(TALLY, tally)
+
+    def _read(self, record: Record, file: str, tally: Tally, dead: "_DeadLetters") -> Request | None:
+        """Reads and counts one record; None if there is nothing to take from it."""
+        identity = f"{file}:{record.number}".encode("utf-8", "surrogateescape")
+        if record.damage is not None:
+            tally.add_damage(record, identity)
+            dead.add(record, [(None, DAMAGE_PROBLEMS[record.damage], record.reason)])
+            return None
+        log = parse_log(record.data)
+        if log is None:
+            problem, reason = _UNPARSABLE
+            tally.add_unparsable(record, identity, reason)
+            dead.add(record, [(None, problem, reason)])
+            return None
+        origin = read_origin(log)
+        if self._options.model_version and origin.model_version != self._options.model_version:
+            tally.add_excluded(record, version_name(origin.model_version))
+            return None
+        request = read_request(log, origin, self._options, identity, parse_example)
+        tally.add_request(record, request, identity)
+        if request.broken:
+            dead.add(record, request.broken)
+        self._count_colours(request, tally)
+        return request
+
+    def _thinned(self, request: Request, tally: Tally) -> list[Row]:
+        if not self._by_request or len(request.rows) < 2:
+            return request.rows
+        tally.add_rows(names.THINNED_OUT, version_name(request.origin.model_version), len(request.rows) - 1)
+        return [min(request.rows, key=lambda row: lot(row.id))]
+
+    def _count_colours(self, request: Request, tally: Tally) -> None:
+        if self._options.channel_means:
+            flagged = {row for row, _, _ in request.flags}
+            for row in request.rows:
+                if row.number not in flagged:
+                    tally.add_colour(row)
+
+
+_UNPARSABLE: Flag = (Problem.NOT_A_LOG, "the record cannot be parsed as a PredictionLog")
+
+
+def parse_log(data: bytes) -> Any:
+    """The PredictionLog; None if the bytes are none."""
+    return _parse(prediction_log_pb2.PredictionLog, data)
+
+
+def parse_example(data: bytes) -> Any:
+    """The tf.Example; None if the bytes are none."""
+    return _parse(example_pb2.Example, data)
+
+
+def _parse(kind: Any, data: bytes) -> Any:
+    message = kind()
+    try:
+        # protobuf 3.20 stops at a stray end-group tag, warns and gives what it has so far: less than all is broken
+        return message if message.MergeFromString(data) == len(data) else None
+    except (DecodeError, UnicodeDecodeError):  # the latter from protobuf's implementation in Python
+        return None
+    except SystemError:  # what becomes of that warning where warnings are errors
+        return None
+
+
+def _found(row: Row, request: Request, file: str, record: int) -> _Found:
+    timestamp = -1 if request.origin.timestamp is None else request.origin.timestamp
+    place = (file, record, row.number)
+    return place, timestamp, version_name(request.origin.model_version), _serialise(row.features)
+
+
+def _serialise(features: dict[str, Value]) -> bytes:
+    """The features as a serialised tf.Example."""
+    example = example_pb2.Example()
+    for name, value in features.items():
+        feature = example.features.feature[name]
+        if isinstance(value, bytes):
+            feature.bytes_list.value.append(value)
+        elif isinstance(value, int):
+            feature.int64_list.value.append(value)
+        elif isinstance(value, float):
+            feature.float_list.value.append(value)
+        else:
+            feature.float_list.value.extend(value.tolist())
+    return example.SerializeToString(deterministic=True)
+
+
+class _DeadLetters:
+    """The dead letters of one log file; nothing is created before there is one, and no part of it is ever seen.
+
+    A worker may run twice over the same file: both write the same, each under a name of its own until it is whole.
+    """
+
+    def __init__(self, folder: str, log_file: str) -> None:
+        self._folder = folder
+        self._log_file = log_file
+        self._suffix = f".{uuid.uuid4().hex}.tmp"
+        self._paths: list[str] = []
+        self._letters: dead_letters.DeadLetterFile | None = None
+        self._streams = contextlib.ExitStack()
+
+    def __enter__(self) -> "_DeadLetters":
+        return self
+
+    def add(self, record: Record, broken: list[tuple[int | None, Problem, str]]) -> None:
+        if self._letters is None:
+            fileio.makedirs(self._folder)
+            records, lines = (
+                self._create(suffix) for suffix in (dead_letters.RECORDS_SUFFIX, dead_letters.LINES_SUFFIX)
+            )
+            self._letters = dead_letters.DeadLetterFile(records, lines, self._log_file)
+        self._letters.add(record, broken)
+
+    def _create(self, suffix: str) -> Any:
+        path = os.path.join(self._folder, self._log_file + suffix)
+        self._paths.append(path)
+        return self._streams.enter_context(fileio.open(path + self._suffix, "wb"))
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        if self._letters is not None and kind is None:
+            self._letters.close()
+        self._streams.close()
+        for path in self._paths:
+            if kind is None:
+                fileio.rename(path + self._suffix, path, overwrite=True)
+            else:
+                fileio.remove(path + self._suffix)
+
+
+class _Selecting(beam.DoFn):
+    """Hands some rows on and counts; the tally comes once a bundle."""
+
+    def start_bundle(self) -> None:
+        self._tally = Tally()
+
+    def finish_bundle(self) -> Iterator[Any]:
+        window = GlobalWindow()
+        yield beam.pvalue.TaggedOutput(TALLY, WindowedValue(self._tally, window.max_timestamp(), (window,)))
+
+
+def _select(selecting: _Selecting) -> beam.ParDo:
+    return beam.ParDo(selecting).with_outputs(TALLY, main=ROWS)
+
+
+@beam.typehints.with_output_types(_Keyed)
+class _Distinct(_Selecting):
+    """Of rows with the same id, takes that of the first file and record."""
+
+    def process(self, group: tuple[bytes, Iterable[_Found]]) -> Iterator[_Keyed]:
+        identity, rows = group[0], sorted(group[1], key=lambda row: row[0])
+        for place, _, version, _ in rows[1:]:
+            self._tally.add_rows(names.DUPLICATES, version)
+            self._tally.add_problem(Problem.DUPLICATE_ID, identity, f"again in {place[0]}, record {place[1]}")
+        yield identity, rows[0]
+
+
+def _by_time(keyed: _Keyed, seconds: int) -> tuple[bytes, tuple[bytes, _Found]]:
+    """By interval; b"" where there is no timestamp."""
+    timestamp = keyed[1][1]
+    return (b"" if timestamp < 0 else b"%d" % (timestamp // seconds)), keyed
+
+
+@beam.typehints.with_output_types(_Keyed)
+class _Draw(_Selecting):
+    """One row of each interval; none of those without a timestamp."""
+
+    def process(self, group: tuple[bytes, Iterable[_Keyed]]) -> Iterator[_Keyed]:
+        interval, rows = group
+        if not interval:
+            for identity, (_, _, version, _) in rows:
+                self._tally.add_rows(names.WITHOUT_TIMESTAMP, version)
+                self._tally.add_problem(Problem.NO_TIMESTAMP, identity, "the log's timestamp_secs is 0")
+            return
+        rows = list(rows)  # as many as the ids of one interval
+        drawn = min(rows, key=lambda row: lot(row[0]))
+        for _, (_, _, version, _) in rows:
+            self._tally.add_rows(names.THINNED_OUT, version)
+        self._tally.add_rows(names.THINNED_OUT, drawn[1][2], -1)
+        yield drawn
+
+
+@beam.typehints.with_output_types(bytes)
+class _Written(_Selecting):
+    """Counts what is written."""
+
+    def process(self, keyed: _Keyed) -> Iterator[bytes]:
+        _, (_, _, version, serialised) = keyed
+        self._tally.add_rows(names.ROWS, version)
+        yield serialised

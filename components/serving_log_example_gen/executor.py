@@ -1,0 +1,144 @@
+"""Moves log files into and Examples, dead letters and anomalies out of `ServingLogExampleGen`."""
+
+import json
+import os
+from typing import Any
+
+import apache_beam as beam
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+from tfx import types
+from tfx.components.example_gen import utils, write_split
+from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils, proto_utils, writer_utils
+
+from ..validation import MonitorError
+from . import dead_letters
+from .convert_logs import ROWS, TALLY, ConvertLogs
+from .read_options import ReadOptions
+from .span_anomalies import SpanAnomaly, judge
+from .tally import ALL_COUNTS, Tally
+
+SPLIT = "serving"
+READ_OPTIONS_KEY = "read_options"
+ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
+COUNTS_FILE = "counts.json"
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Reads one span of serving logs.
+
+    Input: none; the log files are external.
+
+    Output artifacts:
+      examples: `Examples` with the one split `serving`; each count of `tally.ALL_COUNTS` is a custom property.
+      anomalies: `ExampleAnomalies`; `Split-serving/SchemaDiff.pb`, and beside it `counts.json` and `dead_letters/`.
+
+    Execution properties: `input_base`, `input_config`, `span` as for every file-based ExampleGen; `read_options`, the
+    JSON of `ReadOptions`.
+
+    Raises:
+      MonitorError: the pattern matches folders, or files of the same name, which would give the same ids.
+
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        self._log_startup(input_dict, output_dict, exec_properties)
+        options = ReadOptions.from_json(exec_properties[READ_OPTIONS_KEY])
+        examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
+        anomalies = artifact_utils.get_single_instance(output_dict[ANOMALIES_KEY])
+        _describe(examples, anomalies, exec_properties)
+        prefix = os.path.join(artifact_utils.get_split_uri([examples], SPLIT), write_split.DEFAULT_TF_RECORD_FILE_NAME)
+        counts = os.path.join(anomalies.uri, COUNTS_FILE)
+        with self._make_beam_pipeline() as pipeline:
+            found = (
+                pipeline
+                | "Files" >> beam.Create(log_files(exec_properties))
+                | "Convert" >> ConvertLogs(options, os.path.join(anomalies.uri, dead_letters.FOLDER))
+            )
+            _ = found[ROWS] | "Write" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
+            _ = found[TALLY] | "Judge" >> beam.Map(_write_verdict, options, anomalies.uri)
+        with fileio.open(counts) as file:
+            totals = json.loads(file.read())
+        for name in ALL_COUNTS:
+            examples.set_int_custom_property(name, totals[name])
+
+
+def log_files(exec_properties: dict[str, Any]) -> list[str]:
+    """The files of the span, in order.
+
+    Raises:
+      MonitorError: there are folders among them, or files of the same name.
+
+    """
+    config = proto_utils.json_to_proto(
+        exec_properties[standard_component_specs.INPUT_CONFIG_KEY], example_gen_pb2.Input()
+    )
+    pattern = os.path.join(exec_properties[standard_component_specs.INPUT_BASE_KEY], config.splits[0].pattern)
+    files: dict[str, str] = {}
+    for path in sorted(fileio.glob(pattern)):
+        name = os.path.basename(path)
+        if fileio.isdir(path):
+            raise MonitorError(f"The pattern of serving logs must match files, not folders. Received: {path}")
+        if name in files:
+            rule = "Files of one span must have different names, for these make the ids of requests without one"
+            raise MonitorError(f"{rule}. Received: {files[name]} and {path}")
+        files[name] = path
+    return list(files.values())
+
+
+def _describe(examples: types.Artifact, anomalies: types.Artifact, exec_properties: dict[str, Any]) -> None:
+    for artifact in (examples, anomalies):
+        artifact.split_names = artifact_utils.encode_split_names([SPLIT])
+        artifact.span = int(exec_properties.get(utils.SPAN_PROPERTY_NAME) or 0)
+    examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+    examples_utils.set_file_format(examples, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
+
+
+def _write_verdict(tally: Tally, options: ReadOptions, uri: str) -> None:
+    """Writes the counts and the anomalies.
+
+    Raises:
+      MonitorError: the counts do not add up, which would be a mistake of this package and no verdict on the logs.
+
+    """
+    if not tally.balances():
+        raise MonitorError(f"The counts of a span must add up. Received: {tally.to_json()}")
+    io_utils.write_string_file(os.path.join(uri, COUNTS_FILE), tally.to_json())
+    found = judge(tally, options.max_broken_fraction, options.channel_means)
+    path = os.path.join(uri, f"Split-{SPLIT}", DEFAULT_FILE_NAME)
+    writer_utils.write_anomalies(path, to_proto(found))
+
+
+def to_proto(found: list[SpanAnomaly]) -> anomalies_pb2.Anomalies:
+    """The anomalies as `tfdv.display_anomalies` and PushGate read them: each under a key of its own.
+
+    As TFDV does, a schema goes along; a message without any anomaly would otherwise be an empty file.
+    """
+    proto = anomalies_pb2.Anomalies(
+        anomaly_name_format=anomalies_pb2.Anomalies.SERIALIZED_PATH,
+        baseline=schema_pb2.Schema(feature=[schema_pb2.Feature(name="image", type=schema_pb2.BYTES)]),
+    )
+    for anomaly in found:
+        info = proto.dataset_anomaly_info
+        if anomaly.feature:
+            info = proto.anomaly_info[f"{anomaly.feature}: {anomaly.short}"]
+            info.path.step.append(anomaly.feature)
+        info.severity = anomalies_pb2.AnomalyInfo.Severity.Value(anomaly.severity)
+        info.short_description = anomaly.short
+        info.description = anomaly.description
+        info.reason.add(
+            type=anomalies_pb2.AnomalyInfo.Type.Value(anomaly.type),
+            short_description=anomaly.short,
+            description=anomaly.description,
+        )
+    return proto

@@ -1,0 +1,233 @@
+"""PredictionLog messages to rows, one an image.
+
+Works on anything with the fields of `tensorflow_serving/apis/prediction_log.proto`, so it imports no TensorFlow.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .input_checks import Images, ParseExample, images_of_examples, images_of_tensor
+from .log_fields import REQUEST_ID
+from .predictions import Predictions, predictions_of_classifications, predictions_of_tensors
+from .problems import BrokenError, Problem
+from .read_options import EXAMPLES_INPUT, ReadOptions
+from .tensor_decoding import decode_strings
+
+_MAX_ID_BYTES = 256  # a longer request id is none: it would stand in every row of the request
+
+Value = bytes | int | float | npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the log's metadata say of a request. None: nothing, or nothing that makes sense.
+
+    Attributes:
+      model_name: UTF-8.
+      model_version: the version that answered.
+      timestamp: seconds since the epoch.
+      sampling_rate: share of requests that were logged, in (0, 1].
+
+    """
+
+    model_name: bytes | None
+    model_version: int | None
+    timestamp: int | None
+    sampling_rate: float | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image: its place in the request, its id, and the features of its tf.Example."""
+
+    number: int
+    id: bytes
+    features: dict[str, Value]
+
+
+@dataclass
+class Request:
+    """What became of one log record.
+
+    Attributes:
+      origin: from the metadata.
+      request_ids: one for the whole request, or one for each of its images.
+      images: how many images the request holds; 0 if that cannot be told.
+      rows: those that could be read, in order.
+      flags: what is wrong: row (None: the whole request), problem, what was found.
+      broken: row and reason of each image that is no row; (None, ...) alone when the whole request is none.
+
+    """
+
+    origin: Origin
+    request_ids: list[bytes]
+    images: int = 0
+    rows: list[Row] = field(default_factory=list)
+    flags: list[tuple[int | None, Problem, str]] = field(default_factory=list)
+    broken: list[tuple[int | None, Problem, str]] = field(default_factory=list)
+    outputs: tuple[int, int] | None = None  # number of classes and of embedding dimensions; 0: none
+
+    def request_id(self, row: int) -> bytes:
+        """The request id of one image: its own where each has one, otherwise the whole request's, which comes first."""
+        return self.request_ids[row if len(self.request_ids) == self.images else 0]
+
+    def row_id(self, row: int) -> bytes:
+        """The id of one image, such as `part-0.tfrecord.gz:17/2`."""
+        return b"%s/%d" % (self.request_id(row), row)
+
+
+def read_origin(log: Any) -> Origin:
+    """What the metadata of a PredictionLog say; the response knows the version best, then the server's metadata."""
+    specs = [log.log_metadata.model_spec]
+    kind = log.WhichOneof("log_type")
+    if kind in ("predict_log", "classify_log"):
+        body = getattr(log, kind)
+        specs = [body.response.model_spec, log.log_metadata.model_spec, body.request.model_spec]
+    names = [spec.name for spec in specs if spec.name]
+    versions = [spec.version.value for spec in specs if spec.WhichOneof("version_choice") == "version"]
+    timestamp, rate = log.log_metadata.timestamp_secs, log.log_metadata.sampling_config.sampling_rate
+    return Origin(
+        model_name=names[0].encode("utf-8", "replace") if names else None,
+        model_version=versions[0] if versions and versions[0] >= 0 else None,
+        timestamp=timestamp if timestamp > 0 else None,
+        sampling_rate=rate if math.isfinite(rate) and 0 < rate <= 1 else None,
+    )
+
+
+def read_request(
+    log: Any, origin: Origin, options: ReadOptions, fallback_id: bytes, parse_example: ParseExample
+) -> Request:
+    """The rows of one PredictionLog, and what is wrong with it. Never raises for what the log holds.
+
+    Args:
+      log: a PredictionLog message.
+      origin: `read_origin(log)`.
+      options: what is expected.
+      fallback_id: the request's id if it has none of its own.
+      parse_example: serialised tf.Example to message, None if it is none.
+
+    """
+    request = Request(origin, [fallback_id])
+    try:
+        images = _read_images(log, request, options, parse_example)
+    except BrokenError as error:
+        request.broken.append((None, error.problem, error.reason))
+        request.flags.append((None, error.problem, error.reason))
+        return request
+    request.images = images.count
+    predictions = _read_predictions(log, images.count, options, request)
+    for row in range(images.count):
+        flags = images.flags.get(row, [])
+        request.flags += [(row, problem, found) for problem, found in flags]
+        if row in images.pixels:
+            request.rows.append(_row(row, images.pixels[row], predictions, request))
+        else:
+            problem, found = flags[0]
+            request.broken.append((row, problem, found))
+    return request
+
+
+def _read_images(log: Any, request: Request, options: ReadOptions, parse_example: ParseExample) -> Images:
+    kind = log.WhichOneof("log_type")
+    if kind == "predict_log":
+        inputs = log.predict_log.request.inputs
+        request.request_ids = _ids_in_tensor(inputs) or request.request_ids
+        for name in (options.image_key, EXAMPLES_INPUT):
+            if name in inputs:
+                serialised = name == EXAMPLES_INPUT
+                return images_of_tensor(inputs[name], options, parse_example, serialised=serialised)
+        raise BrokenError(Problem.NO_IMAGE, f"no input {options.image_key!r} among {sorted(inputs)[:20]}")
+    if kind == "classify_log":
+        given = log.classify_log.request.input
+        with_context = given.WhichOneof("kind") == "example_list_with_context"
+        examples = given.example_list_with_context if with_context else given.example_list
+        if with_context:
+            request.request_ids = _ids_in_context(examples.context) or request.request_ids
+        return images_of_examples(examples.examples, options)
+    if kind is None:
+        raise BrokenError(Problem.NOT_A_LOG, "the record holds no request")
+    raise BrokenError(Problem.UNSUPPORTED_LOG, f"a {kind} holds no images that can be read")
+
+
+def _ids_in_tensor(inputs: Any) -> list[bytes]:
+    if REQUEST_ID not in inputs:
+        return []
+    try:
+        return _fitting(decode_strings(inputs[REQUEST_ID]))
+    except BrokenError:
+        return []  # as good as none: the request is known by its file and number then
+
+
+def _ids_in_context(context: Any) -> list[bytes]:
+    if REQUEST_ID not in context.features.feature:
+        return []
+    return _fitting(list(context.features.feature[REQUEST_ID].bytes_list.value))
+
+
+def _fitting(ids: list[bytes]) -> list[bytes]:
+    """The ids, if every one of them can be one."""
+    return ids if all(0 < len(identity) <= _MAX_ID_BYTES for identity in ids) else []
+
+
+def _read_predictions(log: Any, batch: int, options: ReadOptions, request: Request) -> Predictions | None:
+    """The predictions; None, and a flag on every row, where there are none."""
+    try:
+        found = _predictions_of(log, batch, options)
+    except BrokenError as error:
+        request.flags += [(row, error.problem, error.reason) for row in range(batch)]
+        return None
+    for row in np.flatnonzero(~found.usable):
+        reason = "probabilities that are no distribution, a negative class, or an embedding that is not finite"
+        request.flags.append((int(row), Problem.BAD_RESPONSE, reason))
+    request.outputs = (_columns(found.probabilities), _columns(found.embeddings))
+    return found
+
+
+def _columns(values: npt.NDArray[np.float32] | None) -> int:
+    return 0 if values is None else int(values.shape[1])
+
+
+def _predictions_of(log: Any, batch: int, options: ReadOptions) -> Predictions:
+    if log.WhichOneof("log_type") == "predict_log":
+        outputs = log.predict_log.response.outputs
+        if not outputs:
+            raise BrokenError(Problem.MISSING_RESPONSE, "the response has no outputs")
+        return predictions_of_tensors(outputs, options.outputs, batch)
+    rows = log.classify_log.response.result.classifications
+    if not rows:
+        raise BrokenError(Problem.MISSING_RESPONSE, "the response has no classifications")
+    return predictions_of_classifications(rows, batch)
+
+
+def _row(number: int, pixels: npt.NDArray[np.uint8], predictions: Predictions | None, request: Request) -> Row:
+    origin, identity = request.origin, request.row_id(number)
+    features: dict[str, Value | None] = {
+        "image": pixels.tobytes(),
+        "id": identity,
+        "request_id": request.request_id(number),
+        "model_name": origin.model_name,
+        "model_version": origin.model_version,
+        "timestamp": origin.timestamp,
+        "sampling_rate": origin.sampling_rate,
+    }
+    if predictions is not None and predictions.usable[number]:
+        features.update(_predicted(predictions, number))
+    return Row(number, identity, {name: value for name, value in features.items() if value is not None})
+
+
+def _predicted(predictions: Predictions, row: int) -> dict[str, Value | None]:
+    features: dict[str, Value | None] = {}
+    if predictions.class_ids is not None:
+        features["class_id"] = int(predictions.class_ids[row])
+    if predictions.probabilities is not None and predictions.summary is not None:
+        features["probabilities"] = predictions.probabilities[row]
+        features["confidence"] = float(predictions.summary.confidences[row])
+        features["entropy"] = float(predictions.summary.entropies[row])
+        features["margin"] = float(predictions.summary.margins[row])
+    if predictions.embeddings is not None:
+        features["embedding"] = predictions.embeddings[row]
+    return features

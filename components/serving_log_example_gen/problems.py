@@ -1,0 +1,119 @@
+"""What can be wrong with serving logs, each with the name under which a person meets it."""
+
+from enum import Enum
+
+
+class About(str, Enum):
+    """What a problem is counted in: its share is that of all records, images and so on of the span."""
+
+    RECORD = "records"
+    IMAGE = "images"
+    RESPONSE = "responses"
+    ROW = "rows"
+
+
+class Problem(Enum):
+    """Key in counts and dead letters; short name; what it is about; what it means."""
+
+    # Framing and content of records. Such a record becomes no row.
+    TORN_RECORD = (
+        "torn_record",
+        "Torn records",
+        About.RECORD,
+        "the file ends within a record, as when a server is killed while it writes",
+    )
+    CORRUPT_RECORD = ("corrupt_record", "Corrupt records", About.RECORD, "a checksum is wrong")
+    UNREADABLE_FILE = (
+        "unreadable_file",
+        "Unreadable log file",
+        About.RECORD,
+        "what follows in the file cannot be read, however much that is",
+    )
+    NOT_A_LOG = ("not_a_prediction_log", "Not a PredictionLog", About.RECORD, "the record cannot be parsed as one")
+    UNSUPPORTED_LOG = (
+        "unsupported_log",
+        "Unsupported kind of log",
+        About.RECORD,
+        "only Predict and Classify requests hold images that can be read",
+    )
+    NO_IMAGE = ("no_image", "No image in the request", About.RECORD, "the expected input is missing or empty")
+    BAD_TENSOR = (
+        "bad_tensor",
+        "Undecodable input",
+        About.RECORD,
+        "the input's type, shape and values contradict each other",
+    )
+    CHANNELS_FIRST = (
+        "channels_first",
+        "Channels first (NCHW)",
+        About.RECORD,
+        "images come as channel, row, column where row, column, channel is expected",
+    )
+    WRONG_SHAPE = ("wrong_shape", "Wrong image shape", About.RECORD, "images are not of the expected size")
+    # Single images. The first two become no row.
+    BAD_IMAGE = ("bad_image", "Undecodable images", About.IMAGE, "the image cannot be decoded, or has another size")
+    NOT_FINITE = ("not_finite", "NaN or infinite pixels", About.IMAGE, "the image has no values that a pixel can have")
+    SCALED_TO_1 = (
+        "scaled_0_to_1",
+        "Pixels scaled to 0..1",
+        About.IMAGE,
+        "no value of the image exceeds 1 where 0..255 is expected",
+    )
+    SCALED_SIGNED = (
+        "scaled_minus_1_to_1",
+        "Pixels scaled to -1..1",
+        About.IMAGE,
+        "values lie in -1..1 where 0..255 is expected",
+    )
+    STANDARDISED = (
+        "standardised",
+        "Standardised pixels",
+        About.IMAGE,
+        "values look like mean 0 and standard deviation 1 where 0..255 is expected",
+    )
+    OUT_OF_RANGE = ("out_of_range", "Pixels outside 0..255", About.IMAGE, "values are negative or above 255")
+    WRONG_DTYPE = ("wrong_dtype", "Wrong type of pixels", About.IMAGE, "the input's type is not the expected one")
+    SWAPPED_CHANNELS = (
+        "swapped_channels",
+        "Red and blue look swapped (BGR)",
+        About.IMAGE,
+        "the channels' means fit the reference better with red and blue exchanged",
+    )
+    # Responses. The image becomes a row without predictions.
+    MISSING_RESPONSE = ("missing_response", "Missing response", About.RESPONSE, "the log holds no answer of the model")
+    RESPONSE_ROWS = (
+        "response_rows",
+        "Response rows do not match",
+        About.RESPONSE,
+        "the response has another number of rows than the request",
+    )
+    BAD_RESPONSE = ("bad_response", "Unusable response", About.RESPONSE, "the outputs cannot be read as predictions")
+    MIXED_CLASSES = (
+        "mixed_classes",
+        "Responses of different sizes",
+        About.RESPONSE,
+        "not all responses have the same number of classes or embedding dimensions",
+    )
+    # Rows of the span as a whole.
+    DUPLICATE_ID = ("duplicate_id", "Duplicate ids", About.ROW, "an id occurs more than once; one row of each is kept")
+    NO_TIMESTAMP = (
+        "no_timestamp",
+        "No timestamp",
+        About.ROW,
+        "without one, a row cannot be thinned by time; it is left out",
+    )
+
+    def __init__(self, key: str, short: str, about: About, meaning: str) -> None:
+        self.key = key
+        self.short = short
+        self.about = about
+        self.meaning = meaning
+
+
+class BrokenError(Exception):
+    """A record or an image that can become no row. Never leaves this package: it ends as a dead letter."""
+
+    def __init__(self, problem: Problem, reason: str) -> None:
+        super().__init__(reason)
+        self.problem = problem
+        self.reason = reason

@@ -1,0 +1,140 @@
+"""The verdict on a span of logs: which problems are errors, which are warnings, and when there is no data at all."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from . import tally as names
+from .problems import About, Problem
+from .tally import ColourDifference, Tally
+
+ERROR = "ERROR"
+WARNING = "WARNING"
+CUSTOM = "CUSTOM_VALIDATION"
+NO_DATA = "NO_DATA_IN_SPAN"
+
+# What the channel order must be wrong by: standard errors between the window's and the reference's colour.
+_COLOUR_Z = 4.0
+# The feature that PushGate and TFDV show a problem under.
+_FEATURES = {About.RECORD: "record", About.IMAGE: "image", About.RESPONSE: "probabilities", About.ROW: "id"}
+
+
+@dataclass(frozen=True)
+class SpanAnomaly:
+    """One anomaly, in the terms of `tensorflow_metadata`'s `AnomalyInfo`; without a feature it is the data set's."""
+
+    feature: str
+    type: str
+    severity: str
+    short: str
+    description: str
+
+
+def judge(tally: Tally, max_broken_fraction: float, channel_means: Sequence[float] = ()) -> list[SpanAnomaly]:
+    """All that is wrong with a span, the data set as a whole first; nothing when all is well.
+
+    A problem that concerns more than `max_broken_fraction` of its records or images is an error, otherwise a warning.
+    A torn record never is more than a warning, and an unreadable rest of a file never less than an error, for nobody
+    knows how much it was.
+    """
+    return [
+        *_of_the_whole(tally, max_broken_fraction),
+        *_of_problems(tally, max_broken_fraction),
+        *_mixed_responses(tally),
+        *_swapped_channels(tally, channel_means),
+    ]
+
+
+def _of_the_whole(tally: Tally, max_broken_fraction: float) -> Iterator[SpanAnomaly]:
+    counts = tally.counts
+    records, broken = counts[names.RECORDS], counts[names.RECORDS_BROKEN]
+    if not counts[names.ROWS] and not broken and not counts[names.IMAGES_BROKEN]:
+        yield SpanAnomaly("", NO_DATA, ERROR, "No data in the span", _why_no_rows(tally))
+        return
+    share = broken_share(tally)
+    if not counts[names.ROWS]:
+        text = f"No image could be read: {broken} of {records} records are broken"
+        yield SpanAnomaly("", CUSTOM, ERROR, "Nothing readable in the span", text)
+    elif share > max_broken_fraction:
+        text = (
+            f"{broken} of {records} records are broken, {_percent(share)} of the records or of the bytes; "
+            f"at most {_percent(max_broken_fraction)} may be"
+        )
+        yield SpanAnomaly("", CUSTOM, ERROR, "Too many broken records", text)
+
+
+def broken_share(tally: Tally) -> float:
+    """The share of the span that is broken, torn records aside: of its records or of its bytes, whichever is larger.
+
+    A damaged stretch counts as one record however long it is, and then the bytes tell.
+    """
+    counts = tally.counts
+    records = (counts[names.RECORDS_BROKEN] - counts[names.TORN]) / max(1, counts[names.RECORDS])
+    return max(records, counts[names.BYTES_BROKEN] / max(1, counts[names.BYTES]))
+
+
+def _why_no_rows(tally: Tally) -> str:
+    counts = tally.counts
+    if not counts[names.RECORDS]:
+        return f"No record in {counts[names.FILES]} log files"
+    excluded, undated = counts[names.RECORDS_EXCLUDED], counts[names.WITHOUT_TIMESTAMP]
+    versions = ", ".join(sorted(tally.versions))
+    of_others = f"{excluded} are of other model versions ({versions})" if excluded else ""
+    without = f"{undated} images have no timestamp" if undated else ""
+    return f"No row from {counts[names.RECORDS]} records: {' and '.join(filter(None, [of_others, without]))}"
+
+
+def _of_problems(tally: Tally, max_broken_fraction: float) -> Iterator[SpanAnomaly]:
+    for problem in Problem:
+        found = tally.problems.get(problem.key)
+        if found is None:
+            continue
+        share = tally.share(problem)
+        severity = ERROR if share > max_broken_fraction else WARNING
+        if problem in (Problem.TORN_RECORD, Problem.DUPLICATE_ID):
+            severity = WARNING
+        if problem is Problem.UNREADABLE_FILE:
+            severity = ERROR
+        counted = names.RECORDS if problem.about is About.RECORD else names.IMAGES
+        text = (
+            f"{problem.short}: {found.count} of {tally.counts[counted]} {counted} ({_percent(share)}), "
+            f"such as {found.example_id}: {found.found}; {problem.meaning}"
+        )
+        yield SpanAnomaly(_FEATURES[problem.about], CUSTOM, severity, problem.short, text)
+
+
+def _mixed_responses(tally: Tally) -> Iterator[SpanAnomaly]:
+    if len(tally.outputs) > 1:
+        problem = Problem.MIXED_CLASSES
+        sizes = ", ".join(
+            f"{classes} classes and {dimensions} embedding dimensions in {count} records"
+            for (classes, dimensions), count in sorted(tally.outputs.items())
+        )
+        feature = _FEATURES[problem.about]
+        yield SpanAnomaly(feature, CUSTOM, ERROR, problem.short, f"{problem.short}: {sizes}; {problem.meaning}")
+
+
+def _swapped_channels(tally: Tally, channel_means: Sequence[float]) -> Iterator[SpanAnomaly]:
+    """Red and blue are taken for swapped if the window's mean red less blue is as far from the reference's as chance
+    hardly ever brings it, and near its negative: of the other sign, and at most twice as large.
+    """
+    window = ColourDifference.of(tally)
+    if window is None or not channel_means:
+        return
+    reference = channel_means[0] - channel_means[2]
+    opposite = window.mean * reference < 0 and abs(window.mean) <= 2 * abs(reference)
+    if opposite and abs(window.mean - reference) > _COLOUR_Z * window.error:
+        problem = Problem.SWAPPED_CHANNELS
+        text = (
+            f"{problem.short}: red less blue is {window.mean:.1f} +- {window.error:.1f} on average over "
+            f"{tally.red_less_blue[0]} images, {reference:.1f} in the reference; {problem.meaning}"
+        )
+        yield SpanAnomaly(_FEATURES[problem.about], CUSTOM, ERROR, problem.short, text)
+
+
+def _percent(share: float) -> str:
+    """Three digits of a share.
+
+    >>> _percent(0.0123), _percent(1.0), _percent(0.0000123)
+    ('1.23 %', '100 %', '0.00123 %')
+    """
+    return f"{100 * share:.3g} %"

@@ -1,0 +1,225 @@
+"""What a span of logs held, counted so that nothing gets lost: mergeable, whatever the order."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .prediction_log import Request, Row
+from .problems import About, Problem
+from .record_files import Damage, Record
+
+# Names of counts. Each record is one of RECORDS_*, each image one of ROWS and the four below it.
+RECORDS = "records"
+RECORDS_WITH_ROWS = "records_with_rows"
+RECORDS_BROKEN = "records_broken"
+RECORDS_EXCLUDED = "records_excluded"  # of another model version
+IMAGES = "images"  # of records that are not excluded and whose number of images can be told
+ROWS = "rows"
+IMAGES_BROKEN = "images_broken"
+DUPLICATES = "duplicates"
+THINNED_OUT = "thinned_out"
+WITHOUT_TIMESTAMP = "without_timestamp"  # where rows are thinned by time
+DEAD_LETTERS = "dead_letters"  # records with at least one image that is no row
+TORN = "records_torn"  # of the broken ones
+FILES = "files"
+BYTES = "bytes"  # unpacked
+BYTES_BROKEN = "bytes_broken"
+
+ALL_COUNTS = (
+    FILES, BYTES, BYTES_BROKEN,
+    RECORDS, RECORDS_WITH_ROWS, RECORDS_BROKEN, TORN, RECORDS_EXCLUDED, DEAD_LETTERS,
+    IMAGES, ROWS, IMAGES_BROKEN, DUPLICATES, THINNED_OUT, WITHOUT_TIMESTAMP,
+)  # fmt: skip
+NO_VERSION = "unknown"
+
+DAMAGE_PROBLEMS = {
+    Damage.TORN: Problem.TORN_RECORD,
+    Damage.CORRUPT: Problem.CORRUPT_RECORD,
+    Damage.UNREADABLE: Problem.UNREADABLE_FILE,
+}
+
+
+@dataclass(frozen=True)
+class Occurrences:
+    """How often a problem occurred, and the example with the smallest id: its id, and what was found there."""
+
+    count: int
+    example_id: str
+    found: str
+
+    def plus(self, other: "Occurrences") -> "Occurrences":
+        first = min(self, other, key=lambda one: (one.example_id, one.found))
+        return Occurrences(self.count + other.count, first.example_id, first.found)
+
+
+@dataclass
+class Tally:
+    """Counts of a part of a span, or of all of it.
+
+    Attributes:
+      counts: by the names above.
+      problems: by the problem's key.
+      versions: counts by model version (text, `NO_VERSION` where the log does not say).
+      outputs: records by (number of classes, embedding dimensions) of the response.
+      red_less_blue: number, sum and sum of squares of the images' mean red less mean blue, of rightly scaled images.
+
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    problems: dict[str, Occurrences] = field(default_factory=dict)
+    versions: dict[str, Counter[str]] = field(default_factory=dict)
+    outputs: Counter[tuple[int, int]] = field(default_factory=Counter)
+    red_less_blue: tuple[int, float, float] = (0, 0.0, 0.0)
+
+    def add_damage(self, record: Record, identity: bytes) -> Problem:
+        """Counts a stretch of a file that holds no readable record."""
+        problem = DAMAGE_PROBLEMS[record.damage or Damage.CORRUPT]
+        self._count_record(record, NO_VERSION, RECORDS_BROKEN)
+        self.counts[TORN] += record.damage is Damage.TORN
+        self.counts[DEAD_LETTERS] += 1
+        self.add_problem(problem, identity, record.reason)
+        return problem
+
+    def add_unparsable(self, record: Record, identity: bytes, reason: str) -> None:
+        self._count_record(record, NO_VERSION, RECORDS_BROKEN)
+        self.counts[DEAD_LETTERS] += 1
+        self.add_problem(Problem.NOT_A_LOG, identity, reason)
+
+    def add_excluded(self, record: Record, version: str) -> None:
+        self._count_record(record, version, RECORDS_EXCLUDED)
+
+    def add_request(self, record: Record, request: Request, identity: bytes) -> None:
+        """Counts a parsed record and all but its rows, which are counted when they are written."""
+        version = version_name(request.origin.model_version)
+        self._count_record(record, version, RECORDS_WITH_ROWS if request.rows else RECORDS_BROKEN)
+        broken = sum(row is not None for row, _, _ in request.broken)
+        for counts in (self.counts, self._version(version)):
+            counts[IMAGES] += request.images
+            counts[IMAGES_BROKEN] += broken
+        if request.broken:
+            self.counts[DEAD_LETTERS] += 1
+        if request.outputs is not None:
+            self.outputs[request.outputs] += 1
+        for row, problem, found in request.flags:
+            self.add_problem(problem, identity if row is None else request.row_id(row), found)
+
+    def add_rows(self, name: str, version: str, count: int = 1) -> None:
+        """Counts rows under ROWS, DUPLICATES, THINNED_OUT or WITHOUT_TIMESTAMP."""
+        self.counts[name] += count
+        self._version(version)[name] += count
+
+    def add_problem(self, problem: Problem, identity: bytes, found: str, count: int = 1) -> None:
+        self._merge_problem(problem.key, Occurrences(count, readable(identity), found))
+
+    def add_colour(self, row: Row) -> None:
+        """Counts what the row's three channels say about their order."""
+        red, _, blue = np.frombuffer(row.features["image"], np.uint8).reshape(-1, 3).mean(axis=0)  # type: ignore[arg-type]
+        number, total, squares = self.red_less_blue
+        difference = float(red - blue)
+        self.red_less_blue = (number + 1, total + difference, squares + difference * difference)
+
+    def merge(self, other: "Tally") -> None:
+        self.counts.update(other.counts)
+        self.outputs.update(other.outputs)
+        for key, occurrences in other.problems.items():
+            self._merge_problem(key, occurrences)
+        for version, counts in other.versions.items():
+            self._version(version).update(counts)
+        mine, theirs = self.red_less_blue, other.red_less_blue
+        self.red_less_blue = (mine[0] + theirs[0], mine[1] + theirs[1], mine[2] + theirs[2])
+
+    def balances(self) -> bool:
+        """Whether every record and every image is accounted for exactly once."""
+        return all(
+            counts[RECORDS] == counts[RECORDS_WITH_ROWS] + counts[RECORDS_BROKEN] + counts[RECORDS_EXCLUDED]
+            and counts[IMAGES]
+            == counts[ROWS]
+            + counts[IMAGES_BROKEN]
+            + counts[DUPLICATES]
+            + counts[THINNED_OUT]
+            + counts[WITHOUT_TIMESTAMP]
+            for counts in (self.counts, sum(self.versions.values(), Counter()))
+        )
+
+    def share(self, problem: Problem) -> float:
+        """The share of records, images, responses or rows that have the problem, 0 to 1."""
+        whole = self.counts[RECORDS] if problem.about is About.RECORD else self.counts[IMAGES]
+        found = self.problems.get(problem.key)
+        return min(1.0, found.count / whole) if found and whole else 0.0
+
+    def to_json(self) -> str:
+        """All of it, for people and scripts; counts that are 0 too."""
+        record: dict[str, Any] = {name: self.counts[name] for name in ALL_COUNTS}
+        record["by_model_version"] = {
+            version: {name: count for name, count in sorted(counts.items()) if count}
+            for version, counts in sorted(self.versions.items())
+        }
+        by_key = {problem.key: problem for problem in Problem}
+        record["problems"] = {
+            key: {
+                "count": one.count,
+                "share": self.share(by_key[key]),
+                "example_id": one.example_id,
+                "found": one.found,
+            }
+            for key, one in sorted(self.problems.items())
+        }
+        record["response_sizes"] = [
+            {"classes": classes, "embedding": dimensions, RECORDS: count}
+            for (classes, dimensions), count in sorted(self.outputs.items())
+        ]
+        return json.dumps(record, indent=2) + "\n"
+
+    def _count_record(self, record: Record, version: str, name: str) -> None:
+        self.counts[BYTES] += record.size
+        for counts in (self.counts, self._version(version)):
+            counts[RECORDS] += 1
+            counts[name] += 1
+        self.counts[BYTES_BROKEN] += record.size if name == RECORDS_BROKEN and record.damage is not Damage.TORN else 0
+
+    def _version(self, version: str) -> Counter[str]:
+        return self.versions.setdefault(version, Counter())
+
+    def _merge_problem(self, key: str, found: Occurrences) -> None:
+        known = self.problems.get(key)
+        self.problems[key] = found if known is None else known.plus(found)
+
+
+def merged(tallies: Iterable[Tally]) -> Tally:
+    """The sum of all."""
+    result = Tally()
+    for tally in tallies:
+        result.merge(tally)
+    return result
+
+
+def version_name(version: int | None) -> str:
+    return NO_VERSION if version is None else str(version)
+
+
+def readable(identity: bytes) -> str:
+    """An id as text; bytes that are no UTF-8 are spelled out."""
+    return identity.decode("utf-8", "backslashreplace")
+
+
+@dataclass(frozen=True)
+class ColourDifference:
+    """Mean of the images' red less blue, 0 to 255, and its standard error."""
+
+    mean: float
+    error: float
+
+    @staticmethod
+    def of(tally: Tally) -> "ColourDifference | None":
+        """None for fewer than 30 images, where the error cannot be told well."""
+        number, total, squares = tally.red_less_blue
+        if number < 30:
+            return None
+        mean = total / number
+        variance = max(0.0, squares / number - mean * mean) * number / (number - 1)
+        return ColourDifference(mean, math.sqrt(variance / number))

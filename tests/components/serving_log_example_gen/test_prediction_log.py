@@ -1,0 +1,397 @@
+"""Requests and responses in every encoding, and what the checks have to say about them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tensorflow_serving.apis import prediction_log_pb2
+
+from components.serving_log_example_gen.convert_logs import parse_example, parse_log
+from components.serving_log_example_gen.prediction_log import Request, read_origin, read_request
+from components.serving_log_example_gen.problems import Problem
+from components.serving_log_example_gen.read_options import ReadOptions
+from tests.components.serving_log_example_gen.conftest import SHAPE, make_images, make_log, make_probabilities, png
+
+IMAGES = make_images(3)
+ANSWER = {"probabilities": make_probabilities(3)}
+SIZE = int(np.prod(SHAPE))
+
+
+def read(log: Any, **options: Any) -> Request:
+    log = prediction_log_pb2.PredictionLog.FromString(log.SerializeToString())
+    chosen = ReadOptions(**{"image_shape": SHAPE, **options})
+    return read_request(log, read_origin(log), chosen, b"part-0:5", parse_example)
+
+
+def problems(request: Request) -> set[Problem]:
+    return {problem for _, problem, _ in request.flags}
+
+
+def pixels(request: Request) -> np.ndarray:
+    raw = [np.frombuffer(row.features["image"], np.uint8) for row in request.rows]  # type: ignore[arg-type]
+    return np.stack(raw).reshape(-1, *SHAPE)
+
+
+def make_example(**features: Any) -> tf.train.Example:
+    kinds = {bytes: ("bytes_list", tf.train.BytesList), float: ("float_list", tf.train.FloatList)}
+    built = {}
+    for name, values in features.items():
+        kind, message = kinds.get(type(values[0]), ("int64_list", tf.train.Int64List))
+        built[name] = tf.train.Feature(**{kind: message(value=values)})
+    return tf.train.Example(features=tf.train.Features(feature=built))
+
+
+def classify_log(examples: list[Any], scores: Any = None, labels: list[str] | None = None, context: Any = None) -> Any:
+    log = prediction_log_pb2.PredictionLog()
+    given = log.classify_log.request.input
+    if context is not None:
+        given.example_list_with_context.context.CopyFrom(context)
+    (given.example_list_with_context if context is not None else given.example_list).examples.extend(examples)
+    for row in [] if scores is None else scores:
+        found = log.classify_log.response.result.classifications.add()
+        for label, score in zip(labels or [""] * len(row), row, strict=True):
+            found.classes.add(label=label, score=score)
+    return log
+
+
+def by_values(images: np.ndarray, dtype: int) -> Any:
+    """With the pixels in int_val or half_val, as clients in other languages send them."""
+    proto = tf.make_tensor_proto(images.astype(np.uint8))
+    proto.dtype, proto.tensor_content = dtype, b""
+    if dtype in (tf.uint8.as_datatype_enum, tf.int32.as_datatype_enum, tf.int16.as_datatype_enum):
+        proto.int_val.extend(images.ravel().tolist())
+    else:
+        bits = tf.cast(tf.constant(images), tf.as_dtype(dtype)).numpy().ravel().view(np.uint16)
+        proto.half_val.extend(bits.astype(int).tolist())
+    return proto
+
+
+ENCODINGS = {
+    "tensor_content": IMAGES,
+    "int_val": by_values(IMAGES, tf.uint8.as_datatype_enum),
+    "int16": by_values(IMAGES, tf.int16.as_datatype_enum),
+    "int32": IMAGES.astype(np.int32),
+    "int64": IMAGES.astype(np.int64),
+    "float32": IMAGES.astype(np.float32) + 0.4,
+    "float64": IMAGES.astype(np.float64),
+    "float16": by_values(IMAGES, tf.float16.as_datatype_enum),
+    "bfloat16": by_values(IMAGES, tf.bfloat16.as_datatype_enum),
+    "png": [png(image) for image in IMAGES],
+    "raw strings": [image.tobytes() for image in IMAGES],
+    "examples in strings": [make_example(image=[i.tobytes()]).SerializeToString() for i in IMAGES],
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_encoding_gives_the_same_pixels(encoding: str) -> None:
+    request = read(make_log({"image": ENCODINGS[encoding]}, ANSWER))
+    np.testing.assert_array_equal(pixels(request), IMAGES)
+    numbers_of_another_type = "int1" in encoding or encoding in ("int32", "int64") or "float" in encoding
+    assert problems(request) == ({Problem.WRONG_DTYPE} if numbers_of_another_type else set())
+    assert request.images == 3
+    assert not request.broken
+
+
+def test_expected_dtype_is_no_problem() -> None:
+    request = read(make_log({"image": IMAGES.astype(np.float32)}, ANSWER), image_dtype="float32")
+    assert problems(request) == set()
+    assert problems(read(make_log({"image": IMAGES}, ANSWER), image_dtype="float32")) == {Problem.WRONG_DTYPE}
+
+
+def test_jpeg_is_what_pillow_decodes() -> None:
+    smooth = np.full((1, *SHAPE), 120, np.uint8)
+    request = read(make_log({"image": [png(smooth[0], "JPEG")]}, {"probabilities": make_probabilities(1)}))
+    assert np.abs(pixels(request).astype(int) - 120).max() <= 3
+
+
+def test_missing_batch_dimension() -> None:
+    request = read(make_log({"image": IMAGES[0]}, {"probabilities": ANSWER["probabilities"][0], "class_id": 2}))
+    np.testing.assert_array_equal(pixels(request), IMAGES[:1])
+    assert request.rows[0].features["class_id"] == 2
+    np.testing.assert_array_equal(request.rows[0].features["probabilities"], ANSWER["probabilities"][0])
+    assert not request.flags
+
+
+def test_features_of_a_row() -> None:
+    p = np.array([[0.5, 0.25, 0.25], [0, 1, 0]], np.float32)
+    embedding = np.array([[1, 2], [3, 4]], np.float32)
+    log = make_log({"image": IMAGES[:2]}, {"probabilities": p, "embedding": embedding}, request_id="abc", rate=0.25)
+    first, second = (row.features for row in read(log).rows)
+    assert {k: v for k, v in first.items() if k not in ("image", "probabilities", "embedding")} == {
+        "id": b"abc/0",
+        "request_id": b"abc",
+        "model_name": b"classifier",
+        "model_version": 7,
+        "timestamp": 1_700_000_000,
+        "sampling_rate": 0.25,
+        "class_id": 0,
+        "confidence": 0.5,
+        "entropy": 1.5,
+        "margin": 0.25,
+    }
+    assert (second["id"], second["class_id"], second["entropy"], second["margin"]) == (b"abc/1", 1, 0.0, 1.0)
+    np.testing.assert_array_equal(second["embedding"], [3, 4])
+
+
+def test_what_the_log_does_not_say_is_absent() -> None:
+    log = prediction_log_pb2.PredictionLog()
+    log.predict_log.CopyFrom(make_log({"image": IMAGES}, ANSWER).predict_log)
+    features = read(log).rows[1].features
+    assert features["id"] == b"part-0:5/1"
+    assert not {"model_name", "model_version", "timestamp", "sampling_rate", "embedding"} & set(features)
+
+
+@pytest.mark.parametrize(
+    ("request_id", "ids"),
+    [
+        ("r", [b"r/0", b"r/1", b"r/2"]),
+        (["a", "b", "c"], [b"a/0", b"b/1", b"c/2"]),
+        (["a", "b"], [b"a/0", b"a/1", b"a/2"]),
+        ("", [b"part-0:5/0", b"part-0:5/1", b"part-0:5/2"]),
+        ("x" * 300, [b"part-0:5/0", b"part-0:5/1", b"part-0:5/2"]),
+        (5, [b"part-0:5/0", b"part-0:5/1", b"part-0:5/2"]),
+    ],
+)
+def test_ids(request_id: Any, ids: list[bytes]) -> None:
+    request = read(make_log({"image": IMAGES}, ANSWER, request_id=request_id))
+    assert [row.id for row in request.rows] == ids
+    assert [row.features["id"] for row in request.rows] == ids
+
+
+def test_version_comes_from_the_response_first() -> None:
+    log = make_log({"image": IMAGES}, ANSWER, version=None)
+    assert read(log).origin.model_version is None
+    log.predict_log.request.model_spec.version.value = 3
+    assert read(log).origin.model_version == 3
+    log.predict_log.response.model_spec.version.value = 0
+    assert read(log).origin.model_version == 0
+
+
+@pytest.mark.parametrize(
+    ("scale", "problem"),
+    [
+        (lambda x: x / 255, Problem.SCALED_TO_1),
+        (lambda x: x / 127.5 - 1, Problem.SCALED_SIGNED),
+        (lambda x: (x - 120) / 64, Problem.STANDARDISED),
+        (lambda x: x - 120, Problem.OUT_OF_RANGE),
+        (lambda x: x * 2, Problem.OUT_OF_RANGE),
+    ],
+)
+def test_scales_of_floats(scale: Any, problem: Problem) -> None:
+    scaled = scale(IMAGES.astype(np.float32))
+    request = read(make_log({"image": scaled}, ANSWER), image_dtype="float32")
+    assert {(row, found) for row, found, _ in request.flags} == {(row, problem) for row in range(3)}
+    # what the model saw: 0..1 pixels are black to a model that takes 0..255
+    np.testing.assert_array_equal(pixels(request), np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
+
+
+def test_scale_of_bytes_and_black_images() -> None:
+    images = IMAGES.copy()
+    images[0], images[1] = images[0] // 255, 0
+    request = read(make_log({"image": images}, ANSWER))
+    assert [(row, problem) for row, problem, _ in request.flags] == [(0, Problem.SCALED_TO_1)]
+    assert len(request.rows) == 3
+
+
+def test_nan_is_one_broken_image() -> None:
+    images = IMAGES.astype(np.float32)
+    images[1, 0, 0, 0] = np.nan
+    images[2, 0, 0, 0] = np.inf
+    request = read(make_log({"image": images}, ANSWER), image_dtype="float32")
+    assert [row.number for row in request.rows] == [0]
+    assert [(row, problem) for row, problem, _ in request.broken] == [(1, Problem.NOT_FINITE), (2, Problem.NOT_FINITE)]
+    np.testing.assert_array_equal(request.rows[0].features["probabilities"], ANSWER["probabilities"][0])
+
+
+def spoiled_png() -> bytes:
+    return png(IMAGES[0])[:-30]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "problem"),
+    [
+        ({"image": IMAGES.transpose(0, 3, 1, 2)}, Problem.CHANNELS_FIRST),
+        ({"image": IMAGES[0].transpose(2, 0, 1)}, Problem.CHANNELS_FIRST),
+        ({"image": IMAGES[:, :3]}, Problem.WRONG_SHAPE),
+        ({"image": IMAGES.reshape(3, -1)}, Problem.WRONG_SHAPE),
+        ({"image": IMAGES[np.newaxis]}, Problem.WRONG_SHAPE),
+        ({"image": IMAGES[:0]}, Problem.NO_IMAGE),
+        ({"picture": IMAGES}, Problem.NO_IMAGE),
+        ({}, Problem.NO_IMAGE),
+        ({"image": tf.make_tensor_proto([], tf.string)}, Problem.NO_IMAGE),
+        ({"image": [spoiled_png()]}, Problem.BAD_IMAGE),
+        ({"image": [png(IMAGES[0, :3])]}, Problem.BAD_IMAGE),
+        ({"image": [b"hello"]}, Problem.BAD_IMAGE),
+        ({"image": [b""]}, Problem.BAD_IMAGE),
+        ({"examples": [make_example(label=[1]).SerializeToString()]}, Problem.BAD_IMAGE),
+        ({"examples": [make_example(image=[0.5] * (SIZE - 1)).SerializeToString()]}, Problem.BAD_IMAGE),
+        ({"examples": [b"\xff\xff"]}, Problem.BAD_IMAGE),
+        ({"image": IMAGES.astype(np.complex64)}, Problem.BAD_TENSOR),
+    ],
+)
+def test_requests_without_a_readable_image(inputs: dict[str, Any], problem: Problem) -> None:
+    request = read(make_log(inputs, ANSWER))
+    assert not request.rows
+    assert problem in problems(request)
+    assert {found for _, found, _ in request.broken} == {problem}
+    assert request.images == sum(row is not None for row, _, _ in request.broken)
+
+
+def test_other_kinds_of_logs() -> None:
+    log = prediction_log_pb2.PredictionLog()
+    assert [problem for _, problem, _ in read(log).broken] == [Problem.NOT_A_LOG]
+    for kind in ("regress_log", "session_run_log", "multi_inference_log", "predict_streamed_log"):
+        getattr(log, kind).SetInParent()
+        assert [problem for _, problem, _ in read(log).broken] == [Problem.UNSUPPORTED_LOG]
+
+
+def test_one_bad_png_of_three() -> None:
+    request = read(make_log({"image": [png(IMAGES[0]), spoiled_png(), png(IMAGES[2])]}, ANSWER))
+    assert [row.number for row in request.rows] == [0, 2]
+    assert [row for row, _, _ in request.broken] == [1]
+    np.testing.assert_array_equal(request.rows[1].features["probabilities"], ANSWER["probabilities"][2])
+
+
+@pytest.mark.parametrize(
+    ("outputs", "problem"),
+    [
+        ({}, Problem.MISSING_RESPONSE),
+        ({"scores": np.ones((3, 2), np.float32)}, Problem.BAD_RESPONSE),
+        ({"probabilities": make_probabilities(2)}, Problem.RESPONSE_ROWS),
+        ({"probabilities": make_probabilities(3), "embedding": np.ones((2, 4), np.float32)}, Problem.RESPONSE_ROWS),
+        ({"probabilities": np.ones((3, 2), np.float32)}, Problem.BAD_RESPONSE),
+        ({"probabilities": np.full((3, 2), np.nan, np.float32)}, Problem.BAD_RESPONSE),
+        ({"probabilities": np.full((3, 2), 1e300)}, Problem.BAD_RESPONSE),
+        ({"probabilities": [[1.5, -0.5]] * 3}, Problem.BAD_RESPONSE),
+        ({"probabilities": np.ones((3, 1), np.float32)}, Problem.BAD_RESPONSE),
+        ({"probabilities": np.ones((3, 2, 2), np.float32)}, Problem.BAD_RESPONSE),
+        ({"probabilities": ["a", "b", "c"]}, Problem.BAD_RESPONSE),
+        ({"class_id": [0.5, 1, 2]}, Problem.BAD_RESPONSE),
+        ({"class_id": [-1, -1, -1]}, Problem.BAD_RESPONSE),
+        ({"probabilities": make_probabilities(3), "embedding": np.full((3, 2), np.inf)}, Problem.BAD_RESPONSE),
+    ],
+)
+def test_rows_without_predictions(outputs: dict[str, Any], problem: Problem) -> None:
+    request = read(make_log({"image": IMAGES}, outputs))
+    assert [(row, found) for row, found, _ in request.flags] == [(row, problem) for row in range(3)]
+    assert len(request.rows) == 3
+    for row in request.rows:
+        assert not {"probabilities", "class_id", "confidence", "entropy", "margin", "embedding"} & set(row.features)
+
+
+def test_one_unusable_answer_of_three() -> None:
+    p = make_probabilities(3)
+    p[1] = np.nan
+    request = read(make_log({"image": IMAGES}, {"probabilities": p}))
+    assert [(row, found) for row, found, _ in request.flags] == [(1, Problem.BAD_RESPONSE)]
+    assert ["confidence" in row.features for row in request.rows] == [True, False, True]
+
+
+def test_class_ids_alone_and_names_of_outputs() -> None:
+    request = read(make_log({"image": IMAGES}, {"best": [[2], [0], [1]]}), outputs={"class_id": "best"})
+    assert [row.features["class_id"] for row in request.rows] == [2, 0, 1]
+    request = read(
+        make_log({"image": IMAGES}, {"softmax": ANSWER["probabilities"]}), outputs={"probabilities": "softmax"}
+    )
+    assert [row.features["class_id"] for row in request.rows] == ANSWER["probabilities"].argmax(axis=1).tolist()
+    assert not request.flags
+
+
+def test_classify_requests() -> None:
+    examples = [
+        make_example(image=[IMAGES[0].tobytes()]),
+        make_example(image=[png(IMAGES[1])]),
+        make_example(image=IMAGES[2].astype(float).ravel().tolist()),
+    ]
+    context = make_example(**{"log/request_id": [b"call"]})
+    scores = [[0.1, 0.7, 0.2], [0.5, 0.25, 0.25], [0, 0, 1]]
+    request = read(classify_log(examples, scores, ["cat", "dog", "owl"], context))
+    np.testing.assert_array_equal(pixels(request), IMAGES)
+    assert [row.id for row in request.rows] == [b"call/0", b"call/1", b"call/2"]
+    assert [row.features["class_id"] for row in request.rows] == [1, 0, 2]
+    assert [(row, problem) for row, problem, _ in request.flags] == [(2, Problem.WRONG_DTYPE)]
+    np.testing.assert_allclose(request.rows[1].features["probabilities"], scores[1])
+
+
+def test_classify_labels_that_are_numbers_say_the_order() -> None:
+    example = make_example(image=IMAGES[0].astype(int).ravel().tolist())
+    (row,) = read(classify_log([example], [[0.7, 0.2, 0.1]], ["2", "0", "1"])).rows
+    np.testing.assert_allclose(row.features["probabilities"], [0.2, 0.1, 0.7], rtol=1e-6)
+    assert row.features["class_id"] == 2
+
+
+def test_classify_without_or_with_another_response() -> None:
+    examples = [make_example(image=[image.tobytes()]) for image in IMAGES]
+    assert problems(read(classify_log(examples))) == {Problem.MISSING_RESPONSE}
+    assert problems(read(classify_log(examples, [[0.5, 0.5]] * 2))) == {Problem.RESPONSE_ROWS}
+    assert problems(read(classify_log(examples, [[0.5, 0.5], [1.0], [1.0]]))) == {Problem.BAD_RESPONSE}
+    assert problems(read(classify_log([]))) == {Problem.NO_IMAGE}
+
+
+def test_grey_images() -> None:
+    grey = make_images(2, (4, 5, 1))
+    for inputs in (grey, [png(image) for image in grey]):
+        request = read(make_log({"image": inputs}, {"probabilities": make_probabilities(2)}), image_shape=(4, 5, 1))
+        assert [row.features["image"] for row in request.rows] == [image.tobytes() for image in grey]
+
+
+def accounted_for(request: Request) -> bool:
+    """Every image is a row or broken, or the request as a whole is broken."""
+    rows, broken = [row.number for row in request.rows], [row for row, _, _ in request.broken]
+    if broken == [None]:
+        return not rows and request.images == 0
+    return sorted(rows + broken) == list(range(request.images)) and request.images > 0
+
+
+SERIALISED = [
+    make_log({"image": value}, ANSWER, request_id="r").SerializeToString() for value in ENCODINGS.values()
+] + [classify_log([make_example(image=[IMAGES[0].tobytes()])], [[0.5, 0.5]]).SerializeToString()]
+
+
+@given(st.data())
+@settings(max_examples=300)
+def test_flipped_bytes_never_crash_and_always_add_up(data: st.DataObject) -> None:
+    content = bytearray(data.draw(st.sampled_from(SERIALISED)))
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=6)):
+        content[place] = data.draw(st.integers(0, 255))
+    log = parse_log(bytes(content))
+    if log is not None:
+        assert accounted_for(read_request(log, read_origin(log), ReadOptions(image_shape=SHAPE), b"f:0", parse_example))
+
+
+TENSORS = st.fixed_dictionaries(
+    {"dtype": st.integers(-3, 130), "shape": st.lists(st.integers(-2, 2**62) | st.sampled_from(SHAPE), max_size=5)},
+    optional={
+        "tensor_content": st.binary(max_size=2 * SIZE) | st.just(bytes(SIZE)) | st.just(b"\xff" * (4 * SIZE)),
+        "int_val": st.lists(st.integers(-(2**31), 2**31 - 1), max_size=4),
+        "half_val": st.lists(st.integers(-(2**31), 2**31 - 1), max_size=4),
+        "float_val": st.lists(st.floats(width=32), max_size=4),
+        "double_val": st.lists(st.floats(), max_size=4),
+        "uint64_val": st.lists(st.integers(0, 2**64 - 1), max_size=4),
+        "string_val": st.lists(st.binary(max_size=9) | st.just(png(IMAGES[0])), max_size=4),
+    },
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["image", "examples", "log/request_id", "x"]), TENSORS),
+    st.dictionaries(st.sampled_from(["probabilities", "class_id", "embedding"]), TENSORS),
+    st.sampled_from([SHAPE, (1, 1, 1)]),
+)
+@settings(max_examples=400)
+def test_adversarial_tensors_never_crash_and_always_add_up(inputs: Any, outputs: Any, shape: Any) -> None:
+    log = prediction_log_pb2.PredictionLog()
+    for fields, tensors in ((log.predict_log.request.inputs, inputs), (log.predict_log.response.outputs, outputs)):
+        for name, tensor in tensors.items():
+            for field, value in tensor.items():
+                if field == "shape":
+                    for size in value:
+                        fields[name].tensor_shape.dim.add(size=size)
+                elif field in ("dtype", "tensor_content"):
+                    setattr(fields[name], field, value)
+                else:
+                    getattr(fields[name], field).extend(value)
+    assert accounted_for(read(log, image_shape=shape))
