@@ -1,0 +1,114 @@
+"""`SkewDriftValidator`: window, baseline, previous span and schema -> anomalies."""
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from ..validation import require
+from . import executor
+from .window_check import Settings
+
+
+class SkewDriftValidatorSpec(ComponentSpec):
+    """Statistics and a schema in, anomalies out."""
+
+    PARAMETERS = {  # noqa: RUF012 - as TFX declares it
+        executor.SPLIT: ExecutionParameter(type=str),
+        executor.BASELINE_SPLIT: ExecutionParameter(type=str),
+        executor.FALSE_ALARM_RATE: ExecutionParameter(type=float),
+        executor.MIN_EXAMPLES: ExecutionParameter(type=int),
+        executor.RESAMPLES: ExecutionParameter(type=int),
+        executor.SEED: ExecutionParameter(type=int),
+        executor.ENVIRONMENT: ExecutionParameter(type=str),
+        executor.HAS_BASELINE: ExecutionParameter(type=int),
+        executor.HAS_PREVIOUS: ExecutionParameter(type=int),
+    }
+    INPUTS = {  # noqa: RUF012
+        executor.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        executor.BASELINE_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
+        executor.PREVIOUS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
+        executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
+    }
+    OUTPUTS = {  # noqa: RUF012
+        executor.ANOMALIES_KEY: ChannelParameter(type=standard_artifacts.ExampleAnomalies)
+    }
+
+
+class SkewDriftValidator(base_component.BaseComponent):
+    """Says whether a window of serving data differs from the baseline (skew) or from the span before (drift).
+
+    The thresholds are computed for this window's size, so that a window from the baseline's own distribution raises
+    any alarm, all features and tests together, at the false-alarm rate. docs/skew_and_drift.md tells how to read it.
+
+    Example:
+      validator = SkewDriftValidator(
+          serving_statistics.outputs["statistics"],
+          baseline.outputs["baseline_statistics"],
+          baseline.outputs["schema"],
+          previous_statistics=previous.outputs["statistics"],
+      )
+
+    Component `outputs` contains:
+      - `anomalies`: Channel of type `standard_artifacts.ExampleAnomalies`, with `drift_report.json` in the artifact.
+
+    Args:
+      statistics: channel of the window's `ExampleStatistics`, made by ImageStatisticsGen.
+      baseline_statistics: channel of the baseline's, or None, which makes the window's state `no_baseline`.
+      schema: channel of the `Schema` that ThresholdCalibrator made: which features are monitored, and what is valid.
+      previous_statistics: channel of the previous span's `ExampleStatistics`. Without it only a warning says that
+        there was no check for drift; connected but empty it is an error.
+      split: the split of the window and of the previous span.
+      baseline_split: the split of the baseline.
+      false_alarm_rate: in (0, 0.5]; skew and drift, where both are checked, have half of it each.
+      min_examples: windows with fewer examples, 2 or more, are not judged.
+      resamples: how many times the rows of both sides are relabelled; at least 2 / `false_alarm_rate`.
+      seed: of the relabelling.
+      environment: the schema's environment that the window is held against; "" for none.
+
+    Raises:
+      MonitorError: if an argument breaks a rule above.
+
+    """
+
+    SPEC_CLASS = SkewDriftValidatorSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(  # noqa: PLR0913 - four channels, where to look in them, and how to judge
+        self,
+        statistics: types.BaseChannel,
+        baseline_statistics: types.BaseChannel | None,
+        schema: types.BaseChannel,
+        previous_statistics: types.BaseChannel | None = None,
+        *,
+        split: str = "serving",
+        baseline_split: str = "eval",
+        false_alarm_rate: float = 0.01,
+        min_examples: int = 30,
+        resamples: int = 1999,
+        seed: int = 0,
+        environment: str = "SERVING",
+    ) -> None:
+        for what, name in ((executor.SPLIT, split), (executor.BASELINE_SPLIT, baseline_split)):
+            require(isinstance(name, str) and name != "", what, "be a split's name", name)
+        require(isinstance(environment, str), executor.ENVIRONMENT, "be an environment's name", environment)
+        settings = Settings(false_alarm_rate, min_examples, resamples, seed)
+        spec = SkewDriftValidatorSpec(
+            **{
+                executor.STATISTICS_KEY: statistics,
+                executor.BASELINE_KEY: baseline_statistics,
+                executor.PREVIOUS_KEY: previous_statistics,
+                executor.SCHEMA_KEY: schema,
+                executor.SPLIT: split,
+                executor.BASELINE_SPLIT: baseline_split,
+                executor.FALSE_ALARM_RATE: float(settings.false_alarm_rate),
+                executor.MIN_EXAMPLES: settings.min_examples,
+                executor.RESAMPLES: settings.resamples,
+                executor.SEED: settings.seed,
+                executor.ENVIRONMENT: environment,
+                executor.HAS_BASELINE: int(baseline_statistics is not None),
+                executor.HAS_PREVIOUS: int(previous_statistics is not None),
+                executor.ANOMALIES_KEY: types.Channel(type=standard_artifacts.ExampleAnomalies),
+            }
+        )
+        super().__init__(spec=spec)

@@ -1,0 +1,135 @@
+"""Moves statistics and schema in, and anomalies and report out."""
+
+import os
+from typing import Any
+
+from absl import logging
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+from tfx import types
+from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils, writer_utils
+
+from ..monitored_features import DRIFT, SKEW, calibrated_names
+from ..statistics_reader import DescribedSplit, read_split
+from ..two_sample.comparison import JENSEN_SHANNON, L_INFINITY
+from ..validation import require
+from .anomaly_list import add_exceeded, add_problem, merge
+from .comparators import compare_statistics, validate_window
+from .drift_report import DRIFT_REPORT_JSON, DriftReport
+from .window_check import Problem, Settings, Sides, compare_all, gaps, report
+
+STATISTICS_KEY = standard_component_specs.STATISTICS_KEY
+BASELINE_KEY = "baseline_statistics"
+PREVIOUS_KEY = "previous_statistics"
+SCHEMA_KEY = standard_component_specs.SCHEMA_KEY
+ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
+HAS_BASELINE = "has_baseline"
+HAS_PREVIOUS = "has_previous"
+SPLIT = "split"
+BASELINE_SPLIT = "baseline_split"
+FALSE_ALARM_RATE = "false_alarm_rate"
+MIN_EXAMPLES = "min_examples"
+RESAMPLES = "resamples"
+SEED = "seed"
+ENVIRONMENT = "environment"
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class Executor(base_executor.BaseExecutor):
+    """Compares a window of serving data with the baseline and with the span before.
+
+    Inputs:
+      statistics: the window's `ExampleStatistics`, made by ImageStatisticsGen.
+      baseline_statistics: the baseline's; optional. Without it the window is never fine.
+      previous_statistics: the previous span's; optional.
+      schema: the `Schema` that ThresholdCalibrator made.
+
+    Outputs:
+      anomalies: `ExampleAnomalies`, of the one split, and `drift_report.json` beside it. Custom properties: `state`,
+        `outcome`, `sentence`, `p_value` (-1 when nothing was compared), `window_size`, `alarm` (1 or 0).
+
+    Execution properties: `split`, `baseline_split`, `false_alarm_rate`, `min_examples`, `resamples`, `seed`,
+    `environment`; `has_baseline` and `has_previous`, 1 when the pipeline has the optional input: TFX runs a component
+    without an optional input that holds nothing, which must not pass for a pipeline that never had it.
+
+    Raises:
+      MonitorError: statistics, sample or schema are missing, damaged or do not fit together.
+
+    """
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        self._log_startup(input_dict, output_dict, exec_properties)
+        settings = Settings(
+            false_alarm_rate=exec_properties[FALSE_ALARM_RATE],
+            min_examples=exec_properties[MIN_EXAMPLES],
+            resamples=exec_properties[RESAMPLES],
+            seed=exec_properties[SEED],
+        )
+        statistics = artifact_utils.get_single_instance(input_dict[STATISTICS_KEY])
+        split = exec_properties[SPLIT]
+        sides = Sides(
+            window=read_split(statistics, split, STATISTICS_KEY),
+            references={
+                SKEW: _read_reference(input_dict, BASELINE_KEY, exec_properties[BASELINE_SPLIT]),
+                DRIFT: _read_reference(input_dict, PREVIOUS_KEY, split),
+            },
+            connected={SKEW: bool(exec_properties[HAS_BASELINE]), DRIFT: bool(exec_properties[HAS_PREVIOUS])},
+        )
+        uri = artifact_utils.get_single_uri(input_dict[SCHEMA_KEY])
+        schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(uri))
+        found, anomalies = validate(sides, schema, settings, exec_properties[ENVIRONMENT])
+        output = artifact_utils.get_single_instance(output_dict[ANOMALIES_KEY])
+        output.split_names = artifact_utils.encode_split_names([split])
+        output.span = statistics.span
+        _write(output, split, found, anomalies)
+
+
+def validate(
+    sides: Sides, schema: schema_pb2.Schema, settings: Settings, environment: str
+) -> tuple[DriftReport, anomalies_pb2.Anomalies]:
+    """Everything that can be said of a window.
+
+    Raises:
+      MonitorError: the schema has no calibrated comparators or not this environment, or the sides do not fit together.
+
+    """
+    names = {comparison: calibrated_names(schema, comparison) for comparison in (SKEW, DRIFT)}
+    rule = "have comparators that ThresholdCalibrator computed, for skew and for drift"
+    require(all(names.values()), SCHEMA_KEY, rule, names)
+    missing = gaps(sides, settings)
+    compared = compare_all(sides, names, missing, settings)
+    problems = [*missing, *(problem for each in compared for problem in each.problems)]
+    anomalies = anomalies_pb2.Anomalies(baseline=schema)
+    for problem in problems:
+        add_problem(anomalies, problem)
+    if sides.window.data.num_examples:
+        problems += _merged(anomalies, *validate_window(sides.window, schema, environment))
+    for each in compared:
+        problems += _merged(anomalies, *compare_statistics(each, schema))
+    found = report(sides, compared, problems, settings)
+    add_exceeded(anomalies, found, (JENSEN_SHANNON, L_INFINITY))
+    return found, anomalies
+
+
+def _merged(into: anomalies_pb2.Anomalies, found: anomalies_pb2.Anomalies, problems: list[Problem]) -> list[Problem]:
+    merge(into, found)
+    return problems
+
+
+def _read_reference(inputs: Artifacts, key: str, split: str) -> DescribedSplit | None:
+    artifacts = inputs.get(key)
+    return read_split(artifact_utils.get_single_instance(artifacts), split, key) if artifacts else None
+
+
+def _write(output: types.Artifact, split: str, found: DriftReport, anomalies: anomalies_pb2.Anomalies) -> None:
+    path = os.path.join(artifact_utils.get_split_uri([output], split), DEFAULT_FILE_NAME)
+    writer_utils.write_anomalies(path, anomalies)
+    io_utils.write_string_file(os.path.join(output.uri, DRIFT_REPORT_JSON), found.to_json())
+    logging.info("%s (%s)", found.sentence, found.state.value)
+    for key, text in {"state": found.state, "outcome": found.outcome, "sentence": found.sentence}.items():
+        output.set_string_custom_property(key, str(getattr(text, "value", text)))
+    output.set_float_custom_property("p_value", -1.0 if found.p_value is None else found.p_value)
+    output.set_int_custom_property("window_size", found.window.examples)
+    output.set_int_custom_property("alarm", int(found.alarm))

@@ -1,0 +1,344 @@
+"""Compares a window with what it is held against, and decides what can be said of it. Knows neither TFX nor TFDV."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..feature_sample import FeatureSample
+from ..monitored_features import DRIFT, MIN_BASELINE_EXAMPLES, SKEW, binned_features, known_names, name_of, rows_of
+from ..two_sample.comparison import CLASS_FEATURE, Check, Comparison, Feature, compare
+from ..validation import require
+from .drift_report import DriftReport, Measurement, Outcome, Side, State, ranked
+
+ERROR = "ERROR"
+WARNING = "WARNING"
+REFERENCES = {SKEW: "baseline", DRIFT: "previous span"}  # what a window is compared with, for a person
+_SHOWN = 3  # features that a sentence names; the rest are counted
+# What can be said first when several things can: what is known to be wrong, then what is not known.
+_PRECEDENCE = (
+    State.CHANGED,
+    State.INVALID,
+    State.TOO_FEW_EXAMPLES,
+    State.NO_BASELINE,
+    State.BASELINE_TOO_SMALL,
+    State.NO_PREVIOUS_SPAN,
+)
+
+
+class Described(Protocol):
+    """Statistics of examples, and a sample of the same examples."""
+
+    @property
+    def data(self) -> Any:
+        """A `DatasetFeatureStatistics`."""
+
+    @property
+    def sample(self) -> FeatureSample: ...
+
+    @property
+    def span(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A window and what it is compared with.
+
+    Attributes:
+      window: The window.
+      references: By comparison: for "skew" the baseline, for "drift" the previous span; None where there is none.
+      connected: By comparison: whether the pipeline has such an input, even if it holds nothing.
+
+    """
+
+    window: Described
+    references: Mapping[str, Described | None]
+    connected: Mapping[str, bool]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How windows are judged.
+
+    Attributes:
+      false_alarm_rate: In (0, 0.5]: the chance that a window from the baseline's own distribution raises any alarm.
+      min_examples: Windows with fewer examples, 2 or more, are not judged.
+      resamples: How many times the rows of both sides are relabelled.
+      seed: Of the relabelling.
+
+    Raises:
+      MonitorError: a value breaks a rule above, or there are too few resamples for the rate.
+
+    """
+
+    false_alarm_rate: float = 0.01
+    min_examples: int = 30
+    resamples: int = 1999
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        rate = self.false_alarm_rate
+        number = isinstance(rate, int | float) and not isinstance(rate, bool)
+        require(number and 0 < rate <= 0.5, "false_alarm_rate", "be in (0, 0.5]", rate)
+        for what, value, least in (
+            ("min_examples", self.min_examples, 2),
+            ("resamples", self.resamples, 1),
+            ("seed", self.seed, 0),
+        ):
+            whole = isinstance(value, int) and not isinstance(value, bool) and value >= least
+            require(whole, what, f"be a whole number, {least} or more", value)
+        enough = self.resamples + 1 >= 2 / rate  # skew and drift have half of the rate each
+        require(enough, "resamples", f"be at least {2 / rate:.0f} - 1 for a rate of {rate}", self.resamples)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong or could not be checked, apart from a difference.
+
+    Attributes:
+      feature: The feature it is about, "" for the data set.
+      type: The name of an `AnomalyInfo.Type`.
+      severity: "ERROR" or "WARNING".
+      title: A few words.
+      sentence: The same for a person, without a full stop.
+      state: What the window's state is for it, if nothing comes before; None where it leaves the state alone.
+
+    """
+
+    feature: str
+    type: str
+    severity: str
+    title: str
+    sentence: str
+    state: State | None
+
+    @property
+    def said(self) -> str:
+        """The sentence, with what it is about."""
+        return f"feature {self.feature}: {self.sentence}" if self.feature else self.sentence
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What one comparison, "skew" or "drift", is made of."""
+
+    comparison: str
+    reference: Described
+    window: Described
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One comparison. `result` is None where no feature could be compared."""
+
+    pair: Pair
+    features: tuple[Feature, ...]
+    result: Comparison | None
+    measurements: tuple[Measurement, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def limits(self) -> dict[tuple[str, str], Check]:
+        """The checks by (test, feature)."""
+        return {(each.test, each.feature): each for each in self.result.checks} if self.result else {}
+
+
+def side(described: Described) -> Side:
+    """What a report says of one side."""
+    return Side(described.data.num_examples, len(described.sample.values), described.span)
+
+
+def gaps(sides: Sides, settings: Settings) -> list[Problem]:
+    """Everything that keeps the window from being compared as it should be."""
+    found = _window_gaps(sides.window.data.num_examples, settings)
+    baseline, previous = sides.references[SKEW], sides.references[DRIFT]
+    if baseline is None:
+        found.append(_missing(SKEW, State.NO_BASELINE, ERROR, sides.connected[SKEW]))
+    elif len(baseline.sample.values) < MIN_BASELINE_EXAMPLES:
+        sentence = f"the baseline has {len(baseline.sample.values)} examples, {MIN_BASELINE_EXAMPLES} are needed"
+        found.append(_control("Baseline too small", sentence, ERROR, State.BASELINE_TOO_SMALL))
+    if previous is None:
+        held_nothing = sides.connected[DRIFT]
+        found.append(_missing(DRIFT, State.NO_PREVIOUS_SPAN, ERROR if held_nothing else WARNING, held_nothing))
+    elif previous.data.num_examples < settings.min_examples:
+        sentence = f"the previous span has {previous.data.num_examples} examples, {settings.min_examples} are needed"
+        found.append(_control("Previous span too small", sentence, WARNING, State.NO_PREVIOUS_SPAN))
+    return found
+
+
+def compare_all(
+    sides: Sides, names: Mapping[str, Sequence[str]], missing: Iterable[Problem], settings: Settings
+) -> list[Compared]:
+    """Makes the comparisons that can be made, which share the false-alarm rate.
+
+    Args:
+      sides: What there is.
+      names: By comparison, the monitored features.
+      missing: What `gaps` found.
+      settings: How to compare.
+
+    """
+    states = {problem.state for problem in missing}
+    possible = {SKEW: {State.NO_BASELINE, State.BASELINE_TOO_SMALL}, DRIFT: {State.NO_PREVIOUS_SPAN}}
+    chosen = [each for each, without in possible.items() if not states & {State.TOO_FEW_EXAMPLES, *without}]
+    rate = settings.false_alarm_rate / max(1, len(chosen))
+    references = ((each, sides.references[each]) for each in chosen)
+    return [
+        compare_with(Pair(each, reference, sides.window), names[each], rate, settings)
+        for each, reference in references
+        if reference is not None
+    ]
+
+
+def compare_with(pair: Pair, names: Sequence[str], rate: float, settings: Settings) -> Compared:
+    """Compares the window with a reference in the features of `names`, as far as both have them.
+
+    Raises:
+      MonitorError: the two were counted in different bins.
+
+    """
+    comparison, reference, window = pair.comparison, pair.reference, pair.window
+    ours, theirs = (known_names(each.data, each.sample) for each in (window, reference))
+    shared = [name for name in names if name in ours and name in theirs]
+    lacking = [_not_compared(comparison, name, in_window=name in ours) for name in names if name not in shared]
+    if not shared:
+        return Compared(pair, (), None, problems=tuple(lacking))
+    features = _same_bins(reference.data, window.data, [name for name in shared if name != CLASS_FEATURE])
+    sides = [
+        rows_of(each.sample, [feature.name for feature in features], classes=CLASS_FEATURE in shared)
+        for each in (reference, window)
+    ]
+    result = compare(features, *sides, false_alarm_rate=rate, resamples=settings.resamples, seed=settings.seed)
+    means = (_means(reference.data), _means(window.data))
+    found = [_measurement(comparison, check, *means) for check in result.checks]
+    return Compared(pair, features, result, ranked(found), tuple(lacking))
+
+
+def report(sides: Sides, compared: Sequence[Compared], problems: Sequence[Problem], settings: Settings) -> DriftReport:
+    """Everything together, with the state that follows from it.
+
+    Raises:
+      MonitorError: nothing was compared and no problem says why.
+
+    """
+    done = {each.pair.comparison: each.result.p_value for each in compared if each.result}
+    measurements = ranked(found for each in compared for found in each.measurements)
+    p_value = min(1.0, len(done) * min(done.values())) if done else None
+    states = {problem.state for problem in problems} | {State.CHANGED for each in measurements if each.exceeded}
+    state = next((each for each in _PRECEDENCE if each in states), State.FINE)
+    require(bool(done) or state is not State.FINE, "problems", "say why nothing was compared", problems)
+    unsaid = DriftReport(
+        state=state,
+        outcome=_outcome(state, problems),
+        sentence="",
+        p_value=p_value,
+        false_alarm_rate=settings.false_alarm_rate,
+        skew_p_value=done.get(SKEW),
+        drift_p_value=done.get(DRIFT),
+        window=side(sides.window),
+        baseline=_side_or_none(sides.references[SKEW]),
+        previous=_side_or_none(sides.references[DRIFT]),
+        problems=tuple(problem.said for problem in problems),
+        measurements=measurements,
+    )
+    return DriftReport(**{**vars(unsaid), "sentence": _sentence(unsaid, problems)})
+
+
+def _side_or_none(described: Described | None) -> Side | None:
+    return None if described is None else side(described)
+
+
+def _window_gaps(examples: int, settings: Settings) -> list[Problem]:
+    state = State.TOO_FEW_EXAMPLES
+    if not examples:
+        return [Problem("", "NO_DATA_IN_SPAN", ERROR, "No examples", "the window has no examples", state)]
+    if examples < settings.min_examples:
+        sentence = f"the window has {examples} examples, {settings.min_examples} are needed"
+        return [Problem("", "COMPARATOR_LOW_NUM_EXAMPLES", ERROR, "Too few examples", sentence, state)]
+    return []
+
+
+def _missing(comparison: str, state: State, severity: str, held_nothing: bool) -> Problem:
+    name = REFERENCES[comparison]
+    why = "its statistics are connected but hold nothing" if held_nothing else "no statistics of one are connected"
+    return _control(f"No {name}", f"the window was not compared with a {name}: {why}", severity, state)
+
+
+def _control(title: str, sentence: str, severity: str, state: State) -> Problem:
+    return Problem("", "COMPARATOR_CONTROL_DATA_MISSING", severity, title, sentence, state)
+
+
+def _not_compared(comparison: str, name: str, *, in_window: bool) -> Problem:
+    """A monitored feature that one side lacks. Only what the span before lacked is no fault of the window."""
+    harmless = comparison != SKEW and in_window
+    lacks = REFERENCES[comparison] if in_window else "window"
+    return Problem(
+        name,
+        "STATS_NOT_AVAILABLE",
+        WARNING if harmless else ERROR,
+        "Not compared",
+        f"not compared with the {REFERENCES[comparison]}: the {lacks} has no values of it",
+        None if harmless else State.INVALID,
+    )
+
+
+def _same_bins(reference: Any, window: Any, names: Sequence[str]) -> tuple[Feature, ...]:
+    theirs, ours = binned_features(reference), binned_features(window)
+    for name in names:
+        rule = f"have the window's bins of {name}: made by the same version of ImageStatisticsGen"
+        require(theirs[name] == ours[name], "the statistics compared with", rule, theirs[name].bin_edges[:4])
+    return tuple(ours[name] for name in names)
+
+
+def _means(data: Any) -> dict[str, float]:
+    numeric = (each for each in data.features if each.WhichOneof("stats") == "num_stats")
+    return {name_of(each): each.num_stats.mean for each in numeric}
+
+
+def _measurement(
+    comparison: str, check: Check, reference_means: Mapping[str, float], window_means: Mapping[str, float]
+) -> Measurement:
+    return Measurement(
+        comparison=comparison,
+        feature=check.feature,
+        test=check.test,
+        measured=check.measured,
+        threshold=_finite(check.threshold),
+        p_value=check.p_value,
+        adjusted_p_value=check.adjusted_p_value,
+        excess=_finite(check.excess),
+        reference_mean=_finite(reference_means.get(check.feature, math.nan)),
+        window_mean=_finite(window_means.get(check.feature, math.nan)),
+    )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _outcome(state: State, problems: Iterable[Problem]) -> Outcome:
+    if state in (State.CHANGED, State.INVALID):
+        return Outcome.FAILED
+    only_warned = all(problem.severity == WARNING for problem in problems)
+    harmless = state is State.FINE or (state is State.NO_PREVIOUS_SPAN and only_warned)
+    return Outcome.PASSED if harmless else Outcome.UNDECIDED
+
+
+def _sentence(found: DriftReport, problems: Sequence[Problem]) -> str:
+    if found.alarm:
+        return f"{_what_changed(found)}: p = {found.p_value:.4g}, at most {found.false_alarm_rate:g} by chance"
+    reasons = [problem for problem in problems if problem.state is found.state]
+    more = f"; and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
+    told = "; ".join(reason.said for reason in reasons[:_SHOWN]) + more
+    within = "" if found.p_value is None else f"no difference beyond chance (p = {found.p_value:.4g})"
+    return ". ".join(part[0].upper() + part[1:] for part in (told, within) if part)
+
+
+def _what_changed(found: DriftReport) -> str:
+    names = found.changed_features
+    against = sorted({each.comparison for each in found.measurements if each.exceeded}, reverse=True)
+    than = " and the ".join(REFERENCES[each] for each in against)
+    if not names:
+        return f"The window as a whole differs from the {than}, though no single feature does"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"The window differs from the {than} in {', '.join(names[:_SHOWN])}{more}"

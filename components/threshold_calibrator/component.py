@@ -1,0 +1,107 @@
+"""`ThresholdCalibrator`: baseline and curated schema -> schema with comparators."""
+
+import json
+from collections.abc import Sequence
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from ..validation import require
+from . import executor
+from .calibration import Settings, as_tuple
+
+
+class ThresholdCalibratorSpec(ComponentSpec):
+    """Statistics and a schema in, a schema out."""
+
+    PARAMETERS = {  # noqa: RUF012 - as TFX declares it
+        executor.WINDOW_SIZE: ExecutionParameter(type=int),
+        executor.FALSE_ALARM_RATE: ExecutionParameter(type=float),
+        executor.SPLIT: ExecutionParameter(type=str),
+        executor.RESAMPLES: ExecutionParameter(type=int),
+        executor.SEED: ExecutionParameter(type=int),
+        executor.MONITORED: ExecutionParameter(type=str),
+        executor.UNMONITORED: ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012
+        executor.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        executor.CURATED_SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
+    }
+    OUTPUTS = {executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema)}  # noqa: RUF012
+
+
+class ThresholdCalibrator(base_component.BaseComponent):
+    """Computes the thresholds that a window of serving data is held against, and writes them into the schema.
+
+    Every monitored feature gets a `skew_comparator` and a `drift_comparator`, `jensen_shannon_divergence` for numbers
+    and `infinity_norm` for the predicted class, so that TFDV can check the schema anywhere. A comparator that the
+    curated schema has already stays as it is.
+
+    Example:
+      calibrator = ThresholdCalibrator(
+          baseline_statistics.outputs["statistics"], schema_importer.outputs["schema"], window_size=2000
+      )
+
+    Component `outputs` contains:
+      - `schema`: Channel of type `standard_artifacts.Schema`.
+
+    Args:
+      statistics: channel of the baseline's `ExampleStatistics`, made by ImageStatisticsGen from held-out examples that
+        the model has scored.
+      schema: channel of the curated `Schema`.
+      window_size: how many examples a window is planned to have, 2 or more.
+      false_alarm_rate: in (0, 0.5]: the chance that a window from the baseline's own distribution raises any alarm, all
+        features, skew and drift together.
+      split: the split of `statistics` that is the baseline.
+      resamples: how many times the baseline is split at random; at least 2 / `false_alarm_rate`.
+      seed: of these splits.
+      monitored: names, or patterns with `*`, `?`, `[...]`, of the features to monitor. Default: all that can be.
+      unmonitored: names or patterns of features to leave out of these.
+
+    Raises:
+      MonitorError: if an argument breaks a rule above.
+
+    """
+
+    SPEC_CLASS = ThresholdCalibratorSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(  # noqa: PLR0913 - two channels, the promise (size, rate), how it is computed, and for which features
+        self,
+        statistics: types.BaseChannel,
+        schema: types.BaseChannel,
+        *,
+        window_size: int = 1000,
+        false_alarm_rate: float = 0.01,
+        split: str = "eval",
+        resamples: int = 1999,
+        seed: int = 0,
+        monitored: Sequence[str] = (),
+        unmonitored: Sequence[str] = (),
+    ) -> None:
+        require(isinstance(split, str) and split != "", executor.SPLIT, "be a split's name", split)
+        settings = Settings(
+            window_size=window_size,
+            false_alarm_rate=false_alarm_rate,
+            resamples=resamples,
+            seed=seed,
+            monitored=as_tuple(monitored, executor.MONITORED),
+            unmonitored=as_tuple(unmonitored, executor.UNMONITORED),
+        )
+        spec = ThresholdCalibratorSpec(
+            **{
+                executor.STATISTICS_KEY: statistics,
+                executor.CURATED_SCHEMA_KEY: schema,
+                executor.WINDOW_SIZE: settings.window_size,
+                executor.FALSE_ALARM_RATE: float(settings.false_alarm_rate),
+                executor.SPLIT: split,
+                executor.RESAMPLES: settings.resamples,
+                executor.SEED: settings.seed,
+                executor.MONITORED: json.dumps(settings.monitored),
+                executor.UNMONITORED: json.dumps(settings.unmonitored),
+                executor.SCHEMA_KEY: types.Channel(type=standard_artifacts.Schema),
+            }
+        )
+        super().__init__(spec=spec)

@@ -1,0 +1,1 @@
+"""Are two samples of examples alike? One exact permutation test over many statistics at once."""
