@@ -1,0 +1,268 @@
+"""Accuracy without labels, from the probabilities alone.
+
+Every estimator sees labelled held-out examples of the training distribution and the probabilities of an unlabelled
+window, and says which share of the window the model has right. All rest on the window's confidence telling something
+about its errors, as it did on the held-out examples; where a shift breaks that, they are biased, and no interval below
+knows it. docs/performance_estimation.md has the measured errors, and why `DEFAULT_ESTIMATOR` is the one it is.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..validation import require, require_known
+from . import optimal_transport as transport
+from .temperature import fit_temperature, logits, softmax
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+# The estimated accuracy when these rows of the held-out examples, and these of the window, are what was seen.
+Resampled = Callable[[Rows, Rows], float]
+# From the held-out probabilities [m, K] and labels [m], and the window's probabilities [n, K].
+Prepare = Callable[[Floats, Rows, Floats], Resampled]
+
+LEVEL = 0.95  # of every interval here
+_SUM_TOLERANCE = 1e-2  # of a row of probabilities, which may have been logged in half precision
+_FEWEST_OF_A_CLASS = 50  # held-out examples of a predicted class, below which it has no threshold of its own
+_TRUST_POWER = 4  # by benchmarks/accuracy_estimators.py; 3 and 6 are as good to a point
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Labelled examples that the model was not trained on, scored by it.
+
+    Attributes:
+      probabilities: [m, K], m >= 1, K >= 2, each row summing to 1.
+      labels: [m], each in 0 .. K - 1.
+
+    Raises:
+      MonitorError: if a shape or a value is another.
+
+    """
+
+    probabilities: NDArray[np.floating[Any]]
+    labels: NDArray[np.integer[Any]]
+
+    def __post_init__(self) -> None:
+        check_probabilities("held_out.probabilities", self.probabilities)
+        count, classes = self.probabilities.shape
+        shape = np.shape(self.labels)
+        require(shape == (count,), "held_out.labels", f"have the shape ({count},)", shape)
+        known = bool(
+            np.issubdtype(self.labels.dtype, np.integer) and np.all((self.labels >= 0) & (self.labels < classes))
+        )
+        require(known, "held_out.labels", f"be integers in 0 .. {classes - 1}", np.unique(self.labels)[:20].tolist())
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An accuracy in [0, 1] with the ends of its 95 % interval: low <= accuracy <= high."""
+
+    accuracy: float
+    low: float
+    high: float
+
+
+def is_distribution(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Which rows of [n, K] are probabilities: not negative and summing to 1; [n]. A NaN is none."""
+    values = np.asarray(probabilities, np.float64)
+    shares = ((values >= 0) & (values <= 1 + _SUM_TOLERANCE)).all(axis=1)
+    return np.asarray(shares & (np.abs(np.where(shares[:, np.newaxis], values, 0).sum(axis=1) - 1) <= _SUM_TOLERANCE))
+
+
+def check_probabilities(what: str, probabilities: NDArray[np.floating[Any]]) -> None:
+    """Raises `MonitorError` unless `probabilities` is [n >= 1, K >= 2] and every row is a distribution."""
+    shape = np.shape(probabilities)
+    require(len(shape) == 2 and shape[0] >= 1 and shape[1] >= 2, what, "have the shape [n >= 1, K >= 2]", shape)
+    for row in np.flatnonzero(~is_distribution(probabilities))[:1]:
+        rule = f"be probabilities, each row summing to 1; row {row} is not"
+        require(False, what, rule, np.asarray(probabilities)[row].tolist())
+
+
+def estimate(
+    name: str, held_out: HeldOut, probabilities: NDArray[np.floating[Any]], *, seed: int = 0, resamples: int = 200
+) -> Estimate:
+    """The accuracy that the estimator `name` expects on the examples with these probabilities.
+
+    The interval holds the middle 95 % of the estimates from `resamples` bootstrap draws of both samples, so it covers
+    what chance in drawing them does, not the bias that a shift gives the estimator.
+
+    Args:
+      name: one of `ESTIMATORS`.
+      held_out: m labelled examples.
+      probabilities: of the window, [n, K], each row summing to 1.
+      seed: of the bootstrap.
+      resamples: number of draws, at least 20.
+
+    Raises:
+      MonitorError: for an unknown name, or probabilities that do not fit.
+
+    """
+    require_known(name, ESTIMATORS, "name")
+    require(resamples >= 20, "resamples", "be at least 20", resamples)
+    check_probabilities("probabilities", probabilities)
+    classes = held_out.probabilities.shape[1]
+    require(probabilities.shape[1] == classes, "probabilities", f"have {classes} columns", probabilities.shape)
+    known, window = _normalised(held_out.probabilities), _normalised(probabilities)
+    resampled = ESTIMATORS[name](known, np.asarray(held_out.labels, np.int64), window)
+    rng = np.random.default_rng(seed)
+    draws = [
+        resampled(rng.integers(len(known), size=len(known)), rng.integers(len(window), size=len(window)))
+        for _ in range(resamples)
+    ]
+    low, high = np.quantile(np.clip(draws, 0, 1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    accuracy = float(np.clip(resampled(np.arange(len(known)), np.arange(len(window))), 0, 1))
+    return Estimate(accuracy, min(float(low), accuracy), max(float(high), accuracy))
+
+
+def _normalised(probabilities: NDArray[np.floating[Any]]) -> Floats:
+    values = np.asarray(probabilities, np.float64)
+    return np.asarray(values / values.sum(axis=1, keepdims=True))
+
+
+def negative_entropy(probabilities: Floats) -> Floats:
+    """Sum of p ln p of each row, [n], in nats; 0 is certain."""
+    return np.asarray((probabilities * np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))).sum(axis=1))
+
+
+def max_confidence(probabilities: Floats) -> Floats:
+    return np.asarray(probabilities.max(axis=1))
+
+
+def share_above(reference: Floats, accuracy: float, scores: Floats) -> float:
+    """The share of `scores` above the threshold that the share `accuracy` of `reference` lies above.
+
+    Scores equal to the threshold count by the part that makes the reference's share exact, so ties (a model that says
+    1.0 to many examples) do no harm. Both samples have at least one score.
+    """
+    ordered = np.sort(reference)[::-1]
+    wanted = accuracy * len(ordered)
+    if wanted <= 0:
+        return 0.0
+    threshold = ordered[min(int(np.ceil(wanted - 1e-9)), len(ordered)) - 1]
+    part = (wanted - np.count_nonzero(reference > threshold)) / np.count_nonzero(reference == threshold)
+    return float((np.count_nonzero(scores > threshold) + part * np.count_nonzero(scores == threshold)) / len(scores))
+
+
+def _average_confidence(known: Floats, labels: Rows, window: Floats) -> Resampled:
+    confidence = max_confidence(window)
+    return lambda _, drawn: float(confidence[drawn].mean())
+
+
+def _scaled_confidence(known: Floats, labels: Rows, window: Floats) -> Resampled:
+    known_logits, window_logits = logits(known), logits(window)
+    start = fit_temperature(known_logits, labels)
+
+    def resampled(held: Rows, drawn: Rows) -> float:
+        temperature = fit_temperature(known_logits[held], labels[held], start)
+        return float(max_confidence(softmax(window_logits[drawn] / temperature)).mean())
+
+    return resampled
+
+
+def _difference_of_confidences(known: Floats, labels: Rows, window: Floats) -> Resampled:
+    """Guillory et al., "Predicting with Confidence on Unseen Distributions", ICCV 2021, with a slope of 1."""
+    excess = max_confidence(known) - _right(known, labels)
+    confidence = max_confidence(window)
+    return lambda held, drawn: float(confidence[drawn].mean() - excess[held].mean())
+
+
+def _thresholded(score: Callable[[Floats], Floats]) -> Prepare:
+    """Average thresholded confidence: Garg et al., "Leveraging Unlabeled Data to Predict ...", ICLR 2022."""
+
+    def prepare(known: Floats, labels: Rows, window: Floats) -> Resampled:
+        right, reference, scores = _right(known, labels), score(known), score(window)
+        return lambda held, drawn: share_above(reference[held], right[held].mean(), scores[drawn])
+
+    return prepare
+
+
+def _thresholded_by_class(known: Floats, labels: Rows, window: Floats) -> Resampled:
+    """The same with a threshold for each predicted class that has enough held-out examples."""
+    right, reference, scores = _right(known, labels), negative_entropy(known), negative_entropy(window)
+    known_class, window_class = known.argmax(axis=1), window.argmax(axis=1)
+
+    def resampled(held: Rows, drawn: Rows) -> float:
+        total = 0.0
+        for each in np.unique(window_class[drawn]):
+            rows = held[known_class[held] == each]
+            rows = rows if len(rows) >= _FEWEST_OF_A_CLASS else held
+            of_class = drawn[window_class[drawn] == each]
+            total += len(of_class) * share_above(reference[rows], right[rows].mean(), scores[of_class])
+        return total / len(drawn)
+
+    return resampled
+
+
+def _scaled(estimator: Prepare) -> Prepare:
+    """The estimator on temperature-scaled probabilities; the draws share one temperature."""
+
+    def prepare(known: Floats, labels: Rows, window: Floats) -> Resampled:
+        temperature = fit_temperature(logits(known), labels)
+        return estimator(softmax(logits(known) / temperature), labels, softmax(logits(window) / temperature))
+
+    return prepare
+
+
+def _transport(known: Floats, labels: Rows, window: Floats) -> Resampled:
+    """COT. Draws are valued at the prices of the whole sample, which is right to first order (Danskin's theorem)."""
+    classes = known.shape[1]
+    prices = transport.class_prices(window, _shares(labels, classes))
+    terms = transport.dual_terms(window, prices)
+
+    def resampled(held: Rows, drawn: Rows) -> float:
+        return transport.dual_value(terms[drawn], _shares(labels[held], classes), prices)
+
+    return resampled
+
+
+def _thresholded_transport(known: Floats, labels: Rows, window: Floats) -> Resampled:
+    """COTT: the probability that each example keeps in the transport, thresholded as ATC does."""
+    shares = _shares(labels, known.shape[1])
+    reference, scores = (transport.kept_probability(p, transport.class_prices(p, shares)) for p in (known, window))
+    right = _right(known, labels)
+    return lambda held, drawn: share_above(reference[held], right[held].mean(), scores[drawn])
+
+
+def _thresholded_with_transport(known: Floats, labels: Rows, window: Floats) -> Resampled:
+    """Between ATC and COTT: the more confidence the window has lost, the less the classes it was given are believed.
+
+    COTT takes the classes to be as frequent as they were, so it sees a model that answers one class to everything, and
+    is wrong where other classes are really served. Then, however, confidence stays what it was, and ATC is right. So
+    ATC's estimate has the weight (itself / held-out accuracy) to the power of `_TRUST_POWER`, and COTT's the rest.
+    """
+    right = _right(known, labels)
+    thresholded = _thresholded(max_confidence)(known, labels, window)
+    transported = _scaled(_thresholded_transport)(known, labels, window)
+
+    def resampled(held: Rows, drawn: Rows) -> float:
+        by_threshold, accuracy = thresholded(held, drawn), right[held].mean()
+        trust = min(by_threshold / accuracy, 1.0) ** _TRUST_POWER if accuracy > 0 else 0.0
+        return float(trust * by_threshold + (1 - trust) * transported(held, drawn))
+
+    return resampled
+
+
+def _shares(labels: Rows, classes: int) -> Floats:
+    return np.bincount(labels, minlength=classes) / len(labels)
+
+
+def _right(probabilities: Floats, labels: Rows) -> Floats:
+    return np.asarray(probabilities.argmax(axis=1) == labels, np.float64)
+
+
+ESTIMATORS: Mapping[str, Prepare] = {
+    "average_confidence": _average_confidence,
+    "scaled_average_confidence": _scaled_confidence,
+    "difference_of_confidences": _difference_of_confidences,
+    "atc_confidence": _thresholded(max_confidence),
+    "atc_entropy": _thresholded(negative_entropy),
+    "atc_entropy_by_class": _thresholded_by_class,
+    "cot": _scaled(_transport),
+    "cott": _scaled(_thresholded_transport),
+    "atc_with_transport": _thresholded_with_transport,
+}
+DEFAULT_ESTIMATOR = "atc_with_transport"

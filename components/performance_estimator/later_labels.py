@@ -1,0 +1,207 @@
+"""Labels that arrive after the model has answered, joined with the logged examples by id. Nothing is dropped unseen."""
+
+import csv
+import io
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..validation import MonitorError, require
+from .intervals import Share
+
+ID, LABEL = "id", "label"
+NAMED = 5  # how many ids of each problem are kept, the first ones in alphabetical order
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+
+# What can be wrong with a row of a labels file ...
+MALFORMED = "malformed"
+NO_ID = "no_id"
+NOT_A_CLASS = "not_a_class"
+OUT_OF_RANGE = "out_of_range"
+UNKNOWN_ID = "unknown_id"
+CONFLICTING = "conflicting"
+DUPLICATE = "duplicate"
+ROW_PROBLEMS = (MALFORMED, NO_ID, NOT_A_CLASS, OUT_OF_RANGE, UNKNOWN_ID, CONFLICTING, DUPLICATE)
+# ... and why an example has no use for one.
+UNLABELLED = "unlabelled"
+CONFLICTING_LABELS = "conflicting_labels"
+WITHOUT_ID = "without_id"
+WITHOUT_PREDICTION = "without_prediction"
+EXAMPLE_PROBLEMS = (UNLABELLED, CONFLICTING_LABELS, WITHOUT_ID, WITHOUT_PREDICTION)
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One row as it was read. `id` and `label` are None where the row does not hold exactly one of it."""
+
+    where: str
+    id: str | None
+    label: str | int | None
+
+
+@dataclass(frozen=True)
+class LoggedExamples:
+    """What the log says about its examples, in one order: `ids` ("" for none) and predicted `classes` (-1 for none)."""
+
+    ids: Sequence[str]
+    classes: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """How many rows or examples have it, and the first few by name: an id, or the place of a row without one."""
+
+    count: int = 0
+    named: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabelledAccuracy:
+    """The accuracy on the examples whose labels arrived.
+
+    Attributes:
+      overall: the share of labelled examples that the model had right; None when there are none.
+      by_class: the same of the examples with each label, in the order of the classes; None for a class without any.
+      rows: rows of the labels file: `used` ones and those of `row_problems`, each in one of them.
+      used: rows whose label was given to an example or to several that share an id.
+      examples: logged examples: those of `overall` and those of `example_problems`, each in one of them.
+      repeated_ids: ids that more than one logged example has, which cannot be told apart by them.
+
+    """
+
+    overall: Share | None
+    by_class: tuple[Share | None, ...]
+    rows: int
+    used: int
+    row_problems: Mapping[str, Problem]
+    examples: int
+    example_problems: Mapping[str, Problem]
+    repeated_ids: Problem
+
+
+def read_csv(content: bytes, name: str) -> Iterator[LabelRow]:
+    """The rows of a CSV file (RFC 4180, UTF-8) whose header names a column `id` and a column `label`.
+
+    Other columns are not read. A row with more or fewer fields than the header is a `LabelRow` without id and label.
+
+    Raises:
+      MonitorError: if there is no such header, or the file is not UTF-8 or not CSV.
+
+    """
+    try:
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        header = next(reader, [])
+        rule = "begin with a header that names `id` and `label` once each"
+        require(header.count(ID) == 1 and header.count(LABEL) == 1, name, rule, header)
+        identity, label = header.index(ID), header.index(LABEL)
+        for fields in reader:
+            if fields:  # an empty line is no row
+                fits = len(fields) == len(header)
+                where = f"line {reader.line_num}"
+                yield LabelRow(where, fields[identity] if fits else None, fields[label] if fits else None)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise MonitorError(f"`{name}` must be a CSV file in UTF-8. Received: {error}") from error
+
+
+def join(
+    rows: Iterable[LabelRow], examples: LoggedExamples, *, num_classes: int, class_names: Sequence[str] = ()
+) -> LabelledAccuracy:
+    """Gives examples their labels and measures the accuracy.
+
+    Of several rows with one id and the same label, one is used and the others are duplicates; with different labels,
+    none is used. A label is the number of a class, or its name if `class_names` are given.
+
+    Args:
+      rows: of a labels file.
+      examples: of the window.
+      num_classes: K; labels lie in 0 .. K - 1.
+      class_names: of the K classes, in order.
+
+    """
+    found = _sort(rows, set(examples.ids), num_classes, class_names)
+    example_problems: dict[str, list[str]] = {problem: [] for problem in EXAMPLE_PROBLEMS}
+    right, total = Counter[int](), Counter[int]()
+    for position, (identity, predicted) in enumerate(zip(examples.ids, examples.classes, strict=True)):
+        problem = _example_problem(identity, predicted, found)
+        if problem:
+            example_problems[problem].append(identity or f"example {position}")
+        else:
+            label = found.labels[identity]
+            total[label] += 1
+            right[label] += predicted == label
+    repeated = [identity for identity, count in Counter(examples.ids).items() if identity and count > 1]
+    return LabelledAccuracy(
+        overall=_share(sum(right.values()), sum(total.values())),
+        by_class=tuple(_share(right[each], total[each]) for each in range(num_classes)),
+        rows=found.rows,
+        used=len(found.labels),
+        row_problems={kind: _problem(found.problems[kind]) for kind in ROW_PROBLEMS},
+        examples=len(examples.ids),
+        example_problems={kind: _problem(names) for kind, names in example_problems.items()},
+        repeated_ids=_problem(repeated),
+    )
+
+
+@dataclass
+class _Sorted:
+    """Rows of a labels file, each counted once."""
+
+    rows: int = 0
+    labels: dict[str, int] = field(default_factory=dict)
+    conflicting: set[str] = field(default_factory=set)
+    problems: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+
+def _sort(rows: Iterable[LabelRow], known: set[str], num_classes: int, class_names: Sequence[str]) -> _Sorted:
+    found = _Sorted()
+    numbers = {name: number for number, name in enumerate(class_names)}
+    labels: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        found.rows += 1
+        label = _label(row.label, numbers, num_classes)
+        if row.id is None or row.label is None:
+            found.problems[MALFORMED].append(row.where)
+        elif row.id == "":
+            found.problems[NO_ID].append(row.where)
+        elif isinstance(label, str):
+            found.problems[label].append(row.id)
+        elif row.id not in known:
+            found.problems[UNKNOWN_ID].append(row.id)
+        else:
+            labels[row.id].append(label)
+    for identity, given in labels.items():
+        if len(set(given)) > 1:
+            found.conflicting.add(identity)
+            found.problems[CONFLICTING] += [identity] * len(given)
+        else:
+            found.labels[identity] = given[0]
+            found.problems[DUPLICATE] += [identity] * (len(given) - 1)
+    return found
+
+
+def _label(given: str | int | None, numbers: Mapping[str, int], num_classes: int) -> int | str:
+    """The number of the class, or what is wrong with it."""
+    if isinstance(given, str) and given in numbers:
+        return numbers[given]
+    if given is None or (isinstance(given, str) and not _INTEGER.fullmatch(given)):
+        return NOT_A_CLASS
+    return int(given) if 0 <= int(given) < num_classes else OUT_OF_RANGE
+
+
+def _example_problem(identity: str, predicted: int, found: _Sorted) -> str:
+    if identity == "":
+        return WITHOUT_ID
+    if identity in found.conflicting:
+        return CONFLICTING_LABELS
+    if identity not in found.labels:
+        return UNLABELLED
+    return WITHOUT_PREDICTION if predicted < 0 else ""
+
+
+def _problem(names: Sequence[str]) -> Problem:
+    return Problem(len(names), tuple(sorted(set(names))[:NAMED]))
+
+
+def _share(right: int, total: int) -> Share | None:
+    return Share.of(right, total) if total else None

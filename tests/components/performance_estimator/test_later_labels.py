@@ -1,0 +1,147 @@
+"""Labels joined by id: every row and every example is counted once, whatever is wrong with it."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.performance_estimator import later_labels
+from components.performance_estimator.later_labels import LabelRow, LoggedExamples, Problem, join, read_csv
+from components.validation import MonitorError
+
+NAMES = ("cat", "dog", "frog")
+
+
+def rows(*pairs):
+    return [LabelRow(f"line {number}", identity, label) for number, (identity, label) in enumerate(pairs, 2)]
+
+
+def test_accuracy_overall_and_by_class():
+    examples = LoggedExamples(["a", "b", "c", "d"], [0, 1, 1, 2])
+    found = join(rows(("a", "0"), ("b", "0"), ("c", "1"), ("d", "2")), examples, num_classes=4)
+    assert (found.overall.count, found.overall.total) == (3, 4)
+    assert [share and (share.count, share.total) for share in found.by_class] == [(1, 2), (1, 1), (1, 1), None]
+    assert found.overall.low < 0.75 < found.overall.high
+    assert (found.rows, found.used, found.examples) == (4, 4, 4)
+    assert {problem.count for problem in (*found.row_problems.values(), *found.example_problems.values())} == {0}
+
+
+@pytest.mark.parametrize(
+    ("given_rows", "problem", "count", "named"),
+    [
+        (rows(("a", "0"), ("a", "0"), ("a", "0")), "duplicate", 2, ("a",)),
+        (rows(("a", "0"), ("a", "1"), ("a", "0")), "conflicting", 3, ("a",)),
+        (rows(("x", "0"), ("y", "1"), ("x", "0")), "unknown_id", 3, ("x", "y")),
+        (rows(("a", "3"), ("b", "-1")), "out_of_range", 2, ("a", "b")),
+        (rows(("a", "cow"), ("b", "1.0"), ("c", "")), "not_a_class", 3, ("a", "b", "c")),
+        (rows(("", "1")), "no_id", 1, ("line 2",)),
+        ([LabelRow("line 7", None, None)], "malformed", 1, ("line 7",)),
+    ],
+)
+def test_every_problem_of_a_row_is_counted_and_named(given_rows, problem, count, named):
+    found = join(given_rows, LoggedExamples(["a", "b", "c"], [0, 0, 0]), num_classes=3)
+    assert found.row_problems[problem] == Problem(count, named)
+    others = sum(each.count for kind, each in found.row_problems.items() if kind != problem)
+    assert others == 0
+    assert found.used == found.rows - count
+
+
+def test_examples_without_a_use_for_a_label_are_counted_and_named():
+    examples = LoggedExamples(["a", "b", "", "d"], [0, 0, 0, -1])
+    found = join(rows(("b", "0"), ("b", "1"), ("d", "0")), examples, num_classes=2)
+    assert found.overall is None
+    assert {kind: each.named for kind, each in found.example_problems.items()} == {
+        "unlabelled": ("a",),
+        "conflicting_labels": ("b",),
+        "without_id": ("example 2",),
+        "without_prediction": ("d",),
+    }
+
+
+def test_an_id_that_was_logged_twice_is_counted_and_both_examples_are_judged():
+    found = join(rows(("a", "1")), LoggedExamples(["a", "a"], [1, 0]), num_classes=2)
+    assert found.repeated_ids == Problem(1, ("a",))
+    assert (found.overall.count, found.overall.total) == (1, 2)
+
+
+@pytest.mark.parametrize("label", ["dog", "1", 1, "+1", "01"])
+def test_a_label_is_a_number_or_a_name(label):
+    found = join(rows(("a", label)), LoggedExamples(["a"], [1]), num_classes=3, class_names=NAMES)
+    assert (found.overall.count, found.overall.total) == (1, 1)
+
+
+def test_a_name_comes_before_a_number():
+    found = join(rows(("a", "1")), LoggedExamples(["a"], [0]), num_classes=2, class_names=("1", "0"))
+    assert found.overall.count == 1
+
+
+def test_only_a_few_are_named():
+    found = join(rows(*((f"x{n:03}", "0") for n in range(100))), LoggedExamples([], []), num_classes=2)
+    assert found.row_problems["unknown_id"] == Problem(100, ("x000", "x001", "x002", "x003", "x004"))
+
+
+IDS = st.sampled_from(["", "a", "b", "c", "d", "e"])
+LABELS = st.one_of(st.none(), st.integers(-2, 4), st.sampled_from(["0", "1", "2", "7", "dog", "", "one", "9" * 30]))
+
+
+@given(
+    st.lists(st.builds(LabelRow, st.just("line"), st.one_of(st.none(), IDS), LABELS)),
+    st.lists(st.tuples(IDS, st.integers(-1, 2))),
+)
+def test_rows_and_examples_add_up(given_rows, logged):
+    examples = LoggedExamples([identity for identity, _ in logged], [predicted for _, predicted in logged])
+    found = join(given_rows, examples, num_classes=3, class_names=NAMES)
+    judged = found.overall.total if found.overall else 0
+    assert found.rows == len(given_rows) == found.used + sum(each.count for each in found.row_problems.values())
+    assert found.examples == len(logged) == judged + sum(each.count for each in found.example_problems.values())
+    assert judged == sum(share.total for share in found.by_class if share)
+
+
+@given(st.lists(st.tuples(IDS, st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0")))))
+def test_csv_gives_back_what_the_standard_library_wrote(pairs):
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([("id", "label"), *pairs])
+    found = list(read_csv(text.getvalue().encode(), "labels.csv"))
+    assert [(row.id, row.label) for row in found] == pairs
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"id,label\r\na,1\r\n",
+        b"\xef\xbb\xbfid,label\na,1\n",
+        b'label,when,id\n1,"a, quoted\nfield",a',
+        b'"id","label"\n\n"a","1"\n\n',
+    ],
+)
+def test_csv_as_people_write_it(content):
+    assert [(row.id, row.label) for row in read_csv(content, "labels.csv")] == [("a", "1")]
+
+
+def test_a_row_of_another_length_is_a_row_all_the_same():
+    found = list(read_csv(b"id,label\na\nb,1,2\nc,1\n", "labels.csv"))
+    assert found == [LabelRow("line 2", None, None), LabelRow("line 3", None, None), LabelRow("line 4", "c", "1")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "begin with a header"),
+        (b"a,1\n", "begin with a header"),
+        (b"id,label,id\na,1,a\n", "begin with a header"),
+        (b"id,label\n\xff,1\n", "CSV file in UTF-8"),
+        (b'id,label\n"a"b,1\n', "CSV file in UTF-8"),
+        (b'id,label\n"a,1\n', "CSV file in UTF-8"),
+    ],
+)
+def test_what_is_no_csv_of_labels_is_refused(content, message):
+    with pytest.raises(MonitorError, match=message):
+        list(read_csv(content, "labels.csv"))
+
+
+def test_the_problems_have_one_list():
+    found = join([], LoggedExamples([], []), num_classes=2)
+    assert tuple(found.row_problems) == later_labels.ROW_PROBLEMS
+    assert tuple(found.example_problems) == later_labels.EXAMPLE_PROBLEMS

@@ -1,0 +1,151 @@
+"""The judgement: fine, hurts or undecided, and never fine for want of evidence."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from components.performance_estimator.later_labels import LabelRow, LoggedExamples, join
+from components.performance_estimator.performance import Examples, Performance, State, measure
+from components.validation import MonitorError
+
+BASELINE_RIGHT = 0.9
+
+
+@pytest.fixture
+def judge(sample):
+    def run(baseline=..., window=..., labelled=None, max_accuracy_drop=0.05):
+        return measure(
+            sample(1000, right=BASELINE_RIGHT) if baseline is ... else baseline,
+            sample(500, right=0.9, seed=1, labels=False) if window is ... else window,
+            labelled,
+            estimator="atc_confidence",
+            max_accuracy_drop=max_accuracy_drop,
+            class_names=("a", "b", "c", "d"),
+        )
+
+    return run
+
+
+def labels(count, right):
+    """Labels of `count` examples, of which `right` are as predicted."""
+    examples = LoggedExamples([f"e{number}" for number in range(count)], [number % 4 for number in range(count)])
+    rows = [LabelRow("", f"e{number}", number % 4 if number < right else (number + 1) % 4) for number in range(count)]
+    return join(rows, examples, num_classes=4)
+
+
+def test_a_window_like_the_baseline_is_fine(judge):
+    found = judge()
+    assert found.judgement.state is State.FINE
+    assert found.judgement.anomaly == ""
+    assert (found.baseline.count, found.baseline.total) == (900, 1000)
+    assert found.estimate.accuracy == pytest.approx(0.9, abs=0.02)
+    assert (found.baseline_examples, found.window_examples) == (Examples(1000, 1000, 1000), Examples(500, 500, 500))
+    assert found.labelled is found.labels_judgement is None
+    assert [share.total for share in found.baseline_by_class] == [250] * 4
+
+
+def test_a_window_that_lost_confidence_hurts_and_says_by_how_much(judge, sample):
+    found = judge(window=sample(500, right=0.7, labels=False))
+    assert (found.judgement.state, found.judgement.anomaly) == (State.HURTS, "CUSTOM_VALIDATION")
+    assert found.judgement.reason.startswith("Estimated accuracy fell by 20.0 points, more than the 5 allowed: 0.700 (")
+    assert judge(window=sample(500, right=0.7), max_accuracy_drop=0.4).judgement.state is State.FINE
+
+
+def test_a_fall_within_the_interval_does_not_hurt(judge, sample):
+    """The estimate is 6 points lower; with 100 examples that may be chance, with 5,000 it may not."""
+    small, large = (judge(window=sample(count, right=0.84, labels=False)) for count in (100, 5000))
+    assert small.estimate.accuracy == pytest.approx(large.estimate.accuracy, abs=0.005)
+    assert small.judgement.state is State.FINE
+    assert small.judgement.reason.endswith("6.0 points below the baseline's 0.900; 5 below are allowed")
+    assert judge(window=sample(5000, right=0.82, labels=False)).judgement.state is State.HURTS
+
+
+def without_probabilities(sample, count):
+    rows = sample.probabilities.copy()
+    rows[:count] = np.nan
+    return dataclasses.replace(sample, probabilities=rows)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "anomaly"),
+    [
+        (lambda s: {"baseline": None}, "baseline hold no sample", "COMPARATOR_CONTROL_DATA_MISSING"),
+        (lambda s: {"window": None}, "window hold no sample", "COMPARATOR_TREATMENT_DATA_MISSING"),
+        (lambda s: {"baseline": s(99, labels=False)}, "baseline has no labels", "COMPARATOR_CONTROL_DATA_MISSING"),
+        (lambda s: {"baseline": s(99, probabilities=False)}, "baseline has no prob", "COMPARATOR_CONTROL_DATA_MISSING"),
+        (lambda s: {"window": s(99, probabilities=False)}, "window has no prob", "COMPARATOR_TREATMENT_DATA_MISSING"),
+        (lambda s: {"window": s(49)}, "49 usable examples of 49, fewer than the 50", "COMPARATOR_LOW_NUM_EXAMPLES"),
+        (lambda s: {"baseline": s(49)}, "The baseline has 49 usable", "COMPARATOR_LOW_NUM_EXAMPLES"),
+        (lambda s: {"window": s(0)}, "no examples", "NO_DATA_IN_SPAN"),
+        (
+            lambda s: {"window": without_probabilities(s(100), 60)},
+            "window has 40 usable examples of 100",
+            "COMPARATOR_LOW_NUM_EXAMPLES",
+        ),
+        (
+            lambda s: {"baseline": dataclasses.replace(s(100), labels=np.full(100, -1))},
+            "baseline has 0 usable examples of 100",
+            "COMPARATOR_LOW_NUM_EXAMPLES",
+        ),
+    ],
+)
+def test_what_cannot_be_told_is_undecided(judge, sample, given, reason, anomaly):
+    found = judge(**given(sample))
+    assert (found.judgement.state, found.judgement.anomaly) == (State.UNDECIDED, anomaly)
+    assert reason in found.judgement.reason
+    assert found.estimate is None
+    assert Performance.from_json(found.to_json()) == found
+
+
+def test_another_number_of_classes_is_undecided(judge, sample):
+    other = sample(100)
+    wider = dataclasses.replace(other, probabilities=np.pad(other.probabilities, ((0, 0), (0, 1))))
+    found = judge(window=wider)
+    assert found.judgement.state is State.UNDECIDED
+    assert "4 probabilities an example and the window 5" in found.judgement.reason
+
+
+def test_rows_that_cannot_be_used_are_left_out_and_counted(judge, sample):
+    found = judge(window=without_probabilities(sample(500), 100))
+    assert found.window_examples == Examples(500, 500, 400)
+    assert found.estimate.accuracy == pytest.approx(350 / 400, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("labelled", "window_right", "state", "reason"),
+    [
+        ((400, 300), 0.9, State.HURTS, "Accuracy on 400 labelled examples fell by 15.0 points"),
+        ((400, 360), 0.5, State.FINE, "Accuracy on 400 labelled examples is 0.900"),
+        ((20, 20), 0.9, State.UNDECIDED, "Labels came for 20 of 20 examples, fewer than the 50 needed"),
+        ((0, 0), 0.9, State.UNDECIDED, "Labels came for 0 of 0 examples"),
+        ((20, 20), 0.5, State.HURTS, "Estimated accuracy fell by 40.0 points"),
+    ],
+)
+def test_labels_that_decide_are_believed_and_others_excuse_nothing(
+    judge, sample, labelled, window_right, state, reason
+):
+    found = judge(window=sample(500, right=window_right, labels=False), labelled=labels(*labelled))
+    assert found.judgement.state is state
+    assert found.judgement.reason.startswith(reason)
+    assert found.estimate_judgement.state is (State.HURTS if window_right == 0.5 else State.FINE)
+    assert Performance.from_json(found.to_json()) == found
+
+
+def test_labels_need_a_baseline_too(judge):
+    found = judge(baseline=None, labelled=labels(400, 400))
+    assert found.judgement.state is State.UNDECIDED
+    assert "no baseline accuracy" in found.judgement.reason
+
+
+def test_json_is_strict_and_versioned(judge):
+    text = judge().to_json()
+    record = json.loads(text)
+    assert record["format_version"] == 1
+    for damaged in (text[:50], "[]", json.dumps({**record, "format_version": 2}), json.dumps({**record, "extra": 1})):
+        with pytest.raises(MonitorError):
+            Performance.from_json(damaged)
+    wrong = {**record, "judgement": {**record["judgement"], "state": "fne"}}
+    with pytest.raises(MonitorError, match="did you mean 'fine'"):
+        Performance.from_json(json.dumps(wrong))
