@@ -1,0 +1,250 @@
+"""How often the model is right: TFMA's metrics, the estimate on the window, labels that came later, calibration."""
+
+import importlib.util
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..feature_sample import FeatureSample
+from ..tfrecord_reading import read_records
+from ..validation import MonitorError
+from . import charts, records
+from .gates import parse_message
+from .page import Chart, ConfusionMatrix, Outcome, Table
+from .sources import Files
+
+_Z = 1.959963984540054  # 97.5 % of a normal distribution lie below: two-sided 95 %
+_BINS = 10
+_PROTO = "tensorflow_model_analysis.proto.metrics_for_slice_pb2"
+_HURTS = {"fine": Outcome.PASSED, "hurts": Outcome.FAILED, "undecided": Outcome.UNDECIDED}
+
+Interval = tuple[float, float, float]  # value, low, high
+Row = tuple[str, str, float, float, float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What TFMA measured: metrics of the whole, accuracy with its interval by slice, the confusion matrix."""
+
+    metrics: tuple[tuple[str, float], ...]
+    overall: Interval | None
+    by_label: tuple[tuple[int, Interval], ...]
+    other_slices: tuple[tuple[str, Interval], ...]
+    confusion: tuple[tuple[float, ...], ...]
+
+
+def wilson(share: float, total: float) -> Interval:
+    """A share with its score interval (Wilson, "Probable inference ...", JASA 1927).
+
+    >>> [round(each, 4) for each in wilson(0.9, 50)]
+    [0.9, 0.7864, 0.9565]
+    """
+    weight = _Z * _Z / total
+    middle = (share + weight / 2) / (1 + weight)
+    half = _Z / (1 + weight) * math.sqrt(share * (1 - share) / total + weight / (4 * total))
+    return share, min(max(0.0, middle - half), share), max(min(1.0, middle + half), share)
+
+
+def read_evaluation(folder: str, files: Files) -> Evaluation:
+    """TFMA's files in a folder. Raises `MonitorError` where there are none, or damaged ones."""
+    metrics: list[tuple[str, float]] = []
+    found: dict[tuple[tuple[str, Any], ...], Interval] = {}
+    for record in _records(folder, "metrics", files):
+        sliced: Any = parse_message(_proto().MetricsForSlice(), record, f"a record of metrics in {folder}")
+        key = _slice_key(sliced.slice_key)
+        values = _doubles(sliced)
+        if not key:
+            metrics = sorted(values.items())
+        accuracy, count = _accuracy(values), values.get("example_count", 0)
+        if accuracy is not None and count > 0:
+            found[key] = wilson(accuracy, count)
+    labels = sorted((key[0][1], each) for key, each in found.items() if len(key) == 1 and isinstance(key[0][1], int))
+    others = sorted((_slice_name(key), each) for key, each in found.items()
+                    if key and not (len(key) == 1 and isinstance(key[0][1], int)))  # fmt: skip
+    return Evaluation(tuple(metrics), found.get(()), tuple(labels), tuple(others), _confusion(folder, files))
+
+
+def metrics_table(evaluation: Evaluation) -> Table:
+    rows = tuple((name.replace("_", " "), f"{value:,.4g}") for name, value in evaluation.metrics)
+    return Table("Metrics of the held-out examples, by TFMA", ("Metric", "Value"), rows, frozenset({1}))
+
+
+def by_class_chart(rows: Sequence[Row], source: str) -> Chart:
+    """Accuracy of each class with its interval."""
+    names = list(dict.fromkeys(row[0] for row in rows))
+    lowest, highest = min(rows, key=lambda r: r[2]), max(rows, key=lambda r: r[2])
+    summary = (
+        f"Lowest on {lowest[0]} ({lowest[2]:.3f}), highest on {highest[0]} ({highest[2]:.3f})",
+        f"The bars are 95 % intervals; by {source}",
+    )
+    table = _interval_table("Accuracy by class", rows)
+    return Chart("Accuracy by class", summary, charts.intervals(names, rows), table)
+
+
+def performance_chart(record: records.Record) -> tuple[Chart | None, tuple[str, ...]]:
+    """Baseline, estimate and labels beside each other; where there is none of them, what is said instead."""
+    judgement = record["judgement"]
+    sentences = [str(judgement["reason"])]
+    for name in ("estimate_judgement", "labels_judgement"):
+        if record[name] and record[name]["reason"] != judgement["reason"]:
+            sentences.append(str(record[name]["reason"]))
+    rows: list[Row] = []
+    baseline, estimate = record["baseline"], record["estimate"]
+    labelled = (record["labelled"] or {}).get("overall")
+    if baseline:
+        rows.append(("baseline", "baseline", baseline["share"], baseline["low"], baseline["high"]))
+    if estimate:
+        rows.append(("estimated", "window", estimate["accuracy"], estimate["low"], estimate["high"]))
+    if labelled:
+        rows.append(("labelled", "window", labelled["share"], labelled["low"], labelled["high"]))
+    if not rows:
+        return None, tuple(sentences)
+    least = baseline["share"] - record["max_accuracy_drop"] if baseline else None
+    spec = charts.intervals([row[0] for row in rows], rows, limit=least)
+    allowed = [] if least is None else [f"The dashed line is the least that is allowed: {least:.3f}"]
+    summary = (*sentences, *allowed, f"Estimator: {record['estimator']}")
+    table = _interval_table("Accuracy on the window", rows)
+    return Chart("Accuracy on the window", summary, spec, table, _HURTS[judgement["state"]]), ()
+
+
+def classes_of_performance(record: records.Record, class_name: Any) -> list[Row]:
+    """Accuracy by class: of the baseline, and of the window where labels came."""
+    labelled = (record["labelled"] or {}).get("by_class") or []
+    sides = (("baseline", record["baseline_by_class"]), ("window", labelled))
+    return [
+        (class_name(number), side, share["share"], share["low"], share["high"])
+        for side, shares in sides
+        for number, share in enumerate(shares)
+        if share
+    ]
+
+
+def calibration_chart(sample: FeatureSample) -> Chart | None:
+    """How often the model is right when it is this sure; None where the sample has no labels or no probabilities."""
+    if sample.labels is None or sample.probabilities is None or not sample.probabilities.shape[1]:
+        return None
+    usable = np.isfinite(sample.probabilities).all(axis=1) & (sample.labels >= 0)
+    if not usable.any():
+        return None
+    scores = sample.probabilities[usable]
+    confidence, right = scores.max(axis=1), scores.argmax(axis=1) == sample.labels[usable]
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    rows, cells = [], []
+    for number in np.unique(bins):
+        inside = bins == number
+        count, mean = int(inside.sum()), float(confidence[inside].mean())
+        share, low, high = wilson(float(right[inside].mean()), count)
+        told = f"confidence {mean:.0%}: right {share:.0%} ({low:.0%} to {high:.0%}) of {count:,}"
+        rows.append((mean, share, low, high, told))
+        cells.append((f"{number / _BINS:.1f} to {(number + 1) / _BINS:.1f}", f"{count:,}", f"{mean:.3f}",
+                      f"{share:.3f}", f"{low:.3f} to {high:.3f}"))  # fmt: skip
+    gap = float(confidence.mean()) - float(right.mean())
+    words = "more sure than right" if gap > 0 else "less sure than right"
+    summary = (
+        f"On {len(scores):,} held-out examples the model is on average {confidence.mean():.1%} sure and "
+        f"{right.mean():.1%} right: {abs(100 * gap):.1f} points {words}",
+        "On the dashed line it would be as often right as it is sure",
+    )
+    columns = ("Confidence", "Examples", "Mean confidence", "Accuracy", "95 % interval")
+    table = Table("Calibration on the held-out examples", columns, tuple(cells), frozenset({1, 2, 3}))
+    return Chart("Calibration", summary, charts.calibration(rows), table)
+
+
+def confusion_matrix(evaluation: Evaluation, class_name: Any) -> ConfusionMatrix | None:
+    if not evaluation.confusion:
+        return None
+    names = tuple(class_name(number) for number in range(len(evaluation.confusion)))
+    return ConfusionMatrix(names, evaluation.confusion, "TFMA, on the held-out examples")
+
+
+def _interval_table(caption: str, rows: Sequence[Row]) -> Table:
+    sides = {"baseline": "held-out baseline", "window": "window"}
+    cells = tuple((name, sides[side], f"{v:.3f}", f"{low:.3f} to {high:.3f}") for name, side, v, low, high in rows)
+    return Table(caption, ("", "Of", "Accuracy", "95 % interval"), cells, frozenset({2}))
+
+
+def _records(folder: str, prefix: str, files: Files) -> Iterator[bytes]:
+    names = [n for n in files.listing(folder) if n.startswith(prefix) and ".tfrecord" in n]
+    if not names:
+        raise MonitorError(f"{folder} must hold TFMA's {prefix}. Received: no file {prefix}*.tfrecord")
+    for name in names:
+        yield from read_records(files.content(f"{folder}/{name}"), f"{folder}/{name}")
+
+
+@cache
+def _proto() -> ModuleType:
+    """TFMA's messages. Their module is loaded by its place: importing TFMA takes ten seconds, and TensorFlow."""
+    if _PROTO in sys.modules:
+        return sys.modules[_PROTO]
+    package, _, module = _PROTO.partition(".")
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise MonitorError("Reading an evaluation needs tensorflow_model_analysis, which is not installed")
+    path = Path(found.submodule_search_locations[0]) / (module.replace(".", "/") + ".py")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise MonitorError(f"{path} must be TFMA's messages. Received: no such module")
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def _slice_key(key: Any) -> tuple[tuple[str, Any], ...]:
+    values = []
+    for single in key.single_slice_keys:
+        kind = single.WhichOneof("kind")
+        value = getattr(single, kind) if kind else ""
+        values.append((single.column, value.decode(errors="replace") if isinstance(value, bytes) else value))
+    return tuple(values)
+
+
+def _slice_name(key: tuple[tuple[str, Any], ...]) -> str:
+    return " and ".join(f"{column} {value}" for column, value in key)
+
+
+def _doubles(sliced: Any) -> dict[str, float]:
+    """The metrics of the model itself that are one number; those of a baseline model or of a difference are not it."""
+    found = {}
+    for each in sliced.metric_keys_and_values:
+        plain = each.value.WhichOneof("type") == "double_value" and not each.key.is_diff
+        if plain and each.key.model_name in ("", "candidate") and not each.key.HasField("sub_key"):
+            value = each.value.double_value.value
+            if math.isfinite(value):
+                found[each.key.name] = value
+    return found
+
+
+def _accuracy(values: dict[str, float]) -> float | None:
+    names = ("accuracy", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy")
+    return next((values[name] for name in names if 0 <= values.get(name, -1) <= 1), None)
+
+
+def _confusion(folder: str, files: Files) -> tuple[tuple[float, ...], ...]:
+    """The matrix of the whole data set at the lowest threshold, () where none was made."""
+    if not any(name.startswith("plots") for name in files.listing(folder)):
+        return ()
+    for record in _records(folder, "plots", files):
+        plots: Any = parse_message(_proto().PlotsForSlice(), record, f"a record of plots in {folder}")
+        for each in plots.plot_keys_and_values if not plots.slice_key.single_slice_keys else ():
+            matrices = each.value.multi_class_confusion_matrix_at_thresholds.matrices
+            if matrices:
+                return _dense(matrices[0].entries)
+    return ()
+
+
+def _dense(entries: Any) -> tuple[tuple[float, ...], ...]:
+    size = 1 + max((max(e.actual_class_id, e.predicted_class_id) for e in entries), default=-1)
+    if size > 50:
+        raise MonitorError(f"A confusion matrix must have at most 50 classes to be shown. Received: {size}")
+    counts = np.zeros((size, size))
+    for each in entries:
+        if each.predicted_class_id >= 0:  # below 0: nothing reached the threshold
+            counts[each.actual_class_id, each.predicted_class_id] += each.num_weighted_examples
+    return tuple(tuple(row) for row in counts.tolist())

@@ -1,0 +1,229 @@
+"""Puts the page together from a run's artifacts. What cannot be read becomes a line of the page."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+from .. import baseline_bundle
+from ..feature_sample import FILE_NAME, FeatureSample
+from ..validation import MonitorError
+from . import accuracy, distributions, facts, gates, image_grid, records
+from .page import Accuracy, Chart, Moved, Page, Strip, Table
+from .sources import Files, Given, Sources
+
+T = TypeVar("T")
+_SEVERITIES = {
+    anomalies_pb2.AnomalyInfo.ERROR: "✗ error",
+    anomalies_pb2.AnomalyInfo.WARNING: "! warning",
+}
+_NOT_COMPARED = "Nothing was compared in this run: it has no report of SkewDriftValidator."
+
+
+def build_page(sources: Sources, files: Files) -> Page:
+    """The page of a run."""
+    return _Builder(sources, files).page()
+
+
+@dataclass
+class _Builder:
+    """Reads each artifact once, and keeps a list of what could not be read."""
+
+    sources: Sources
+    files: Files
+    problems: list[str] = field(default_factory=list)
+
+    def page(self) -> Page:
+        sources = self.sources
+        self.problems += sources.missing
+        found = gates.gates_of(sources, self.files)
+        data = {side: s for side, given, split in self._sides() if (s := self._statistics(side, given, split))}
+        samples = {side: s for side, given, split in self._sides()[:2] if (s := self._sample(side, given, split))}
+        report = self._try("the comparison", lambda: distributions.report_of(sources, self.files))
+        moved, features = self._moved(report, data)
+        anomalies, note = self._anomalies()
+        counts = self._try("the counts of the logs", lambda: facts.log_counts(sources, self.files)) or ()
+        return Page(
+            title=f"{'Monitoring' if self._monitors else 'Training'} report",
+            subtitle=_subtitle(sources),
+            verdict=gates.verdict_of(sources, found),
+            gates=found,
+            moved=moved,
+            strips=self._strips(samples, features),
+            accuracy=self._accuracy(samples.get("baseline")),
+            anomalies=anomalies,
+            anomalies_note=note,
+            data=(*facts.data_counts(self._described(data)), *counts),
+            facts=facts.run_tables(sources),
+            problems=tuple(self.problems),  # last: until here, everything may add to it
+        )
+
+    @property
+    def _monitors(self) -> bool:
+        return self.sources.blessing is None
+
+    def _try(self, what: str, read: Callable[[], T]) -> T | None:
+        """What `read` gives, or None and a line about why not."""
+        try:
+            return read()
+        except gates.DAMAGE as error:
+            self.problems.append(f"Of {what}: {gates.said(error)}")
+            return None
+
+    def _sides(self) -> list[tuple[str, Given | None, str]]:
+        s = self.sources
+        return [("baseline", s.baseline_statistics, s.baseline_split), ("window", s.statistics, s.split),
+                ("previous", s.previous_statistics, s.split)]  # fmt: skip
+
+    def _statistics(self, side: str, given: Given | None, split: str) -> Any:
+        if given is None:
+            return None
+        what = f"the statistics of the {side}"
+        return self._try(what, lambda: distributions.read_statistics(given, split, self.files))
+
+    def _sample(self, side: str, given: Given | None, split: str) -> FeatureSample | None:
+        if given is None:
+            return None
+        return self._try(f"the sample of the {side}", lambda: self._read_sample(given, split))
+
+    def _read_sample(self, given: Given, split: str) -> FeatureSample:
+        path = f"{self.files.split_folder(given, split)}/{FILE_NAME}"
+        return FeatureSample.from_bytes(self.files.content(path), path)
+
+    def _moved(self, report: records.Found | None, data: dict[str, Any]) -> tuple[Moved, list[str]]:
+        if report is None:
+            return Moved(_NOT_COMPARED), []
+        names = self.sources.class_names
+        moved = self._try("the comparison", lambda: distributions.moved(report, data, names))
+        features = self._try(
+            "the comparison", lambda: distributions.moved_features(distributions.measurements_of(report))
+        )
+        return moved or Moved("What was compared cannot be read."), features or []
+
+    def _strips(self, samples: dict[str, FeatureSample], features: Sequence[str]) -> tuple[Strip, ...]:
+        baseline = samples.get("baseline")
+        if baseline is None:
+            return ()
+        names = self.sources.class_names
+        choices = self._try("the samples", lambda: image_grid.choose(baseline, samples.get("window"), features, names))
+        images: dict[bool, dict[str, bytes]] = {}
+        sides = ((False, self.sources.baseline_examples, self.sources.baseline_split, "baseline"),
+                 (True, self.sources.examples, self.sources.split, "window"))  # fmt: skip
+        for window, given, split, name in sides:
+            wanted = {identity for c in choices or () if c.window is window for identity in c.ids}
+            if wanted and given is None:
+                self.problems.append(f"Images of the {name} are not shown: the run names no examples of it")
+            elif wanted and given is not None:
+                images[window] = self._images(given, split, wanted, name)
+        return self._try("the images", lambda: image_grid.pictures(choices or (), images)) or ()
+
+    def _images(self, given: Given, split: str, wanted: set[str], name: str) -> dict[str, bytes]:
+        what = f"the images of the {name}"
+        found = self._try(what, lambda: image_grid.read_images(given, split, wanted, self.files)) or {}
+        if found and len(found) < len(wanted - {""}):
+            told = f"{len(found)} of {len(wanted)} were found by their id in {given.uri}"
+            self.problems.append(f"Images of the {name} are not all shown: {told}")
+        return found
+
+    def _accuracy(self, baseline: FeatureSample | None) -> Accuracy:
+        drawn: list[Chart | None] = []
+        sentences: tuple[str, ...] = ()
+        by_class: list[accuracy.Row] = []
+        source = ""
+        record = self._try("the estimated accuracy", self._performance)
+        if record is not None:
+            read = self._try("the estimated accuracy", lambda: accuracy.performance_chart(record))
+            chart, sentences = read or (None, ())
+            drawn.append(chart)
+            rows = lambda: accuracy.classes_of_performance(record, self.sources.class_name)  # noqa: E731
+            by_class, source = self._try("the accuracy by class", rows) or [], "the sampled held-out examples"
+        evaluation = self._evaluation()
+        if evaluation is not None and evaluation.by_label:
+            name = self.sources.class_name
+            window = [row for row in by_class if row[1] == "window"]
+            held_out: list[accuracy.Row] = [(name(number), "baseline", *each) for number, each in evaluation.by_label]
+            by_class, source = [*held_out, *window], "TFMA, on the held-out examples"
+        if by_class:
+            drawn.append(accuracy.by_class_chart(by_class, source))
+        if baseline is not None:
+            drawn.append(self._try("the calibration", lambda: accuracy.calibration_chart(baseline)))
+        return Accuracy(
+            sentences=sentences,
+            charts=tuple(chart for chart in drawn if chart is not None),
+            metrics=accuracy.metrics_table(evaluation) if evaluation and evaluation.metrics else None,
+            confusion=accuracy.confusion_matrix(evaluation, self.sources.class_name) if evaluation else None,
+        )
+
+    def _performance(self) -> records.Record | None:
+        given = records.beside(self.files, self.sources.anomalies, records.PERFORMANCE_JSON)
+        if given is None:
+            return None
+        return records.read_json(self.files, given.path(records.PERFORMANCE_JSON))
+
+    def _evaluation(self) -> accuracy.Evaluation | None:
+        """The model's, or that of the pushed version whose baseline a window is compared with."""
+        folder = self.sources.evaluation.uri if self.sources.evaluation else ""
+        bundle = self.sources.schema and self.sources.schema.properties.get("bundle_uri")
+        if not folder and bundle:
+            folder = f"{bundle}/{baseline_bundle.BUNDLE}/{baseline_bundle.EVALUATION_DIR}"
+        if not folder:
+            return None
+        return self._try("the evaluation", lambda: accuracy.read_evaluation(folder, self.files))
+
+    def _anomalies(self) -> tuple[Table | None, str]:
+        rows: list[tuple[str, ...]] = []
+        told: list[str] = []
+        looked_at = 0
+        for given in self.sources.anomalies:
+            name = given.producer or given.uri
+            found = self._try(f"the anomalies of {name}", lambda given=given: gates.read_anomalies(given, self.files))  # type: ignore[misc]
+            for split, anomalies in (found or {}).items():
+                looked_at += 1
+                new = _rows(f"{name}, {split}", anomalies)
+                rows += new
+                told += [f"{len(new)} by {name} in split {split}"] if new else []
+        if rows:
+            columns = ("Found by", "Feature", "Severity", "What", "Details")
+            return Table("Anomalies", columns, tuple(rows)), f"{len(rows):,} found: {', '.join(told)}."
+        if not looked_at:
+            return None, "No anomalies could be read, so nothing can be said of the data's schema."
+        return None, f"No anomaly: {looked_at} split{'s' if looked_at > 1 else ''} looked at."
+
+    def _described(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The statistics whose examples are counted on the page, by what they are called there."""
+        names = {"window": "Window", "baseline": "Held-out baseline", "previous": "Span before"}
+        found = {names[side]: each for side, each in data.items()}
+        training = self.sources.training_statistics
+        for split in (self._try("the training data", lambda: self.files.splits(training)) or ()) if training else ():
+            each = self._statistics(f"split {split}", training, split)
+            if each is not None:
+                found[f"Data, split {split}"] = each
+        return found
+
+
+def _rows(name: str, anomalies: anomalies_pb2.Anomalies) -> list[tuple[str, ...]]:
+    found = gates.infos(anomalies)
+    rows: list[tuple[str, ...]] = [(name, feature or "the data set", _SEVERITIES.get(info.severity, "severity unknown"),
+             info.short_description, info.description) for feature, info in found]  # fmt: skip
+    if anomalies.data_missing:
+        rows.append((name, "the data set", "✗ error", "No data", "There was no data to validate."))
+    return rows
+
+
+def _subtitle(sources: Sources) -> str:
+    run = sources.run
+    parts = [run.pipeline, f"run {run.run_id}" if run.run_id else "", run.started]
+    return " · ".join(part for part in parts if part)
+
+
+def class_names_of(text: str) -> tuple[str, ...]:
+    """Class names from a JSON list. Raises `MonitorError` for anything else."""
+    try:
+        names = json.loads(text or "[]")
+    except ValueError as error:
+        raise MonitorError(f"`class_names` must be a JSON list of names. Received: {text[:60]!r}") from error
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise MonitorError(f"`class_names` must be a JSON list of names. Received: {text[:60]!r}")
+    return tuple(names)

@@ -1,0 +1,136 @@
+"""ValidationReport: everything that a run found out, as one page of HTML."""
+
+import json
+from collections.abc import Sequence
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from ..validation import require
+from . import executor
+from .artifact import HtmlReport
+from .build import class_names_of
+
+_TYPES = {
+    "statistics": standard_artifacts.ExampleStatistics,
+    "baseline_statistics": standard_artifacts.ExampleStatistics,
+    "previous_statistics": standard_artifacts.ExampleStatistics,
+    "training_statistics": standard_artifacts.ExampleStatistics,
+    "examples": standard_artifacts.Examples,
+    "baseline_examples": standard_artifacts.Examples,
+    "blessing": standard_artifacts.ModelBlessing,
+    "evaluation": standard_artifacts.ModelEvaluation,
+    "pushed_model": standard_artifacts.PushedModel,
+    "schema": standard_artifacts.Schema,
+}
+
+
+class ValidationReportSpec(ComponentSpec):
+    """What every report has. Each input is added for the report that is given it.
+
+    An input that is there is never optional: TFX starts an optional one's component without it when it holds nothing.
+    """
+
+    PARAMETERS = {  # noqa: RUF012 - as TFX declares it
+        executor.CONNECTED_KEY: ExecutionParameter(type=str),
+        executor.CLASS_NAMES_KEY: ExecutionParameter(type=str),
+        executor.SPLIT_KEY: ExecutionParameter(type=str),
+        executor.BASELINE_SPLIT_KEY: ExecutionParameter(type=str),
+    }
+    INPUTS: dict[str, ChannelParameter] = {}  # noqa: RUF012
+    OUTPUTS = {executor.REPORT_KEY: ChannelParameter(type=HtmlReport)}  # noqa: RUF012
+
+
+class ValidationReport(base_component.BaseComponent):
+    """Makes the page on which a person sees what a run decided, and why.
+
+    Example:
+      report = ValidationReport(
+          anomalies=[logs.outputs["anomalies"], validator.outputs["anomalies"], performance.outputs["anomalies"]],
+          statistics=statistics_gen.outputs["statistics"],
+          baseline_statistics=baseline.outputs["baseline_statistics"],
+          examples=logs.outputs["examples"],
+      )
+
+    Component `outputs` contains:
+      - `report`: channel of type `HtmlReport`: a folder with `report.html`.
+
+    """
+
+    SPEC_CLASS = ValidationReportSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(  # noqa: PLR0913 - everything that a run may have to show
+        self,
+        *,
+        anomalies: Sequence[types.BaseChannel] = (),
+        statistics: types.BaseChannel | None = None,
+        baseline_statistics: types.BaseChannel | None = None,
+        previous_statistics: types.BaseChannel | None = None,
+        training_statistics: types.BaseChannel | None = None,
+        examples: types.BaseChannel | None = None,
+        baseline_examples: types.BaseChannel | None = None,
+        blessing: types.BaseChannel | None = None,
+        evaluation: types.BaseChannel | None = None,
+        pushed_model: types.BaseChannel | None = None,
+        schema: types.BaseChannel | None = None,
+        class_names: Sequence[str] = (),
+        split: str = "serving",
+        baseline_split: str = "eval",
+    ) -> None:
+        """Args:
+          anomalies: Channels of `ExampleAnomalies` of every check, with the reports that lie beside them.
+          statistics: Channel of `ExampleStatistics` of the window, the examples that were served.
+          baseline_statistics: The same of held-out examples, scored by the model.
+          previous_statistics: The same of the span before.
+          training_statistics: The same of the data that the model was trained on.
+          examples: Channel of `Examples` of the window, for its images.
+          baseline_examples: The same of the held-out examples.
+          blessing: Channel of `ModelBlessing`. With it the page is about a push, without it about a window.
+          evaluation: Channel of `ModelEvaluation`.
+          pushed_model: Channel of `PushedModel`; connecting it makes the report run after the push.
+          schema: Channel of `Schema` by a BaselineImporter, whose bundle has the evaluation of the baseline.
+          class_names: In the order of the classes.
+          split: Of the window.
+          baseline_split: Of the held-out examples.
+
+        Raises:
+          MonitorError: an argument breaks a rule above, or there is nothing to report on.
+
+        """
+        for name, value in ((executor.SPLIT_KEY, split), (executor.BASELINE_SPLIT_KEY, baseline_split)):
+            require(isinstance(value, str) and value != "", name, "be a split's name", value)
+        single = {
+            "statistics": statistics, "baseline_statistics": baseline_statistics,
+            "previous_statistics": previous_statistics, "training_statistics": training_statistics,
+            "examples": examples, "baseline_examples": baseline_examples, "blessing": blessing,
+            "evaluation": evaluation, "pushed_model": pushed_model, "schema": schema,
+        }  # fmt: skip
+        given = {key: channel for key, channel in single.items() if channel is not None}
+        given |= {f"{executor.ANOMALIES_PREFIX}{number}": channel for number, channel in enumerate(anomalies)}
+        require(bool(given), "ValidationReport", "be given at least one channel", given)
+        names = json.dumps(class_names if isinstance(class_names, str) else list(class_names))
+        class_names_of(names)
+        arguments = {
+            **given,
+            executor.CONNECTED_KEY: json.dumps({key: _producer(channel) for key, channel in given.items()}),
+            executor.CLASS_NAMES_KEY: names,
+            executor.SPLIT_KEY: split,
+            executor.BASELINE_SPLIT_KEY: baseline_split,
+            executor.REPORT_KEY: types.Channel(type=HtmlReport),
+        }
+        super().__init__(spec=_spec_of(given)(**arguments))
+
+
+def _spec_of(given: dict[str, types.BaseChannel]) -> type[ValidationReportSpec]:
+    """A spec with exactly these inputs."""
+    anomalies = standard_artifacts.ExampleAnomalies
+    inputs = {key: ChannelParameter(type=_TYPES.get(key, anomalies)) for key in given}
+    return type("ValidationReportSpec", (ValidationReportSpec,), {"INPUTS": inputs})
+
+
+def _producer(channel: types.BaseChannel) -> str:
+    """The id of the component that makes a channel, "" where it does not say."""
+    return str(getattr(channel, "producer_component_id", None) or "")

@@ -1,0 +1,238 @@
+"""What moved: the report of the comparison, with the histograms that were compared."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from ..monitored_features import name_of, standard_histogram
+from ..validation import MonitorError
+from . import charts, records
+from .gates import parse_message
+from .page import Chart, Moved, Outcome, Table
+from .sources import Files, Given, Sources
+
+STATISTICS_FILE = "FeatureStats.pb"  # StatisticsGen's
+FEATURES_SHOWN = 6
+_SIDES = {"baseline": "baseline", "window": "window", "previous": "span before"}
+_TESTS = {
+    "jensen_shannon": "Jensen-Shannon",
+    "kolmogorov_smirnov": "Kolmogorov-Smirnov",
+    "l_infinity": "L-infinity",
+    "hotelling_t2": "Hotelling T²",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One test of the report. `feature` is "" for a joint test."""
+
+    comparison: str
+    feature: str
+    test: str
+    measured: float
+    threshold: float | None
+    p_value: float
+    reference_mean: float | None
+    window_mean: float | None
+
+    @staticmethod
+    def of(record: records.Record) -> "Measured":
+        return Measured(**{name: record[name] for name in Measured.__dataclass_fields__})
+
+    @property
+    def exceeded(self) -> bool:
+        return self.threshold is not None and self.measured > self.threshold
+
+    @property
+    def against(self) -> str:
+        return "baseline" if self.comparison == "skew" else "span before"
+
+    @property
+    def title(self) -> str:
+        return _TESTS.get(self.test, self.test.replace("_", " "))
+
+
+@dataclass(frozen=True)
+class Bins:
+    """The bins of a feature's histogram: labels of the edges (one more than bins) or of the bins, and the counts."""
+
+    labels: tuple[str, ...]
+    counts: tuple[float, ...]
+
+    @property
+    def edges(self) -> bool:
+        return len(self.labels) == len(self.counts) + 1
+
+
+def read_statistics(given: Given, split: str, files: Files) -> statistics_pb2.DatasetFeatureStatistics:
+    """The statistics of a split of an artifact. Raises `MonitorError` where they cannot be read."""
+    path = f"{files.split_folder(given, split)}/{STATISTICS_FILE}"
+    read: Any = parse_message(statistics_pb2.DatasetFeatureStatisticsList(), files.content(path), path)
+    if len(read.datasets) != 1:
+        raise MonitorError(f"{path} must hold one data set. Received: {len(read.datasets)}")
+    return read.datasets[0]
+
+
+def report_of(sources: Sources, files: Files) -> records.Found | None:
+    """The comparison's report; None when the run compared nothing."""
+    given = records.beside(files, sources.anomalies, records.DRIFT_REPORT_JSON)
+    if given is None:
+        return None
+    return records.Found(records.read_json(files, given.path(records.DRIFT_REPORT_JSON)), given)
+
+
+def measurements_of(report: records.Found) -> list[Measured]:
+    """Every test, the most unusual first."""
+    return [Measured.of(each) for each in report.record["measurements"]]
+
+
+def moved_features(measurements: Sequence[Measured]) -> list[str]:
+    """The features that could move, the one furthest beyond chance first."""
+    return list(dict.fromkeys(m.feature for m in measurements if m.feature and m.threshold is not None))
+
+
+def moved(report: records.Found, data: dict[str, Any], class_names: Sequence[str]) -> Moved:
+    """The section of the page. `data` are the statistics of the sides "baseline", "window" and "previous"."""
+    measurements = measurements_of(report)
+    drawn = []
+    for feature in moved_features(measurements)[:FEATURES_SHOWN]:
+        of_feature = [m for m in measurements if m.feature == feature]
+        bins = {side: found for side, each in data.items() if (found := bins_of(each, feature, class_names))}
+        if bins:
+            drawn.append(_chart(feature, of_feature, bins))
+    return Moved(
+        sentence=str(report.record["sentence"]) + ".",
+        facts=_facts(report.record),
+        charts=tuple(drawn),
+        measurements=_table(measurements) if measurements else None,
+        series={side: _SIDES[side] for side in data} if drawn else {},
+    )
+
+
+def bins_of(data: Any, feature: str, class_names: Sequence[str]) -> Bins | None:
+    """A feature's histogram with the bins that are compared; None where it has none."""
+    described = next((each for each in data.features if name_of(each) == feature), None)
+    if described is None:
+        return None
+    ranks = described.string_stats.rank_histogram.buckets
+    if ranks:
+        return _classes({each.label: each.sample_count for each in ranks}, class_names)
+    buckets = standard_histogram(described).buckets
+    if not buckets:
+        return None
+    edges = [buckets[0].low_value, *(each.high_value for each in buckets)]
+    return Bins(tuple(map(short, edges)), tuple(each.sample_count for each in buckets))
+
+
+def short(value: float) -> str:
+    """A number as short as it can be told, with three digits.
+
+    >>> [short(v) for v in (0.25, -1.0, 0.00012, 1234.5)]
+    ['.25', '-1', '1.2e-4', '1234']
+    """
+    if value and (abs(value) < 1e-3 or abs(value) >= 1e5):
+        digits, power = f"{value:.1e}".split("e")
+        return f"{digits.removesuffix('.0')}e{int(power)}"
+    text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+
+
+def _classes(counts: dict[str, float], class_names: Sequence[str]) -> Bins:
+    """Counts by class, in the order of the classes where they are numbers."""
+    numbers = all(label.isdecimal() for label in counts)
+    labels = sorted(counts, key=int) if numbers else sorted(counts)
+    if numbers:
+        last = max(len(class_names) - 1, int(labels[-1]))
+        labels = [str(number) for number in range(last + 1)] if last < 100 else labels
+    names = [class_names[int(x)] if numbers and int(x) < len(class_names) else x for x in labels]
+    return Bins(tuple(names), tuple(counts.get(label, 0.0) for label in labels))
+
+
+def _chart(feature: str, measured: Sequence[Measured], bins: dict[str, Bins]) -> Chart:
+    labels = max((each.labels for each in bins.values()), key=len)
+    same = {side: each for side, each in bins.items() if each.labels == labels}
+    edges = next(iter(same.values())).edges
+    shares = {side: [count / (sum(each.counts) or 1) for count in each.counts] for side, each in same.items()}
+    first, last = _occupied(list(shares.values())) if edges else (0, len(labels))
+    shares = {side: values[first:last] for side, values in shares.items()}
+    labels = labels[first : last + 1] if edges else labels
+    spans = [f"{a} to {b}" for a, b in itertools.pairwise(labels)] if edges else list(labels)
+    told = [f"{span}: " + ", ".join(f"{_SIDES[side]} {v[i]:.1%}" for side, v in shares.items())
+            for i, span in enumerate(spans)]  # fmt: skip
+    rows = tuple((span, *(f"{values[i]:.1%}" for values in shares.values())) for i, span in enumerate(spans))
+    columns = ("Values", *(_SIDES[side].capitalize() for side in shares))
+    table = Table(f"{feature}: share of examples", columns, rows, frozenset(range(1, len(columns))))
+    exceeded = any(m.exceeded for m in measured)
+    summary = (*_means(measured), *map(_told, _strongest(measured)))
+    spec = charts.histogram(labels, shares, told, edges=edges)
+    outcome, badge = (Outcome.FAILED, "alarm") if exceeded else (Outcome.PASSED, "within")
+    return Chart(feature, summary, spec, table, outcome, badge)
+
+
+def _occupied(series: Sequence[Sequence[float]]) -> tuple[int, int]:
+    """From the first bin that holds anything to behind the last, and one more on either side."""
+    held = [i for i in range(len(series[0])) if any(values[i] for values in series)]
+    if not held:
+        return 0, len(series[0])
+    return max(0, held[0] - 1), min(len(series[0]), held[-1] + 2)
+
+
+def _strongest(measured: Sequence[Measured]) -> list[Measured]:
+    """Against each side the first, which is the most unusual."""
+    first: dict[str, Measured] = {}
+    for each in measured:
+        first.setdefault(each.against, each)
+    return list(first.values())
+
+
+def _means(measured: Sequence[Measured]) -> list[str]:
+    for each in measured:
+        if each.comparison == "skew" and each.reference_mean is not None and each.window_mean is not None:
+            return [f"Mean {each.reference_mean:.3g} in the baseline, {each.window_mean:.3g} in the window"]
+    return []
+
+
+def _told(each: Measured) -> str:
+    if each.threshold is None:
+        return f"Against the {each.against}: never varies"
+    sign = "above" if each.exceeded else "within"
+    measured = f"{each.title} {each.measured:.3f}, {sign} the {each.threshold:.3f} allowed"
+    return f"Against the {each.against}: {measured}, p = {p_value(each.p_value)}"
+
+
+def p_value(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2g}"
+
+
+def _facts(report: records.Record) -> tuple[tuple[str, str], ...]:
+    compared = {"Against the baseline": report["skew_p_value"], "Against the span before": report["drift_p_value"]}
+    facts = [("p-value, everything together", p_value(report["p_value"])),
+             *((f"p-value, {name[:1].lower()}{name[1:]}", p_value(v)) for name, v in compared.items() if v is not None),
+             ("False-alarm rate asked for", f"{report['false_alarm_rate']:g}")]  # fmt: skip
+    for name in ("window", "baseline", "previous"):
+        side = report[name]
+        if side is not None:
+            sampled = f", {side['sampled']:,} of them compared" if side["sampled"] != side["examples"] else ""
+            span = f" (span {side['span']})" if name == "previous" else ""
+            facts.append((f"{_SIDES[name].capitalize()}{span}", f"{side['examples']:,} examples{sampled}"))
+    return tuple(facts)
+
+
+def _table(measurements: Sequence[Measured]) -> Table:
+    rows = tuple(
+        (
+            each.feature or "all features together",
+            each.title,
+            each.against,
+            f"{each.measured:.4f}",
+            "-" if each.threshold is None else f"{each.threshold:.4f}",
+            p_value(each.p_value),
+            "✗ alarm" if each.exceeded else "✓ within" if each.threshold is not None else "never varies",
+        )
+        for each in measurements
+    )
+    columns = ("Feature", "Test", "Against", "Measured", "Allowed", "p-value", "Result")
+    return Table("Every test, the most unusual first", columns, rows, frozenset({3, 4, 5}))

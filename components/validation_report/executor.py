@@ -1,0 +1,132 @@
+"""Moves a run's artifacts into the page, and the page out."""
+
+import json
+import os
+from typing import Any
+
+import tensorflow as tf
+from absl import logging
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import io_utils
+
+from . import build, facts, rendering
+from .sources import Files, Given, NodeFacts, RunFacts, Sources
+
+ANOMALIES_PREFIX = "anomalies_"
+SINGLE_KEYS = (
+    "statistics",
+    "baseline_statistics",
+    "previous_statistics",
+    "training_statistics",
+    "examples",
+    "baseline_examples",
+    "blessing",
+    "evaluation",
+    "pushed_model",
+    "schema",
+)
+CONNECTED_KEY = "connected"
+CLASS_NAMES_KEY = "class_names"
+SPLIT_KEY = "split"
+BASELINE_SPLIT_KEY = "baseline_split"
+REPORT_KEY = "report"
+VERDICT_PROPERTY = "verdict"
+OUTCOME_PROPERTY = "outcome"
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class Executor(base_executor.BaseExecutor):
+    """Makes the page of a run.
+
+    Inputs, those that the pipeline has: `statistics`, `baseline_statistics`, `previous_statistics`,
+      `training_statistics` (`ExampleStatistics`); `examples`, `baseline_examples` (`Examples`); `blessing`,
+      `evaluation`, `pushed_model`, `schema`; `anomalies_<n>` (`ExampleAnomalies`).
+
+    Outputs:
+      report: `HtmlReport` with `report.html`; the custom properties `outcome` (passed, failed or undecided) and
+        `verdict` (one sentence).
+
+    Execution properties:
+      connected: JSON object from each input that the pipeline connected to the component that makes it.
+      class_names: JSON list. split, baseline_split: of the window and of the held-out examples.
+
+    An input that holds nothing, or that cannot be read, is a line of the page: `Do` does not fail for it.
+    """
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        self._log_startup(input_dict, output_dict, exec_properties)
+        sources = sources_of(input_dict, exec_properties, self._run())
+        page = build.build_page(sources, _files())
+        report = artifact_utils.get_single_instance(output_dict[REPORT_KEY])
+        logging.info("%s", page.verdict.sentence)
+        io_utils.write_string_file(os.path.join(report.uri, rendering.PAGE_FILE), rendering.render(page))
+        report.set_string_custom_property(OUTCOME_PROPERTY, page.verdict.outcome.value)
+        report.set_string_custom_property(VERDICT_PROPERTY, page.verdict.sentence)
+
+    def _run(self) -> RunFacts:
+        """What the orchestrator says of the run, which is nothing on Kubeflow."""
+        context = self._context
+        info = getattr(context, "pipeline_info", None)
+        return RunFacts(
+            pipeline=str(info.id) if info is not None else "",
+            run_id=str(getattr(context, "pipeline_run_id", None) or ""),
+            versions=facts.installed_versions(),
+        )
+
+
+def sources_of(inputs: Artifacts, properties: dict[str, Any], run: RunFacts) -> Sources:
+    """What the page is made from. What was connected and holds nothing is said."""
+    connected: dict[str, str] = json.loads(properties.get(CONNECTED_KEY) or "{}")
+    found = {key: _given(artifacts[-1], connected.get(key, "")) for key, artifacts in inputs.items() if artifacts}
+    lost = [f"{connected[key]} gave no {key.rstrip('_0123456789')}" for key in connected if key not in found]
+    several = sorted((key for key in found if key.startswith(ANOMALIES_PREFIX)), key=lambda key: (len(key), key))
+    parameters = {key: value for key, value in properties.items() if value and key != CONNECTED_KEY}
+    return Sources(
+        **{key: found[key] for key in SINGLE_KEYS if key in found},
+        anomalies=tuple(found[key] for key in several),
+        split=properties[SPLIT_KEY],
+        baseline_split=properties[BASELINE_SPLIT_KEY],
+        class_names=build.class_names_of(properties.get(CLASS_NAMES_KEY) or "[]"),
+        run=RunFacts(run.pipeline, run.run_id, run.started, run.versions, _nodes(parameters)),
+        missing=tuple(lost),
+    )
+
+
+def _nodes(parameters: dict[str, Any]) -> tuple[NodeFacts, ...]:
+    """The report's own node; what the others were told is in ML Metadata, where `model-monitor report` finds it."""
+    return (NodeFacts("ValidationReport", "running", None, parameters),)
+
+
+def _given(artifact: types.Artifact, producer: str) -> Given:
+    proto = artifact.mlmd_artifact
+    properties: dict[str, int | float | str] = {}
+    for mapping in (proto.properties, proto.custom_properties):
+        for key, value in mapping.items():
+            kind = value.WhichOneof("value")
+            if kind in ("int_value", "double_value", "string_value"):
+                properties[key] = getattr(value, kind)
+    return Given(artifact.uri, artifact.type_name, producer, artifact.id, properties)
+
+
+def _files() -> Files:
+    """Files wherever TFX can read them. TensorFlow's errors become what Python says of local files."""
+    return Files(_read, _names)
+
+
+def _read(path: str) -> bytes:
+    try:
+        with fileio.open(path, "rb") as file:
+            content: bytes = file.read()
+    except tf.errors.OpError as error:
+        raise OSError(str(error)) from error
+    return content
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return list(fileio.listdir(folder))
+    except tf.errors.OpError as error:
+        raise OSError(str(error)) from error

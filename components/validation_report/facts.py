@@ -1,0 +1,100 @@
+"""Counts of the data, and the facts of the run."""
+
+import importlib.metadata
+from typing import Any
+
+from ..monitored_features import name_of
+from . import records
+from .page import Table
+from .sources import Files, Sources
+
+_PACKAGES = ("tfx", "tensorflow", "tensorflow-data-validation", "tensorflow-model-analysis", "apache-beam")
+_COUNTS = {
+    "files": "Log files",
+    "records": "Requests",
+    "records_with_rows": "Requests that became examples",
+    "records_broken": "Broken requests",
+    "records_torn": "of them cut off",
+    "records_excluded": "Requests of other model versions, left out",
+    "dead_letters": "Dead letters",
+    "images": "Images",
+    "rows": "Images that became examples",
+    "images_broken": "Broken images",
+    "duplicates": "Duplicates",
+    "thinned_out": "Thinned out",
+    "without_timestamp": "Without a time",
+}
+
+
+def installed_versions() -> dict[str, str]:
+    """The versions of what ran the pipeline, without importing it."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def data_counts(data: dict[str, Any]) -> tuple[Table, ...]:
+    """How many examples each side has, and how many of its images cannot be read."""
+    rows = tuple((name, f"{each.num_examples:,}", _corrupt(each)) for name, each in data.items())
+    columns = ("Data", "Examples", "Unreadable images")
+    return (Table("Examples", columns, rows, frozenset({1, 2})),) if rows else ()
+
+
+def log_counts(sources: Sources, files: Files) -> tuple[Table, ...]:
+    """The counts of the serving logs, what was wrong with them, and where the dead letters are."""
+    given = records.beside(files, sources.anomalies, records.COUNTS_JSON)
+    if given is None:
+        return ()
+    counts = records.read_json(files, given.path(records.COUNTS_JSON))
+    rows = tuple((title, f"{counts[key]:,}") for key, title in _COUNTS.items() if key in counts)
+    tables = [Table("Serving logs", ("Count", "Number"), rows, frozenset({1}))]
+    problems = tuple((kind.replace("_", " "), _number(each)) for kind, each in sorted(counts["problems"].items()))
+    if problems:
+        tables.append(Table("What was wrong with them", ("Problem", "Number"), problems, frozenset({1})))
+    if counts["dead_letters"]:
+        folder = given.path(records.DEAD_LETTERS)
+        tables.append(Table("Dead letters are kept in", ("", "Folder"), (("dead letters", folder),)))
+    return tuple(tables)
+
+
+def run_tables(sources: Sources) -> tuple[Table, ...]:
+    """The run, its nodes, their parameters, and the artifacts that the page was made from."""
+    run = sources.run
+    named = {"Pipeline": run.pipeline, "Run": run.run_id, "Started": run.started, **run.versions}
+    facts = tuple((name, value) for name, value in named.items() if value)
+    tables = [Table("Run", ("Fact", "Value"), facts)] if facts else []
+    if run.nodes:
+        rows = tuple((n.name, n.state.lower(), "-" if n.seconds is None else f"{n.seconds:.1f} s") for n in run.nodes)
+        tables.append(Table("Nodes", ("Node", "State", "Duration"), rows, frozenset({2})))
+    parameters = tuple(
+        (node.name, name, _cut(str(value)))
+        for node in run.nodes
+        for name, value in sorted(node.parameters.items())
+        if str(value)
+    )
+    if parameters:
+        tables.append(Table("Parameters", ("Node", "Parameter", "Value"), parameters))
+    given = tuple((name.replace("_", " "), each.type or "-", each.uri) for name, each in sources.artifacts().items())
+    if given:
+        tables.append(Table("Artifacts this page was made from", ("What", "Type", "Where"), given))
+    return tuple(tables)
+
+
+def _corrupt(data: Any) -> str:
+    found = next((each.num_stats for each in data.features if name_of(each) == "image_corrupt"), None)
+    return "not looked at" if found is None else f"{round(found.mean * data.num_examples):,}"
+
+
+def _number(value: Any) -> str:
+    """The count of a problem, which the logs keep alone or with examples of it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {each:,}" for name, each in value.items() if isinstance(each, int))
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _cut(text: str, limit: int = 240) -> str:
+    return text if len(text) <= limit else f"{text[:limit]} ... ({len(text):,} characters)"

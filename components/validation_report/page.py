@@ -1,0 +1,145 @@
+"""The page as data: what is said on it, before anything is drawn. One model for training and monitoring runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Outcome(str, Enum):
+    """Only `passed` says that nothing is wrong."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What one check decided, why, and what it noticed besides."""
+
+    name: str
+    outcome: Outcome
+    reason: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The whole in one sentence."""
+
+    outcome: Outcome
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text. The first cell of a row is its heading; `numeric` are the numbers of the columns of figures."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart and what it shows in words and as a table.
+
+    Attributes:
+      title: its heading.
+      summary: what is to be seen in it, for everyone and for whoever cannot see it, a line each.
+      spec: in Vega-Lite, with `width` and `height`.
+      table: the numbers behind it.
+      outcome: of the check that it illustrates; None where there is none.
+      badge: what is said of the outcome; its own name if "".
+
+    """
+
+    title: str
+    summary: tuple[str, ...]
+    spec: Mapping[str, Any]
+    table: Table
+    outcome: Outcome | None = None
+    badge: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image of the data as a data URI, its size in pixels, and what is said below it."""
+
+    source: str
+    width: int
+    height: int
+    label: str
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Images that are shown beside each other, and why these."""
+
+    title: str
+    pictures: tuple[Picture, ...]
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix:
+    """How many examples of each class (rows) were taken for which (columns)."""
+
+    names: tuple[str, ...]
+    counts: tuple[tuple[float, ...], ...]
+    source: str
+
+    def share(self, row: int, column: int) -> float:
+        total = sum(self.counts[row])
+        return self.counts[row][column] / total if total else 0.0
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What moved between baseline, window and the span before.
+
+    Attributes:
+      sentence: the report's own, or why there is none.
+      facts: names and values.
+      charts: of the features that moved most, the first first.
+      measurements: every test; None when nothing was compared.
+      series: the sides that the charts show, by their names in the charts.
+
+    """
+
+    sentence: str
+    facts: tuple[tuple[str, str], ...] = ()
+    charts: tuple[Chart, ...] = ()
+    measurements: Table | None = None
+    series: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How often the model is right, by every way of knowing it that the run has."""
+
+    sentences: tuple[str, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    metrics: Table | None = None
+    confusion: ConfusionMatrix | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything on the page. `problems` are what could not be read, a sentence each."""
+
+    title: str
+    subtitle: str
+    verdict: Verdict
+    gates: tuple[Gate, ...]
+    problems: tuple[str, ...]
+    moved: Moved
+    strips: tuple[Strip, ...]
+    accuracy: Accuracy
+    anomalies: Table | None
+    anomalies_note: str
+    data: tuple[Table, ...]
+    facts: tuple[Table, ...]

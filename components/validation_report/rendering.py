@@ -1,0 +1,73 @@
+"""The page as HTML: one file with its style, its script, its charts and its images inside."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from ..validation import MonitorError
+from . import charts
+from .page import Outcome, Page
+
+PAGE_FILE = "report.html"
+_FOLDER = Path(__file__).parent / "templates"
+MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.UNDECIDED: "?"}
+_WORDS = {Outcome.PASSED: "passed", Outcome.FAILED: "failed", Outcome.UNDECIDED: "undecided"}
+
+
+def render(page: Page) -> str:
+    """The page as HTML. Where the charts cannot be drawn, the tables behind them stand alone, and a line says so."""
+    shown = [*page.moved.charts, *page.accuracy.charts]
+    problems = list(page.problems)
+    try:
+        drawn = charts.draw([chart.spec for chart in shown])
+    except MonitorError as error:
+        problems.append(f"Charts are not shown: {error}")
+        drawn = [""] * len(shown)
+    # vl-convert's text is escaped; and ElementTree has read it and written it anew
+    svg = {id(chart): Markup(each) for chart, each in zip(shown, drawn, strict=True)}  # noqa: S704
+    context: dict[str, Any] = {
+        "page": page,
+        "problems": problems,
+        "svg": lambda chart: svg[id(chart)],
+        "mark": MARKS.__getitem__,
+        "word": _WORDS.__getitem__,
+        "slug": _Slugs(),
+        "style": Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own files
+        "script": Markup((_FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704
+        "groups": list(_groups(page)),
+    }
+    text: str = _environment().get_template("page.html.jinja").render(context)
+    return text
+
+
+def _environment() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(_FOLDER)
+    return jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+
+
+class _Slugs:
+    """Ids that are unique on the page."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def __call__(self, text: str) -> str:
+        base = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "part"
+        name, number = base, 2
+        while name in self._used:
+            name, number = f"{base}-{number}", number + 1
+        self._used.add(name)
+        return name
+
+
+def _groups(page: Page) -> Iterator[tuple[str, list[Any]]]:
+    """The strips of images by their group, in the order of the page."""
+    names = list(dict.fromkeys(strip.group for strip in page.strips))
+    for name in names:
+        yield name, [strip for strip in page.strips if strip.group == name]
