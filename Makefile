@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format lock clean
+.PHONY: help install demo test lint format lock clean bench-detection
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 install: ## an environment in .venv with the locked requirements
 	@$(PYTHON) requirements/install.py
@@ -16,6 +16,19 @@ demo: install ## train, validate, gate and push on the embedded sample of CIFAR-
 
 test: install ## all tests
 	@$(BIN)/python -m pytest -q
+
+bench-detection: install build/peers ## how well shifts are detected, ours and others, on full CIFAR-10 (hours; MODEL=)
+	@$(BIN)/model-monitor data fetch
+	@test -n "$(MODEL)" || ls -d runs-full/serving/[0-9]* >/dev/null 2>&1 || \
+	  $(BIN)/model-monitor train --dataset full --set root=runs-full
+	@model="$(MODEL)"; $(BIN)/python -m benchmarks.detection all --peers-python build/peers/bin/python \
+	  --model "$${model:-$$(ls -d runs-full/serving/[0-9]* | tail -n 1)}"
+
+# What is compared with ours: an environment of its own, for it wants an older TensorFlow.
+build/peers: requirements/bench.txt
+	@.tools/bin/uv venv -q --clear --python 3.10 $@
+	@.tools/bin/uv pip install -q --python $@/bin/python -r $<
+	@touch $@
 
 lint: install ## format, lint, types and import contracts
 	@$(BIN)/ruff format --check .

@@ -3,7 +3,8 @@
     python -m benchmarks.image_statistics DIR [--images 50000]
 
 DIR holds CIFAR-10 binary files. Examples are written to a temporary folder as ExampleGen writes them (gzipped TFRecord,
-one file) and each way reads them from there on Beam's in-memory runner, in a process that has imported everything.
+one file), once as they are and once with made-up probabilities of ten classes and an embedding of sixteen numbers, and
+each way reads them from there on Beam's in-memory runner, in a process that has imported everything.
 Times are in seconds, elapsed and of the processor: on a busy machine trust the latter.
 """
 
@@ -25,17 +26,26 @@ from tfx_bsl.tfxio import tf_example_record
 
 from benchmarks.property_ranges import read_images
 from components.image_statistics_gen import image_properties
-from components.image_statistics_gen.describe_examples import DescribeExamples, read_records
+from components.image_statistics_gen.describe_examples import DescribeExamples
+from components.image_statistics_gen.example_accumulator import PredictionFormat, SampleFormat
+from components.image_statistics_gen.record_batches import read_records
 from components.image_statistics_gen.statistics_generator import ImageStatisticsGenerator
 
 RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 IMAGE_BY_IMAGE = 1000  # images the slow way is tried on; its time is then scaled up
+CLASSES, DIMENSIONS = 10, 16
+SAMPLE = SampleFormat(10_000, "id", "label")
+PREDICTIONS = PredictionFormat("probabilities", CLASSES, "embedding", DIMENSIONS)
 
 
-def write_examples(images: npt.NDArray[np.uint8], path: str) -> None:
+def write_examples(images: npt.NDArray[np.uint8], path: str, *, scored: bool) -> None:
     def feature(**kind: Any) -> tf.train.Feature:
         return tf.train.Feature(**kind)
 
+    rng = np.random.default_rng(0)
+    powers = np.exp(rng.normal(0, 3, (len(images), CLASSES)))
+    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    embedding = rng.normal(size=(len(images), DIMENSIONS))
     with tf.io.TFRecordWriter(path, "GZIP") as writer:
         for row, image in enumerate(images):
             features = {
@@ -43,15 +53,29 @@ def write_examples(images: npt.NDArray[np.uint8], path: str) -> None:
                 "label": feature(int64_list=tf.train.Int64List(value=[row % 10])),
                 "id": feature(bytes_list=tf.train.BytesList(value=[f"data:{row}".encode()])),
             }
+            if scored:
+                for key, values in (("probabilities", probabilities[row]), ("embedding", embedding[row])):
+                    features[key] = feature(float_list=tf.train.FloatList(value=values))
             example = tf.train.Example(features=tf.train.Features(feature=features))
             writer.write(example.SerializeToString())
 
 
-def run_ours(path: str) -> None:
-    generator = ImageStatisticsGenerator("image", describe_image=True)
+def run_ours(path: str, sample: SampleFormat | None = None, predictions: PredictionFormat | None = None) -> None:
+    generator = ImageStatisticsGenerator("image", describe_image=True, predictions=predictions, sample=sample)
     with beam.Pipeline(options=PipelineOptions([RUNNER])) as pipeline:
         described = pipeline | beam.Create([path]) | DescribeExamples("image", generator, None)
-        _ = described | tfdv.WriteStatisticsToBinaryFile(path + ".ours")
+        statistics = described | beam.Map(lambda each: each.statistics)
+        _ = statistics | tfdv.WriteStatisticsToBinaryFile(path + ".ours")
+        if sample:
+            _ = described | "Sample" >> beam.Map(lambda each: each.sample.write(path + ".npz"))
+
+
+def run_with_sample(path: str) -> None:
+    run_ours(path, SAMPLE)
+
+
+def run_with_predictions(path: str) -> None:
+    run_ours(path, SAMPLE, PREDICTIONS)
 
 
 def run_stock(path: str) -> None:
@@ -85,24 +109,24 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=50_000)
     arguments = parser.parse_args()
     images = read_images(arguments.folder)[: arguments.images]
+    scale = len(images) / min(len(images), IMAGE_BY_IMAGE)
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "data.gz")
-        write_examples(images, path)
-        run_ours(path)  # once, so that what is loaded at first use is not counted
-        ours = measure(run_ours, path)
-        stock = measure(run_stock, path)
-        scale = len(images) / min(len(images), IMAGE_BY_IMAGE)
+        path, scored = os.path.join(folder, "data.gz"), os.path.join(folder, "scored.gz")
+        write_examples(images, path, scored=False)
+        write_examples(images, scored, scored=True)
+        run_with_predictions(scored)  # once, so that what is loaded at first use is not counted
+        rows = {
+            "images alone": measure(run_ours, path),
+            "with a sample of 10,000": measure(run_with_sample, path),
+            "with sample and predictions": measure(run_with_predictions, scored),
+            "TFDV as StatisticsGen runs it, no properties": measure(run_stock, path),
+        }
         elapsed, processor = measure(run_single_images, path)
-    single = (elapsed * scale, processor * scale)
+    rows["properties image by image"] = (elapsed * scale, processor * scale)
     print(f"{len(images):,} images of 32 x 32, {len(image_properties.property_names(3))} properties")
     print(f"{'':46}{'elapsed':>9}{'processor':>11}{'ratio':>8}")
-    rows = {
-        "ImageStatisticsGen": ours,
-        "TFDV as StatisticsGen runs it, no properties": stock,
-        "properties image by image": single,
-    }
     for name, (wall, cpu) in rows.items():
-        print(f"{name:46}{wall:9.1f}{cpu:11.1f}{cpu / ours[1]:8.1f}")
+        print(f"{name:46}{wall:9.1f}{cpu:11.1f}{cpu / rows['images alone'][1]:8.2f}")
 
 
 if __name__ == "__main__":
