@@ -1,4 +1,4 @@
-"""TFX components that look at the images, gate the push and keep the baseline of what is served.
+"""TFX components that look at the images, gate the push and watch what is served.
 
 Importing this package imports nothing else: each name below is looked up when it is first used, so that a tool which
 wants one component does not pay for TensorFlow Model Analysis in another.
@@ -11,8 +11,15 @@ _HOME = {
     "AtomicPusher": "atomic_pusher.component",
     "BaselineImporter": "baseline_importer.component",
     "Cifar10ExampleGen": "cifar10_example_gen.component",
+    "HtmlReport": "validation_report.artifact",
     "ImageStatisticsGen": "image_statistics_gen.component",
+    "PerformanceEstimator": "performance_estimator.component",
     "PushGate": "push_gate.component",
+    "ServingLogExampleGen": "serving_log_example_gen.component",
+    "ServingLogWriter": "serving_log_example_gen.serving_log_writer",
+    "SkewDriftValidator": "skew_drift_validator.component",
+    "ThresholdCalibrator": "threshold_calibrator.component",
+    "ValidationReport": "validation_report.component",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - the names are the keys above, once

@@ -6,7 +6,9 @@ Loaders of SavedModels ignore `assets.extra`, so model and bundle are one folder
     assets.extra/baseline/
       manifest.json            what was pushed, when, by which run, judged against what
       statistics/Split-*/      ExampleStatistics of the data the model was trained on
-      schema/schema.pbtxt      the schema that the data was held against
+      baseline_statistics/Split-*/  ExampleStatistics of held-out examples and of what the model predicted for them,
+                               which is what serving is compared with
+      schema/schema.pbtxt      the schema that the data was held against, with the calibrated comparators
       evaluation/              metrics, plots and validations, as TFMA wrote them
       gate/reasons.json        PushGate's decision, where it was PushGate that blessed the model
 """
@@ -20,10 +22,11 @@ from typing import Any
 
 from .validation import MonitorError, require
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 BUNDLE = os.path.join("assets.extra", "baseline")
 MANIFEST_FILE = "manifest.json"
 STATISTICS_DIR = "statistics"
+BASELINE_STATISTICS_DIR = "baseline_statistics"
 SCHEMA_FILE = os.path.join("schema", "schema.pbtxt")
 EVALUATION_DIR = "evaluation"
 REASONS_FILE = os.path.join("gate", "reasons.json")
@@ -95,10 +98,9 @@ class Bundle:
         """Where a part of the bundle is, such as `STATISTICS_DIR`."""
         return os.path.join(self.version_dir, BUNDLE, part)
 
-    @property
-    def splits(self) -> list[str]:
-        """The splits that there are statistics of, sorted."""
-        names = os.listdir(self.path(STATISTICS_DIR))
+    def splits(self, part: str = STATISTICS_DIR) -> list[str]:
+        """The splits that there are statistics of in a part of the bundle, sorted."""
+        names = os.listdir(self.path(part))
         return sorted(name[len(SPLIT_PREFIX) :] for name in names if name.startswith(SPLIT_PREFIX))
 
 
@@ -201,8 +203,9 @@ def _check_parts(bundle: Bundle) -> None:
     require(
         present, bundle.version_dir, f"hold a SavedModel ({' or '.join(MODEL_FILES)})", os.listdir(bundle.version_dir)
     )
-    for part in (STATISTICS_DIR, EVALUATION_DIR):
+    for part in (STATISTICS_DIR, BASELINE_STATISTICS_DIR, EVALUATION_DIR):
         require(os.path.isdir(bundle.path(part)), f"the bundle of {bundle.version_dir}", f"have a folder {part}", None)
     found = os.path.isfile(bundle.path(SCHEMA_FILE))
     require(found, f"the bundle of {bundle.version_dir}", f"have a file {SCHEMA_FILE}", None)
-    require(bool(bundle.splits), bundle.path(STATISTICS_DIR), f"have a folder {SPLIT_PREFIX}*", bundle.splits)
+    for part in (STATISTICS_DIR, BASELINE_STATISTICS_DIR):
+        require(bool(bundle.splits(part)), bundle.path(part), f"have a folder {SPLIT_PREFIX}*", bundle.splits(part))

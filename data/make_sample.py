@@ -1,7 +1,8 @@
 """Makes the embedded CIFAR-10 sample from the full set: `python data/make_sample.py FULL_SET_FOLDER OUTPUT_FOLDER`.
 
-4,000 training images (400 a class, out of all five training files) and 2,000 test images (200 a class), in the
-canonical record layout (one label byte, then the red, green and blue planes of 1,024 bytes each), gzipped.
+4,000 training images (400 a class, out of all five training files), 2,000 test images (200 a class) and 1,000 other
+test images (100 a class) that stand for what is served, in the canonical record layout (one label byte, then the red,
+green and blue planes of 1,024 bytes each), gzipped.
 
 Which records are taken, and in which order they are written, follows from the SHA-256 of "seed:file:record" alone: no
 random generator whose stream may change between versions is involved, so the contents are the same everywhere.
@@ -20,20 +21,20 @@ TRAIN_FILES = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 TEST_FILES = ("test_batch.bin",)
 
 
-def draw(folder: Path, names: tuple[str, ...], per_class: int, seed: int = SEED) -> bytes:
-    """The records of `names` with the `per_class` lowest keys of each class, joined in the order of their keys."""
+def draw(folder: Path, names: tuple[str, ...], per_class: int, skip: int = 0) -> bytes:
+    """The `per_class` records of each class with the lowest keys but for the lowest `skip`, in order of keys."""
     keyed: dict[int, list[tuple[bytes, bytes]]] = {label: [] for label in range(CLASSES)}
     for name in names:
         data = (folder / name).read_bytes()
         if not data or len(data) % RECORD:
             raise SystemExit(f"{folder / name}: {len(data)} bytes is not a whole number of {RECORD}-byte records")
         for number, start in enumerate(range(0, len(data), RECORD)):
-            key = hashlib.sha256(f"{seed}:{name}:{number}".encode()).digest()
+            key = hashlib.sha256(f"{SEED}:{name}:{number}".encode()).digest()
             keyed[data[start]].append((key, data[start : start + RECORD]))
-    short = {label: len(rows) for label, rows in keyed.items() if len(rows) < per_class}
+    short = {label: len(rows) for label, rows in keyed.items() if len(rows) < skip + per_class}
     if short:
-        raise SystemExit(f"{folder}: {per_class} records a class are needed; class -> found: {short}")
-    chosen = [row for rows in keyed.values() for row in sorted(rows)[:per_class]]
+        raise SystemExit(f"{folder}: {skip + per_class} records a class are needed; class -> found: {short}")
+    chosen = [row for rows in keyed.values() for row in sorted(rows)[skip : skip + per_class]]
     return b"".join(record for _, record in sorted(chosen))
 
 
@@ -53,11 +54,12 @@ def write(path: Path, data: bytes) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("full_set", type=Path, help="folder with data_batch_1.bin ... data_batch_5.bin, test_batch.bin")
-    parser.add_argument("output", type=Path, help="folder to write data_batch_1.bin.gz and test_batch.bin.gz into")
+    parser.add_argument("output", type=Path, help="folder to write the gzipped files into")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     write(arguments.output / "data_batch_1.bin.gz", draw(arguments.full_set, TRAIN_FILES, per_class=400))
     write(arguments.output / "test_batch.bin.gz", draw(arguments.full_set, TEST_FILES, per_class=200))
+    write(arguments.output / "serving_batch.bin.gz", draw(arguments.full_set, TEST_FILES, per_class=100, skip=200))
 
 
 if __name__ == "__main__":

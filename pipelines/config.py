@@ -5,17 +5,25 @@ Imports neither TFX nor TensorFlow, so that a mistake in a file is said at once.
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from components.validation import MonitorError, nearest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+# In this process. Where no option says what workers install, TFX builds a package of itself for every Beam executor,
+# which takes seconds and which nobody here installs.
+LOCAL_BEAM_ARGS = (
+    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+    "--sdk_container_image=unused",
+)
+PIPELINE_NAME = r"^[a-z0-9][a-z0-9-]{0,127}$"  # what Kubeflow takes as well
 
 
 class _Section(BaseModel):
@@ -40,19 +48,40 @@ class TrainerConfig(_Section):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class TrainingConfig(_Section):
-    """Everything a training run can be told. Paths are absolute, or relative to the working directory."""
+class MonitorConfig(_Section):
+    """How serving is compared with the baseline (docs/skew_and_drift.md, docs/performance_estimation.md)."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,127}$")] = "cifar10-training"
-    dataset: str = "sample"  # "sample", "full", or a folder of CIFAR-10 binary files
+    # the chance that a window drawn from the baseline's own distribution raises any alarm, all features together
+    false_alarm_rate: Annotated[float, Field(gt=0, le=0.5)] = 0.01
+    window_size: Annotated[int, Field(ge=2)] = 1000  # the planned one, which the schema's own thresholds are for
+    min_examples: Annotated[int, Field(ge=2)] = 30  # fewer are "too few examples"
+    max_accuracy_drop: Annotated[float, Field(gt=0, lt=1)] = 0.05  # of the estimated accuracy, before it "hurts"
+    # "example", "request" or "<number>s": what to take one example of where traffic is correlated
+    one_example_per: str = "example"
+    resamples: Annotated[int, Field(ge=199)] = 1999
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _enough_resamples(self) -> "MonitorConfig":
+        """A p-value is at least 1 / (resamples + 1), and skew and drift have half of the false-alarm rate each."""
+        if (self.resamples + 1) * self.false_alarm_rate < 2 - 1e-9:
+            least = math.ceil(2 / self.false_alarm_rate) - 1
+            raise ValueError(f"must have `resamples` of {least} or more for this `false_alarm_rate`")
+        return self
+
+
+class PipelineConfig(_Section):
+    """What every pipeline can be told. Paths are absolute, or relative to the working directory."""
+
+    name: Annotated[str, Field(pattern=PIPELINE_NAME)]
     root: str = "runs"  # artifacts, ML Metadata, logs and, unless told otherwise, the serving folder
     serving_dir: str = ""  # where models are pushed to; empty: `serving` under the root
-    baseline: str = "newest"  # "newest" push, "none", or the folder of a pushed version
+    # folder of serving logs, one folder a span; training without it looks at no serving logs, monitoring needs it
+    serving_logs: str = ""
     schema_dir: str = str(REPOSITORY / "schemas" / "cifar10")
-    eval_config: str = "eval_config.pbtxt"  # the file in `schema_dir` with the thresholds of the evaluation
     cache: bool = True
-    beam_args: tuple[str, ...] = ("--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",)
-    trainer: TrainerConfig = TrainerConfig()
+    beam_args: tuple[str, ...] = LOCAL_BEAM_ARGS
+    monitor: MonitorConfig = MonitorConfig()
 
     @property
     def root_path(self) -> Path:
@@ -61,6 +90,15 @@ class TrainingConfig(_Section):
     @property
     def serving_path(self) -> Path:
         return Path(self.serving_dir).absolute() if self.serving_dir else self.root_path / "serving"
+
+    @property
+    def serving_logs_path(self) -> Path:
+        """Raises `MonitorError` unless it is a folder that has a span."""
+        path = Path(self.serving_logs).absolute()
+        if not self.serving_logs or not any(child.name.isdecimal() for child in path.glob("*") if child.is_dir()):
+            rule = "be a folder of serving logs, with a folder for each span that is named by its number"
+            raise MonitorError(f"`serving_logs` must {rule}. Received: {self.serving_logs!r}")
+        return path
 
     @property
     def metadata_path(self) -> Path:
@@ -73,16 +111,43 @@ class TrainingConfig(_Section):
             raise MonitorError(f"`schema_dir` must hold a file {name}. Received: {self.schema_dir!r}")
         return path
 
-    def run_key(self, data_dir: Path) -> str:
-        """A digest of all that decides a run's outcome except its baseline: settings, policy files and data files.
 
-        Two runs with the same key are the same run done twice. Data files count by name, size and time of change, as
-        TFX's own input fingerprint does.
+class TrainingConfig(PipelineConfig):
+    """Everything a training run can be told."""
+
+    name: Annotated[str, Field(pattern=PIPELINE_NAME)] = "cifar10-training"
+    dataset: str = "sample"  # "sample", "full", or a folder of CIFAR-10 binary files
+    baseline: str = "newest"  # "newest" push, "none", or the folder of a pushed version
+    eval_config: str = "eval_config.pbtxt"  # the file in `schema_dir` with the thresholds of the evaluation
+    trainer: TrainerConfig = TrainerConfig()
+
+    def run_key(self, data_dir: Path) -> str:
+        """A digest of all that decides a run's outcome except its baseline: settings, policy, data and serving logs.
+
+        Two runs with the same key are the same run done twice. Data files and logs count by name, size and time of
+        change, as TFX's own input fingerprint does.
         """
         policy = {p.name: p.read_text(errors="replace") for p in sorted(Path(self.schema_dir).glob("*")) if p.is_file()}
-        data = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(data_dir.glob("*")) if p.is_file()]
+        logs = _listing(Path(self.serving_logs), "[0-9]*/*") if self.serving_logs else []
         settings = self.model_dump(exclude={"baseline", "cache", "beam_args"})
-        return hashlib.sha256(json.dumps([settings, policy, data], sort_keys=True).encode()).hexdigest()[:16]
+        found = [settings, policy, _listing(data_dir, "*"), logs]
+        return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class MonitoringConfig(PipelineConfig):
+    """Everything a monitoring run can be told."""
+
+    name: Annotated[str, Field(pattern=PIPELINE_NAME)] = "cifar10-monitoring"
+    labels: str = ""  # labels that came later, `id,label` as CSV or TFRecord; empty: none yet
+
+
+def _listing(folder: Path, pattern: str) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of every file in `folder` that matches."""
+    files = sorted(path for path in folder.glob(pattern) if path.is_file())
+    return [(str(p.relative_to(folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in files]
+
+
+Config = TypeVar("Config", bound=PipelineConfig)
 
 
 # What differs where the data does: fewer images want more passes over them, and reach less.
@@ -93,11 +158,15 @@ DATASET_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def load(
-    file: Path | None = None, settings: Iterable[str] = (), overrides: Mapping[str, Any] | None = None
-) -> TrainingConfig:
-    """The configuration made of the defaults of the data set, a YAML file, `key=value` settings and overrides.
+    kind: type[Config],
+    file: Path | None = None,
+    settings: Iterable[str] = (),
+    overrides: Mapping[str, Any] | None = None,
+) -> Config:
+    """A configuration of a kind, made of defaults, a YAML file, `key=value` settings and overrides; later ones win.
 
-    Later ones win. Keys of sections are dotted in settings, e.g. `trainer.epochs=3`; values are read as YAML.
+    What a data set has defaults of its own for (`DATASET_DEFAULTS`) is set by it unless one of the others does.
+    Keys of sections are dotted in settings, e.g. `trainer.epochs=3`; values are read as YAML.
 
     Raises:
       MonitorError: naming the file or setting, the key, what is allowed and what was received.
@@ -110,12 +179,13 @@ def load(
     for setting in settings:
         _merge(merged, _read_setting(setting), f"--set {setting}", origin)
     _merge(merged, dict(overrides or {}), "the command line", origin)
-    defaults = json.loads(json.dumps(DATASET_DEFAULTS.get(str(merged.get("dataset", "sample")), {})))
+    dataset = str(merged.get("dataset", "sample")) if "dataset" in kind.model_fields else ""
+    defaults = json.loads(json.dumps(DATASET_DEFAULTS.get(dataset, {})))
     _merge(defaults, merged, "", {})
     try:
-        return TrainingConfig.model_validate_json(json.dumps(defaults))
+        return kind.model_validate_json(json.dumps(defaults))
     except ValidationError as error:
-        raise MonitorError("\n".join(_explain(detail, origin) for detail in error.errors())) from None
+        raise MonitorError("\n".join(_explain(kind, detail, origin) for detail in error.errors())) from None
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
@@ -151,23 +221,26 @@ def _merge(into: dict[str, Any], new: Mapping[str, Any], source: str, origin: di
             origin[dotted] = source
 
 
-def _explain(detail: ErrorDetails, origin: Mapping[str, str]) -> str:
+def _explain(kind: type[BaseModel], detail: ErrorDetails, origin: Mapping[str, str]) -> str:
     """One line for one error: where it stands, which key, the rule, what was received."""
     path = ".".join(str(part) for part in detail["loc"] if not isinstance(part, int))
     source = next((origin[k] for k in origin if k == path or k.startswith(f"{path}.")), "the configuration")
     if detail["type"] == "extra_forbidden":
-        known = _keys(path.rpartition(".")[0])
+        known = _keys(kind, path.rpartition(".")[0])
         guess = nearest(path.rpartition(".")[2], known)
         return f"{source}: there is no key `{path}`{guess}. The keys are: {', '.join(known)}"
     rule = (
-        detail["msg"].replace("Input should", "must").replace("String should", "must").replace("an object", "a section")
+        detail["msg"]
+        .removeprefix("Value error, ")
+        .replace("Input should", "must")
+        .replace("String should", "must")
+        .replace("an object", "a section")
     )
     return f"{source}: `{path}` {rule}. Received: {detail['input']!r}"
 
 
-def _keys(section: str) -> list[str]:
-    """The keys of a section given by its dotted path; the top level's for an empty one."""
-    model: type[BaseModel] = TrainingConfig
+def _keys(model: type[BaseModel], section: str) -> list[str]:
+    """The keys of a section of `model` given by its dotted path; the top level's for an empty one."""
     for part in filter(None, section.split(".")):
         annotation = model.model_fields[part].annotation
         candidates = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type)]

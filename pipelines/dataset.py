@@ -34,7 +34,7 @@ from .download import download, file_digest
 DATA_ROOT = Path(__file__).resolve().parent.parent / "data"
 SAMPLE = DATA_ROOT / "cifar10_sample"  # embedded in the repository
 FULL = DATA_ROOT / "cifar10"  # where `fetch` is told to put the full set by default
-_SAMPLE_FILES = ("data_batch_1.bin.gz", "test_batch.bin.gz")
+_SAMPLE_FILES = ("data_batch_1.bin.gz", "test_batch.bin.gz", "serving_batch.bin.gz")
 _DOWNLOADS = ".downloads"  # inside the target folder: renaming is atomic only within one file system
 _SHEET_WIDTH = 32 * 32  # the npm package's PNG sheets hold one image a row
 _LABELS = {"train_lables.json": "train", "test_lables.json": "test"}  # sic

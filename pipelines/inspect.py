@@ -1,13 +1,29 @@
-"""Reading a run back out of ML Metadata. Imports neither TFX nor TensorFlow, and writes nothing."""
+"""Reading runs back out of ML Metadata. Imports neither TFX nor TensorFlow, and writes nothing.
 
-from dataclasses import dataclass
+The nodes of many runs are read in one query, because a query for each node of each run takes seconds where there are
+hundreds of runs.
+"""
+
+import datetime
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
-from ml_metadata import metadata_store
+from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.validation import MonitorError
+
+RUNS_A_QUERY = 25
+_BUSY_SECONDS = 5.0  # how long a store that is being written is asked again
+# A query of the graph stops at 100 executions and does not say so (MLMD 1.16).
+_EXECUTIONS_A_QUERY = 50
+_INPUTS = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT)
+_OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.DECLARED_OUTPUT)
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -26,13 +42,30 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Node:
-    """One node's last execution in a run. `cached`: its outputs were taken from an earlier run."""
+    """One node's last execution in a run. `cached`: its outputs were taken from an earlier run.
+
+    `parameters` are its execution properties; `id` is its execution's in ML Metadata, `type` its component's.
+    """
 
     name: str
     state: str
     cached: bool
     seconds: float
+    parameters: dict[str, int | float | str]
     outputs: dict[str, list[Artifact]]
+    inputs: dict[str, list[Artifact]] = field(default_factory=dict)
+    id: int = 0
+    type: str = ""
+    finished: datetime.datetime | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self.state in ("COMPLETE", "CACHED")
+
+    @property
+    def made(self) -> list[Artifact]:
+        """The artifacts of every output."""
+        return [artifact for artifacts in self.outputs.values() for artifact in artifacts]
 
     def output(self, key: str) -> Artifact:
         """The one artifact of an output. Raises `MonitorError` naming what there is when it is missing."""
@@ -43,23 +76,73 @@ class Node:
 
 
 def open_store(path: str | Path) -> metadata_store.MetadataStore:
-    """The ML Metadata store in a SQLite file that is there already. Raises `MonitorError` when it is not."""
+    """The ML Metadata store in a SQLite file that is there already, to be read and not written.
+
+    Raises:
+      MonitorError: when there is no such file, or it is no such store.
+
+    """
     if not Path(path).is_file():
         raise MonitorError(f"The ML Metadata store must be a SQLite file. Received: {str(path)!r}, which is not there")
     config = mlmd.ConnectionConfig()
     config.sqlite.filename_uri = str(path)
     config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
-    return metadata_store.MetadataStore(config)
+    return reading(lambda: metadata_store.MetadataStore(config), str(path))
+
+
+def reading(question: Callable[[], Answer], store: str = "the ML Metadata store") -> Answer:
+    """The answer to a question to a store, asked again for some seconds while another process is writing it.
+
+    Raises:
+      MonitorError: when the store cannot be read.
+
+    """
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            return question()
+        except (errors.AbortedError, errors.UnavailableError) as error:
+            if time.monotonic() > deadline:
+                raise MonitorError(f"{store} is locked by another process: {error}") from error
+            time.sleep(0.1)
+        except (errors.StatusError, RuntimeError) as error:
+            raise MonitorError(f"{store} cannot be read: {_brief(error)}") from error
+
+
+def runs(store: metadata_store.MetadataStore, pipeline: str = "", *, newest_first: bool = False) -> Iterator["Run"]:
+    """Every run of a pipeline, or of all pipelines, oldest first unless told otherwise.
+
+    The nodes of `RUNS_A_QUERY` runs are read together, when those of one of them are first asked for.
+    """
+    contexts = sorted(_run_contexts(store, pipeline), key=lambda each: each[1].id, reverse=newest_first)
+    for start in range(0, len(contexts), RUNS_A_QUERY):
+        chunk = contexts[start : start + RUNS_A_QUERY]
+        batch = _Batch(store, [context.id for _, context in chunk])
+        yield from (Run(store, owner, context.name, context=context, batch=batch) for owner, context in chunk)
+
+
+def pipelines(store: metadata_store.MetadataStore) -> list[str]:
+    """The names of all pipelines that have run."""
+    return sorted(context.name for context in reading(lambda: store.get_contexts_by_type("pipeline")))
 
 
 class Run:
     """The record of one run of one pipeline."""
 
-    def __init__(self, store: metadata_store.MetadataStore, pipeline: str, run_id: str) -> None:
+    def __init__(
+        self,
+        store: metadata_store.MetadataStore,
+        pipeline: str,
+        run_id: str,
+        *,
+        context: mlmd.Context | None = None,
+        batch: "_Batch | None" = None,
+    ) -> None:
         self._store = store
         self.pipeline = pipeline
         self.run_id = run_id
-        self._context = self._find_context()
+        self._context = context or self._find_context()
+        self._batch = batch or _Batch(store, [self._context.id])
 
     def _find_context(self) -> mlmd.Context:
         for name in (self.run_id, f"{self.pipeline}.{self.run_id}"):
@@ -68,12 +151,25 @@ class Run:
                 return context
         raise MonitorError(f"There is no run {self.run_id!r} of pipeline {self.pipeline!r} in the store")
 
+    @property
+    def id(self) -> int:
+        """Of the run in ML Metadata: later runs have larger ones."""
+        return int(self._context.id)
+
+    @property
+    def started(self) -> datetime.datetime:
+        return _when(self._context.create_time_since_epoch)
+
+    @property
+    def seconds(self) -> float:
+        """From its start to the last thing that any of its nodes did."""
+        ends = [node.finished for node in self.nodes.values() if node.finished]
+        return max(0.0, (max(ends) - self.started).total_seconds()) if ends else 0.0
+
     @cached_property
     def nodes(self) -> dict[str, Node]:
         """The nodes that have run, in the order they started; read once, when first asked for."""
-        executions = sorted(self._store.get_executions_by_context(self._context.id), key=lambda e: e.id)
-        types = {t.id: t.name for t in self._store.get_execution_types()}
-        return {n.name: n for n in (self._node(e, types) for e in executions)}
+        return self._batch.nodes(self._context.id)
 
     def node(self, name: str) -> Node:
         """A node by its id. Raises `MonitorError` listing those there are."""
@@ -82,33 +178,149 @@ class Run:
             raise MonitorError(f"Run {self.run_id} has no node {name!r}. It has: {', '.join(nodes)}")
         return nodes[name]
 
-    def _node(self, execution: mlmd.Execution, types: dict[int, str]) -> Node:
-        name = self._node_name(execution) or types.get(execution.type_id, "?")
-        state = mlmd.Execution.State.Name(execution.last_known_state)
-        seconds = (execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000
-        return Node(name, state, state == "CACHED", seconds, self._outputs(execution.id))
+    def made(self, type_name: str) -> list[tuple[Node, Artifact]]:
+        """The artifacts of a type that the run's nodes gave, with the node, in the order of the nodes."""
+        return [(node, found) for node in self.nodes.values() for found in node.made if found.type == type_name]
 
-    def _node_name(self, execution: mlmd.Execution) -> str:
-        for context in self._store.get_contexts_by_execution(execution.id):
-            if context.type == "node":
-                return context.name.removeprefix(f"{self.pipeline}.")
-        return ""
 
-    def _outputs(self, execution_id: int) -> dict[str, list[Artifact]]:
-        outputs: dict[str, list[Artifact]] = {}
-        for event in self._store.get_events_by_execution_ids([execution_id]):
-            if event.type != mlmd.Event.OUTPUT:
-                continue
+class _Batch:
+    """The nodes of several runs, read together when those of one are asked for."""
+
+    def __init__(self, store: metadata_store.MetadataStore, run_ids: Sequence[int]) -> None:
+        self._store = store
+        self._run_ids = run_ids
+
+    def nodes(self, run_id: int) -> dict[str, Node]:
+        return self._nodes.get(run_id, {})
+
+    @cached_property
+    def _nodes(self) -> dict[int, dict[str, Node]]:
+        executions = {
+            run_id: reading(lambda run_id=run_id: self._store.get_executions_by_context(run_id))  # type: ignore[misc]
+            for run_id in self._run_ids
+        }
+        nodes = nodes_of(self._store, [each for found in executions.values() for each in found])
+        found: dict[int, dict[str, Node]] = {}
+        for run_id, of_run in executions.items():
+            tries = sorted(of_run, key=lambda each: each.id)
+            # of a node that was tried more than once, the last try, where that ran
+            last = {nodes[each.id].name: each.id for each in tries}
+            found[run_id] = {nodes[each.id].name: nodes[each.id] for each in tries if each.id in last.values()}
+        return found
+
+
+def nodes_of(store: metadata_store.MetadataStore, executions: Sequence[mlmd.Execution]) -> dict[int, Node]:
+    """Executions as nodes, with what they took and gave, by the executions' ids."""
+    if not executions:
+        return {}
+    names = _node_names(store, [each.id for each in executions])
+    events = reading(lambda: store.get_events_by_execution_ids([each.id for each in executions]))
+    artifacts = artifacts_by_id(store, {event.artifact_id for event in events})
+    inputs, outputs = (_by_key(events, kinds, artifacts) for kinds in (_INPUTS, _OUTPUTS))
+    nodes = {}
+    for each in executions:
+        name = names.get(each.id) or each.type.rpartition(".")[2] or "?"
+        nodes[each.id] = _node(each, name, inputs.get(each.id, {}), outputs.get(each.id, {}))
+    return nodes
+
+
+def artifacts_by_id(store: metadata_store.MetadataStore, ids: Iterable[int]) -> dict[int, Artifact]:
+    """The artifacts with these ids."""
+    wanted = sorted(ids)
+    found = reading(lambda: store.get_artifacts_by_id(wanted)) if wanted else []
+    return {each.id: artifact_of(each) for each in found}
+
+
+def artifact_of(artifact: mlmd.Artifact) -> Artifact:
+    """The record of an artifact."""
+    properties = _scalars(artifact.properties, artifact.custom_properties)
+    return Artifact(artifact.id, artifact.type, artifact.uri, properties)
+
+
+def _run_contexts(store: metadata_store.MetadataStore, pipeline: str) -> list[tuple[str, mlmd.Context]]:
+    """The contexts of the runs of one pipeline or of all, each with its pipeline's name."""
+    owners = reading(lambda: store.get_contexts_by_type("pipeline"))
+    found = []
+    for owner in owners:
+        if pipeline in ("", owner.name):
+            children = reading(lambda owner=owner: store.get_children_contexts_by_context(owner.id))  # type: ignore[misc]
+            found += [(owner.name, child) for child in children if child.type == "pipeline_run"]
+    return found
+
+
+def _node(
+    execution: mlmd.Execution, name: str, inputs: dict[str, list[Artifact]], outputs: dict[str, list[Artifact]]
+) -> Node:
+    state = mlmd.Execution.State.Name(execution.last_known_state)
+    return Node(
+        name=name,
+        state=state,
+        cached=state == "CACHED",
+        seconds=(execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000,
+        parameters=_scalars(execution.properties, execution.custom_properties),
+        outputs=outputs,
+        inputs=inputs,
+        id=execution.id,
+        type=execution.type,
+        finished=_when(execution.last_update_time_since_epoch),
+    )
+
+
+def _node_names(store: metadata_store.MetadataStore, execution_ids: Sequence[int]) -> dict[int, str]:
+    """The node's id of each execution: its context is named by the pipeline's name, a dot, and the node's id."""
+    contexts: dict[int, list[mlmd.Context]] = {}
+    for start in range(0, len(execution_ids), _EXECUTIONS_A_QUERY):
+        contexts.update(_contexts(store, execution_ids[start : start + _EXECUTIONS_A_QUERY]))
+    for each in set(execution_ids) - set(contexts):
+        contexts[each] = reading(lambda each=each: store.get_contexts_by_execution(each))  # type: ignore[misc]
+    return {each: _node_name(found) for each, found in contexts.items()}
+
+
+def _contexts(store: metadata_store.MetadataStore, execution_ids: Sequence[int]) -> dict[int, list[mlmd.Context]]:
+    """The contexts of executions, in one query."""
+    options = mlmd.LineageSubgraphQueryOptions(max_num_hops=0)
+    options.starting_executions.filter_query = f"id IN ({', '.join(map(str, execution_ids))})"
+    graph = reading(lambda: store.get_lineage_subgraph(options, field_mask_paths=["associations", "contexts"]))
+    contexts = {context.id: context for context in graph.contexts}
+    found: dict[int, list[mlmd.Context]] = {}
+    for association in graph.associations:
+        if association.context_id in contexts:
+            found.setdefault(association.execution_id, []).append(contexts[association.context_id])
+    return found
+
+
+def _node_name(contexts: Iterable[mlmd.Context]) -> str:
+    names = {context.type: context.name for context in contexts}
+    return str(names.get("node", "")).removeprefix(f"{names.get('pipeline', '')}.")
+
+
+def _by_key(
+    events: Iterable[mlmd.Event], kinds: Sequence[int], artifacts: Mapping[int, Artifact]
+) -> dict[int, dict[str, list[Artifact]]]:
+    """The artifacts of each execution's inputs or outputs, by key."""
+    found: dict[int, dict[str, list[Artifact]]] = {}
+    for event in events:
+        if event.type in kinds and event.artifact_id in artifacts:
             key = next((step.key for step in event.path.steps if step.HasField("key")), "")
-            outputs.setdefault(key, []).extend(map(_artifact, self._store.get_artifacts_by_id([event.artifact_id])))
-        return outputs
+            found.setdefault(event.execution_id, {}).setdefault(key, []).append(artifacts[event.artifact_id])
+    return found
 
 
-def _artifact(artifact: mlmd.Artifact) -> Artifact:
-    properties = {}
-    for mapping in (artifact.properties, artifact.custom_properties):
+def _scalars(*mappings: Mapping[str, mlmd.Value]) -> dict[str, int | float | str]:
+    """The properties that are numbers or text, of several mappings together."""
+    found = {}
+    for mapping in mappings:
         for key, value in mapping.items():
             kind = value.WhichOneof("value")
             if kind in ("int_value", "double_value", "string_value"):
-                properties[key] = getattr(value, kind)
-    return Artifact(artifact.id, artifact.type, artifact.uri, properties)
+                found[key] = getattr(value, kind)
+    return found
+
+
+def _when(milliseconds: int) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.timezone.utc)
+
+
+def _brief(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

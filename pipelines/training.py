@@ -1,21 +1,34 @@
-"""The training pipeline: import, describe, validate, train, evaluate, gate, push. Wiring only.
+"""The training pipeline: import, describe, validate, train, evaluate, calibrate, gate, push. Wiring only.
 
 The same function serves every runner; what differs between them is in the configuration and in the arguments.
 """
 
 from pathlib import Path
+from typing import Any
 
 import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
+from tfx import types
 from tfx.components import Evaluator, ExampleValidator, Trainer
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2, trainer_pb2
 
-from components import AtomicPusher, BaselineImporter, Cifar10ExampleGen, ImageStatisticsGen, PushGate
+from components import (
+    AtomicPusher,
+    BaselineImporter,
+    Cifar10ExampleGen,
+    ImageStatisticsGen,
+    PerformanceEstimator,
+    PushGate,
+    SkewDriftValidator,
+    ThresholdCalibrator,
+    ValidationReport,
+)
 
+from . import nodes
+from .cifar10 import CLASS_NAMES
 from .config import TrainingConfig
 
 
@@ -40,26 +53,39 @@ def create_pipeline(config: TrainingConfig, data_dir: Path, *, baseline_uri: str
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
         custom_config={"trainer": config.trainer.model_dump_json()},
     )
-    baseline = BaselineImporter(bundle_uri=baseline_uri) if baseline_uri else None
+    model = trainer.outputs["model"]
+    importers = [BaselineImporter(bundle_uri=baseline_uri)] if baseline_uri else []
     evaluator = Evaluator(
         examples=examples.outputs["examples"],
         example_splits=["eval"],
-        model=trainer.outputs["model"],
-        baseline_model=baseline.outputs["model"] if baseline else None,
+        model=model,
+        baseline_model=importers[0].outputs["model"] if importers else None,
         eval_config=text_format.Parse(config.policy_file(config.eval_config).read_text(), tfma.EvalConfig()),
     )
+    scored, baseline = nodes.scored_statistics(examples.outputs["examples"], model, schema.outputs["schema"])
+    calibrator = ThresholdCalibrator(
+        statistics=baseline.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        window_size=config.monitor.window_size,
+        false_alarm_rate=config.monitor.false_alarm_rate,
+        resamples=config.monitor.resamples,
+        seed=config.monitor.seed,
+    )
+    watch, window = _serving_checks(config, model, baseline, calibrator)
+    checks = [validator.outputs["anomalies"], *window.pop("anomalies", [])]
     gate = PushGate(
-        model=trainer.outputs["model"],
+        model=model,
         model_blessing=evaluator.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],
-        anomalies=[validator.outputs["anomalies"]],
+        anomalies=checks,
         policy=config.policy_file("push_policy.yaml").read_text(),
     )
     pusher = AtomicPusher(
-        model=trainer.outputs["model"],
+        model=model,
         model_blessing=gate.outputs["blessing"],
         statistics=statistics.outputs["statistics"],
-        schema=schema.outputs["schema"],
+        baseline_statistics=baseline.outputs["statistics"],
+        schema=calibrator.outputs["schema"],
         evaluation=evaluator.outputs["evaluation"],
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(config.serving_path))
@@ -67,14 +93,43 @@ def create_pipeline(config: TrainingConfig, data_dir: Path, *, baseline_uri: str
         run_key=run_key,
         judged_against=baseline_uri,
     )
-    nodes: list[BaseNode] = [examples, schema, statistics, validator, trainer, evaluator, gate, pusher]
-    if baseline:
-        nodes.insert(0, baseline)
-    return Pipeline(
-        pipeline_name=config.name,
-        pipeline_root=str(config.root_path / "artifacts"),
-        components=nodes,
-        enable_cache=config.cache,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(config.metadata_path)),
-        beam_pipeline_args=list(config.beam_args),
+    report = ValidationReport(
+        anomalies=checks,
+        baseline_statistics=baseline.outputs["statistics"],
+        training_statistics=statistics.outputs["statistics"],
+        baseline_examples=examples.outputs["examples"],
+        blessing=gate.outputs["blessing"],
+        evaluation=evaluator.outputs["evaluation"],
+        pushed_model=pusher.outputs["pushed_model"],
+        class_names=CLASS_NAMES,
+        **window,
     )
+    path = [examples, schema, statistics, validator, trainer, evaluator, scored, baseline, calibrator]
+    return nodes.pipeline(config, [*importers, *path, *watch, gate, pusher, report])
+
+
+def _serving_checks(
+    config: TrainingConfig, model: types.BaseChannel, baseline: BaseNode, calibrator: BaseNode
+) -> tuple[list[BaseNode], dict[str, Any]]:
+    """The nodes that hold the newest span of serving logs against the new model's baseline, and what they give.
+
+    What the logs say the served model answered is not compared: the images are scored again by the new model, so that
+    a difference is one of the data.
+    """
+    if not config.serving_logs:
+        return [], {}
+    logs = nodes.serving_log_example_gen(config)
+    schema = calibrator.outputs["schema"]
+    scored, statistics = nodes.scored_statistics(logs.outputs["examples"], model, schema, serving=True)
+    compared = {
+        "statistics": statistics.outputs["statistics"],
+        "baseline_statistics": baseline.outputs["statistics"],
+    }
+    validator = SkewDriftValidator(**compared, schema=schema, **nodes.validator_settings(config))
+    estimator = PerformanceEstimator(**compared, **nodes.estimator_settings(config))
+    found = [logs, scored, statistics, validator, estimator]
+    return found, {
+        "anomalies": [node.outputs["anomalies"] for node in (logs, validator, estimator)],
+        "statistics": statistics.outputs["statistics"],
+        "examples": logs.outputs["examples"],
+    }

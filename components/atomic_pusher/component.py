@@ -26,6 +26,7 @@ class AtomicPusherSpec(ComponentSpec):
         executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
         executor.MODEL_BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),
         executor.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        executor.BASELINE_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
         executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
         executor.EVALUATION_KEY: ChannelParameter(type=standard_artifacts.ModelEvaluation),
     }
@@ -40,7 +41,8 @@ class AtomicPusher(pusher_component.Pusher):
           trainer.outputs["model"],
           model_blessing=gate.outputs["blessing"],
           statistics=statistics_gen.outputs["statistics"],
-          schema=schema_gen.outputs["schema"],
+          baseline_statistics=held_out_statistics.outputs["statistics"],
+          schema=calibrator.outputs["schema"],
           evaluation=evaluator.outputs["evaluation"],
           push_destination=PushDestination(filesystem=PushDestination.Filesystem(base_directory=serving_dir)),
       )
@@ -49,7 +51,9 @@ class AtomicPusher(pusher_component.Pusher):
       model: channel of the `Model`.
       model_blessing: channel of the `ModelBlessing`, PushGate's or any other.
       statistics: channel of the `ExampleStatistics` of the data the model was trained on.
-      schema: channel of the `Schema` that the data was held against.
+      baseline_statistics: channel of the `ExampleStatistics` of held-out examples scored by this model: what its
+        serving logs will be compared with.
+      schema: channel of the `Schema` that the data was held against; ThresholdCalibrator's, to carry the comparators.
       evaluation: channel of the `ModelEvaluation`.
       push_destination: as for TFX's Pusher; a local or mounted file system, for object stores cannot rename.
       run_key: what tells this run's settings and data from another's; see `baseline_bundle.choose_baseline`.
@@ -63,12 +67,13 @@ class AtomicPusher(pusher_component.Pusher):
     SPEC_CLASS = AtomicPusherSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(  # noqa: PLR0913 - five inputs and three parameters, all but one by keyword
+    def __init__(  # noqa: PLR0913 - six inputs and three parameters, all but one by keyword
         self,
         model: types.BaseChannel,
         *,
         model_blessing: types.BaseChannel,
         statistics: types.BaseChannel,
+        baseline_statistics: types.BaseChannel,
         schema: types.BaseChannel,
         evaluation: types.BaseChannel,
         push_destination: pusher_pb2.PushDestination | RuntimeParameter,
@@ -81,6 +86,7 @@ class AtomicPusher(pusher_component.Pusher):
                 executor.MODEL_KEY: model,
                 executor.MODEL_BLESSING_KEY: model_blessing,
                 executor.STATISTICS_KEY: statistics,
+                executor.BASELINE_STATISTICS_KEY: baseline_statistics,
                 executor.SCHEMA_KEY: schema,
                 executor.EVALUATION_KEY: evaluation,
                 executor.PUSH_DESTINATION_KEY: push_destination,

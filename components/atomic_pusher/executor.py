@@ -23,6 +23,7 @@ from .publish import publish
 MODEL_KEY = standard_component_specs.MODEL_KEY
 MODEL_BLESSING_KEY = standard_component_specs.MODEL_BLESSING_KEY
 STATISTICS_KEY = standard_component_specs.STATISTICS_KEY
+BASELINE_STATISTICS_KEY = "baseline_statistics"
 SCHEMA_KEY = standard_component_specs.SCHEMA_KEY
 EVALUATION_KEY = standard_component_specs.EVALUATION_KEY
 PUSHED_MODEL_KEY = standard_component_specs.PUSHED_MODEL_KEY
@@ -35,7 +36,8 @@ Artifacts = dict[str, list[types.Artifact]]
 class Executor(pusher_executor.Executor):
     """TFX's Pusher, except that a version appears whole or not at all and brings its baseline bundle.
 
-    Inputs: model, model_blessing (required: without one nothing is pushed), statistics, schema, evaluation.
+    Inputs: model, model_blessing (required: without one nothing is pushed), statistics, baseline_statistics,
+      schema, evaluation.
 
     Outputs:
       pushed_model: a copy of the model, with TFX's custom properties `pushed` (1 or 0), `pushed_destination` (the
@@ -138,6 +140,7 @@ def _fill(folder: str, model_path: str, inputs: Artifacts) -> None:
     bundle = os.path.join(folder, baseline_bundle.BUNDLE)
     for key, part in (
         (STATISTICS_KEY, baseline_bundle.STATISTICS_DIR),
+        (BASELINE_STATISTICS_KEY, baseline_bundle.BASELINE_STATISTICS_DIR),
         (EVALUATION_KEY, baseline_bundle.EVALUATION_DIR),
     ):
         io_utils.copy_dir(artifact_utils.get_single_uri(inputs[key]), os.path.join(bundle, part))

@@ -127,7 +127,11 @@ def _locked(path: str) -> Iterator[None]:
     """Holds an exclusive lock on a file, which the kernel lets go of when the process dies."""
     with open(path, "a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            # Closing alone leaves it locked as long as a child lives that was forked in the meantime.
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _sync_tree(folder: str) -> None:

@@ -13,19 +13,20 @@ from . import executor
 
 
 class BaselineImporterSpec(ComponentSpec):
-    """One parameter in, three artifacts out."""
+    """One parameter in, four artifacts out."""
 
     PARAMETERS = {executor.BUNDLE_URI_KEY: ExecutionParameter(type=str)}  # noqa: RUF012 - as TFX declares it
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
     OUTPUTS = {  # noqa: RUF012
         executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
         executor.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        executor.BASELINE_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
         executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
     }
 
 
 class BaselineImporter(base_component.BaseComponent):
-    """Imports what was pushed: the model, the statistics of its training data and the schema.
+    """Imports what was pushed: the model, the statistics of its training data and of its held-out baseline, the schema.
 
     Example:
       baseline = BaselineImporter(choose_baseline(serving_dir, run_key))

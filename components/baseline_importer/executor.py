@@ -14,9 +14,14 @@ from .. import baseline_bundle
 BUNDLE_URI_KEY = "bundle_uri"
 MODEL_KEY = standard_component_specs.MODEL_KEY
 STATISTICS_KEY = standard_component_specs.STATISTICS_KEY
+BASELINE_STATISTICS_KEY = "baseline_statistics"
 SCHEMA_KEY = standard_component_specs.SCHEMA_KEY
 PUSHED_VERSION_PROPERTY = "pushed_version"
 Artifacts = dict[str, list[types.Artifact]]
+_STATISTICS_PARTS = {
+    STATISTICS_KEY: baseline_bundle.STATISTICS_DIR,
+    BASELINE_STATISTICS_KEY: baseline_bundle.BASELINE_STATISTICS_DIR,
+}
 
 
 class Executor(base_executor.BaseExecutor):
@@ -27,7 +32,7 @@ class Executor(base_executor.BaseExecutor):
 
     Outputs, each with the custom properties `pushed_version` and `bundle_uri` (both strings):
       model: `Model`, laid out as Trainer's, without the bundle.
-      statistics: `ExampleStatistics`, with the splits that the bundle has.
+      statistics, baseline_statistics: `ExampleStatistics`, with the splits that the bundle has of each.
       schema: `Schema`.
 
     Raises:
@@ -38,15 +43,15 @@ class Executor(base_executor.BaseExecutor):
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         bundle = baseline_bundle.read(exec_properties[BUNDLE_URI_KEY])
-        model, statistics, schema = (
-            artifact_utils.get_single_instance(output_dict[key]) for key in (MODEL_KEY, STATISTICS_KEY, SCHEMA_KEY)
-        )
-        _copy_model(bundle.version_dir, model)
-        io_utils.copy_dir(bundle.path(baseline_bundle.STATISTICS_DIR), statistics.uri)
-        statistics.split_names = artifact_utils.encode_split_names(bundle.splits)
+        outputs = {key: artifact_utils.get_single_instance(artifacts) for key, artifacts in output_dict.items()}
+        schema = outputs[SCHEMA_KEY]
+        _copy_model(bundle.version_dir, outputs[MODEL_KEY])
+        for key, part in _STATISTICS_PARTS.items():
+            io_utils.copy_dir(bundle.path(part), outputs[key].uri)
+            outputs[key].split_names = artifact_utils.encode_split_names(bundle.splits(part))
         name = os.path.basename(baseline_bundle.SCHEMA_FILE)
         io_utils.copy_file(bundle.path(baseline_bundle.SCHEMA_FILE), os.path.join(schema.uri, name), overwrite=True)
-        for artifact in (model, statistics, schema):
+        for artifact in outputs.values():
             artifact.set_string_custom_property(PUSHED_VERSION_PROPERTY, str(bundle.manifest.model_version))
             artifact.set_string_custom_property(BUNDLE_URI_KEY, bundle.version_dir)
 

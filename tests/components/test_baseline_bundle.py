@@ -31,6 +31,7 @@ def push(tmp_path):
         bundle = folder / BUNDLE
         (bundle / "statistics" / "Split-train").mkdir(parents=True)
         (bundle / "statistics" / "Split-eval").mkdir()
+        (bundle / "baseline_statistics" / "Split-eval").mkdir(parents=True)
         (bundle / "evaluation").mkdir()
         (bundle / "schema").mkdir()
         (bundle / "schema" / "schema.pbtxt").touch()
@@ -60,8 +61,8 @@ RECORD = json.loads(MANIFEST.to_json())
         ("", "f is damaged"),
         ('{"a":', "f is damaged"),
         ("[]", "f` must hold a JSON object"),
-        ("{}", "format_version in f` must be 1. Received: None"),
-        (json.dumps({**RECORD, "format_version": 2}), "must be 1. Received: 2"),
+        ("{}", "format_version in f` must be 2. Received: None"),
+        (json.dumps({**RECORD, "format_version": 1}), "must be 2. Received: 1"),
         (json.dumps({k: v for k, v in RECORD.items() if k != "run_key"}), "must hold run_key"),
         (json.dumps({**RECORD, "more": 1}), r"nothing but .* Received: \['more'\]"),
         (json.dumps({**RECORD, "model_version": "1"}), "model_version in f` must be of type int. Received: '1'"),
@@ -88,7 +89,8 @@ def test_newest_is_by_number_not_by_name(push, serving):
     last = push(10)
     bundle = newest(serving)
     assert bundle.version_dir == last
-    assert bundle.splits == ["eval", "train"]
+    assert bundle.splits() == ["eval", "train"]
+    assert bundle.splits("baseline_statistics") == ["eval"]
     assert newest(serving + "/nowhere") is None
 
 
@@ -99,7 +101,7 @@ def damage(push, part: str):
         Path(path).write_text("{")
 
 
-@pytest.mark.parametrize("part", ["manifest.json", "statistics", "evaluation", "schema", ""])
+@pytest.mark.parametrize("part", ["manifest.json", "statistics", "baseline_statistics", "evaluation", "schema", ""])
 def test_a_damaged_newest_is_an_error_and_no_older_one_is_taken(push, serving, part):
     push(1)
     damage(push, part)
@@ -165,4 +167,4 @@ def test_it_needs_only_the_standard_library():
     code = "import sys, components.baseline_bundle; print({'numpy', 'yaml', 'tensorflow', 'tfx'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-    assert baseline_bundle.FORMAT_VERSION == 1
+    assert baseline_bundle.FORMAT_VERSION == 2

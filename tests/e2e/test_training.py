@@ -6,9 +6,6 @@ One story of five runs in one pipeline root, told once; each test looks at its p
 import gzip
 import json
 import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,45 +13,12 @@ import pytest
 import tensorflow as tf
 
 from components import baseline_bundle
-from pipelines import inspect
+
+from .conftest import SAMPLE, Outcome, train
 
 pytestmark = pytest.mark.e2e
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-SAMPLE = REPOSITORY / "data" / "cifar10_sample"
 RECORD = 3073  # a label byte and 3,072 bytes of image
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one call of the command line ended, and what the serving folder and the run's record held after it."""
-
-    code: int
-    output: str
-    versions: list[str]
-    run: inspect.Run
-
-    @property
-    def reasons(self) -> str:
-        return (self.run.node("PushGate").output("blessing").path / "reasons.json").read_text()
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("runs")
-
-
-def train(root: Path, dataset: Path, *settings: str) -> Outcome:
-    command = [sys.executable, "-m", "pipelines.cli", "train", "--dataset", str(dataset)]
-    for setting in (f"root={root}", "trainer.batch_size=64", *settings):
-        command += ["--set", setting]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    store = inspect.open_store(root / "metadata.sqlite")
-    newest = max(store.get_contexts_by_type("pipeline_run"), key=lambda c: c.id)
-    versions = [str(version) for version in baseline_bundle.versions(str(root / "serving"))]
-    return Outcome(
-        done.returncode, done.stdout + done.stderr, versions, inspect.Run(store, "cifar10-training", newest.name)
-    )
 
 
 def copy_of_sample(folder: Path, change) -> Path:
@@ -74,11 +38,6 @@ def shuffle_labels(records: np.ndarray) -> None:
 
 def blacken_a_tenth(records: np.ndarray) -> None:
     records[::10, 1:] = 0
-
-
-@pytest.fixture(scope="module")
-def good(root: Path) -> Outcome:
-    return train(root, SAMPLE, "trainer.epochs=6")
 
 
 @pytest.fixture(scope="module")

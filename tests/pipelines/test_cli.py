@@ -19,6 +19,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
         (["train", "--set", "trainer.epoch=1"], "did you mean 'epochs'?"),
         (["train", "--config", "nowhere.yaml"], "nowhere.yaml"),
         (["train", "--dataset", "/nowhere"], "'/nowhere'"),
+        (["train", "--serving-logs", "/nowhere"], "`serving_logs` must be a folder of serving logs"),
+        (["monitor"], "`serving_dir` must hold a pushed version"),
+        (["monitor", "--labels", "/nowhere"], "`--labels` must be a file"),
+        (["monitor", "--set", "monitor.windowsize=5"], "did you mean 'window_size'?"),
+        (["replay", "--logs", "logs", "--shift", "gaussian_blurr"], "did you mean 'gaussian_blur'?"),
     ],
 )
 def test_a_mistake_is_said_before_anything_runs(arguments, expected, capfd, tmp_path, monkeypatch):

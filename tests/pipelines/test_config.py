@@ -6,18 +6,19 @@ import pytest
 
 from components.validation import MonitorError
 from pipelines import config
+from pipelines.config import MonitoringConfig, TrainingConfig
 
 
 def test_defaults_depend_on_the_data_set():
-    assert config.load().trainer.epochs == config.DATASET_DEFAULTS["sample"]["trainer"]["epochs"]
-    full = config.load(overrides={"dataset": "full"})
+    assert config.load(TrainingConfig).trainer.epochs == config.DATASET_DEFAULTS["sample"]["trainer"]["epochs"]
+    full = config.load(TrainingConfig, overrides={"dataset": "full"})
     assert full.trainer.epochs == config.DATASET_DEFAULTS["full"]["trainer"]["epochs"]
 
 
 def test_later_sources_win(tmp_path: Path):
     file = tmp_path / "run.yaml"
     file.write_text("dataset: full\nname: from-file\ntrainer: {epochs: 2, seed: 7}\n")
-    loaded = config.load(file, ["trainer.epochs=3", "name=from-setting"], {"dataset": "sample"})
+    loaded = config.load(TrainingConfig, file, ["trainer.epochs=3", "name=from-setting"], {"dataset": "sample"})
     assert (loaded.dataset, loaded.name) == ("sample", "from-setting")
     assert (loaded.trainer.epochs, loaded.trainer.seed) == (3, 7)
 
@@ -36,11 +37,12 @@ def test_later_sources_win(tmp_path: Path):
         ("beam_args=[1]", "`beam_args` must be a valid string. Received: 1"),
         ("epochs", "`--set` must be key=value. Received: 'epochs'"),
         ("name=[", "`--set name` must have a YAML value"),
+        ("monitor.false_alarm_rate=0.0001", "`monitor` must have `resamples` of 19999 or more"),
     ],
 )
 def test_a_bad_setting_says_what_where_and_what_is_allowed(setting: str, expected: str):
     with pytest.raises(MonitorError) as caught:
-        config.load(settings=[setting])
+        config.load(TrainingConfig, settings=[setting])
     assert expected in str(caught.value)
 
 
@@ -48,7 +50,7 @@ def test_every_error_of_a_file_is_reported_with_its_place(tmp_path: Path):
     file = tmp_path / "run.yaml"
     file.write_text("dataset: 3\ntrainer: {epochs: -1}\n")
     with pytest.raises(MonitorError) as caught:
-        config.load(file)
+        config.load(TrainingConfig, file)
     lines = str(caught.value).splitlines()
     assert len(lines) == 2
     assert all(line.startswith(f"{file}: ") for line in lines)
@@ -59,11 +61,11 @@ def test_a_file_that_is_no_mapping_is_named(tmp_path: Path, content: str):
     file = tmp_path / "run.yaml"
     file.write_text(content)
     with pytest.raises(MonitorError, match=r"run\.yaml"):
-        config.load(file)
+        config.load(TrainingConfig, file)
 
 
 def test_a_missing_policy_file_is_named(tmp_path: Path):
-    loaded = config.load(settings=[f"schema_dir={tmp_path}"])
+    loaded = config.load(TrainingConfig, settings=[f"schema_dir={tmp_path}"])
     with pytest.raises(MonitorError, match=r"schema\.pbtxt"):
         loaded.policy_file("schema.pbtxt")
 
@@ -76,7 +78,7 @@ def test_the_run_key_changes_with_settings_policy_and_data_but_not_with_the_base
     (policy / "push_policy.yaml").write_text("a: 1\n")
 
     def key(*settings: str) -> str:
-        return config.load(settings=[f"schema_dir={policy}", *settings]).run_key(data)
+        return config.load(TrainingConfig, settings=[f"schema_dir={policy}", *settings]).run_key(data)
 
     first = key()
     assert first == key() == key("baseline=none") == key("cache=false")
@@ -84,5 +86,31 @@ def test_the_run_key_changes_with_settings_policy_and_data_but_not_with_the_base
     (policy / "push_policy.yaml").write_text("a: 2\n")
     second = key()
     assert second != first
+    logs = tmp_path / "logs"
+    (logs / "1").mkdir(parents=True)
+    with_logs = key(f"serving_logs={logs}")
+    assert with_logs != second
+    (logs / "1" / "part-0.tfrecord.gz").write_bytes(b"z")
+    assert key(f"serving_logs={logs}") != with_logs
     (data / "data_batch_2.bin").write_bytes(b"y")
     assert key() != second
+
+
+def test_monitoring_has_settings_of_its_own(tmp_path: Path):
+    loaded = config.load(MonitoringConfig, None, ["monitor.false_alarm_rate=0.05"], {"labels": "l.csv"})
+    assert (loaded.name, loaded.labels, loaded.monitor.false_alarm_rate) == ("cifar10-monitoring", "l.csv", 0.05)
+    with pytest.raises(MonitorError, match="there is no key `trainer`"):
+        config.load(MonitoringConfig, settings=["trainer.epochs=3"])
+    with pytest.raises(
+        MonitorError, match=r"`monitor\.false_alarm_rate` must be less than or equal to 0\.5\. Received: 2"
+    ):
+        config.load(MonitoringConfig, settings=["monitor.false_alarm_rate=2"])
+
+
+def test_serving_logs_must_have_a_span(tmp_path: Path):
+    (tmp_path / "part-0.tfrecord.gz").touch()
+    (tmp_path / ".writing").mkdir()
+    with pytest.raises(MonitorError, match="`serving_logs` must be a folder of serving logs"):
+        _ = config.load(MonitoringConfig, settings=[f"serving_logs={tmp_path}"]).serving_logs_path
+    (tmp_path / "20781").mkdir()
+    assert config.load(MonitoringConfig, settings=[f"serving_logs={tmp_path}"]).serving_logs_path == tmp_path

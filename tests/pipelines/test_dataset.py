@@ -283,7 +283,7 @@ def test_resolve_suggests_a_name() -> None:
 
 def test_embedded_sample_is_what_its_readme_says() -> None:
     readme = (dataset.DATA_ROOT / "README.md").read_text()
-    for name, per_class in (("data_batch_1.bin.gz", 400), ("test_batch.bin.gz", 200)):
+    for name, per_class in (("data_batch_1.bin.gz", 400), ("test_batch.bin.gz", 200), ("serving_batch.bin.gz", 100)):
         packed = (dataset.SAMPLE / name).read_bytes()
         data = gzip.decompress(packed)
         labels = np.frombuffer(data, np.uint8).reshape(-1, RECORD)[:, 0]

@@ -12,6 +12,8 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
 
+from pipelines.config import LOCAL_BEAM_ARGS
+
 SCHEMAS = Path(__file__).parents[2] / "schemas" / "cifar10"
 FILES = ("eval_config.pbtxt", "eval_config_full.pbtxt")
 PER_CLASS = 20
@@ -88,7 +90,7 @@ def evaluate(folder, out, model, baseline=None, config=None):
     if baseline:
         inputs["baseline_model"] = [artifact(standard_artifacts.Model, folder / baseline)]
     context = BaseBeamExecutor.Context(
-        beam_pipeline_args=["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"],
+        beam_pipeline_args=list(LOCAL_BEAM_ARGS),
         tmp_dir=str(out / "tmp"),
         unique_id="1",
     )

@@ -44,10 +44,12 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def inputs(tmp_path, model):
-    """Inputs of AtomicPusher: a blessed model, statistics of two splits, schema and evaluation."""
+    """Inputs of AtomicPusher: a blessed model, statistics of two splits and of the baseline, schema and evaluation."""
     for path, content in {
         "statistics/Split-train/FeatureStats.pb": b"train",
         "statistics/Split-eval/FeatureStats.pb": b"eval",
+        "baseline_statistics/Split-eval/FeatureStats.pb": b"scored",
+        "baseline_statistics/Split-eval/FeatureSample.npz": b"rows",
         "schema/schema.pbtxt": b"# schema",
         "evaluation/metrics-00000-of-00001.tfrecord": b"metrics",
         "blessing/BLESSED": b"",
@@ -60,10 +62,13 @@ def inputs(tmp_path, model):
     blessing.set_string_custom_property("current_model", model.uri)
     statistics = artifact(standard_artifacts.ExampleStatistics, tmp_path / "statistics")
     statistics.split_names = artifact_utils.encode_split_names(["train", "eval"])
+    baseline = artifact(standard_artifacts.ExampleStatistics, tmp_path / "baseline_statistics")
+    baseline.split_names = artifact_utils.encode_split_names(["eval"])
     return {
         "model": [model],
         "model_blessing": [blessing],
         "statistics": [statistics],
+        "baseline_statistics": [baseline],
         "schema": [artifact(standard_artifacts.Schema, tmp_path / "schema")],
         "evaluation": [artifact(standard_artifacts.ModelEvaluation, tmp_path / "evaluation")],
     }

@@ -10,6 +10,7 @@ from components.validation import MonitorError
 INPUTS = {
     "model_blessing": standard_artifacts.ModelBlessing,
     "statistics": standard_artifacts.ExampleStatistics,
+    "baseline_statistics": standard_artifacts.ExampleStatistics,
     "schema": standard_artifacts.Schema,
     "evaluation": standard_artifacts.ModelEvaluation,
 }

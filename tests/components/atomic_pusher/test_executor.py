@@ -47,9 +47,9 @@ def test_model_and_bundle_arrive_together(push, serving, inputs, model):
     assert load(folder) == 42.0
     assert (folder / "assets.extra" / "tf_serving_warmup_requests").read_bytes() == b"warm"
     bundle = baseline_bundle.read(str(folder))
-    assert bundle.splits == ["eval", "train"]
-    for part, key in (("statistics", "statistics"), ("evaluation", "evaluation"), ("schema", "schema")):
-        source = Path(inputs[key][0].uri)
+    assert bundle.splits() == ["eval", "train"]
+    for part in ("statistics", "baseline_statistics", "evaluation", "schema"):
+        source = Path(inputs[part][0].uri)
         assert files(Path(bundle.path(part))) == files(source)
     assert json.loads(Path(bundle.path("gate/reasons.json")).read_text()) == {"blessed": True}
     manifest = bundle.manifest

@@ -35,6 +35,8 @@ def root(tmp_path_factory):
     for path in (
         "statistics/Split-train/FeatureStats.pb",
         "statistics/Split-eval/FeatureStats.pb",
+        "baseline_statistics/Split-eval/FeatureStats.pb",
+        "baseline_statistics/Split-eval/FeatureSample.npz",
         "evaluation/metrics",
     ):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +68,7 @@ def version(root) -> str:
         "model": (kinds.Model, {}, {}),
         "blessing": (kinds.ModelBlessing, {}, {"blessed": 1, "current_model": str(root / "model")}),
         "statistics": (kinds.ExampleStatistics, {"split_names": '["train", "eval"]'}, {}),
+        "baseline_statistics": (kinds.ExampleStatistics, {"split_names": '["eval"]'}, {}),
         "schema": (kinds.Schema, {}, {}),
         "evaluation": (kinds.ModelEvaluation, {}, {}),
     }
@@ -82,6 +85,7 @@ def version(root) -> str:
         found["model"],
         model_blessing=found["blessing"],
         statistics=found["statistics"],
+        baseline_statistics=found["baseline_statistics"],
         schema=found["schema"],
         evaluation=found["evaluation"],
         push_destination=destination,
@@ -97,7 +101,8 @@ def version(root) -> str:
 @pytest.fixture
 def outputs(tmp_path):
     made = {}
-    for key, kind in (("model", "Model"), ("statistics", "ExampleStatistics"), ("schema", "Schema")):
+    kinds = ("Model", "ExampleStatistics", "ExampleStatistics", "Schema")
+    for key, kind in zip(("model", "statistics", "baseline_statistics", "schema"), kinds, strict=True):
         made[key] = getattr(standard_artifacts, kind)()
         made[key].uri = str(tmp_path / key)
     return made
@@ -123,6 +128,9 @@ def test_statistics_and_schema_come_along_and_say_where_from(outputs, version):
     assert statistics.split_names == '["eval", "train"]'
     text = (Path(statistics.uri) / "Split-eval" / "FeatureStats.pb").read_text()
     assert text == "statistics/Split-eval/FeatureStats.pb"
+    baseline = outputs["baseline_statistics"]
+    assert baseline.split_names == '["eval"]'
+    assert (Path(baseline.uri) / "Split-eval" / "FeatureSample.npz").is_file()
     assert [path.name for path in Path(outputs["schema"].uri).iterdir()] == ["schema.pbtxt"]
     for each in outputs.values():
         assert each.get_string_custom_property("bundle_uri") == version

@@ -14,6 +14,7 @@ from tfx.utils import proto_utils
 
 from components import Cifar10ExampleGen
 from components.validation import MonitorError
+from pipelines.config import LOCAL_BEAM_ARGS
 
 RECORD = 3073
 SPAN_1 = range_config_pb2.RangeConfig(static_range=range_config_pb2.StaticRange(start_span_number=1, end_span_number=1))
@@ -42,7 +43,7 @@ def run(example_gen: Cifar10ExampleGen, root: Path) -> None:
             components=[example_gen],
             enable_cache=True,
             metadata_connection_config=metadata.sqlite_metadata_connection_config(str(root / "metadata.db")),
-            beam_pipeline_args=["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"],
+            beam_pipeline_args=list(LOCAL_BEAM_ARGS),
         )
     )
 

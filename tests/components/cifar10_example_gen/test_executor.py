@@ -16,10 +16,11 @@ from tfx.utils import proto_utils
 from components.cifar10_example_gen import cifar10_format
 from components.cifar10_example_gen.executor import Executor, monitor_error_in
 from components.validation import MonitorError
+from pipelines.config import LOCAL_BEAM_ARGS
 
 SAMPLE = Path(__file__).resolve().parents[3] / "data" / "cifar10_sample"
 RECORD = cifar10_format.RECORD_BYTES
-BEAM_ARGS = ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"]
+BEAM_ARGS = list(LOCAL_BEAM_ARGS)
 
 
 def run(

@@ -1,26 +1,24 @@
 """The table at the end of a training run: what was found, what each gate said, and where things are."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow_model_analysis as tfma
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
-from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.push_gate.verdict import REASONS_JSON, Decision, Effect, Outcome, Verdict
 
-from .cifar10 import CLASS_NAMES
-from .inspect import Artifact, Run
+from ..cifar10 import CLASS_NAMES
+from ..inspect import Artifact, Run
+from .parts import MARKS, anomalies_of, grid, report_file, split_files, times, told
 
-_MARKS = {Outcome.PASSED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.UNDECIDED: "[yellow]?[/]"}
 _CLASSES_A_LINE = 5
 
 
 @dataclass
-class TrainingSummary:
+class Summary:
     """A finished training run, told in a table of at most 100 columns."""
 
     run: Run
@@ -68,9 +66,7 @@ class TrainingSummary:
         return [message for messages in found for message in messages] or [self._decision.summary]
 
     def show(self, console: Console) -> None:
-        table = Table.grid(padding=(0, 2))
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column(overflow="fold")
+        table = grid()
         statistics = _statistics(self.run.node("ImageStatisticsGen").output("statistics"))
         table.add_row("Data", "\n".join(_data(split, s) for split, s in statistics.items()))
         table.add_row("Statistics", _features(statistics))
@@ -79,8 +75,9 @@ class TrainingSummary:
         table.add_row("Accuracy", _accuracy(self.run.node("Evaluator").output("evaluation")))
         table.add_row("Gate", "\n".join(map(_verdict_line, self._decision.verdicts)))
         table.add_row("Pushed", str(self._push["pushed_destination"]) if self.pushed else "no")
+        table.add_row("Report", str(report_file(self.run)))
         table.add_row("Results", f"{self.root}\nthe gate's reasons: {self._reasons_file}\nlog: {self.log_file}")
-        table.add_row("Time", self._times())
+        table.add_row("Time", times(self.run))
         colour = "green" if self.pushed else "red"
         console.print(f"\n[bold {colour}]{escape(self.sentence)}[/]\n", soft_wrap=True)
         console.print(table)
@@ -90,28 +87,14 @@ class TrainingSummary:
             return "none: there was nothing to compare the model with"
         return str(self.run.node("BaselineImporter").output("model").properties["bundle_uri"])
 
-    def _times(self) -> str:
-        """Seconds of every step that ran, and how many did not have to."""
-        ran = [node for node in self.run.nodes.values() if not node.cached]
-        parts = [f"{node.name} {node.seconds:.1f}s" for node in ran]
-        if from_cache := len(self.run.nodes) - len(ran):
-            parts.append(f"{from_cache} {'step' if from_cache == 1 else 'steps'} from cache")
-        return f"{sum(node.seconds for node in ran):.1f} s in all: {', '.join(parts)}"
-
 
 def _verdict_line(verdict: Verdict) -> str:
     subject = f" of {verdict.subject}" if verdict.subject else ""
-    return f"{_MARKS[verdict.outcome]} {verdict.gate}{subject}: {escape(verdict.reason)}"
-
-
-def _splits(artifact: Artifact, file: str) -> dict[str, bytes]:
-    """The bytes of one file of every split of an artifact, by the split's name."""
-    names = json.loads(str(artifact.properties["split_names"]))
-    return {name: (artifact.path / f"Split-{name}" / file).read_bytes() for name in names}
+    return f"{MARKS[verdict.outcome]} {verdict.gate}{subject}: {escape(verdict.reason)}"
 
 
 def _statistics(artifact: Artifact) -> dict[str, statistics_pb2.DatasetFeatureStatistics]:
-    files = _splits(artifact, "FeatureStats.pb")
+    files = split_files(artifact, "FeatureStats.pb")
     return {n: statistics_pb2.DatasetFeatureStatisticsList.FromString(b).datasets[0] for n, b in files.items()}
 
 
@@ -132,12 +115,8 @@ def _features(statistics: dict[str, statistics_pb2.DatasetFeatureStatistics]) ->
 
 
 def _schema_check(artifact: Artifact) -> str:
-    lines = []
-    for split, content in _splits(artifact, "SchemaDiff.pb").items():
-        found = anomalies_pb2.Anomalies.FromString(content).anomaly_info
-        what = "; ".join(f"{name}: {info.short_description}" for name, info in sorted(found.items()))
-        lines.append(f"{split}: {escape(what) or 'no anomalies'}")
-    return "\n".join(lines)
+    found = {split: told(anomalies) for split, anomalies in anomalies_of(artifact).items()}
+    return "\n".join(f"{split}: {'; '.join(lines) or 'no anomalies'}" for split, lines in found.items())
 
 
 def _accuracy(artifact: Artifact) -> str:

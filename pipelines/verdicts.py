@@ -1,0 +1,344 @@
+"""What became of a run, from what its artifacts say: pushed or not and why, a span fine or not, or nothing judged.
+
+Goes by the types and properties of artifacts and not by names of nodes or pipelines, so that runs of stock TFX
+pipelines are read like ours. What cannot be read is never a pass.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from components.push_gate.evaluation import validation_findings
+from components.push_gate.verdict import REASONS_JSON, Decision, Effect
+from components.skew_drift_validator.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement
+from components.validation import MonitorError
+
+from . import tfma_files
+from .artifact_tables import data
+from .artifact_tables.table import read_record, splits
+from .inspect import Artifact, Node, Run
+
+_HARMLESS = ("WARNING",)  # severities of anomalies that do not make a span unfit
+
+
+class State(str, Enum):
+    """What can be said of a run. `pushed`, `blessed` and `fine` are good, and nothing else is."""
+
+    PUSHED = "pushed"
+    NOT_PUSHED = "not_pushed"
+    BLESSED = "blessed"
+    NOT_BLESSED = "not_blessed"
+    FINE = "fine"
+    NOT_FINE = "not_fine"
+    UNDECIDED = "undecided"
+    FAILED = "failed"
+    RUNNING = "running"
+    NO_VERDICT = "no_verdict"
+
+    @property
+    def good(self) -> bool:
+        return self in (State.PUSHED, State.BLESSED, State.FINE)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a check has against a model or a span.
+
+    Attributes:
+      check: the node that found it, or the gate and the node.
+      what: the metric, test or type of anomaly.
+      where: the feature, slice or split; "" for the whole.
+      message: a sentence for a person, without a full stop.
+      measured, allowed: the value and its bound; None where there is none.
+      node: the node whose artifact says so.
+      artifact: the artifact.
+      file: what to open.
+
+    """
+
+    check: str
+    what: str
+    where: str
+    message: str
+    node: str
+    artifact: Artifact
+    file: str
+    measured: float | None = None
+    allowed: float | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Tells whether another run has the same finding."""
+        return (self.check, self.what, self.where)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a run.
+
+    Attributes:
+      state: in one word.
+      reason: in a few words, without a full stop.
+      version: the pushed version; "" where none was.
+      destination: its folder.
+      span: the span of serving logs that was looked at; None where none was.
+      p_value: of that span; None where nothing was compared.
+      accuracy: estimated or measured on that span; None where it is not known.
+
+    """
+
+    state: State
+    reason: str
+    version: str = ""
+    destination: str = ""
+    span: int | None = None
+    p_value: float | None = None
+    accuracy: float | None = None
+
+
+def verdict(run: Run) -> Verdict:
+    """What became of a run. Reads ML Metadata, and files only where that does not say why a model was not blessed."""
+    failed = [_failure(node) for node in run.nodes.values() if node.state in ("FAILED", "CANCELED")]
+    running = [node.name for node in run.nodes.values() if node.state in ("NEW", "RUNNING")]
+    if failed:
+        return Verdict(State.FAILED, "; ".join(failed))
+    pushes = run.made("PushedModel")
+    if pushes:
+        return _pushed(run, *pushes[-1])
+    if running:
+        return Verdict(State.RUNNING, f"{', '.join(running)} is running, or was stopped")
+    windows = [found for _, found in run.made("ExampleAnomalies") if "outcome" in found.properties]
+    if windows:
+        return _span(run, windows[-1])
+    if run.made("ModelBlessing"):
+        return _blessed(run)
+    return _data(run)
+
+
+def findings(run: Run) -> Iterator[Finding]:
+    """What the checks of a run have against its model or its span, read from their files, what decided first."""
+    blessings = _deciding_blessings(run)
+    for node, blessing in blessings:
+        if not is_blessed(blessing):
+            yield from _blessing_findings(node, blessing)
+    anomalies = run.made("ExampleAnomalies")
+    for node, found in anomalies:
+        if "outcome" in found.properties and not blessings:  # a gate has said already what it made of the window
+            yield from _window_findings(node, found)
+    for node, found in anomalies:
+        if "outcome" not in found.properties:
+            yield from _anomaly_findings(node, found)
+
+
+def _deciding_blessings(run: Run) -> list[tuple[Node, Artifact]]:
+    """The blessings that no other check has taken up into its own: PushGate's, and not the Evaluator's before it."""
+    blessings = [*run.made("ModelBlessing"), *run.made("InfraBlessing")]
+    judges = [node for node, _ in blessings]
+    taken = {artifact.id for node in judges for artifacts in node.inputs.values() for artifact in artifacts}
+    return [(node, found) for node, found in blessings if found.id not in taken]
+
+
+def is_blessed(blessing: Artifact) -> bool:
+    """Whether a blessing says yes. One that says nothing does not: its check had nothing to decide by."""
+    return blessing.properties.get("blessed") == 1
+
+
+def _failure(node: Node) -> str:
+    """That a node failed, and what it said where TFX has noted it."""
+    try:
+        said = json.loads(str(node.parameters.get("__execution_result__", "{}"))).get("resultMessage", "")
+    except (json.JSONDecodeError, AttributeError):
+        said = ""
+    lines = str(said).strip().splitlines()
+    word = "was cancelled" if node.state == "CANCELED" else "failed"
+    return f"{node.name} {word}" + (f": {lines[-1]}" if lines else "")
+
+
+def _pushed(run: Run, pusher: Node, push: Artifact) -> Verdict:
+    version = str(push.properties.get("pushed_version", ""))
+    destination = str(push.properties.get("pushed_destination", ""))
+    if push.properties.get("pushed") == 1:
+        reason = "nothing has changed since it was pushed" if pusher.cached else "every check let it pass"
+        if not _deciding_blessings(run) and not pusher.cached:
+            reason = "no check was asked"
+        return Verdict(State.PUSHED, reason, version, destination)
+    return Verdict(State.NOT_PUSHED, _first_reason(run) or "the pusher does not say why")
+
+
+def _blessed(run: Run) -> Verdict:
+    if all(is_blessed(found) for _, found in _deciding_blessings(run)):
+        return Verdict(State.BLESSED, "every check let it pass, and the pipeline does not push")
+    return Verdict(State.NOT_BLESSED, _first_reason(run))
+
+
+def _first_reason(run: Run) -> str:
+    """Why a model was not blessed: the property that PushGate writes, or else what the files say."""
+    for _, blessing in _deciding_blessings(run):
+        reason = str(blessing.properties.get("reason", ""))
+        if reason and not is_blessed(blessing):
+            return reason.removeprefix("Not blessed. ").rstrip(".")
+    return counted([finding.message for finding in findings(run)])
+
+
+def _span(run: Run, window: Artifact) -> Verdict:
+    """The verdict on a span: the worst of the comparison, the accuracy, and the checks of its logs."""
+    found = window.properties
+    accuracy = [each for _, each in run.made("ExampleAnomalies") if "estimated_accuracy" in each.properties]
+    outcomes = {"passed": State.FINE, "failed": State.NOT_FINE}
+    states = [(outcomes.get(str(found["outcome"]), State.UNDECIDED), str(found.get("sentence", "")))]
+    for each in run.made("ExampleAnomalies"):
+        states += _span_check(*each)
+    order = (State.NOT_FINE, State.UNDECIDED, State.FINE)
+    state = min((each for each, _ in states), key=order.index)
+    reasons = [reason for each, reason in states if each is state and reason]
+    p_value = float(found.get("p_value", -1))
+    return Verdict(
+        state=state,
+        reason="; ".join(reason.rstrip(".") for reason in reasons),
+        span=_span_number(run, window),
+        p_value=p_value if p_value >= 0 else None,
+        accuracy=_accuracy(accuracy[-1]) if accuracy else None,
+    )
+
+
+def _span_check(node: Node, artifact: Artifact) -> list[tuple[State, str]]:
+    """What else there is to a span: the estimate of the accuracy, and the anomalies of the logs themselves."""
+    found = artifact.properties
+    if "outcome" in found:
+        return []
+    if "state" in found:
+        states = {"fine": State.FINE, "hurts": State.NOT_FINE}
+        state = states.get(str(found["state"]), State.UNDECIDED)
+        return [(state, "" if state is State.FINE else str(found.get("reason", "")))]
+    problems = [each.message for each in _anomaly_findings(node, artifact)]
+    return [(State.NOT_FINE, counted(problems))] if problems else []
+
+
+def _accuracy(artifact: Artifact) -> float | None:
+    """The accuracy by labels where there are some, else the estimated one."""
+    for key in ("measured_accuracy", "estimated_accuracy"):
+        value = artifact.properties.get(key)
+        if isinstance(value, int | float) and math.isfinite(value) and value >= 0:
+            return float(value)
+    return None
+
+
+def _span_number(run: Run, window: Artifact) -> int | None:
+    candidates = [window, *(found for _, found in run.made("Examples"))]
+    spans = [found.properties["span"] for found in candidates if "span" in found.properties]
+    return int(spans[0]) if spans else None
+
+
+def _data(run: Run) -> Verdict:
+    """The verdict on a run that judged no model: what ExampleValidator says, if it was there."""
+    checked = run.made("ExampleAnomalies")
+    if not checked:
+        return Verdict(State.NO_VERDICT, "nothing was judged")
+    problems = [finding.message for node, found in checked for finding in _anomaly_findings(node, found)]
+    if problems:
+        return Verdict(State.NOT_FINE, counted(problems))
+    return Verdict(State.FINE, "no anomalies in the data")
+
+
+def counted(messages: list[str]) -> str:
+    """The first message, and how many more there are."""
+    if not messages:
+        return ""
+    return messages[0] + (f" (and {len(messages) - 1} more)" if len(messages) > 1 else "")
+
+
+def _blessing_findings(node: Node, blessing: Artifact) -> Iterator[Finding]:
+    reasons = blessing.path / REASONS_JSON
+    if reasons.exists():
+        yield from _gate_findings(node, blessing)
+        return
+    evaluations = [found for found in node.made if found.type == "ModelEvaluation"]
+    explained = [finding for found in evaluations for finding in _evaluation_findings(node, found)]
+    yield from explained
+    if not explained:
+        says = "blessed" in blessing.properties
+        message = f"{node.name} did not bless the model" if says else f"{node.name} wrote no blessing: no threshold?"
+        yield Finding(node.name, "blessing", "", message, node.name, blessing, str(blessing.path))
+
+
+def _gate_findings(node: Node, blessing: Artifact) -> Iterator[Finding]:
+    path = blessing.path / REASONS_JSON
+    try:
+        decision = read_record(path, Decision.from_json)
+    except MonitorError as error:
+        yield Finding(node.name, "input", "", str(error), node.name, blessing, str(path))
+        return
+    blocking = (Effect.FAIL, Effect.UNDECIDED)
+    each = [(verdict, found) for verdict in decision.verdicts for found in verdict.findings]
+    for effect in blocking:
+        for judged, found in each:
+            if found.effect is effect:
+                check = f"{judged.gate} of {judged.subject}" if judged.subject else judged.gate
+                yield Finding(check, found.what, found.where, found.message, node.name, blessing, str(path),
+                              found.measured, found.bound)  # fmt: skip
+
+
+def _evaluation_findings(node: Node, evaluation: Artifact) -> Iterator[Finding]:
+    """What TFMA's validation result has against the model."""
+    folder = str(evaluation.path)
+    try:
+        result = tfma_files.validation_result(evaluation.path)
+    except MonitorError as error:
+        yield Finding(node.name, "input", "", str(error), node.name, evaluation, folder)
+        return
+    for found in validation_findings(result) if result is not None else []:
+        yield Finding(node.name, found.what, found.where, found.message, node.name, evaluation, folder,
+                      found.measured, found.bound)  # fmt: skip
+
+
+def _window_findings(node: Node, window: Artifact) -> Iterator[Finding]:
+    """The features of which a test raised the alarm, the most unusual first; the state where there are none."""
+    if window.properties["outcome"] == "passed":
+        return
+    path = window.path / DRIFT_REPORT_JSON
+    try:
+        report = read_record(path, DriftReport.from_json)
+    except MonitorError as error:
+        yield Finding(node.name, "input", "", str(error), node.name, window, str(path))
+        return
+    exceeded = _first_of_each([found for found in report.measurements if found.exceeded])
+    for found in exceeded:
+        yield Finding(node.name, found.test, found.feature, _told(found), node.name, window, str(path),
+                      found.measured, found.threshold)  # fmt: skip
+    if not exceeded:
+        yield Finding(node.name, report.state.value, "", report.sentence, node.name, window, str(path))
+
+
+def _first_of_each(measurements: Iterable[Measurement]) -> list[Measurement]:
+    """The most unusual test of each feature; those of all features together last."""
+    first: dict[str, Measurement] = {}
+    for found in measurements:
+        first.setdefault(found.feature, found)
+    return sorted(first.values(), key=lambda found: found.feature == "")
+
+
+def _told(found: Measurement) -> str:
+    against = "the baseline" if found.comparison == "skew" else "the span before"
+    mean = ""
+    if found.reference_mean is not None and found.window_mean is not None:
+        mean = f", mean {found.reference_mean:.3g} -> {found.window_mean:.3g}"
+    return f"{found.feature or 'all features together'} against {against}{mean}"
+
+
+def _anomaly_findings(node: Node, artifact: Artifact) -> Iterator[Finding]:
+    """TFDV's anomalies in every split, warnings left out."""
+    for split in splits(artifact):
+        path = str(artifact.path / f"Split-{split}" / "SchemaDiff.pb")
+        try:
+            found = [each for each in data.read_anomalies(artifact, split) if each.severity not in _HARMLESS]
+        except MonitorError as error:
+            yield Finding(node.name, "input", split, str(error), node.name, artifact, path)
+            continue
+        for each in found:
+            message = each.description.rstrip(".")
+            if each.feature:
+                message = f"{each.feature} in {split}: {message}"
+            where = f"{each.feature} in {split}" if each.feature else split
+            yield Finding(node.name, each.type, where, message, node.name, artifact, path)

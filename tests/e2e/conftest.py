@@ -1,0 +1,62 @@
+"""The first run of both stories: a model trained on the sample and pushed."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from components import baseline_bundle
+from pipelines import inspect
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SAMPLE = REPOSITORY / "data" / "cifar10_sample"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one call of the command line ended, and what the serving folder and the run's record held after it."""
+
+    code: int
+    output: str
+    versions: list[str]
+    run: inspect.Run
+
+    @property
+    def reasons(self) -> str:
+        return (self.run.node("PushGate").output("blessing").path / "reasons.json").read_text()
+
+    @property
+    def words(self) -> str:
+        """The output without its line breaks."""
+        return " ".join(self.output.split())
+
+
+def model_monitor(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipelines.cli", *arguments]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+
+def run_pipeline(command: str, root: Path, *arguments: str) -> Outcome:
+    """Runs `model-monitor train` or `monitor` in a root, and gives the newest run of that pipeline."""
+    done = model_monitor(command, "--set", f"root={root}", *arguments)
+    pipeline = {"train": "cifar10-training", "monitor": "cifar10-monitoring"}[command]
+    store = inspect.open_store(root / "metadata.sqlite")
+    versions = [str(version) for version in baseline_bundle.versions(str(root / "serving"))]
+    return Outcome(done.returncode, done.stdout + done.stderr, versions, list(inspect.runs(store, pipeline))[-1])
+
+
+def train(root: Path, dataset: Path, *settings: str, arguments: tuple[str, ...] = ()) -> Outcome:
+    given = [part for setting in ("trainer.batch_size=64", *settings) for part in ("--set", setting)]
+    return run_pipeline("train", root, "--dataset", str(dataset), *given, *arguments)
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="session")
+def good(root: Path) -> Outcome:
+    return train(root, SAMPLE, "trainer.epochs=6")

@@ -1,0 +1,128 @@
+"""Serving logs through the command line: a clean span passes, a blurred and a rescaled one are told by name.
+
+One story on the model of `good`: spans are replayed, monitored, looked at again with labels, and held against a new
+model; each test looks at its part of it.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components.performance_estimator.performance import PERFORMANCE_JSON, Performance
+from components.skew_drift_validator.drift_report import DRIFT_REPORT_JSON, DriftReport
+from pipelines import inspect
+
+from .conftest import SAMPLE, Outcome, model_monitor, run_pipeline, train
+
+pytestmark = pytest.mark.e2e
+
+# What blurring takes away, whatever the picture.
+DETAIL = {"image_noise", "image_sharpness", "image_gradient", "image_edge_density"}
+
+
+def replay(root: Path, logs: Path, *arguments: str) -> str:
+    done = model_monitor("replay", "--serving", str(root / "serving"), "--logs", str(logs), *arguments)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout
+
+
+def reports(outcome: Outcome) -> tuple[DriftReport, Performance]:
+    drift = outcome.run.node("SkewDriftValidator").output("anomalies").path / DRIFT_REPORT_JSON
+    performance = outcome.run.node("PerformanceEstimator").output("anomalies").path / PERFORMANCE_JSON
+    return DriftReport.from_json(drift.read_text()), Performance.from_json(performance.read_text())
+
+
+@pytest.fixture(scope="module")
+def logs(root: Path, good: Outcome) -> Path:
+    """Three spans: as it is, blurred, and scaled to 0..1."""
+    folder = root.parent / "logs"
+    replay(root, folder, "--labels", str(root.parent / "labels.csv"))
+    replay(root, folder, "--shift", "gaussian_blur", "--count", "500", "--seed", "1")
+    replay(root, folder, "--shift", "unit_scale", "--count", "500", "--seed", "2")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clean(root: Path, logs: Path) -> Outcome:
+    return run_pipeline("monitor", root, "--logs", str(logs), "--span", "1")
+
+
+@pytest.fixture(scope="module")
+def rest(root: Path, logs: Path, clean: Outcome) -> Outcome:
+    """The spans that were not looked at yet."""
+    return run_pipeline("monitor", root, "--logs", str(logs))
+
+
+def test_a_clean_span_passes(clean: Outcome):
+    assert clean.code == 0, clean.output
+    assert "Span 1 is fine" in clean.output
+    drift, performance = reports(clean)
+    assert (drift.state.value, drift.outcome.value) == ("no_previous_span", "passed")
+    assert (drift.window.examples, drift.baseline.examples) == (1000, 2000)
+    assert abs(performance.estimate.accuracy - performance.baseline.share) < 0.05
+    assert clean.run.node("ServingLogExampleGen").output("examples").properties["rows"] == 1000
+    page = clean.run.node("ValidationReport").output("report").path / "report.html"
+    assert "Span 1 is fine" in page.read_text()
+    assert str(page) in clean.output.replace(" ", "").replace("\n", "")
+
+
+def test_the_rest_is_looked_at_in_order_and_is_not_fine(rest: Outcome, root: Path, logs: Path):
+    assert rest.code == 2, rest.output
+    assert "Span 1" not in rest.output
+    assert rest.output.index("Span 2 is not fine") < rest.output.index("Span 3 is not fine")
+    again = model_monitor("monitor", "--set", f"root={root}", "--logs", str(logs))
+    assert (again.returncode, again.stdout) == (
+        0,
+        "There is no other span to look at; `--span N` looks at one again.\n",
+    )
+
+
+def test_a_blurred_span_is_flagged_with_the_right_properties_on_top(root: Path, rest: Outcome):
+    blurred = list(inspect.runs(inspect.open_store(root / "metadata.sqlite"), "cifar10-monitoring"))[-2]
+    drift, performance = reports(Outcome(2, "", [], blurred))
+    assert drift.state.value == "changed"
+    assert set(drift.features[:3]) <= DETAIL
+    assert drift.p_value <= 0.01
+    assert drift.previous.examples == 1000
+    assert performance.judgement.state.value == "hurts"
+    assert any(name in rest.output.split("Moved most")[1] for name in DETAIL)
+
+
+def test_a_span_scaled_to_0_1_is_named_as_such(rest: Outcome):
+    assert "Pixels scaled to 0..1" in rest.words.split("Span 3 is not fine")[1]
+
+
+def test_labels_that_come_later_give_the_real_accuracy(root: Path, logs: Path, clean: Outcome, rest: Outcome):
+    labels = root.parent / "labels.csv"
+    found = run_pipeline("monitor", root, "--logs", str(logs), "--span", "1", "--labels", str(labels))
+    assert found.code == 0, found.output
+    _, performance = reports(found)
+    assert performance.labelled.overall.total == performance.labelled.used == 1000
+    assert "Accuracy on 1000 labelled examples" in found.words
+    assert found.run.node("ServingLogExampleGen").cached
+
+
+def test_skew_blocks_the_push_of_a_good_model(root: Path, good: Outcome, logs: Path):
+    skewed = root.parent / "skewed"
+    replay(root, skewed, "--shift", "gaussian_blur", "--count", "500")
+    settings = ("trainer.epochs=6", f"serving_dir={root}/elsewhere")
+    blocked = train(root, SAMPLE, *settings, arguments=("--serving-logs", str(skewed)))
+    assert blocked.code == 2, blocked.output
+    assert blocked.run.node("Trainer").cached  # the same model as the one that was pushed
+    assert not (root / "elsewhere").exists()
+    blocking = [v for v in json.loads(blocked.reasons)["verdicts"] if v["outcome"] != "passed"]
+    assert any(v["subject"] == "SkewDriftValidator, serving" for v in blocking)
+    assert all(v["gate"] == "anomalies" for v in blocking)
+    sentence = " ".join(blocked.output.split("Not pushed: ")[1].split())
+    assert sentence.startswith("the dataset: The window as a whole differs from the baseline, most in image_")
+
+
+def test_logs_like_the_baseline_block_nothing(root: Path, good: Outcome, logs: Path):
+    like = root.parent / "like"
+    replay(root, like, "--count", "500")
+    settings = ("trainer.epochs=6", f"serving_dir={root}/elsewhere")
+    pushed = train(root, SAMPLE, *settings, arguments=("--serving-logs", str(like)))
+    assert pushed.code == 0, pushed.output
+    assert "SkewDriftValidator" in pushed.output
