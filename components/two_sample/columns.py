@@ -18,11 +18,15 @@ PRODUCT_COMPONENTS = 16  # leading principal components whose products are looke
 
 def standardised(columns: Floats) -> Floats:
     """`columns[rows, q]` with mean 0 and variance 1; a column that does not vary becomes 0."""
-    centred = columns - columns.mean(axis=0) if columns.size else columns
-    spread = np.sqrt(np.square(centred).mean(axis=0)) if columns.size else np.zeros(columns.shape[1])
-    varies = spread > 1e-9 * np.abs(columns).max(axis=0, initial=0)
-    return np.where(varies, centred, 0) / np.where(varies, spread, 1)
-
+    if not columns.size:
+        return np.zeros(columns.shape)
+    found = columns - columns.mean(axis=0)
+    spread = np.sqrt(np.einsum("ij,ij->j", found, found) / len(columns))
+    largest = np.maximum(columns.max(axis=0), -columns.min(axis=0))
+    varies = spread > 1e-9 * largest
+    found /= np.where(varies, spread, 1)
+    found[:, ~varies] = 0
+    return found
 
 def normal_scores(values: Values) -> Floats:
     """The normal quantile of each value's rank in its column; equal values share the mean, missing ones have 0.
@@ -34,7 +38,7 @@ def normal_scores(values: Values) -> Floats:
     for i in range(values.shape[1]):
         present = np.flatnonzero(~np.isnan(values[:, i]))
         column = values[present, i]
-        order = np.argsort(column, kind="stable")
+        order = np.argsort(column)  # not a stable one, which is five times as slow: equal values share their score
         ranked = column[order]
         starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]])) if len(ranked) else order
         ends = np.append(starts[1:], len(ranked))

@@ -10,6 +10,8 @@ from .relabelling import Relabelling
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class BinnedFeature:
@@ -33,10 +35,11 @@ def feature_distances(feature: BinnedFeature, splits: Relabelling, *, fine: bool
     codes = np.where(feature.codes == feature.bins, feature.bins // step, feature.codes // step)
     bins = feature.bins // step
     window = splits.counts(codes, bins + 1)[:, :bins]
-    reference = np.bincount(codes, minlength=bins + 1)[:bins] - window
-    buckets = feature.bins // feature.bins_per_bucket
-    coarse = [side.reshape(splits.count, buckets, -1).sum(axis=2) for side in (window, reference)]
-    return jensen_shannon(*coarse), kolmogorov_smirnov(window, reference) if fine else None
+    total = np.bincount(codes, minlength=bins + 1)[:bins]
+    starts = np.arange(0, bins, feature.bins_per_bucket // step)
+    in_buckets = np.add.reduceat(window, starts, axis=1)
+    coarse = jensen_shannon(in_buckets, np.add.reduceat(total, starts) - in_buckets)
+    return coarse, kolmogorov_smirnov(window, total - window) if fine else None
 
 
 def class_codes(classes: Ints) -> Ints:
@@ -63,12 +66,13 @@ def jensen_shannon(first: Ints, second: Ints) -> Floats:
     for share in shares:
         ratio = np.divide(share, middle, out=np.ones_like(share), where=share > 0)
         total += (share * np.log2(ratio)).sum(axis=1) / 2
-    return _with_empty(np.clip(total, 0, 1), first, second)
+    total[total < _ROUNDING] = 0  # equal histograms are a tie, whatever the order of the sums
+    return _with_empty(np.minimum(total, 1), first, second)
 
 
 def kolmogorov_smirnov(first: Ints, second: Ints) -> Floats:
     """Largest difference between the cumulative frequencies of lines of counts: 0 to 1; 1 if only one side has any."""
-    gap = np.abs(np.cumsum(_shares(first), axis=1) - np.cumsum(_shares(second), axis=1))
+    gap = np.abs(np.cumsum(_shares(first) - _shares(second), axis=1))
     return _with_empty(gap.max(axis=1), first, second)
 
 
