@@ -50,7 +50,12 @@ def test_processes_give_what_one_process_gives(cache, part):
     for jobs, file in enumerate(files, 1):
         runner.run_part(part, cache, file, jobs=jobs, methods=("bbsds",))
     one, two = (results.read(file)[1] for file in files)
-    assert sorted(map(json.dumps, one)) == sorted(map(json.dumps, two))
+    assert _rounded(one) == _rounded(two)
+
+
+def _rounded(records):
+    """A product of matrices is summed in another order on another number of threads."""
+    return sorted(json.dumps({**r, "scores": [round(score, 9) for score in r["scores"]]}) for r in records)
 
 
 def test_methods_of_separate_units_see_the_same_windows(cache):
