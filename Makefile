@@ -25,8 +25,8 @@ bench-detection: install build/peers ## how well shifts are detected, ours and o
 	  --model "$${model:-$$(ls -d runs-full/serving/[0-9]* | tail -n 1)}"
 
 # What is compared with ours: an environment of its own, for it wants an older TensorFlow.
-build/peers: requirements/bench.txt
-	@.tools/bin/uv venv -q --clear --python 3.10 $@
+build/peers: requirements/bench.txt | install
+	@.tools/bin/uv venv -q --clear --python $(BIN)/python $@
 	@.tools/bin/uv pip install -q --python $@/bin/python -r $<
 	@touch $@
 
