@@ -188,6 +188,25 @@ def load(
         raise MonitorError("\n".join(_explain(kind, detail, origin) for detail in error.errors())) from None
 
 
+def load_either(file: Path | None = None, settings: Iterable[str] = ()) -> PipelineConfig:
+    """A configuration of the training pipeline or, where only that fits, of the monitoring pipeline.
+
+    For commands that want to know no more than where things are.
+
+    Raises:
+      MonitorError: as `load`, about the training pipeline.
+
+    """
+    settings = tuple(settings)
+    try:
+        return load(TrainingConfig, file, settings)
+    except MonitorError as error:
+        try:
+            return load(MonitoringConfig, file, settings)
+        except MonitorError:
+            raise error from None
+
+
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text())

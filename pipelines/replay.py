@@ -20,7 +20,7 @@ from components.serving_log_example_gen.serving_log_writer import ServedModel, S
 from components.validation import MonitorError, require
 
 from . import dataset, shifts
-from .config import TrainingConfig
+from .config import load_either
 from .image_filters import Images
 
 MODEL_NAME = "cifar10"
@@ -58,9 +58,8 @@ class Batch:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options, as `run` reads them."""
     add = parser.add_argument
-    serving = TrainingConfig().serving_path
     add("--logs", type=Path, required=True, metavar="DIR", help="where to write; each span is a folder in it")
-    add("--serving", type=Path, default=serving, metavar="DIR", help="pushed models, newest is used: %(default)s")
+    add("--serving", type=Path, metavar="DIR", help="pushed models, newest is used; default: `serving` under the root")
     add("--dataset", default="sample", help="sample (default), full, or a folder of CIFAR-10 binary files")
     add(
         "--split",
@@ -75,6 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--fraction", type=float, metavar="F", help="of the images that is shifted, 0 to 1; default: 1")
     add("--seed", type=int, default=0, help="default: %(default)s")
     add("--labels", type=Path, metavar="FILE", help="write the true labels to this CSV file: id,label")
+    add("--config", type=Path, metavar="FILE", help="settings in YAML, for the root (docs/configuration.md)")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, e.g. root=runs")
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -85,13 +86,14 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     """
     _check(options)
+    serving = options.serving or load_either(options.config, options.set).serving_path
     folder = dataset.resolve(options.dataset)
     split = options.split or _default_split(folder)
     images, labels = read_images(folder, split)
     window, described = _window(options, images, labels)
     span = next_span(options.logs) if options.span is None else options.span
     with console.status("Loading the model ..."):
-        scorer = load(options.serving)
+        scorer = load(serving)
     batches = list(requests(window, labels, options.batch_size, f"replay-{time.time_ns():x}"))
     with console.status("Scoring ..."):
         right = _log(scorer, batches, str(options.logs), span)

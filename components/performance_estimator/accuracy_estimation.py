@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..validation import require, require_known
 from . import optimal_transport as transport
+from .intervals import score_interval
 from .temperature import fit_temperature, logits, softmax
 
 Floats = NDArray[np.float64]
@@ -88,7 +89,8 @@ def estimate(
     """The accuracy that the estimator `name` expects on the examples with these probabilities.
 
     The interval holds the middle 95 % of the estimates from `resamples` bootstrap draws of both samples, so it covers
-    what chance in drawing them does, not the bias that a shift gives the estimator.
+    what chance in drawing them does, not the bias that a shift gives the estimator. It is never narrower than that of
+    a share of so many examples: where all draws agree, on 0 say, the bootstrap alone would claim to know it exactly.
 
     Args:
       name: one of `ESTIMATORS`.
@@ -115,7 +117,8 @@ def estimate(
     ]
     low, high = np.quantile(np.clip(draws, 0, 1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     accuracy = float(np.clip(resampled(np.arange(len(known)), np.arange(len(window))), 0, 1))
-    return Estimate(accuracy, min(float(low), accuracy), max(float(high), accuracy))
+    least = score_interval(accuracy, len(window))
+    return Estimate(accuracy, min(float(low), least[0]), max(float(high), least[1]))
 
 
 def _normalised(probabilities: NDArray[np.floating[Any]]) -> Floats:

@@ -28,7 +28,16 @@ class Share:
         """
         require(total > 0 and 0 <= count <= total, "count", "be in 0 .. total, and total at least 1", (count, total))
         share = count / total
-        weight = _Z * _Z / total
-        middle = (share + weight / 2) / (1 + weight)
-        half = _Z / (1 + weight) * math.sqrt(share * (1 - share) / total + weight / (4 * total))
-        return Share(count, total, share, min(max(0.0, middle - half), share), max(min(1.0, middle + half), share))
+        return Share(count, total, share, *score_interval(share, total))
+
+
+def score_interval(share: float, total: int) -> tuple[float, float]:
+    """The ends of Wilson's interval about `share` of `total`, in [0, 1]; wider than a point at 0 and 1 too.
+
+    >>> [round(end, 4) for end in score_interval(0.0, 1000)]
+    [0.0, 0.0038]
+    """
+    weight = _Z * _Z / total
+    middle = (share + weight / 2) / (1 + weight)
+    half = _Z / (1 + weight) * math.sqrt(share * (1 - share) / total + weight / (4 * total))
+    return min(max(0.0, middle - half), share), max(min(1.0, middle + half), share)

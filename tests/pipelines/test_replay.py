@@ -59,6 +59,13 @@ def run(serving, logs, *arguments):
     return printed.getvalue()
 
 
+def test_the_serving_folder_is_that_of_the_settings(serving, tmp_path):
+    parser = argparse.ArgumentParser()
+    replay.add_arguments(parser)
+    options = ["--logs", str(tmp_path), "--count", "20", "--set", f"serving_dir={serving}", "--set", "labels=later.csv"]
+    assert replay.run(parser.parse_args(options), Console(file=io.StringIO())) == 0
+
+
 def read(logs, span):
     paths = sorted(str(path) for path in Path(logs, str(span)).glob("*"))
     records = tf.data.TFRecordDataset(paths, "GZIP")

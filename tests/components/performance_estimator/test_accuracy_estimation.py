@@ -104,6 +104,14 @@ def test_the_interval_holds_the_accuracy_about_as_often_as_it_says(name):
 TRUTH = accuracy(*scored(np.random.default_rng(6), 200_000))
 
 
+def test_an_estimate_of_zero_is_not_known_exactly():
+    rng = np.random.default_rng(0)
+    held_out = HeldOut(*scored(rng, 1000))
+    found = estimate("atc_confidence", held_out, np.full((1000, CLASSES), 1 / CLASSES, np.float32))
+    assert (found.accuracy, found.low) == (0.0, 0.0)
+    assert 0.003 < found.high < 0.005
+
+
 @given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(ESTIMATORS)), st.integers(1, 40), st.integers(1, 40))
 def test_every_estimate_is_an_ordered_interval_of_shares(seed, name, known, count):
     rng = np.random.default_rng(seed)
