@@ -42,6 +42,7 @@ class Manifest:
       model_version: the number of the version.
       pushed_at: when, as ISO 8601 in UTC.
       model_uri: the `Model` artifact it was copied from.
+      baseline_examples_uri: the `Examples` that the baseline's statistics describe; None when the pipeline did not say.
       run_key: what tells one run's settings and data from another's; empty when the run gave none.
       judged_against: the pushed version that was this model's baseline; None when it had none.
       pipeline_name, pipeline_run_id: the run, where the orchestrator says.
@@ -53,6 +54,7 @@ class Manifest:
     model_version: int
     pushed_at: str
     model_uri: str
+    baseline_examples_uri: str | None
     run_key: str
     judged_against: str | None
     pipeline_name: str | None
@@ -188,7 +190,7 @@ def _check_types(record: dict[str, Any], path: str) -> None:
     require(not unknown, path, f"hold nothing but {', '.join(names)}", unknown)
     _require_types(record, ("model_version",), int, path)
     _require_types(record, ("pushed_at", "model_uri", "run_key", "tensorflow_version", "tfx_version"), str, path)
-    optional = ("judged_against", "pipeline_name", "pipeline_run_id")
+    optional = ("baseline_examples_uri", "judged_against", "pipeline_name", "pipeline_run_id")
     _require_types({key: record[key] or "" for key in optional}, optional, str, path)
 
 

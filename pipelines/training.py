@@ -85,6 +85,7 @@ def create_pipeline(config: TrainingConfig, data_dir: Path, *, baseline_uri: str
         model_blessing=gate.outputs["blessing"],
         statistics=statistics.outputs["statistics"],
         baseline_statistics=baseline.outputs["statistics"],
+        baseline_examples=examples.outputs["examples"],
         schema=calibrator.outputs["schema"],
         evaluation=evaluator.outputs["evaluation"],
         push_destination=pusher_pb2.PushDestination(

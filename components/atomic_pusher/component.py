@@ -15,7 +15,10 @@ from . import executor
 
 
 class AtomicPusherSpec(ComponentSpec):
-    """As TFX's Pusher, but nothing is optional: a push without a blessing or a baseline is not one."""
+    """As TFX's Pusher, but a push without a blessing or a baseline is not one.
+
+    Only the held-out examples may be left out, or turn out to be none: reports of windows then show no image of them.
+    """
 
     PARAMETERS = {  # noqa: RUF012 - as TFX declares it
         executor.PUSH_DESTINATION_KEY: ExecutionParameter(type=pusher_pb2.PushDestination),
@@ -27,6 +30,7 @@ class AtomicPusherSpec(ComponentSpec):
         executor.MODEL_BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),
         executor.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
         executor.BASELINE_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        executor.BASELINE_EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples, optional=True),
         executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
         executor.EVALUATION_KEY: ChannelParameter(type=standard_artifacts.ModelEvaluation),
     }
@@ -42,6 +46,7 @@ class AtomicPusher(pusher_component.Pusher):
           model_blessing=gate.outputs["blessing"],
           statistics=statistics_gen.outputs["statistics"],
           baseline_statistics=held_out_statistics.outputs["statistics"],
+          baseline_examples=example_gen.outputs["examples"],
           schema=calibrator.outputs["schema"],
           evaluation=evaluator.outputs["evaluation"],
           push_destination=PushDestination(filesystem=PushDestination.Filesystem(base_directory=serving_dir)),
@@ -53,6 +58,8 @@ class AtomicPusher(pusher_component.Pusher):
       statistics: channel of the `ExampleStatistics` of the data the model was trained on.
       baseline_statistics: channel of the `ExampleStatistics` of held-out examples scored by this model: what its
         serving logs will be compared with.
+      baseline_examples: channel of these `Examples`, or of ones with the same ids. They are not copied: the bundle says
+        where they are, so that reports of serving can show the baseline's images.
       schema: channel of the `Schema` that the data was held against; ThresholdCalibrator's, to carry the comparators.
       evaluation: channel of the `ModelEvaluation`.
       push_destination: as for TFX's Pusher; a local or mounted file system, for object stores cannot rename.
@@ -67,7 +74,7 @@ class AtomicPusher(pusher_component.Pusher):
     SPEC_CLASS = AtomicPusherSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(  # noqa: PLR0913 - six inputs and three parameters, all but one by keyword
+    def __init__(  # noqa: PLR0913 - seven inputs and three parameters, all but one by keyword
         self,
         model: types.BaseChannel,
         *,
@@ -77,6 +84,7 @@ class AtomicPusher(pusher_component.Pusher):
         schema: types.BaseChannel,
         evaluation: types.BaseChannel,
         push_destination: pusher_pb2.PushDestination | RuntimeParameter,
+        baseline_examples: types.BaseChannel | None = None,
         run_key: str = "",
         judged_against: str = "",
     ) -> None:
@@ -87,6 +95,7 @@ class AtomicPusher(pusher_component.Pusher):
                 executor.MODEL_BLESSING_KEY: model_blessing,
                 executor.STATISTICS_KEY: statistics,
                 executor.BASELINE_STATISTICS_KEY: baseline_statistics,
+                executor.BASELINE_EXAMPLES_KEY: baseline_examples,
                 executor.SCHEMA_KEY: schema,
                 executor.EVALUATION_KEY: evaluation,
                 executor.PUSH_DESTINATION_KEY: push_destination,

@@ -24,6 +24,7 @@ MODEL_KEY = standard_component_specs.MODEL_KEY
 MODEL_BLESSING_KEY = standard_component_specs.MODEL_BLESSING_KEY
 STATISTICS_KEY = standard_component_specs.STATISTICS_KEY
 BASELINE_STATISTICS_KEY = "baseline_statistics"
+BASELINE_EXAMPLES_KEY = "baseline_examples"
 SCHEMA_KEY = standard_component_specs.SCHEMA_KEY
 EVALUATION_KEY = standard_component_specs.EVALUATION_KEY
 PUSHED_MODEL_KEY = standard_component_specs.PUSHED_MODEL_KEY
@@ -91,6 +92,7 @@ class Executor(pusher_executor.Executor):
             model_version=version,
             pushed_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             model_uri=artifact_utils.get_single_uri(inputs[MODEL_KEY]),
+            baseline_examples_uri=_uri_or_none(inputs.get(BASELINE_EXAMPLES_KEY)),
             run_key=properties.get(RUN_KEY) or "",
             judged_against=properties.get(JUDGED_AGAINST_KEY) or None,
             pipeline_name=pipeline.id if pipeline else None,
@@ -125,6 +127,10 @@ def base_directory(push_destination: str) -> str:
             "or use TFX's Pusher, which obeys the same blessing"
         )
     return folder
+
+
+def _uri_or_none(artifacts: list[types.Artifact] | None) -> str | None:
+    return artifact_utils.get_single_uri(artifacts) if artifacts else None
 
 
 def _require_saved_model(path: str) -> None:

@@ -28,6 +28,7 @@ def standardised(columns: Floats) -> Floats:
     found[:, ~varies] = 0
     return found
 
+
 def normal_scores(values: Values) -> Floats:
     """The normal quantile of each value's rank in its column; equal values share the mean, missing ones have 0.
 

@@ -109,7 +109,7 @@ class _Builder:
         names = self.sources.class_names
         choices = self._try("the samples", lambda: image_grid.choose(baseline, samples.get("window"), features, names))
         images: dict[bool, dict[str, bytes]] = {}
-        sides = ((False, self.sources.baseline_examples, self.sources.baseline_split, "baseline"),
+        sides = ((False, self._held_out(), self.sources.baseline_split, "baseline"),
                  (True, self.sources.examples, self.sources.split, "window"))  # fmt: skip
         for window, given, split, name in sides:
             wanted = {identity for c in choices or () if c.window is window for identity in c.ids}
@@ -118,6 +118,25 @@ class _Builder:
             elif wanted and given is not None:
                 images[window] = self._images(given, split, wanted, name)
         return self._try("the images", lambda: image_grid.pictures(choices or (), images)) or ()
+
+    def _held_out(self) -> Given | None:
+        """The held-out examples: the run's own, or those that the pushed version's bundle names."""
+        bundle = self._bundle
+        if self.sources.baseline_examples is not None or not bundle:
+            return self.sources.baseline_examples
+        path = f"{bundle}/{baseline_bundle.MANIFEST_FILE}"
+        manifest = self._try(
+            "the baseline bundle",
+            lambda: baseline_bundle.Manifest.from_json(self.files.content(path).decode(), path),
+        )
+        uri = manifest.baseline_examples_uri if manifest else None
+        return Given(uri) if uri else None
+
+    @property
+    def _bundle(self) -> str:
+        """The folder of the bundle of the pushed version that a window is compared with; "" for none."""
+        version = self.sources.schema and self.sources.schema.properties.get("bundle_uri")
+        return f"{version}/{baseline_bundle.BUNDLE}" if version else ""
 
     def _images(self, given: Given, split: str, wanted: set[str], name: str) -> dict[str, bytes]:
         what = f"the images of the {name}"
@@ -165,9 +184,8 @@ class _Builder:
     def _evaluation(self) -> accuracy.Evaluation | None:
         """The model's, or that of the pushed version whose baseline a window is compared with."""
         folder = self.sources.evaluation.uri if self.sources.evaluation else ""
-        bundle = self.sources.schema and self.sources.schema.properties.get("bundle_uri")
-        if not folder and bundle:
-            folder = f"{bundle}/{baseline_bundle.BUNDLE}/{baseline_bundle.EVALUATION_DIR}"
+        if not folder and self._bundle:
+            folder = f"{self._bundle}/{baseline_bundle.EVALUATION_DIR}"
         if not folder:
             return None
         return self._try("the evaluation", lambda: accuracy.read_evaluation(folder, self.files))

@@ -87,11 +87,12 @@ class ValidationReport(base_component.BaseComponent):
           previous_statistics: The same of the span before.
           training_statistics: The same of the data that the model was trained on.
           examples: Channel of `Examples` of the window, for its images.
-          baseline_examples: The same of the held-out examples.
+          baseline_examples: The same of the held-out examples; those that the bundle of `schema` names where left out.
           blessing: Channel of `ModelBlessing`. With it the page is about a push, without it about a window.
           evaluation: Channel of `ModelEvaluation`.
           pushed_model: Channel of `PushedModel`; connecting it makes the report run after the push.
-          schema: Channel of `Schema` by a BaselineImporter, whose bundle has the evaluation of the baseline.
+          schema: Channel of `Schema` by a BaselineImporter, whose bundle has the evaluation of the baseline and says
+            where its examples are.
           class_names: In the order of the classes.
           split: Of the window.
           baseline_split: Of the held-out examples.

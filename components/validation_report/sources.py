@@ -68,7 +68,7 @@ class Sources:
       previous_statistics: of the span before.
       training_statistics: of the data that the model was trained on.
       examples: of the window.
-      baseline_examples: the held-out ones.
+      baseline_examples: the held-out ones; None for those that the bundle of `schema` names.
       anomalies: of every check, with whatever reports lie beside them.
       blessing: what the gate decided.
       evaluation: by TFMA.

@@ -13,6 +13,7 @@ MANIFEST = Manifest(
     model_version=1,
     pushed_at="2026-11-24T01:02:03+00:00",
     model_uri="/models/1",
+    baseline_examples_uri="/examples/1",
     run_key="key",
     judged_against=None,
     pipeline_name="p",

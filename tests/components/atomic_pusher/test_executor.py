@@ -56,10 +56,19 @@ def test_model_and_bundle_arrive_together(push, serving, inputs, model):
     assert (manifest.run_key, manifest.judged_against) == ("k", "/serving/1")
     assert (manifest.model_uri, str(manifest.model_version)) == (model.uri, folder.name)
     assert manifest.tensorflow_version == tf.__version__
+    assert manifest.baseline_examples_uri is None
     assert pushed.get_int_custom_property("pushed") == 1
     assert pushed.get_string_custom_property("pushed_destination") == str(folder)
     assert pushed.get_string_custom_property("pushed_version") == folder.name
     assert load(Path(pushed.uri)) == 42.0
+
+
+def test_the_bundle_says_where_the_held_out_examples_are(push, serving, inputs):
+    examples = standard_artifacts.Examples()
+    examples.uri = "/examples/1"
+    inputs["baseline_examples"] = [examples]
+    push()
+    assert baseline_bundle.newest(str(serving)).manifest.baseline_examples_uri == "/examples/1"
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.baseline_bundle import BUNDLE, Manifest
 from components.feature_sample import FeatureSample
 from components.validation_report import build, charts, rendering
 from components.validation_report.page import Outcome
@@ -196,6 +197,31 @@ def test_a_folder_that_is_gone_leaves_the_rest(damaged):
     page = page_of(damaged)
     assert len(page.problems) == 2
     assert list(page.moved.series) == ["baseline", "window"]
+    check(rendering.render(page))
+
+
+def bundle_naming(folder, uri):
+    """The schema that a BaselineImporter gives for a pushed version whose bundle names these held-out examples."""
+    manifest = Manifest(7, "2026-01-02T03:04:05+00:00", "/model", uri, "", None, None, None, "2", "1")
+    (folder / BUNDLE).mkdir(parents=True)
+    (folder / BUNDLE / "manifest.json").write_text(manifest.to_json())
+    return Given(str(folder), "Schema", "BaselineImporter", properties={"bundle_uri": str(folder)})
+
+
+def test_the_images_of_the_baseline_are_those_that_its_bundle_names(monitored, tmp_path):
+    held_out = monitored.baseline_examples.uri
+    schema = bundle_naming(tmp_path / "7", held_out)
+    page = page_of(dataclasses.replace(monitored, baseline_examples=None, schema=schema))
+    assert page.strips == page_of(monitored).strips
+    assert not any("Images" in line for line in page.problems)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_damaged_bundle_is_said(monitored, tmp_path, content):
+    schema = bundle_naming(tmp_path / "7", "/nowhere")
+    (tmp_path / "7" / BUNDLE / "manifest.json").write_text(content)
+    page = page_of(dataclasses.replace(monitored, baseline_examples=None, schema=schema))
+    assert any("manifest.json" in line for line in page.problems)
     check(rendering.render(page))
 
 
