@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .history import History, baseline_of
 from .inspect import Artifact, Run
-from .lineage import Source, sources
+from .lineage import Lineage, Source, Step, trace
 from .verdicts import Finding, State, Verdict, findings
 
 _SPLIT = re.compile(r"split:([^,]*),num_files:(\d+),total_bytes:(\d+)")
@@ -32,7 +32,8 @@ class Explanation:
       verdict: what became of it.
       findings: what its checks have against the model or the span, what decided first.
       since: of the first finding; None where nothing was found.
-      sources: what the deciding artifact goes back to, data first.
+      steps: the way from the deciding artifact back to the data.
+      sources: everything that the deciding artifact goes back to, data first.
       artifact: the artifact that decided; None where there is none.
       open: the file or folder to look at; "" where there is none.
       baseline: the folder of the pushed version that the run was compared with; "" where with none.
@@ -45,6 +46,7 @@ class Explanation:
     verdict: Verdict
     findings: tuple[Finding, ...]
     since: Since | None
+    steps: tuple[Step, ...]
     sources: tuple[Source, ...]
     artifact: Artifact | None
     open: str
@@ -63,13 +65,15 @@ def explain(history: History, run: Run) -> Explanation:
     says = history.verdict(run)
     found = () if says.state in (State.RUNNING, State.NO_VERDICT) else tuple(findings(run))
     decided = found[0].artifact if found else _decided(run)
+    lineage = trace(history.store, decided.id, found[0].check if found else "") if decided else Lineage()
     baseline = baseline_of(run)
     return Explanation(
         run=run,
         verdict=says,
         findings=found,
         since=_since(history, run, found[0]) if found else None,
-        sources=tuple(sources(history.store, decided.id)) if decided else (),
+        steps=lineage.steps,
+        sources=lineage.sources,
         artifact=decided,
         open=_open(found, decided, says),
         baseline=baseline,
@@ -98,7 +102,7 @@ def moment(when: datetime.datetime) -> str:
 def _since(history: History, run: Run, main: Finding) -> Since:
     first, in_a_row = run, 1
     for earlier in history.before(run):
-        if history.verdict(earlier).state.good or not _has(earlier, main):
+        if not _has(earlier, main):
             return Since(first, in_a_row, earlier)
         first, in_a_row = earlier, in_a_row + 1
     return Since(first, in_a_row, None)

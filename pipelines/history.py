@@ -54,21 +54,26 @@ class History:
             raise MonitorError("There is no run in the store yet")
         if name == LATEST:
             return self.runs[0]
-        exact = [run for run in self.runs if name in (run.run_id, str(run.id))]
-        found = exact or [run for run in self.runs if run.run_id.startswith(name)]
+        found = self._named(name) or [run for run in self.runs if _begins(run, name)]
         if not found:
             known = [LATEST, *(run.run_id for run in self.runs), *(str(run.id) for run in self.runs)]
             raise MonitorError(f"There is no run {name!r}{nearest(name, known)}; `model-monitor inspect` lists them")
         if len(found) > 1:
             some = ", ".join(f"{run.id} ({run.run_id})" for run in found[:_MANY])
-            raise MonitorError(f"{name!r} is the beginning of {len(found)} runs, {some} ...; name one by its id")
+            more = " ..." if len(found) > _MANY else ""
+            raise MonitorError(f"{name!r} is the beginning of {len(found)} runs, {some}{more}; name one by its id")
         return found[0]
+
+    def _named(self, name: str) -> list[Run]:
+        """The runs that have exactly this name."""
+        return [run for run in self.runs if name in (run.run_id, str(run.id))]
 
     def subject(self, name: str) -> Run:
         """The run that a question is about, by any of its names or by what it pushed, trained or looked at.
 
         Args:
-          name: as for `run`, or "span:N", a pushed version's number or folder, or the URI of a `Model`.
+          name: as for `run`, or "span:N", a pushed version's number or folder, or the URI of a `Model`; "" for the
+            newest run with a verdict. What is a run's whole name is that run, also where a version has it too.
 
         Raises:
           MonitorError: as for `run`.
@@ -76,7 +81,9 @@ class History:
         """
         if name.startswith(SPAN_PREFIX):
             return self._span(name.removeprefix(SPAN_PREFIX))
-        by_model = self._model(name)
+        if not name:
+            return self.judged()
+        by_model = None if name == LATEST or self._named(name) else self._model(name)
         return by_model if by_model is not None else self.run(name)
 
     def judged(self) -> Run:
@@ -154,6 +161,11 @@ def baseline_of(run: Run) -> str:
         if "bundle_uri" in node.parameters:
             return str(node.parameters["bundle_uri"])
     return ""
+
+
+def _begins(run: Run, name: str) -> bool:
+    """Some orchestrators put the pipeline's name before a run's id."""
+    return run.run_id.startswith(name) or run.run_id.removeprefix(f"{run.pipeline}.").startswith(name)
 
 
 def _some(names: list[str]) -> str:

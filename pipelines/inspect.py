@@ -4,7 +4,10 @@ The nodes of many runs are read in one query, because a query for each node of e
 hundreds of runs.
 """
 
+import base64
+import binascii
 import datetime
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from google.protobuf import json_format, struct_pb2
+from google.protobuf.message import DecodeError
 from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
@@ -23,6 +28,8 @@ _BUSY_SECONDS = 5.0  # how long a store that is being written is asked again
 _EXECUTIONS_A_QUERY = 50
 _INPUTS = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT)
 _OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.DECLARED_OUTPUT)
+_CHOSEN = (mlmd.Event.INTERNAL_OUTPUT,)
+_STRUCT = "mlmd-struct::"  # how ML Metadata writes a property that is neither a number nor text
 Answer = TypeVar("Answer")
 
 
@@ -44,7 +51,8 @@ class Artifact:
 class Node:
     """One node's last execution in a run. `cached`: its outputs were taken from an earlier run.
 
-    `parameters` are its execution properties; `id` is its execution's in ML Metadata, `type` its component's.
+    `parameters` are its execution properties; `id` is its execution's in ML Metadata, `type` its component's, `run`
+    the id of its run. `chosen` is what a resolver picked of what there was before: it made none of that.
     """
 
     name: str
@@ -54,8 +62,10 @@ class Node:
     parameters: dict[str, int | float | str]
     outputs: dict[str, list[Artifact]]
     inputs: dict[str, list[Artifact]] = field(default_factory=dict)
+    chosen: dict[str, list[Artifact]] = field(default_factory=dict)
     id: int = 0
     type: str = ""
+    run: int = 0
     finished: datetime.datetime | None = None
 
     @property
@@ -213,15 +223,11 @@ def nodes_of(store: metadata_store.MetadataStore, executions: Sequence[mlmd.Exec
     """Executions as nodes, with what they took and gave, by the executions' ids."""
     if not executions:
         return {}
-    names = _node_names(store, [each.id for each in executions])
+    contexts = _contexts_of(store, [each.id for each in executions])
     events = reading(lambda: store.get_events_by_execution_ids([each.id for each in executions]))
     artifacts = artifacts_by_id(store, {event.artifact_id for event in events})
-    inputs, outputs = (_by_key(events, kinds, artifacts) for kinds in (_INPUTS, _OUTPUTS))
-    nodes = {}
-    for each in executions:
-        name = names.get(each.id) or each.type.rpartition(".")[2] or "?"
-        nodes[each.id] = _node(each, name, inputs.get(each.id, {}), outputs.get(each.id, {}))
-    return nodes
+    sides = [_by_key(events, kinds, artifacts) for kinds in (_INPUTS, _OUTPUTS, _CHOSEN)]
+    return {each.id: _node(each, contexts[each.id], *(side.get(each.id, {}) for side in sides)) for each in executions}
 
 
 def artifacts_by_id(store: metadata_store.MetadataStore, ids: Iterable[int]) -> dict[int, Artifact]:
@@ -249,31 +255,40 @@ def _run_contexts(store: metadata_store.MetadataStore, pipeline: str) -> list[tu
 
 
 def _node(
-    execution: mlmd.Execution, name: str, inputs: dict[str, list[Artifact]], outputs: dict[str, list[Artifact]]
+    execution: mlmd.Execution,
+    contexts: Sequence[mlmd.Context],
+    inputs: dict[str, list[Artifact]],
+    outputs: dict[str, list[Artifact]],
+    chosen: dict[str, list[Artifact]],
 ) -> Node:
+    """An execution as a node. The context of a node is named by the pipeline's name, a dot, and the node's id."""
+    names = {context.type: context.name for context in contexts}
+    name = str(names.get("node", "")).removeprefix(f"{names.get('pipeline', '')}.")
     state = mlmd.Execution.State.Name(execution.last_known_state)
     return Node(
-        name=name,
+        name=name or execution.type.rpartition(".")[2] or "?",
         state=state,
         cached=state == "CACHED",
         seconds=(execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000,
         parameters=_scalars(execution.properties, execution.custom_properties),
         outputs=outputs,
         inputs=inputs,
+        chosen=chosen,
         id=execution.id,
         type=execution.type,
+        run=next((context.id for context in contexts if context.type == "pipeline_run"), 0),
         finished=_when(execution.last_update_time_since_epoch),
     )
 
 
-def _node_names(store: metadata_store.MetadataStore, execution_ids: Sequence[int]) -> dict[int, str]:
-    """The node's id of each execution: its context is named by the pipeline's name, a dot, and the node's id."""
+def _contexts_of(store: metadata_store.MetadataStore, execution_ids: Sequence[int]) -> dict[int, list[mlmd.Context]]:
+    """The contexts of each execution: its pipeline, its run, its node."""
     contexts: dict[int, list[mlmd.Context]] = {}
     for start in range(0, len(execution_ids), _EXECUTIONS_A_QUERY):
         contexts.update(_contexts(store, execution_ids[start : start + _EXECUTIONS_A_QUERY]))
     for each in set(execution_ids) - set(contexts):
         contexts[each] = reading(lambda each=each: store.get_contexts_by_execution(each))  # type: ignore[misc]
-    return {each: _node_name(found) for each, found in contexts.items()}
+    return contexts
 
 
 def _contexts(store: metadata_store.MetadataStore, execution_ids: Sequence[int]) -> dict[int, list[mlmd.Context]]:
@@ -289,11 +304,6 @@ def _contexts(store: metadata_store.MetadataStore, execution_ids: Sequence[int])
     return found
 
 
-def _node_name(contexts: Iterable[mlmd.Context]) -> str:
-    names = {context.type: context.name for context in contexts}
-    return str(names.get("node", "")).removeprefix(f"{names.get('pipeline', '')}.")
-
-
 def _by_key(
     events: Iterable[mlmd.Event], kinds: Sequence[int], artifacts: Mapping[int, Artifact]
 ) -> dict[int, dict[str, list[Artifact]]]:
@@ -307,14 +317,35 @@ def _by_key(
 
 
 def _scalars(*mappings: Mapping[str, mlmd.Value]) -> dict[str, int | float | str]:
-    """The properties that are numbers or text, of several mappings together."""
-    found = {}
+    """The properties of several mappings together: numbers, text, and JSON as text."""
+    found: dict[str, int | float | str] = {}
     for mapping in mappings:
         for key, value in mapping.items():
             kind = value.WhichOneof("value")
-            if kind in ("int_value", "double_value", "string_value"):
+            if kind in ("int_value", "double_value"):
                 found[key] = getattr(value, kind)
+            elif kind == "string_value":
+                found[key] = _text(value.string_value)
+            elif kind == "struct_value":
+                found[key] = _json(value.struct_value)
     return found
+
+
+def _text(value: str) -> str:
+    """A text property. A structure, which SQLite keeps as text, becomes JSON where it can be read."""
+    if not value.startswith(_STRUCT):
+        return value
+    try:
+        return _json(struct_pb2.Struct.FromString(base64.b64decode(value.removeprefix(_STRUCT), validate=True)))
+    except (binascii.Error, DecodeError, SystemError, RuntimeWarning):
+        return value
+
+
+def _json(struct: struct_pb2.Struct) -> str:
+    """A structure as JSON. TFX wraps what is no mapping."""
+    record = json_format.MessageToDict(struct)
+    wrapped = record.get("__value__")
+    return wrapped if isinstance(wrapped, str) else json.dumps(record)
 
 
 def _when(milliseconds: int) -> datetime.datetime:

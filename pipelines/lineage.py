@@ -1,6 +1,6 @@
 """What an artifact was made from: ML Metadata's events followed back to the data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ml_metadata import metadata_store
@@ -8,6 +8,10 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from .inspect import Artifact, Node, nodes_of, reading
 
+# What a node's inputs are followed by, the first first; what an input is called that is only compared with.
+_MAIN_WAY = ("ModelBlessing", "InfraBlessing", "Model", "ModelEvaluation", "ExampleAnomalies", "ExampleStatistics",
+             "Examples")  # fmt: skip
+_COMPARED = ("baseline", "previous")
 _DEEPEST = 30  # steps back; a pipeline has fewer nodes in a row
 
 
@@ -48,31 +52,76 @@ class Source:
         return self.artifact.type == "Examples"
 
 
-def sources(store: metadata_store.MetadataStore, artifact_id: int) -> list[Source]:
-    """Everything that an artifact goes back to, the nearest first, data before the rest."""
+@dataclass(frozen=True)
+class Step:
+    """A node on the way back, and what it made of the next."""
+
+    node: Node
+    artifact: Artifact
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What an artifact goes back to: the main way, and every source, the nearest first, data before the rest."""
+
+    steps: tuple[Step, ...] = ()
+    sources: tuple[Source, ...] = ()
+
+
+def trace(store: metadata_store.MetadataStore, artifact_id: int, via: str = "") -> Lineage:
+    """Follows an artifact back to the data.
+
+    Args:
+      store: of ML Metadata.
+      artifact_id: the artifact's.
+      via: a text; the main way takes the nodes that it names, such as the check that a gate's reason is about.
+
+    """
+    makers: dict[int, Node] = {}
     found: list[Source] = []
     paths: dict[int, tuple[str, ...]] = {artifact_id: ()}
     level = [artifact_id]
     for _ in range(_DEEPEST):
-        makers = _makers(store, level)
+        new = _makers(store, level)
+        makers |= new
         before: dict[int, tuple[str, ...]] = {}
-        for number in level:
-            maker = makers.get(number)
-            if maker is None:
-                continue
+        for number, maker in new.items():
             path = (*paths[number], maker.name)
             taken = [each.id for artifacts in maker.inputs.values() for each in artifacts]
             if not taken:
-                made = next(each for each in maker.made if each.id == number)
-                found.append(Source(maker, made, path))
-            for each in taken:
-                if each not in paths:
-                    before.setdefault(each, path)
+                found.append(Source(maker, _artifact(maker, number), path))
+            before |= {each: path for each in taken if each not in paths and each not in before}
         if not before:
             break
-        paths.update(before)
+        paths |= before
         level = list(before)
-    return sorted(found, key=lambda each: not each.is_data)
+    sources = tuple(sorted(found, key=lambda each: not each.is_data))
+    return Lineage(_steps(makers, artifact_id, via), sources)
+
+
+def _steps(makers: Mapping[int, Node], artifact_id: int, via: str) -> tuple[Step, ...]:
+    """The main way back: from a push to the blessing, from that to the model, from that to its examples."""
+    steps: list[Step] = []
+    number = artifact_id
+    while number in makers and len(steps) < _DEEPEST:
+        maker = makers[number]
+        steps.append(Step(maker, _artifact(maker, number)))
+        taken = [(key, each) for key, artifacts in maker.inputs.items() for each in artifacts if each.id in makers]
+        ranked = [(*_rank(makers[each.id].name, key, each.type, via), each.id) for key, each in taken]
+        if not ranked:
+            break
+        number = min(ranked)[-1]
+    return tuple(steps)
+
+
+def _rank(maker: str, key: str, kind: str, via: str) -> tuple[bool, bool, int]:
+    """How far an input is from the main way: what is only compared with comes last."""
+    kinds = _MAIN_WAY.index(kind) if kind in _MAIN_WAY else len(_MAIN_WAY)
+    return (not (maker and maker in via), key.startswith(_COMPARED), kinds)
+
+
+def _artifact(maker: Node, number: int) -> Artifact:
+    return next(each for each in maker.made if each.id == number)
 
 
 def _makers(store: metadata_store.MetadataStore, artifact_ids: Sequence[int]) -> dict[int, Node]:
@@ -85,4 +134,4 @@ def _makers(store: metadata_store.MetadataStore, artifact_ids: Sequence[int]) ->
     ids = sorted(set(first.values()))
     executions = reading(lambda: store.get_executions_by_id(ids)) if ids else []
     nodes = nodes_of(store, executions)
-    return {artifact: nodes[maker] for artifact, maker in first.items() if maker in nodes}
+    return {number: nodes[first[number]] for number in artifact_ids if first.get(number) in nodes}

@@ -10,6 +10,7 @@ from components.validation_report.sources import Given, NodeFacts, RunFacts, Sou
 
 from .cifar10 import CLASS_NAMES
 from .inspect import Artifact, Node, Run
+from .verdicts import objections
 
 # Nodes by what they are to the page; a pipeline that has others gets a page of what can be told by type.
 _WINDOW_STATISTICS = ("ServingStatisticsGen",)
@@ -49,6 +50,7 @@ def sources_of(found: Run, store: Any) -> Sources:
         baseline_examples=_held_out(pushing_run),
         anomalies=anomalies,
         blessing=_blessing(nodes),
+        objections=tuple(each.message for each in objections(found) if each.decided and each.what != "blessing"),
         evaluation=_first(_by_type(nodes, "ModelEvaluation")),
         pushed_model=pushed,
         schema=importer.get("schema"),

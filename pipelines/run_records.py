@@ -23,7 +23,7 @@ def run_record(history: History, run: Run) -> dict[str, Any]:
         "pipeline": run.pipeline,
         "started": run.started.isoformat(),
         "seconds": round(run.seconds, 3),
-        "nodes": count_nodes(run),
+        "node_counts": count_nodes(run),
         "verdict": verdict_record(history.verdict(run)),
     }
 
@@ -59,6 +59,7 @@ def node_record(node: Node) -> dict[str, Any]:
         "parameters": node.parameters,
         "inputs": {key: [each.id for each in found] for key, found in node.inputs.items()},
         "outputs": {key: [artifact_record(each) for each in found] for key, found in node.outputs.items()},
+        "chosen": {key: [each.id for each in found] for key, found in node.chosen.items()},
     }
 
 
@@ -88,6 +89,7 @@ def explanation_record(history: History, found: Explanation) -> dict[str, Any]:
             "in_a_row": since.in_a_row,
             "before": since.before.id if since.before else None,
         },
+        "lineage": [{"node": each.node.name, "artifact": each.artifact.id} for each in found.steps],
         "sources": [_source_record(each) for each in found.sources],
         "artifact": artifact_record(found.artifact) if found.artifact else None,
         "open": found.open,
@@ -104,6 +106,8 @@ def _finding_record(found: Finding) -> dict[str, Any]:
         "message": found.message,
         "measured": found.measured,
         "allowed": found.allowed,
+        "decided": found.decided,
+        "blocking": found.blocking,
         "node": found.node,
         "artifact": found.artifact.id,
         "file": found.file,
@@ -113,6 +117,7 @@ def _finding_record(found: Finding) -> dict[str, Any]:
 def _source_record(found: Source) -> dict[str, Any]:
     return {
         "node": found.node.name,
+        "run": found.node.run,
         "artifact": artifact_record(found.artifact),
         "place": found.place,
         "span": found.span,

@@ -7,7 +7,7 @@ pipelines are read like ours. What cannot be read is never a pass.
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from components.push_gate.evaluation import validation_findings
@@ -17,7 +17,7 @@ from components.validation import MonitorError
 
 from . import tfma_files
 from .artifact_tables import data
-from .artifact_tables.table import read_record, splits
+from .artifact_tables.table import read_record, split_folders
 from .inspect import Artifact, Node, Run
 
 _HARMLESS = ("WARNING",)  # severities of anomalies that do not make a span unfit
@@ -52,6 +52,8 @@ class Finding:
       where: the feature, slice or split; "" for the whole.
       message: a sentence for a person, without a full stop.
       measured, allowed: the value and its bound; None where there is none.
+      decided: whether it is known to be wrong; False for what could not be read or compared.
+      blocking: whether the verdict rests on it; False for anomalies that no gate was asked about.
       node: the node whose artifact says so.
       artifact: the artifact.
       file: what to open.
@@ -67,6 +69,8 @@ class Finding:
     file: str
     measured: float | None = None
     allowed: float | None = None
+    decided: bool = True
+    blocking: bool = True
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -112,29 +116,44 @@ def verdict(run: Run) -> Verdict:
     windows = [found for _, found in run.made("ExampleAnomalies") if "outcome" in found.properties]
     if windows:
         return _span(run, windows[-1])
-    if run.made("ModelBlessing"):
+    if _deciding_blessings(run):
         return _blessed(run)
     return _data(run)
 
 
 def findings(run: Run) -> Iterator[Finding]:
     """What the checks of a run have against its model or its span, read from their files, what decided first."""
+    yield from objections(run)
     blessings = _deciding_blessings(run)
-    for node, blessing in blessings:
-        if not is_blessed(blessing):
-            yield from _blessing_findings(node, blessing)
-    anomalies = run.made("ExampleAnomalies")
-    for node, found in anomalies:
+    for node, found in run.made("ExampleAnomalies"):
         if "outcome" in found.properties and not blessings:  # a gate has said already what it made of the window
             yield from _window_findings(node, found)
-    for node, found in anomalies:
-        if "outcome" not in found.properties:
+    by_gate = bool(blessings or run.made("PushedModel"))
+    yield from (replace(found, blocking=not by_gate) for found in _unheeded(run))
+
+
+def objections(run: Run) -> Iterator[Finding]:
+    """What the gates of a run have against its model."""
+    for node, blessing in _deciding_blessings(run):
+        if not is_blessed(blessing):
+            yield from _blessing_findings(node, blessing)
+
+
+def _unheeded(run: Run) -> Iterator[Finding]:
+    """The anomalies that no gate was given. One that was given them has said what it made of them."""
+    taken = {found.id for node, _ in _blessings(run) for artifacts in node.inputs.values() for found in artifacts}
+    for node, found in run.made("ExampleAnomalies"):
+        if "outcome" not in found.properties and found.id not in taken:
             yield from _anomaly_findings(node, found)
+
+
+def _blessings(run: Run) -> list[tuple[Node, Artifact]]:
+    return [*run.made("ModelBlessing"), *run.made("InfraBlessing")]
 
 
 def _deciding_blessings(run: Run) -> list[tuple[Node, Artifact]]:
     """The blessings that no other check has taken up into its own: PushGate's, and not the Evaluator's before it."""
-    blessings = [*run.made("ModelBlessing"), *run.made("InfraBlessing")]
+    blessings = _blessings(run)
     judges = [node for node, _ in blessings]
     taken = {artifact.id for node in judges for artifacts in node.inputs.values() for artifact in artifacts}
     return [(node, found) for node, found in blessings if found.id not in taken]
@@ -163,14 +182,24 @@ def _pushed(run: Run, pusher: Node, push: Artifact) -> Verdict:
         reason = "nothing has changed since it was pushed" if pusher.cached else "every check let it pass"
         if not _deciding_blessings(run) and not pusher.cached:
             reason = "no check was asked"
-        return Verdict(State.PUSHED, reason, version, destination)
+        return Verdict(State.PUSHED, reason + _but(run), version, destination)
     return Verdict(State.NOT_PUSHED, _first_reason(run) or "the pusher does not say why")
 
 
 def _blessed(run: Run) -> Verdict:
     if all(is_blessed(found) for _, found in _deciding_blessings(run)):
-        return Verdict(State.BLESSED, "every check let it pass, and the pipeline does not push")
+        return Verdict(State.BLESSED, "every check let it pass, and the pipeline does not push" + _but(run))
     return Verdict(State.NOT_BLESSED, _first_reason(run))
+
+
+def _but(run: Run) -> str:
+    """What is known to be wrong with the data and does not stop a push, as nothing does in a stock pipeline."""
+    found = [each for each in _unheeded(run) if each.decided]
+    if not found:
+        return ""
+    return (
+        f"; but {found[0].node}, which the push does not depend on, says: {counted([each.message for each in found])}"
+    )
 
 
 def _first_reason(run: Run) -> str:
@@ -179,7 +208,7 @@ def _first_reason(run: Run) -> str:
         reason = str(blessing.properties.get("reason", ""))
         if reason and not is_blessed(blessing):
             return reason.removeprefix("Not blessed. ").rstrip(".")
-    return counted([finding.message for finding in findings(run)])
+    return counted([finding.message for finding in objections(run)])
 
 
 def _span(run: Run, window: Artifact) -> Verdict:
@@ -212,8 +241,8 @@ def _span_check(node: Node, artifact: Artifact) -> list[tuple[State, str]]:
         states = {"fine": State.FINE, "hurts": State.NOT_FINE}
         state = states.get(str(found["state"]), State.UNDECIDED)
         return [(state, "" if state is State.FINE else str(found.get("reason", "")))]
-    problems = [each.message for each in _anomaly_findings(node, artifact)]
-    return [(State.NOT_FINE, counted(problems))] if problems else []
+    problems = list(_anomaly_findings(node, artifact))
+    return [_state_of(problems)] if problems else []
 
 
 def _accuracy(artifact: Artifact) -> float | None:
@@ -236,10 +265,18 @@ def _data(run: Run) -> Verdict:
     checked = run.made("ExampleAnomalies")
     if not checked:
         return Verdict(State.NO_VERDICT, "nothing was judged")
-    problems = [finding.message for node, found in checked for finding in _anomaly_findings(node, found)]
+    problems = [finding for node, found in checked for finding in _anomaly_findings(node, found)]
     if problems:
-        return Verdict(State.NOT_FINE, counted(problems))
+        return Verdict(*_state_of(problems))
     return Verdict(State.FINE, "no anomalies in the data")
+
+
+def _state_of(problems: list[Finding]) -> tuple[State, str]:
+    """Not fine when something is known to be wrong; undecided when the worst is that something could not be read."""
+    worst = [each for each in problems if each.decided] or problems
+    rest = [each for each in problems if each not in worst]
+    state = State.NOT_FINE if worst[0].decided else State.UNDECIDED
+    return state, counted([each.message for each in (*worst, *rest)])
 
 
 def counted(messages: list[str]) -> str:
@@ -268,7 +305,7 @@ def _gate_findings(node: Node, blessing: Artifact) -> Iterator[Finding]:
     try:
         decision = read_record(path, Decision.from_json)
     except MonitorError as error:
-        yield Finding(node.name, "input", "", str(error), node.name, blessing, str(path))
+        yield _unreadable(node, blessing, str(path), error)
         return
     blocking = (Effect.FAIL, Effect.UNDECIDED)
     each = [(verdict, found) for verdict in decision.verdicts for found in verdict.findings]
@@ -286,7 +323,7 @@ def _evaluation_findings(node: Node, evaluation: Artifact) -> Iterator[Finding]:
     try:
         result = tfma_files.validation_result(evaluation.path)
     except MonitorError as error:
-        yield Finding(node.name, "input", "", str(error), node.name, evaluation, folder)
+        yield _unreadable(node, evaluation, folder, error)
         return
     for found in validation_findings(result) if result is not None else []:
         yield Finding(node.name, found.what, found.where, found.message, node.name, evaluation, folder,
@@ -301,7 +338,7 @@ def _window_findings(node: Node, window: Artifact) -> Iterator[Finding]:
     try:
         report = read_record(path, DriftReport.from_json)
     except MonitorError as error:
-        yield Finding(node.name, "input", "", str(error), node.name, window, str(path))
+        yield _unreadable(node, window, str(path), error)
         return
     exceeded = _first_of_each([found for found in report.measurements if found.exceeded])
     for found in exceeded:
@@ -329,12 +366,12 @@ def _told(found: Measurement) -> str:
 
 def _anomaly_findings(node: Node, artifact: Artifact) -> Iterator[Finding]:
     """TFDV's anomalies in every split, warnings left out."""
-    for split in splits(artifact):
-        path = str(artifact.path / f"Split-{split}" / "SchemaDiff.pb")
+    for split, folder in split_folders(artifact).items():
+        path = str(folder / "SchemaDiff.pb")
         try:
-            found = [each for each in data.read_anomalies(artifact, split) if each.severity not in _HARMLESS]
+            found = [each for each in data.read_anomalies(artifact, folder) if each.severity not in _HARMLESS]
         except MonitorError as error:
-            yield Finding(node.name, "input", split, str(error), node.name, artifact, path)
+            yield _unreadable(node, artifact, path, error, split)
             continue
         for each in found:
             message = each.description.rstrip(".")
@@ -342,3 +379,7 @@ def _anomaly_findings(node: Node, artifact: Artifact) -> Iterator[Finding]:
                 message = f"{each.feature} in {split}: {message}"
             where = f"{each.feature} in {split}" if each.feature else split
             yield Finding(node.name, each.type, where, message, node.name, artifact, path)
+
+
+def _unreadable(node: Node, artifact: Artifact, file: str, error: MonitorError, where: str = "") -> Finding:
+    return Finding(node.name, "input", where, str(error), node.name, artifact, file, decided=False)

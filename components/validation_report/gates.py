@@ -25,7 +25,7 @@ def said(error: Exception) -> str:
 def gates_of(sources: Sources, files: Files) -> tuple[Gate, ...]:
     """The gates of a run: those that the push was decided by, or the checks of a window."""
     if sources.blessing is not None:
-        return _guarded("blessing", lambda: _decision(sources.blessing, files))
+        return _guarded("blessing", lambda: _decision(sources.blessing, files, sources.objections))
     gates: list[Gate] = []
     for given in sources.anomalies:
         name = given.producer or given.uri
@@ -69,13 +69,22 @@ def lowered(sentence: str) -> str:
 
 def read_anomalies(given: Given, files: Files) -> dict[str, anomalies_pb2.Anomalies]:
     """The anomalies of every split of an artifact. Raises `MonitorError` where one cannot be read."""
+    present = files.listing(given.uri)
     found = {}
-    for split in files.splits(given):
-        path = given.path(f"Split-{split}", ANOMALIES_FILE)
+    for split, folder in _split_folders(given, files, present).items():
+        path = given.path(folder, ANOMALIES_FILE)
         found[split] = parse_message(anomalies_pb2.Anomalies(), files.content(path), path)
     if not found:
         raise MonitorError(f"{given.uri} must hold the anomalies of a split. Received: none")
     return found
+
+
+def _split_folders(given: Given, files: Files, present: list[str]) -> dict[str, str]:
+    """The folder of each split: Transform has its anomalies in none, DistributionValidator in one for two splits."""
+    splits = files.splits(given)
+    if not splits and ANOMALIES_FILE in present:
+        return {"all": ""}
+    return {split: f"SplitPair-{split}" if f"SplitPair-{split}" in present else f"Split-{split}" for split in splits}
 
 
 def parse_message(message: anomalies_pb2.Anomalies, content: bytes, path: str) -> anomalies_pb2.Anomalies:
@@ -99,13 +108,13 @@ def _guarded(name: str, read: Callable[[], Iterable[Gate]]) -> tuple[Gate, ...]:
         return (Gate(name, Outcome.UNDECIDED, f"what it decided cannot be read: {said(error)}"),)
 
 
-def _decision(blessing: Given | None, files: Files) -> list[Gate]:
+def _decision(blessing: Given | None, files: Files, objections: tuple[str, ...]) -> list[Gate]:
     """PushGate's verdicts; of a blessing without reasons, the Evaluator's own."""
     if blessing is None:
         return []
     present = files.listing(blessing.uri)
     if records.REASONS_JSON not in present:
-        return [_marker(blessing, present)]
+        return [_marker(blessing, present, objections)]
     record = records.read_json(files, blessing.path(records.REASONS_JSON))
     gates = [_verdict(each) for each in record["verdicts"]]
     if record["blessed"] is not (worst(gate.outcome for gate in gates) is Outcome.PASSED):
@@ -113,12 +122,12 @@ def _decision(blessing: Given | None, files: Files) -> list[Gate]:
     return gates
 
 
-def _marker(blessing: Given, present: list[str]) -> Gate:
+def _marker(blessing: Given, present: list[str], objections: tuple[str, ...]) -> Gate:
     name = blessing.producer or "blessing"
     if BLESSED in present and NOT_BLESSED not in present:
         return Gate(name, Outcome.PASSED, "the model is blessed")
     if NOT_BLESSED in present:
-        return Gate(name, Outcome.FAILED, "the model is not blessed")
+        return Gate(name, Outcome.FAILED, "; ".join(objections) or "the model is not blessed")
     return Gate(name, Outcome.UNDECIDED, f"there is no blessing in {blessing.uri}")
 
 

@@ -71,6 +71,7 @@ class Sources:
       baseline_examples: the held-out ones; None for those that the bundle of `schema` names.
       anomalies: of every check, with whatever reports lie beside them.
       blessing: what the gate decided.
+      objections: what it has against the model, where it leaves no record of its own; known to the command only.
       evaluation: by TFMA.
       pushed_model: what the pusher did.
       schema: from a BaselineImporter; its `bundle_uri` says where the baseline's own evaluation is.
@@ -89,6 +90,7 @@ class Sources:
     baseline_examples: Given | None = None
     anomalies: tuple[Given, ...] = ()
     blessing: Given | None = None
+    objections: tuple[str, ...] = ()
     evaluation: Given | None = None
     pushed_model: Given | None = None
     schema: Given | None = None

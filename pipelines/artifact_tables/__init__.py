@@ -3,6 +3,7 @@
 Imports neither TFX nor TensorFlow. A file that is missing or damaged is a problem that is listed, not an error.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -21,7 +22,7 @@ _OPENERS: Mapping[str, tuple[Opener, ...]] = {
     "ExampleStatistics": (data.statistics,),
     "ExampleAnomalies": (data.anomalies,),
     "Schema": (data.schema,),
-    "Examples": (data.examples,),
+    "Examples": (data.examples, data.noted),
     "ModelBlessing": (checks.blessing,),
     "InfraBlessing": (checks.blessing,),
     "ModelEvaluation": (checks.thresholds, checks.metrics),
@@ -41,8 +42,8 @@ def open_artifact(artifact: Artifact) -> Opened:
     problem = _unreachable(artifact)
     if problem:
         return Opened(artifact, (), (problem,))
-    openers = [*_OPENERS.get(artifact.type, (_listing,))]
-    openers += [opener for name, opener in _FILES.items() if (artifact.path / name).exists()]
+    openers = [*_OPENERS.get(artifact.type, (_listing, data.noted))]
+    openers += [opener for name, opener in _FILES.items() if os.path.exists(artifact.path / name)]
     tables: list[Table] = []
     problems: list[str] = []
     for opener in openers:
@@ -51,7 +52,7 @@ def open_artifact(artifact: Artifact) -> Opened:
             for table in opener(artifact):
                 tables += [table] if not table.problem else []
                 problems += [table.problem] if table.problem else []
-        except MonitorError as error:
+        except (MonitorError, OSError) as error:
             problems.append(str(error))
     return Opened(artifact, tuple(tables), tuple(problems))
 
@@ -60,7 +61,7 @@ def _unreachable(artifact: Artifact) -> str:
     """Why the files of an artifact cannot be looked at; "" when they can."""
     if "://" in artifact.uri:
         return f"{artifact.uri} is not on this machine"
-    if not artifact.uri or not artifact.path.exists():
+    if not artifact.uri or not os.path.exists(artifact.uri):
         return f"{artifact.uri or 'an artifact without a URI'} is gone"
     return ""
 

@@ -1,6 +1,7 @@
 """Tables of data: examples, statistics, schemas and anomalies."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
@@ -10,7 +11,7 @@ from components.tfrecord_reading import read_records
 from components.validation import MonitorError
 
 from ..inspect import Artifact
-from .table import Cell, Table, read_bytes, read_message, splits
+from .table import Cell, Table, parse_message, read_bytes, read_message, split_folders
 
 _NUMERIC = ("feature", "type", "missing", "mean", "std dev", "min", "median", "max")
 _STRING = ("feature", "type", "missing", "unique", "average length", "most frequent", "times")
@@ -21,9 +22,9 @@ _LEGACY_STATISTICS = "stats_tfrecord"  # what TFX wrote before FeatureStats.pb
 
 def statistics(artifact: Artifact) -> Iterator[Table]:
     """A table of numeric features and one of the others for each split."""
-    for split in splits(artifact):
+    for split, folder in split_folders(artifact).items():
         try:
-            found = _read_statistics(artifact, split)
+            found = _read_statistics(folder)
         except MonitorError as error:
             yield Table(split, problem=str(error))
             continue
@@ -40,9 +41,9 @@ def statistics(artifact: Artifact) -> Iterator[Table]:
 
 def anomalies(artifact: Artifact) -> Iterator[Table]:
     """What is wrong with each split."""
-    for split in splits(artifact):
+    for split, folder in split_folders(artifact).items():
         try:
-            found = read_anomalies(artifact, split)
+            found = read_anomalies(artifact, folder)
         except MonitorError as error:
             yield Table(split, problem=str(error))
             continue
@@ -51,9 +52,10 @@ def anomalies(artifact: Artifact) -> Iterator[Table]:
         yield Table(title, ("feature", "severity", "type", "what is wrong"), rows)
 
 
-def read_anomalies(artifact: Artifact, split: str) -> list[Anomaly]:
-    """The anomalies of one split. Raises `MonitorError` when they cannot be read."""
-    folder = artifact.path / f"Split-{split}"
+def read_anomalies(artifact: Artifact, folder: Path) -> list[Anomaly]:
+    """The anomalies of the split in a folder. Raises `MonitorError` when they cannot be read."""
+    if folder == artifact.path and "blessed" in artifact.properties:  # DistributionValidator writes no file then
+        raise MonitorError("there was no baseline to compare with")
     text, binary = folder / "anomalies.pbtxt", folder / "SchemaDiff.pb"  # the first is what TFX wrote before
     path = text if text.exists() and not binary.exists() else binary
     found = read_message(path, anomalies_pb2.Anomalies())
@@ -72,22 +74,26 @@ def schema(artifact: Artifact) -> Iterator[Table]:
 
 
 def examples(artifact: Artifact) -> Iterator[Table]:
-    """How many files and bytes each split has, and what the component noted of the data."""
+    """How many files and bytes each split has."""
     rows: list[tuple[Cell, ...]] = []
-    for split in splits(artifact):
-        files = [path for path in (artifact.path / f"Split-{split}").glob("*") if path.is_file()]
+    for split, folder in split_folders(artifact).items():
+        files = [path for path in folder.glob("*") if path.is_file()]
         rows.append((split, len(files), sum(path.stat().st_size for path in files)))
     yield Table("Splits", ("split", "files", "bytes"), tuple(rows))
-    noted = {name: str(value) for name, value in artifact.properties.items() if name not in _EVERYWHERE}
-    yield Table("Noted by the component", ("", "found"), tuple(sorted(noted.items())))
 
 
-def _read_statistics(artifact: Artifact, split: str) -> Any:
-    folder = artifact.path / f"Split-{split}"
+def noted(artifact: Artifact) -> Iterator[Table]:
+    """The properties of an artifact, without those that every artifact has."""
+    found = {name: str(value) for name, value in artifact.properties.items() if name not in _EVERYWHERE}
+    if found:
+        yield Table("Noted by the component", ("", "found"), tuple(sorted(found.items())))
+
+
+def _read_statistics(folder: Path) -> Any:
     legacy, binary = folder / _LEGACY_STATISTICS, folder / "FeatureStats.pb"
     if legacy.exists() and not binary.exists():
         record = next(read_records(read_bytes(legacy), str(legacy)), b"")
-        return statistics_pb2.DatasetFeatureStatisticsList.FromString(record)
+        return parse_message(record, legacy, statistics_pb2.DatasetFeatureStatisticsList())
     return read_message(binary, statistics_pb2.DatasetFeatureStatisticsList())
 
 

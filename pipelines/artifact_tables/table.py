@@ -13,6 +13,8 @@ from components.validation import MonitorError
 
 from ..inspect import Artifact
 
+WHOLE = "all examples"
+_SPLIT, _PAIR = "Split-", "SplitPair-"  # the second is DistributionValidator's, of two splits
 Cell = str | int | float | bool | None
 Record = TypeVar("Record")
 # What a record that is not what it should be makes Python say.
@@ -41,15 +43,20 @@ class Opened:
     problems: tuple[str, ...]
 
 
-def splits(artifact: Artifact) -> list[str]:
-    """The splits that an artifact names, and those that it has a folder for without naming them."""
+def split_folders(artifact: Artifact) -> dict[str, Path]:
+    """Where each split is: those that an artifact names, and those that it has a folder for without naming them.
+
+    An artifact without splits, such as the statistics of Transform, is all in its own folder, as `WHOLE`.
+    """
     try:
         named = json.loads(str(artifact.properties.get("split_names") or "[]"))
     except json.JSONDecodeError:
         named = []
-    prefix = "Split-"
-    present = [path.name.removeprefix(prefix) for path in artifact.path.glob(f"{prefix}*")]
-    return list(dict.fromkeys([*map(str, named), *sorted(present)]))
+    folders = {str(name): artifact.path / f"{_SPLIT}{name}" for name in named if isinstance(name, str)}
+    for prefix in (_SPLIT, _PAIR):
+        for path in sorted(artifact.path.glob(f"{prefix}*")):
+            folders[path.name.removeprefix(prefix)] = path
+    return folders or {WHOLE: artifact.path}
 
 
 def read_bytes(path: Path) -> bytes:
@@ -65,7 +72,11 @@ def read_bytes(path: Path) -> bytes:
 
 def read_message(path: Path, message: Message) -> Any:
     """A binary or text message (`*.pbtxt`) in a file. Raises `MonitorError` when it cannot be read."""
-    content = read_bytes(path)
+    return parse_message(read_bytes(path), path, message)
+
+
+def parse_message(content: bytes, path: Path, message: Message) -> Any:
+    """A binary or text message (`*.pbtxt`) that a file holds. Raises `MonitorError` when it is none."""
     name = message.DESCRIPTOR.name
     try:
         if path.suffix == ".pbtxt":

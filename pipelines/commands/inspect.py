@@ -1,7 +1,6 @@
 """`model-monitor inspect`: what ran, how it ended, what it made and what is in that."""
 
 import argparse
-import json
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +14,7 @@ from ..run_records import FORMAT_VERSION, artifact_record, node_record, opened_r
 from ..summaries import inspection
 from ..terminal import make_console
 from . import EXIT_FINE
-from .storing import add_store, open_history, print_json
+from .storing import add_json, add_store, open_history, print_json
 
 DESCRIPTION = """Lists the runs in a store of ML Metadata, newest first; shows one run, or opens the artifacts of a node
 or of a type. Reads only, and the store of any TFX pipeline."""
@@ -34,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit", type=int, default=20, metavar="N", help="at most N runs, artifacts, or rows of a table; 0: all"
     )
     add_store(parser)
+    add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -65,7 +65,7 @@ def _runs(history: History, options: argparse.Namespace, console: Console) -> No
 def _run(history: History, chosen: Run, options: argparse.Namespace, console: Console) -> None:
     if options.json:
         nodes = [node_record(node) for node in chosen.nodes.values()]
-        _print(console, {"run": {**run_record(history, chosen), "nodes": nodes}})
+        _print(console, {"run": run_record(history, chosen), "nodes": nodes})
     else:
         inspection.show_run(history, chosen, console)
 
@@ -125,4 +125,4 @@ def _require_some(found: list[inspection.Origin], runs: list[Run], options: argp
 
 
 def _print(console: Console, record: dict[str, Any]) -> None:
-    print_json(console, json.dumps({"format_version": FORMAT_VERSION, **record}, indent=2))
+    print_json(console, {"format_version": FORMAT_VERSION, **record})

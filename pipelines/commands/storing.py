@@ -1,16 +1,22 @@
 """What the commands that read a store of ML Metadata have in common: which store, and which pipeline's runs."""
 
 import argparse
+import json
+import math
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-
-from components.validation import MonitorError
 
 from ..history import History
 from ..inspect import open_store
 
 _NAMES = ("metadata.sqlite", "metadata.db")  # ours, and that of TFX's examples
+
+
+# How a command that is about one run says which, and which it is about unless told.
+SUBJECT = "a run as `inspect` names it, a pushed version or its folder, a model's URI, or a span"
+NEWEST = "the newest run with a verdict"
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
@@ -19,34 +25,43 @@ def add_store(parser: argparse.ArgumentParser) -> None:
         "--metadata", type=Path, metavar="PATH", help="ML Metadata store (SQLite), or its folder; default: of the root"
     )
     parser.add_argument("--pipeline", default="", metavar="NAME", help="runs of this pipeline only")
-    parser.add_argument("--json", action="store_true", help="for scripts (docs/inspecting.md)")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML, for the root")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, e.g. root=runs")
 
 
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for scripts (docs/inspecting.md)")
+
+
 def open_history(options: argparse.Namespace) -> History:
     """The runs in the store that the arguments name. Raises `MonitorError` when it cannot be read."""
-    path = options.metadata or _configured(options)
+    return History(open_store(store_path(options)), options.pipeline)
+
+
+def store_path(options: argparse.Namespace) -> Path:
+    """The file of the store that the arguments name, whether it is there or not."""
+    path: Path = options.metadata or _configured(options)
     if path.is_dir():
-        path = next((path / name for name in _NAMES if (path / name).is_file()), path / _NAMES[0])
-    return History(open_store(path), options.pipeline)
+        return next((path / name for name in _NAMES if (path / name).is_file()), path / _NAMES[0])
+    return path
 
 
-def print_json(console: Console, text: str) -> None:
-    """Prints as it is: without colour, markup or line breaks of its own."""
-    console.file.write(text + "\n")
+def print_json(console: Console, record: dict[str, Any]) -> None:
+    """Prints a record without colour, markup or line breaks of the console's own."""
+    console.file.write(json.dumps(_finite(record), indent=2, allow_nan=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _configured(options: argparse.Namespace) -> Path:
     """The store under the root of a configuration, which may be one of either pipeline."""
-    from ..config import MonitoringConfig, TrainingConfig, load  # noqa: PLC0415 - not needed with `--metadata`
+    from ..config import load_either  # noqa: PLC0415 - not needed with `--metadata`
 
-    try:
-        return load(TrainingConfig, options.config, options.set).metadata_path
-    except MonitorError as error:
-        if options.config is None:
-            raise
-        try:
-            return load(MonitoringConfig, options.config, options.set).metadata_path
-        except MonitorError:
-            raise error from None
+    return load_either(options.config, options.set).metadata_path

@@ -1,6 +1,7 @@
 """Runs, nodes and artifacts as a person reads them, in at most 100 columns."""
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
 from rich.console import Console
@@ -13,9 +14,11 @@ from ..history import History
 from ..inspect import Artifact, Node, Run
 from ..run_records import count_nodes
 from ..verdicts import State, Verdict
+from .parts import place
 
 _SHORT = 60  # characters of a reason in a list
 _WIDEST = 28  # characters of a column that is not the last
+_FIRST_WIDEST = 44  # characters of the first, before it is broken up
 _COLOURS = {State.PUSHED: "green", State.BLESSED: "green", State.FINE: "green", State.NO_VERDICT: "dim",
             State.RUNNING: "yellow", State.UNDECIDED: "yellow"}  # fmt: skip
 _MARKS = {State.PUSHED: "✓", State.BLESSED: "✓", State.FINE: "✓", State.UNDECIDED: "?", State.RUNNING: "…",
@@ -33,7 +36,7 @@ def show_runs(history: History, runs: Sequence[Run], more: int, console: Console
         says = history.verdict(run)
         cells = [str(run.id), moment(run.started)[:-3], escape(run.pipeline), took(run.seconds), nodes_in_words(run)]
         table.add_row(*cells, _coloured(says, f"{_MARKS.get(says.state, '✗')} {short(says)}"))
-    console.print(table)
+    _print(table, console)
     if more:
         console.print(f"[dim]{more} more; `--limit 0` lists all[/]")
 
@@ -49,7 +52,7 @@ def show_run(history: History, run: Run, console: Console) -> None:
     for node in run.nodes.values():
         state = f"[{_NODE_COLOURS.get(node.state, 'yellow')}]{node.state.lower()}[/]"
         table.add_row(escape(node.name), state, took(node.seconds), escape(node.type.rpartition(".")[2]))
-    console.print(table)
+    _print(table, console)
     console.print()
     show_artifacts(origins([run]), 0, console, with_run=False)
 
@@ -58,22 +61,22 @@ def show_artifacts(found: Sequence[Origin], more: int, console: Console, *, with
     """A line for each artifact, with its place below the folder that all of them share."""
     shared = _shared([artifact.uri for *_, artifact in found])
     if shared:
-        console.print(f"[dim]Places are below {escape(shared)}[/]")
+        console.print(f"[dim]Places are below {escape(place(shared))}[/]")
     run_column = ["run"] if with_run else []
     table = _table("artifact", *run_column, "node", "type", "place")
     for run, node, _, artifact in found:
-        place = escape(artifact.uri.removeprefix(shared) or artifact.uri)
-        if "://" not in artifact.uri and not artifact.path.exists():
-            place += " [red](gone)[/]"
+        where = escape(artifact.uri.removeprefix(shared) if shared else place(artifact.uri))
+        if "://" not in artifact.uri and not os.path.exists(artifact.uri):
+            where += " [red](gone)[/]"
         runs = [str(run.id)] if with_run else []
-        table.add_row(str(artifact.id), *runs, escape(node.name), escape(artifact.type), place)
-    console.print(table)
+        table.add_row(str(artifact.id), *runs, escape(node.name), escape(artifact.type), where)
+    _print(table, console)
     if more:
         console.print(f"[dim]{more} more; `--limit 0` lists all[/]")
 
 
 def show_node(node: Node, console: Console) -> None:
-    """A node's state and parameters."""
+    """A node's state, its parameters, what it took, and what it chose if it is a resolver."""
     state = f"{node.state.lower()}, {took(node.seconds)}"
     console.print(f"[bold]{escape(node.name)}[/] ({escape(node.type)}): {state}")
     if node.parameters:
@@ -83,7 +86,9 @@ def show_node(node: Node, console: Console) -> None:
             more = f" ... ({len(lines)} lines)" if len(lines) > 3 else ""
             shown = " ".join(line.strip() for line in (lines[:3] if more else lines))
             table.add_row(escape(name), escape(shown) + more)
-        console.print(table)
+        _print(table, console)
+    for title, artifacts in (("input", node.inputs), ("chosen", node.chosen)):
+        _show_taken(title, artifacts, console)
     console.print()
 
 
@@ -92,9 +97,9 @@ def show_opened(opened: Opened, origin: Origin, limit: int, console: Console) ->
     run, node, key, artifact = origin
     name = f"[bold]{escape(artifact.type)} {artifact.id}[/]"
     console.print(f"{name}: {escape(key)} of {escape(node.name)}, run {run.id}")
-    console.print(f"[dim]{escape(artifact.uri)}[/]", soft_wrap=True)
+    console.print(f"[dim]{escape(place(artifact.uri))}[/]")
     for problem in opened.problems:
-        console.print(f"[red]✗ {escape(problem)}[/]", soft_wrap=True)
+        console.print(f"[red]✗ {escape(problem)}[/]")
     for table in opened.tables:
         show_table(table, limit, console)
     console.print()
@@ -106,11 +111,11 @@ def show_table(table: Table, limit: int, console: Console) -> None:
     if not table.rows:
         return
     rows = table.rows[:limit] if limit else table.rows
-    numeric = [_is_numeric([row[place] for row in rows]) for place in range(len(table.columns))]
+    numeric = [_is_numeric([row[number] for row in rows]) for number in range(len(table.columns))]
     drawn = _table(*(f">{name}" if right else name for name, right in zip(table.columns, numeric, strict=True)))
     for row in rows:
         drawn.add_row(*(escape(cell_text(cell)) for cell in row))
-    console.print(drawn)
+    _print(drawn, console)
     if more := len(table.rows) - len(rows):
         console.print(f"[dim]{more} more {'row' if more == 1 else 'rows'}; `--limit 0` shows all[/]")
 
@@ -171,6 +176,17 @@ def cell_text(cell: Cell) -> str:
     return f"{cell:.4g}" if isinstance(cell, float) else cell
 
 
+def _show_taken(title: str, artifacts: Mapping[str, Sequence[Artifact]], console: Console) -> None:
+    if not artifacts:
+        return
+    console.print()
+    table = _table(title, ">artifact", "type", "place")
+    for key, found in artifacts.items():
+        for each in found:
+            table.add_row(escape(key), str(each.id), escape(each.type), escape(place(each.uri)))
+    _print(table, console)
+
+
 def _is_numeric(cells: Sequence[Cell]) -> bool:
     """Whether a column holds numbers and nothing else."""
     given = [cell for cell in cells if cell is not None]
@@ -192,11 +208,18 @@ def _shared(uris: Sequence[str]) -> str:
 
 
 def _table(*columns: str) -> RichTable:
-    """An empty table with these columns; ">" before a name sets it right. The first column is not broken up."""
+    """An empty table with these columns; ">" before a name sets it right."""
     table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim")
-    for place, name in enumerate(columns):
+    for number, name in enumerate(columns):
         plain, right = name.removeprefix(">"), name.startswith(">")
-        width = _WIDEST if 0 < place < len(columns) - 1 else None
+        width = _WIDEST if 0 < number < len(columns) - 1 else None
         table.add_column(escape(plain), justify="right" if right else "left", overflow="fold", max_width=width)
-        table.columns[-1].no_wrap = place == 0 and len(columns) > 1
     return table
+
+
+def _print(table: RichTable, console: Console) -> None:
+    """Prints a table with its first column broken up only where that is very wide."""
+    first = table.columns[0]
+    longest = max((len(line) for cell in first.cells for line in str(cell).splitlines()), default=0)
+    first.min_width = min(longest, _FIRST_WIDEST)
+    console.print(table)

@@ -1,6 +1,7 @@
 """What the tables at the end of a training and of a monitoring run have in common."""
 
 import json
+import os
 from pathlib import Path
 
 from rich.markup import escape
@@ -12,6 +13,12 @@ from components.push_gate.verdict import Outcome
 from ..inspect import Artifact, Run
 
 MARKS = {Outcome.PASSED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.UNDECIDED: "[yellow]?[/]"}
+
+
+def place(uri: str) -> str:
+    """Where something is, from here if it is below the working directory."""
+    here = f"{os.getcwd()}{os.sep}"
+    return uri.removeprefix(here) if uri.startswith(here) and uri != here else uri
 
 
 def grid() -> Table:

@@ -10,10 +10,10 @@ from ..artifact_tables.reports import TESTS
 from ..explanation import Explanation, data_files, moment
 from ..history import History
 from ..inspect import Run
-from ..lineage import Source
+from ..lineage import Step
 from ..verdicts import Finding, State
 from .inspection import short
-from .parts import grid
+from .parts import grid, place
 
 _FINDINGS_SHOWN = 3
 
@@ -23,14 +23,17 @@ def show(history: History, found: Explanation, console: Console) -> None:
     state = found.verdict.state
     colour = "green" if state.good else "yellow" if state in (State.RUNNING, State.UNDECIDED) else "red"
     console.print(f"[bold {colour}]{escape(found.sentence)}[/]\n", soft_wrap=False)
+    blocking = [each for each in found.findings if each.blocking]
+    besides = [each for each in found.findings if not each.blocking]
     rows = {
         "Run": f"{found.run.id} of {escape(found.run.pipeline)}, {moment(found.run.started)}",
-        "Check": escape(", ".join(dict.fromkeys(each.check for each in found.findings))),
-        "Found": _findings(found.findings),
+        "Check": escape(", ".join(dict.fromkeys(each.check for each in blocking))),
+        "Found": _findings(blocking),
+        "Besides": _findings(besides),
         "Since": _since(history, found),
         "Baseline": _baseline(found),
         "Data": "\n".join(_data(found)),
-        "Lineage": _lineage(found.sources),
+        "Lineage": _lineage(found.steps),
         "Watched": _watched(history, found.watched),
         "Open": _open(found),
     }
@@ -50,9 +53,12 @@ def _findings(findings: Sequence[Finding]) -> str:
 def _finding(found: Finding) -> str:
     """What was found, measured against allowed."""
     numbers = ""
-    if found.measured is not None and found.allowed is not None:
+    said = found.measured is not None and f"{found.measured:.4g}" in found.message
+    if found.measured is not None and found.allowed is not None and not said:
         numbers = f": {TESTS.get(found.what, found.what)} {found.measured:.4g}, allowed {found.allowed:.4g}"
-    return f"[red]✗[/] {escape(found.message + numbers)}"
+    mark = "[red]✗[/]" if found.decided else "[yellow]?[/]"
+    by = "" if found.blocking else f"{found.node}: "
+    return f"{mark} {escape(by + found.message + numbers)}"
 
 
 def _since(history: History, found: Explanation) -> str:
@@ -74,25 +80,27 @@ def _baseline(found: Explanation) -> str:
     if not found.baseline:
         return ""
     by = f", pushed by run {found.baseline_run.id}" if found.baseline_run else ""
-    return escape(f"version {Path(found.baseline).name}{by}: {found.baseline}")
+    return escape(f"version {Path(found.baseline).name}{by}: {place(found.baseline)}")
 
 
 def _data(found: Explanation) -> list[str]:
-    """Where each set of examples came from, the nearest first; that of a span's predecessor is called so."""
+    """Where each set of examples came from, the nearest first, and whose it is where it is not the run's own."""
+    own = {artifact.id for node in found.run.nodes.values() for artifact in node.made}
     lines = []
     for source in (each for each in found.sources if each.is_data):
-        before = found.verdict.span is not None and source.span not in (None, found.verdict.span)
         span = f", span {source.span}" if source.span else ""
         files = data_files(source.fingerprint)
-        note = "the span before: " if before else ""
+        spans = found.verdict.span is not None and source.span not in (None, found.verdict.span)
+        compared = "the span before" if spans else f"what it was compared with, run {source.node.run}"
+        note = "" if source.artifact.id in own else f"{compared}: "
         rows = source.artifact.properties.get("rows")
         count = f", {rows:,} examples" if isinstance(rows, int) else ""
-        lines.append(escape(f"{note}{source.place}{span}{count}{f' ({files})' if files else ''}"))
+        lines.append(escape(f"{note}{place(source.place)}{span}{count}{f' ({files})' if files else ''}"))
     return lines
 
 
-def _lineage(sources: Sequence[Source]) -> str:
-    return escape(" <- ".join(sources[0].path)) if sources else ""
+def _lineage(steps: Sequence[Step]) -> str:
+    return escape(" <- ".join(f"{step.node.name} ({step.artifact.id})" for step in steps))
 
 
 def _watched(history: History, runs: Sequence[Run]) -> str:
@@ -110,4 +118,4 @@ def _open(found: Explanation) -> str:
     if not found.open:
         return ""
     number = f"\nmodel-monitor inspect artifact:{found.artifact.id}" if found.artifact else ""
-    return escape(found.open) + number
+    return escape(place(found.open)) + number
