@@ -56,7 +56,7 @@ class MonitorConfig(_Section):
     window_size: Annotated[int, Field(ge=2)] = 1000  # the planned one, which the schema's own thresholds are for
     min_examples: Annotated[int, Field(ge=2)] = 30  # fewer are "too few examples"
     max_accuracy_drop: Annotated[float, Field(gt=0, lt=1)] = 0.05  # of the estimated accuracy, before it "hurts"
-    # "example", "request" or "<number>s": what to take one example of where traffic is correlated
+    # "example", "image", "request" or "<number>s": what to take one example of where traffic is correlated
     one_example_per: str = "example"
     resamples: Annotated[int, Field(ge=199)] = 1999
     seed: Annotated[int, Field(ge=0)] = 0

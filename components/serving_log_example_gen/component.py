@@ -75,8 +75,8 @@ class ServingLogExampleGen(component.FileBasedExampleGen):
           channel_means: mean red, green and blue, 0 to 255, of the training images; with them, the order of the
             channels is checked too.
           model_version: take the rows of this version only; 0: of all.
-          one_example_per: "example" takes all; for correlated traffic, "request" takes one of each request and "60s"
-            one of each minute.
+          one_example_per: "example" takes all; for correlated traffic, "image" takes one of equal images, "request" one
+            of each request and "60s" one of each minute.
           max_broken_fraction: share, 0 to 1, of records or images above which a problem is an error, not a warning.
 
         Raises:

@@ -1,6 +1,7 @@
 """The Beam part: log files in; serialised tf.Examples, dead letters and one tally out."""
 
 import contextlib
+import hashlib
 import os
 import uuid
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ from tfx.dsl.io import fileio
 from . import dead_letters
 from . import tally as names
 from .input_checks import Flag
-from .prediction_log import Request, Row, Value, read_origin, read_request
+from .prediction_log import IMAGE, Request, Row, Value, read_origin, read_request
 from .problems import Problem
 from .read_options import ReadOptions, Thinning, lot
 from .record_files import Record, read_records
@@ -51,9 +52,9 @@ class ConvertLogs(beam.PTransform):
         # grouping shuffles the rows as well, as every ExampleGen does
         kept = read[ROWS] | "ById" >> beam.GroupByKey() | "Distinct" >> _select(_Distinct())
         tallies = [read[TALLY], kept[TALLY]]
-        seconds = Thinning.parse(self._options.one_example_per).seconds
-        if seconds:
-            kept = kept[ROWS] | "ByTime" >> beam.Map(_by_time, seconds).with_output_types(tuple[bytes, _Keyed])
+        thinning = Thinning.parse(self._options.one_example_per)
+        if thinning.across_requests:
+            kept = kept[ROWS] | "ByBlock" >> beam.Map(_by_block, thinning).with_output_types(tuple[bytes, _Keyed])
             kept = kept | "Compete" >> beam.GroupByKey() | "Draw" >> _select(_Draw())
             tallies.append(kept[TALLY])
         written = kept[ROWS] | "Examples" >> _select(_Written())
@@ -240,24 +241,27 @@ class _Distinct(_Selecting):
         yield identity, rows[0]
 
 
-def _by_time(keyed: _Keyed, seconds: int) -> tuple[bytes, tuple[bytes, _Found]]:
-    """By interval; b"" where there is no timestamp."""
-    timestamp = keyed[1][1]
-    return (b"" if timestamp < 0 else b"%d" % (timestamp // seconds)), keyed
+def _by_block(keyed: _Keyed, thinning: Thinning) -> tuple[bytes, tuple[bytes, _Found]]:
+    """By the image's digest, or by the interval; b"" where there is no timestamp."""
+    _, timestamp, _, serialised = keyed[1]
+    if thinning.by_image:
+        features = example_pb2.Example.FromString(serialised).features.feature
+        return hashlib.blake2b(features[IMAGE].bytes_list.value[0], digest_size=16).digest(), keyed
+    return (b"" if timestamp < 0 else b"%d" % (timestamp // thinning.seconds)), keyed
 
 
 @beam.typehints.with_output_types(_Keyed)
 class _Draw(_Selecting):
-    """One row of each interval; none of those without a timestamp."""
+    """One row of each block; none of those without a timestamp."""
 
     def process(self, group: tuple[bytes, Iterable[_Keyed]]) -> Iterator[_Keyed]:
-        interval, rows = group
-        if not interval:
+        block, rows = group
+        if not block:
             for identity, (_, _, version, _) in rows:
                 self._tally.add_rows(names.WITHOUT_TIMESTAMP, version)
                 self._tally.add_problem(Problem.NO_TIMESTAMP, identity, "the log's timestamp_secs is 0")
             return
-        rows = list(rows)  # as many as the ids of one interval
+        rows = list(rows)  # as many as the ids of one block
         drawn = min(rows, key=lambda row: lot(row[0]))
         for _, (_, _, version, _) in rows:
             self._tally.add_rows(names.THINNED_OUT, version)

@@ -17,6 +17,7 @@ from .problems import BrokenError, Problem
 from .read_options import EXAMPLES_INPUT, ReadOptions
 from .tensor_decoding import decode_strings
 
+IMAGE = "image"  # the feature of a row that holds its pixels
 _MAX_ID_BYTES = 256  # a longer request id is none: it would stand in every row of the request
 
 Value = bytes | int | float | npt.NDArray[np.float32]
@@ -206,7 +207,7 @@ def _predictions_of(log: Any, batch: int, options: ReadOptions) -> Predictions:
 def _row(number: int, pixels: npt.NDArray[np.uint8], predictions: Predictions | None, request: Request) -> Row:
     origin, identity = request.origin, request.row_id(number)
     features: dict[str, Value | None] = {
-        "image": pixels.tobytes(),
+        IMAGE: pixels.tobytes(),
         "id": identity,
         "request_id": request.request_id(number),
         "model_name": origin.model_name,

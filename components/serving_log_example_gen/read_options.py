@@ -25,7 +25,7 @@ class ReadOptions:
       outputs: names of the model's outputs; see `OUTPUT_NAMES`.
       channel_means: mean red, green and blue, 0 to 255, of images in the right order; empty: that is not checked.
       model_version: take rows of this version only; 0: of all.
-      one_example_per: "example", "request" or "<number>s"; see `Thinning`.
+      one_example_per: "example", "image", "request" or "<number>s"; see `Thinning`.
       max_broken_fraction: share of records or images, 0 to 1, from which on a problem is an error, not a warning.
 
     """
@@ -91,17 +91,19 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Thinning:
-    """Which rows of correlated traffic are taken: all, one a request, or one in so many seconds.
+    """Which rows of correlated traffic are taken: all, one of equal images, one a request, or one in so many seconds.
 
     Of the rows that compete, the one whose id has the smallest hash is taken: as good as drawn by lot, and the same
     whatever the order of the logs.
 
     Attributes:
+      by_image: one row of each image, pixel by pixel.
       by_request: one row of each request.
       seconds: one row in each interval of so many seconds since the epoch; 0: all.
 
     """
 
+    by_image: bool = False
     by_request: bool = False
     seconds: int = 0
 
@@ -110,16 +112,23 @@ class Thinning:
         """The meaning of `one_example_per`.
 
         >>> Thinning.parse("30s")
-        Thinning(by_request=False, seconds=30)
+        Thinning(by_image=False, by_request=False, seconds=30)
         """
         if text == "example":
             return Thinning()
+        if text == "image":
+            return Thinning(by_image=True)
         if text == "request":
             return Thinning(by_request=True)
         number = re.fullmatch(r"([1-9][0-9]{0,8})s", text) if isinstance(text, str) else None
-        rule = 'be "example", "request" or a whole number of seconds such as "60s"'
+        rule = 'be "example", "image", "request" or a whole number of seconds such as "60s"'
         require(number is not None, "one_example_per", rule, text)
         return Thinning(seconds=int(number[1])) if number else Thinning()
+
+    @property
+    def across_requests(self) -> bool:
+        """Whether rows of different requests compete."""
+        return self.by_image or self.seconds > 0
 
 
 def lot(identity: bytes) -> bytes:

@@ -234,6 +234,17 @@ def test_one_example_of_each_minute(run_executor: Run) -> None:
     assert set(run_executor({"c": log_file(*logs)}, one_example_per="60s").rows) == set(result.rows)
 
 
+def test_one_example_of_each_image(run_executor: Run) -> None:
+    """A client that asks three times for the same two images, and one that asks for another."""
+    again = [make_good_log(2, seed=0, request_id=f"r{i}") for i in range(3)]
+    other = make_good_log(1, seed=1, request_id="o")
+    result = run_executor({"a": log_file(*again[:2]), "b": log_file(again[2], other)}, one_example_per="image")
+    check_sums(result)
+    assert (result.counts["rows"], result.counts["thinned_out"]) == (3, 4)
+    assert len({row["image"] for row in result.rows.values()}) == 3
+    assert not result.found
+
+
 def test_without_timestamp_nothing_is_thinned_by_time(run_executor: Run) -> None:
     result = run_executor({"a": good(2, timestamp=0)}, one_example_per="60s")
     check_sums(result)
