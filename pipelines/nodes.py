@@ -88,6 +88,11 @@ def scored_statistics(
     return inferrer, statistics.with_id("BaselineStatisticsGen")
 
 
+def calibrator_settings(config: PipelineConfig) -> dict[str, Any]:
+    """The parameters of ThresholdCalibrator."""
+    return config.monitor.model_dump(include={"window_size", "false_alarm_rate", "resamples", "seed"})
+
+
 def validator_settings(config: PipelineConfig) -> dict[str, Any]:
     """The parameters of SkewDriftValidator."""
     return config.monitor.model_dump(include={"false_alarm_rate", "min_examples", "resamples", "seed"})

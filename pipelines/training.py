@@ -46,13 +46,7 @@ def create_pipeline(config: TrainingConfig, data_dir: Path, *, baseline_uri: str
     schema = ImportSchemaGen(schema_file=str(config.policy_file("schema.pbtxt")))
     statistics = ImageStatisticsGen(examples=examples.outputs["examples"], schema=schema.outputs["schema"])
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
-    trainer = Trainer(
-        run_fn="pipelines.trainer.run_fn",
-        examples=examples.outputs["examples"],
-        train_args=trainer_pb2.TrainArgs(splits=["train"]),
-        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
-        custom_config={"trainer": config.trainer.model_dump_json()},
-    )
+    trainer = _trainer(config, examples.outputs["examples"])
     model = trainer.outputs["model"]
     importers = [BaselineImporter(bundle_uri=baseline_uri)] if baseline_uri else []
     evaluator = Evaluator(
@@ -66,10 +60,7 @@ def create_pipeline(config: TrainingConfig, data_dir: Path, *, baseline_uri: str
     calibrator = ThresholdCalibrator(
         statistics=baseline.outputs["statistics"],
         schema=schema.outputs["schema"],
-        window_size=config.monitor.window_size,
-        false_alarm_rate=config.monitor.false_alarm_rate,
-        resamples=config.monitor.resamples,
-        seed=config.monitor.seed,
+        **nodes.calibrator_settings(config),
     )
     watch, window = _serving_checks(config, model, baseline, calibrator)
     checks = [validator.outputs["anomalies"], *window.pop("anomalies", [])]
@@ -88,9 +79,7 @@ def create_pipeline(config: TrainingConfig, data_dir: Path, *, baseline_uri: str
         baseline_examples=examples.outputs["examples"],
         schema=calibrator.outputs["schema"],
         evaluation=evaluator.outputs["evaluation"],
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(config.serving_path))
-        ),
+        push_destination=_destination(config),
         run_key=run_key,
         judged_against=baseline_uri,
     )
@@ -107,6 +96,21 @@ def create_pipeline(config: TrainingConfig, data_dir: Path, *, baseline_uri: str
     )
     path = [examples, schema, statistics, validator, trainer, evaluator, scored, baseline, calibrator]
     return nodes.pipeline(config, [*importers, *path, *watch, gate, pusher, report])
+
+
+def _trainer(config: TrainingConfig, examples: types.BaseChannel) -> Trainer:
+    return Trainer(
+        run_fn="pipelines.trainer.run_fn",
+        examples=examples,
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config={"trainer": config.trainer.model_dump_json()},
+    )
+
+
+def _destination(config: TrainingConfig) -> pusher_pb2.PushDestination:
+    folder = pusher_pb2.PushDestination.Filesystem(base_directory=str(config.serving_path))
+    return pusher_pb2.PushDestination(filesystem=folder)
 
 
 def _serving_checks(
