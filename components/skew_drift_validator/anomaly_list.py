@@ -74,7 +74,7 @@ def _feature_reason(found: Measurement, report: DriftReport) -> anomalies_pb2.An
 
 def _chance(found: Measurement, report: DriftReport) -> str:
     compared = sum(each is not None for each in (report.skew_p_value, report.drift_p_value))
-    return f"p = {found.adjusted_p_value:.4g}, at most {report.false_alarm_rate / compared:g} by chance"
+    return f"p = {found.adjusted_p_value:.4g}, alarm at {report.false_alarm_rate / compared:g}"
 
 
 def _add_reason(

@@ -326,7 +326,7 @@ def _outcome(state: State, problems: Iterable[Problem]) -> Outcome:
 
 def _sentence(found: DriftReport, problems: Sequence[Problem]) -> str:
     if found.alarm:
-        return f"{_what_changed(found)}: p = {found.p_value:.4g}, at most {found.false_alarm_rate:g} by chance"
+        return f"{_what_changed(found)}: p = {found.p_value:.4g}, alarm at {found.false_alarm_rate:g}"
     reasons = [problem for problem in problems if problem.state is found.state]
     more = f"; and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
     told = "; ".join(reason.said for reason in reasons[:_SHOWN]) + more

@@ -138,7 +138,7 @@ def test_a_changed_window_is_flagged_with_the_right_features_on_top(judge, windo
     assert set(anomalies.anomaly_info) == set(report.changed_features)
     assert kinds(anomalies.dataset_anomaly_info) == {"CUSTOM_VALIDATION"}
     assert "The window as a whole differs from the baseline" in anomalies.dataset_anomaly_info.description
-    assert "p = 0.001, at most 0.005 by chance" in anomalies.dataset_anomaly_info.description
+    assert "p = 0.001, alarm at 0.005" in anomalies.dataset_anomaly_info.description
 
 
 def test_the_report_says_what_moved_and_by_how_much(judge, windows):
