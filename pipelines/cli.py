@@ -9,7 +9,7 @@ from typing import NoReturn
 from components.validation import MonitorError
 
 from . import dataset
-from .commands import EXIT_ERROR, EXIT_FINE, inspect, monitor, replay, report, train, why
+from .commands import EXIT_ERROR, EXIT_FINE, compare, inspect, monitor, replay, report, train, why
 from .commands.running import plain
 from .terminal import make_console
 
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         ("replay", replay, "score images with the pushed model and write its serving logs"),
         ("inspect", inspect, "list runs, show one, and open its artifacts"),
         ("report", report, "make the page of a past run"),
+        ("compare", compare, "show two runs or two spans side by side"),
         ("why", why, "say why a model was pushed or not, or why a span is not fine"),
     ):
         command = commands.add_parser(name, help=summary, description=module.DESCRIPTION)
