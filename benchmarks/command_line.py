@@ -45,6 +45,8 @@ COMMANDS = (
     ["why"],
     ["why", "span:1"],
     ["why", "span:90"],
+    ["report"],
+    ["report", "span:90"],
 )
 
 

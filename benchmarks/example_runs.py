@@ -5,7 +5,7 @@ What is written are the messages that TFX, TFDV and TFMA write, without running 
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
@@ -16,6 +16,7 @@ from components.performance_estimator.accuracy_estimation import Estimate
 from components.performance_estimator.intervals import Share
 from components.performance_estimator.performance import PERFORMANCE_JSON, Examples, Judgement, Performance
 from components.performance_estimator.performance import State as Hurts
+from components.push_gate.verdict import REASONS_JSON, Decision, Effect, Finding, Verdict
 from components.skew_drift_validator.drift_report import (
     DRIFT_REPORT_JSON,
     DriftReport,
@@ -27,7 +28,7 @@ from components.skew_drift_validator.drift_report import (
 from components.tfrecord_reading import frame
 from pipelines.tfma_files import message_class
 
-PENGUIN, MONITORING = "penguin", "monitoring"
+PENGUIN, MONITORING, GATED = "penguin", "monitoring", "gated"
 FEATURES = ("body_mass_g", "culmen_depth_mm", "culmen_length_mm", "flipper_length_mm")
 _SPLITS = ("train", "eval")
 _LOWEST_ACCURACY = 0.6
@@ -71,15 +72,26 @@ class Story:
             _write(statistics[0], f"Split-{split}/FeatureStats.pb", _statistics(missing if split == "eval" else ""))
         run.node("StatisticsGen", inputs={"examples": examples}, outputs={"statistics": statistics})
         schema = self._schema(run, statistics)
-        anomalies = [self._artifact("ExampleValidator", "anomalies", "ExampleAnomalies", splits=_SPLITS)]
-        for split in _SPLITS:
-            _write(anomalies[0], f"Split-{split}/SchemaDiff.pb", _anomalies(missing if split == "eval" else ""))
-        run.node("ExampleValidator", inputs={"statistics": statistics, "schema": schema},
-                 outputs={"anomalies": anomalies})  # fmt: skip
+        self._validated(run, statistics, schema, missing)
         self._model(run, examples, schema, accuracy)
 
-    def span(self, run_id: str, span: int, *, changed: Sequence[str] = (), bundle: str = "/serving/1") -> None:
-        """A monitoring run on a span in which some features have changed."""
+    def gated(self, run_id: str, *, missing: str = "") -> None:
+        """A run whose push is decided by PushGate, which lets it pass unless the data lack a feature."""
+        run = self.writer.pipeline_run(GATED, run_id)
+        examples = self._examples(run)
+        statistics = [self._artifact("StatisticsGen", "statistics", "ExampleStatistics", splits=_SPLITS)]
+        for split in _SPLITS:
+            _write(statistics[0], f"Split-{split}/FeatureStats.pb", _statistics(missing if split == "eval" else ""))
+        run.node("StatisticsGen", inputs={"examples": examples}, outputs={"statistics": statistics})
+        anomalies = self._validated(run, statistics, self._schema(run, statistics), missing)
+        model = [self._artifact("Trainer", "model", "Model")]
+        run.node("Trainer", inputs={"examples": examples}, outputs={"model": model})
+        self._push(run, model, self._decided(run, model, anomalies, missing), not missing)
+
+    def span(
+        self, run_id: str, span: int, *, changed: Sequence[str] = (), bundle: str = "/serving/1", few: bool = False
+    ) -> None:
+        """A monitoring run on a span in which some features have changed, or which has too few examples to say."""
         run = self.writer.pipeline_run(MONITORING, run_id)
         baseline = [self._artifact("BaselineImporter", "schema", "Schema", bundle_uri=bundle)]
         run.node("BaselineImporter", "components.baseline_importer.component.BaselineImporter",
@@ -89,10 +101,10 @@ class Story:
         _write(statistics[0], "Split-serving/FeatureStats.pb", _statistics(""))
         run.node("ImageStatisticsGen", inputs={"examples": examples}, outputs={"statistics": statistics})
         inputs = {"statistics": statistics, "schema": baseline}
-        report, hurts = _drift_report(changed), len(changed) > 1
+        report, hurts = _too_few() if few else _drift_report(changed), len(changed) > 1
         drift = [self._artifact("SkewDriftValidator", "anomalies", "ExampleAnomalies", ("serving",), span=span,
                                 state=report.state.value, outcome=report.outcome.value, sentence=report.sentence,
-                                p_value=report.p_value or 0.0)]  # fmt: skip
+                                p_value=-1.0 if report.p_value is None else report.p_value)]  # fmt: skip
         _write(drift[0], DRIFT_REPORT_JSON, report.to_json().encode())
         _write(drift[0], "Split-serving/SchemaDiff.pb", _anomalies(""))
         run.node("SkewDriftValidator", inputs=inputs, outputs={"anomalies": drift})
@@ -124,6 +136,32 @@ class Story:
         place = str(self.root / "data")
         run.node(node, outputs={"examples": found}, parameters={"input_base": place, "span": span})
         return found
+
+    def _validated(
+        self, run: RunWriter, statistics: list[mlmd.Artifact], schema: list[mlmd.Artifact], missing: str
+    ) -> list[mlmd.Artifact]:
+        anomalies = [self._artifact("ExampleValidator", "anomalies", "ExampleAnomalies", splits=_SPLITS)]
+        for split in _SPLITS:
+            _write(anomalies[0], f"Split-{split}/SchemaDiff.pb", _anomalies(missing if split == "eval" else ""))
+        run.node("ExampleValidator", inputs={"statistics": statistics, "schema": schema},
+                 outputs={"anomalies": anomalies})  # fmt: skip
+        return anomalies
+
+    def _decided(
+        self, run: RunWriter, model: list[mlmd.Artifact], anomalies: list[mlmd.Artifact], missing: str
+    ) -> list[mlmd.Artifact]:
+        """What PushGate makes of the anomalies."""
+        message = f"{missing}: Column is completely missing"
+        found = [Finding("SCHEMA_MISSING_COLUMN", missing, Effect.FAIL, message)] if missing else []
+        verdict = Verdict.of("anomalies", found, passed="no anomaly", subject="ExampleValidator, eval")
+        decision = Decision(model[0].uri, (verdict,))
+        blessing = [self._artifact("PushGate", "blessing", "ModelBlessing", blessed=int(decision.blessed),
+                                   reason=decision.summary, current_model=model[0].uri)]  # fmt: skip
+        _write(blessing[0], REASONS_JSON, decision.to_json().encode())
+        _write(blessing[0], "BLESSED" if decision.blessed else "NOT_BLESSED", b"")
+        run.node("PushGate", "components.push_gate.component.PushGate",
+                 inputs={"model": model, "anomalies_0": anomalies}, outputs={"blessing": blessing})  # fmt: skip
+        return blessing
 
     def _schema(self, run: RunWriter, statistics: list[mlmd.Artifact]) -> list[mlmd.Artifact]:
         schema = [self._artifact("SchemaGen", "schema", "Schema")]
@@ -263,6 +301,12 @@ def _drift_report(changed: Sequence[str]) -> DriftReport:
         previous=None,
         measurements=tuple(found),
     )
+
+
+def _too_few() -> DriftReport:
+    sentence = "The window has 10 examples, fewer than the 30 that are needed"
+    return replace(_drift_report(()), state=State.TOO_FEW_EXAMPLES, outcome=Outcome.UNDECIDED, sentence=sentence,
+                   p_value=None, skew_p_value=None, window=Side(10, 10, 0), measurements=())  # fmt: skip
 
 
 def _performance(hurts: bool) -> Performance:

@@ -24,12 +24,14 @@ class StoreWriter:
 
     path: Path
     store: metadata_store.MetadataStore = field(init=False)
+    executions: int = field(init=False)
 
     def __post_init__(self) -> None:
         config = mlmd.ConnectionConfig()
         config.sqlite.filename_uri = str(self.path)
         config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
         self.store = metadata_store.MetadataStore(config)
+        self.executions = len(self.store.get_executions())
         self._contexts: dict[tuple[str, str], mlmd.Context] = {}
         self._type_ids: dict[tuple[str, str], int] = {}
 
@@ -41,7 +43,8 @@ class StoreWriter:
     def _context(self, kind: str, name: str) -> mlmd.Context:
         if (kind, name) not in self._contexts:
             context = mlmd.Context(type_id=self._type_id("context", kind), type=kind, name=name)
-            context.id = self.store.put_contexts([context])[0]
+            there = self.store.get_context_by_type_and_name(kind, name)
+            context.id = there.id if there else self.store.put_contexts([context])[0]
             self._contexts[kind, name] = context
         return self._contexts[kind, name]
 
@@ -88,7 +91,8 @@ class RunWriter:
         kind = component or f"tfx.components.{name.lower()}.component.{name}"
         type_id = self.writer._type_id("execution", kind)
         execution = mlmd.Execution(type_id=type_id, last_known_state=_STATES.Value(state))
-        execution.name = f"{self.contexts[1].name}-{name}"
+        self.writer.executions += 1
+        execution.name = f"{self.contexts[1].name}-{name}-{self.writer.executions}"
         for key, value in (parameters or {}).items():
             _set(execution.custom_properties[key], value)
         pairs = [*_pairs(inputs or {}, mlmd.Event.INPUT), *_pairs(outputs or {}, mlmd.Event.OUTPUT)]
