@@ -9,7 +9,7 @@ from typing import NoReturn
 from components.validation import MonitorError
 
 from . import dataset
-from .commands import EXIT_ERROR, EXIT_FINE, compare, inspect, monitor, replay, report, train, why
+from .commands import EXIT_ERROR, EXIT_FINE, compare, inspect, monitor, replay, report, train, ui, why
 from .commands.running import plain
 from .terminal import make_console
 
@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         ("inspect", inspect, "list runs, show one, and open its artifacts"),
         ("report", report, "make the page of a past run"),
         ("compare", compare, "show two runs or two spans side by side"),
+        ("ui", ui, "show the timeline of spans and every run in a browser"),
         ("why", why, "say why a model was pushed or not, or why a span is not fine"),
     ):
         command = commands.add_parser(name, help=summary, description=module.DESCRIPTION)

@@ -57,7 +57,7 @@ class Explanation:
     @property
     def sentence(self) -> str:
         """The answer in one sentence."""
-        return _sentence(self.verdict)
+        return sentence_of(self.verdict)
 
 
 def explain(history: History, run: Run) -> Explanation:
@@ -131,7 +131,8 @@ def _open(found: Sequence[Finding], decided: Artifact | None, says: Verdict) -> 
     return decided.uri if decided else ""
 
 
-def _sentence(says: Verdict) -> str:
+def sentence_of(says: Verdict) -> str:
+    """A verdict in one sentence."""
     reason = says.reason
     if says.state is State.PUSHED:
         gone = "" if Path(says.destination).is_dir() else f"; {says.destination} is gone since"

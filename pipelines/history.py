@@ -8,6 +8,7 @@ from ml_metadata import metadata_store
 
 from components.validation import MonitorError, nearest, require_known
 
+from .artifact_tables.table import DAMAGE
 from .inspect import Artifact, Node, Run, pipelines, runs
 from .verdicts import State, Verdict, verdict
 
@@ -38,9 +39,9 @@ class History:
         return list(runs(self.store, self._pipeline, newest_first=True))
 
     def verdict(self, run: Run) -> Verdict:
-        """What became of a run; read once."""
+        """What became of a run; read once. Where its properties are not what they should be, that is not known."""
         if run.id not in self._verdicts:
-            self._verdicts[run.id] = verdict(run)
+            self._verdicts[run.id] = _verdict(run)
         return self._verdicts[run.id]
 
     def run(self, name: str) -> Run:
@@ -153,6 +154,15 @@ class History:
             if any(found.type == "Model" and (found.uri == name or found.path == path) for found in made):
                 return run
         return None
+
+
+def _verdict(run: Run) -> Verdict:
+    run.nodes  # noqa: B018 - a store that cannot be read is an error, and no verdict on a run
+    try:
+        return verdict(run)
+    except (*DAMAGE, OSError) as error:
+        said = str(error) if isinstance(error, MonitorError) else f"{type(error).__name__}: {error}"
+        return Verdict(State.UNDECIDED, f"what became of the run cannot be read: {said}")
 
 
 def baseline_of(run: Run) -> str:

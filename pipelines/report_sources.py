@@ -1,5 +1,6 @@
 """What the page of a past run is made from, read back out of ML Metadata. Imports neither TFX nor TensorFlow."""
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from components.validation import require
 from components.validation_report import build, facts, gates
 from components.validation_report.sources import Given, NodeFacts, RunFacts, Sources
 
+from . import confinement
 from .cifar10 import CLASS_NAMES
 from .inspect import Artifact, Node, Run
 from .verdicts import objections
@@ -72,7 +74,9 @@ def _pushing_run(importer: Mapping[str, Given], store: Any, problems: list[str])
     if schema is None:
         return None
     try:
-        manifest = baseline_bundle.read(str(schema.properties.get("bundle_uri", ""))).manifest
+        uri = str(schema.properties.get("bundle_uri", ""))
+        confinement.check(os.path.join(uri, baseline_bundle.BUNDLE, baseline_bundle.MANIFEST_FILE))
+        manifest = baseline_bundle.read(uri).manifest
         require(bool(manifest.pipeline_run_id), "the manifest of the pushed version", "name its run", manifest)
         return Run(store, manifest.pipeline_name or "", manifest.pipeline_run_id or "")
     except gates.DAMAGE as error:

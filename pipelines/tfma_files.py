@@ -15,6 +15,8 @@ from google.protobuf.message import DecodeError, Message
 from components.tfrecord_reading import read_records
 from components.validation import MonitorError
 
+from . import confinement
+
 _PACKAGE = "tensorflow_model_analysis"
 _PROTOS = ("config", "metrics_for_slice", "validation_result")  # each after those that it imports
 
@@ -71,6 +73,7 @@ def _messages(folder: Path, prefix: str, message: str, *, required: bool = True)
     if not files and required:
         raise MonitorError(f"{folder} must hold TFMA's {prefix}. Received: no file {prefix}*")
     for path in files:
+        confinement.check(path)
         try:
             content = path.read_bytes()
         except OSError as error:

@@ -42,6 +42,9 @@ class State(str, Enum):
         return self in (State.PUSHED, State.BLESSED, State.FINE)
 
 
+_OUTCOMES = {"passed": State.FINE, "failed": State.NOT_FINE}
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that a check has against a model or a span.
@@ -100,6 +103,24 @@ class Verdict:
     span: int | None = None
     p_value: float | None = None
     accuracy: float | None = None
+
+
+class CheckOf(str, Enum):
+    """What a check of a span looks at."""
+
+    LOGS = "logs"
+    DATA = "data"
+    ACCURACY = "accuracy"
+
+
+@dataclass(frozen=True)
+class SpanCheck:
+    """What one check says of a span, in a state and a few words; "" where it has nothing to say."""
+
+    of: CheckOf
+    state: State
+    reason: str
+    artifact: Artifact
 
 
 def verdict(run: Run) -> Verdict:
@@ -211,18 +232,20 @@ def _first_reason(run: Run) -> str:
     return counted([finding.message for finding in objections(run)])
 
 
+def span_checks(run: Run) -> list[SpanCheck]:
+    """What each check of a run on a span says, the comparison with the baseline first."""
+    checks = [_span_check(*each) for each in run.made("ExampleAnomalies")]
+    return sorted(checks, key=lambda check: check.of is not CheckOf.DATA)
+
+
 def _span(run: Run, window: Artifact) -> Verdict:
     """The verdict on a span: the worst of the comparison, the accuracy, and the checks of its logs."""
-    found = window.properties
-    accuracy = [each for _, each in run.made("ExampleAnomalies") if "estimated_accuracy" in each.properties]
-    outcomes = {"passed": State.FINE, "failed": State.NOT_FINE}
-    states = [(outcomes.get(str(found["outcome"]), State.UNDECIDED), str(found.get("sentence", "")))]
-    for each in run.made("ExampleAnomalies"):
-        states += _span_check(*each)
+    checks = span_checks(run)
+    accuracy = [each.artifact for each in checks if "estimated_accuracy" in each.artifact.properties]
     order = (State.NOT_FINE, State.UNDECIDED, State.FINE)
-    state = min((each for each, _ in states), key=order.index)
-    reasons = [reason for each, reason in states if each is state and reason]
-    p_value = float(found.get("p_value", -1))
+    state = min((each.state for each in checks), key=order.index)
+    reasons = [each.reason for each in checks if each.state is state and each.reason]
+    p_value = float(window.properties.get("p_value", -1))
     return Verdict(
         state=state,
         reason="; ".join(reason.rstrip(".") for reason in reasons),
@@ -232,17 +255,19 @@ def _span(run: Run, window: Artifact) -> Verdict:
     )
 
 
-def _span_check(node: Node, artifact: Artifact) -> list[tuple[State, str]]:
-    """What else there is to a span: the estimate of the accuracy, and the anomalies of the logs themselves."""
+def _span_check(node: Node, artifact: Artifact) -> SpanCheck:
+    """What an anomalies artifact is of: the comparison, the accuracy, or else the logs themselves."""
     found = artifact.properties
     if "outcome" in found:
-        return []
+        state = _OUTCOMES.get(str(found["outcome"]), State.UNDECIDED)
+        return SpanCheck(CheckOf.DATA, state, str(found.get("sentence", "")), artifact)
     if "state" in found:
-        states = {"fine": State.FINE, "hurts": State.NOT_FINE}
-        state = states.get(str(found["state"]), State.UNDECIDED)
-        return [(state, "" if state is State.FINE else str(found.get("reason", "")))]
+        state = {"fine": State.FINE, "hurts": State.NOT_FINE}.get(str(found["state"]), State.UNDECIDED)
+        reason = "" if state is State.FINE else str(found.get("reason", ""))
+        return SpanCheck(CheckOf.ACCURACY, state, reason, artifact)
     problems = list(_anomaly_findings(node, artifact))
-    return [_state_of(problems)] if problems else []
+    state, reason = _state_of(problems) if problems else (State.FINE, "")
+    return SpanCheck(CheckOf.LOGS, state, reason, artifact)
 
 
 def _accuracy(artifact: Artifact) -> float | None:

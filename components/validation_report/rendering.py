@@ -13,7 +13,7 @@ from . import charts
 from .page import Outcome, Page
 
 PAGE_FILE = "report.html"
-_FOLDER = Path(__file__).parent / "templates"
+FOLDER = Path(__file__).parent / "templates"  # the page's style and script too, for pages that go with it
 MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.UNDECIDED: "?"}
 _WORDS = {Outcome.PASSED: "passed", Outcome.FAILED: "failed", Outcome.UNDECIDED: "undecided"}
 
@@ -36,8 +36,8 @@ def render(page: Page) -> str:
         "mark": MARKS.__getitem__,
         "word": _WORDS.__getitem__,
         "slug": _Slugs(),
-        "style": Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own files
-        "script": Markup((_FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704
+        "style": Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own files
+        "script": Markup((FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704
         "groups": list(_groups(page)),
     }
     text: str = _environment().get_template("page.html.jinja").render(context)
@@ -45,7 +45,7 @@ def render(page: Page) -> str:
 
 
 def _environment() -> jinja2.Environment:
-    loader = jinja2.FileSystemLoader(_FOLDER)
+    loader = jinja2.FileSystemLoader(FOLDER)
     return jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError, Message
 
 from components.validation import MonitorError
 
+from .. import confinement
 from ..inspect import Artifact
 
 WHOLE = "all examples"
@@ -60,7 +61,8 @@ def split_folders(artifact: Artifact) -> dict[str, Path]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file. Raises `MonitorError` when it cannot be read, or is empty."""
+    """The content of a file. Raises `MonitorError` when it cannot or may not be read, or is empty."""
+    confinement.check(path)
     try:
         content = path.read_bytes()
     except OSError as error:
