@@ -6,9 +6,10 @@ hundreds of runs.
 
 import base64
 import binascii
+import contextlib
 import datetime
 import json
-import time
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,7 +24,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.validation import MonitorError
 
 RUNS_A_QUERY = 25
-_BUSY_SECONDS = 5.0  # how long a store that is being written is asked again
+_BUSY_SECONDS = 5.0  # how long a store that is locked is waited for
 # A query of the graph stops at 100 executions and does not say so (MLMD 1.16).
 _EXECUTIONS_A_QUERY = 50
 _INPUTS = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT)
@@ -94,29 +95,34 @@ def open_store(path: str | Path) -> metadata_store.MetadataStore:
     """
     if not Path(path).is_file():
         raise MonitorError(f"The ML Metadata store must be a SQLite file. Received: {str(path)!r}, which is not there")
+    _require_readable(Path(path))
     config = mlmd.ConnectionConfig()
     config.sqlite.filename_uri = str(path)
     config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
     return reading(lambda: metadata_store.MetadataStore(config), str(path))
 
 
+def _require_readable(path: Path) -> None:
+    """Raises `MonitorError` when SQLite cannot read a file, or not soon: ML Metadata tries a locked one for 36 s."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as database:
+            database.execute("SELECT name FROM sqlite_master LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        raise MonitorError(f"{path} cannot be read: {error}") from error
+
+
 def reading(question: Callable[[], Answer], store: str = "the ML Metadata store") -> Answer:
-    """The answer to a question to a store, asked again for some seconds while another process is writing it.
+    """The answer to a question to a store; ML Metadata asks again by itself while another process is writing it.
 
     Raises:
       MonitorError: when the store cannot be read.
 
     """
-    deadline = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            return question()
-        except (errors.AbortedError, errors.UnavailableError) as error:
-            if time.monotonic() > deadline:
-                raise MonitorError(f"{store} is locked by another process: {error}") from error
-            time.sleep(0.1)
-        except (errors.StatusError, RuntimeError) as error:
-            raise MonitorError(f"{store} cannot be read: {_brief(error)}") from error
+    try:
+        return question()
+    except (errors.StatusError, RuntimeError) as error:
+        raise MonitorError(f"{store} cannot be read: {_brief(error)}") from error
 
 
 def runs(store: metadata_store.MetadataStore, pipeline: str = "", *, newest_first: bool = False) -> Iterator["Run"]:

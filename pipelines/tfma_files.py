@@ -78,8 +78,10 @@ def _messages(folder: Path, prefix: str, message: str, *, required: bool = True)
             content = path.read_bytes()
         except OSError as error:
             raise MonitorError(f"{path} cannot be read: {error.strerror}") from error
-        for record in read_records(content, str(path)):
-            yield _parse(record, message, path)
+        records = list(read_records(content, str(path)))
+        if not records and len(files) == 1:  # of several, each may have its share or none
+            raise MonitorError(f"{path} must hold TFMA's {prefix}. Received: a file without any")
+        yield from (_parse(record, message, path) for record in records)
 
 
 def _parse(record: bytes, name: str, path: Path) -> Message:

@@ -153,7 +153,7 @@ def _values(feature: Any, domains: dict[str, Any]) -> str:
         low = f"{domain.min:g}" if domain.HasField("min") else ""
         high = f"{domain.max:g}" if domain.HasField("max") else ""
         categorical = ", categorical" if kind == "int_domain" and domain.is_categorical else ""
-        return (f"{low} .. {high}" if low or high else "any") + categorical
+        return (f"{low} .. {high}".strip() if low or high else "any") + categorical
     return str(kind).removesuffix("_domain") if kind else "any"
 
 
