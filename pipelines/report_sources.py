@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from components import baseline_bundle
-from components.validation import require
+from components.validation import MonitorError, require
 from components.validation_report import build, facts, gates
 from components.validation_report.sources import Given, NodeFacts, RunFacts, Sources
 
@@ -56,7 +56,7 @@ def sources_of(found: Run, store: Any) -> Sources:
         evaluation=_first(_by_type(nodes, "ModelEvaluation")),
         pushed_model=pushed,
         schema=importer.get("schema"),
-        class_names=_class_names(nodes.values(), pushing_run),
+        class_names=_class_names(nodes.values(), pushing_run, problems),
         run=RunFacts(
             found.pipeline,
             found.run_id,
@@ -98,10 +98,14 @@ def _blessing(nodes: Mapping[str, Node]) -> Given | None:
     return _first([*(given.get(name) for name in _GATES), *given.values()])
 
 
-def _class_names(nodes: Iterable[Node], pushing: Run | None) -> tuple[str, ...]:
+def _class_names(nodes: Iterable[Node], pushing: Run | None, problems: list[str]) -> tuple[str, ...]:
     """What a node of the run was told; else those of the example data, where that is what the model was trained on."""
     for node in nodes:
-        names = build.class_names_of(str(node.parameters.get("class_names") or "[]"))
+        try:
+            names = build.class_names_of(str(node.parameters.get("class_names") or "[]"))
+        except MonitorError as error:
+            problems.append(f"Of the classes that {node.name} was told: {error}")
+            continue
         if names:
             return names
     return CLASS_NAMES if pushing is not None and _CIFAR10 in pushing.nodes else ()
