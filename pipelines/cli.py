@@ -1,17 +1,29 @@
 """The command line: `model-monitor`. Imports TFX only when a pipeline is about to run."""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from components.validation import MonitorError
 
-from . import dataset
-from .commands import EXIT_ERROR, EXIT_FINE, compare, inspect, monitor, replay, report, train, ui, why
+from .commands import EXIT_ERROR
 from .commands.running import plain
 from .terminal import make_console
+
+# A module of `commands` each.
+COMMANDS = {
+    "train": "run the training pipeline",
+    "monitor": "compare serving logs with the baseline of the served model",
+    "replay": "score images with the pushed model and write its serving logs",
+    "inspect": "list runs, show one, and open its artifacts",
+    "report": "make the page of a past run",
+    "compare": "show two runs or two spans side by side",
+    "ui": "show the timeline of spans and every run in a browser",
+    "why": "say why a model was pushed or not, or why a span is not fine",
+    "data": "the data set",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +41,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse's own exit code for a mistyped command is 2, which here means that a check said no."""
+    """A parser of all commands or of one, whose module is imported once its arguments are parsed.
+
+    Importing every command takes as long as most of them take to answer. argparse's own exit code for a mistyped
+    command is 2, which here means that a check said no.
+    """
+
+    def __init__(self, *arguments: Any, module: str = "", **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._module = module
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._module:
+            module = importlib.import_module(f".commands.{self._module}", __package__)
+            self._module = ""
+            self.description = module.DESCRIPTION
+            self.set_defaults(command=module.run)
+            module.add_arguments(self)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -39,30 +68,9 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="model-monitor", description="Train, validate, gate and watch a model.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, module, summary in (
-        ("train", train, "run the training pipeline"),
-        ("monitor", monitor, "compare serving logs with the baseline of the served model"),
-        ("replay", replay, "score images with the pushed model and write its serving logs"),
-        ("inspect", inspect, "list runs, show one, and open its artifacts"),
-        ("report", report, "make the page of a past run"),
-        ("compare", compare, "show two runs or two spans side by side"),
-        ("ui", ui, "show the timeline of spans and every run in a browser"),
-        ("why", why, "say why a model was pushed or not, or why a span is not fine"),
-    ):
-        command = commands.add_parser(name, help=summary, description=module.DESCRIPTION)
-        module.add_arguments(command)
-        command.set_defaults(command=module.run)
-
-    data = commands.add_parser("data", help="the data set").add_subparsers(required=True, metavar="COMMAND")
-    fetch = data.add_parser("fetch", help="download the full CIFAR-10 and check it")
-    fetch.add_argument("--to", type=Path, default=dataset.FULL, metavar="DIR", help="default: %(default)s")
-    fetch.set_defaults(command=_fetch)
+    for name, summary in COMMANDS.items():
+        commands.add_parser(name, help=summary, module=name)
     return parser
-
-
-def _fetch(options: argparse.Namespace) -> int:
-    dataset.fetch(options.to, make_console())
-    return EXIT_FINE
 
 
 if __name__ == "__main__":
