@@ -29,7 +29,7 @@ from .inspect import Run
 from .report_sources import sources_of
 from .verdicts import Finding, Verdict, findings
 
-ESTIMATED, LABELLED, HELD_OUT, BASELINE = "estimated", "by labels", "held-out examples", "baseline"
+ESTIMATED, LABELLED, HELD_OUT, BASELINE = "estimated", "by labels", "held out", "baseline"
 _ACCURACIES = ("accuracy", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy")
 _COUNT = "example_count"
 _CANDIDATE = ("", "candidate")  # TFMA's names of the model that is evaluated, alone and beside another

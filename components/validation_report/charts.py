@@ -8,18 +8,22 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree  # of what vl-convert made, not of what somebody sent
 
-from ..validation import MonitorError
+from ..validation import MonitorError, require
 
 WIDTH, HEIGHT = 300, 130  # of the plot itself, in CSS pixels: with its axes it fits a telephone
+_PICTURE_SCALE = 1.5  # pixels of a picture for each of the page
 _LEFT, _TOP, _RIGHT, _BOTTOM = 40, 8, 14, 38
 _NAMES = 84  # room for the names of rows; longer ones are cut by Vega
+_STYLE = Path(__file__).parent / "templates" / "page.css"
 _SVG = "http://www.w3.org/2000/svg"
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _BASELINE, _WINDOW, _PREVIOUS = "var(--baseline)", "var(--window)", "var(--previous)"
 _LIMIT = "var(--limit)"
+_POINTS = {"baseline": (_BASELINE, "circle"), "previous": (_PREVIOUS, "square"), "window": (_WINDOW, "diamond")}
 _CONFIG = {
     "font": "system-ui, sans-serif",
     "view": {"stroke": None},
@@ -85,7 +89,10 @@ def intervals(
     limit: float | None = None,
     title: str = "accuracy",
 ) -> Spec:
-    """Points with their intervals on 0 to 1: `rows` of (name, series, value, low, high), with a limit to stay above."""
+    """Points with their intervals on 0 to 1: `rows` of (name, series, value, low, high), with a limit to stay above.
+
+    A series is "baseline", "window" or "previous", as in a histogram.
+    """
     values = [
         {"name": name, "series": series, "value": value, "low": low, "high": high,
          "told": f"{name}: {value:.3f} ({low:.3f} to {high:.3f})"}
@@ -99,7 +106,7 @@ def intervals(
     }
     x = {"field": "low", "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": {"title": title, "tickCount": 5}}
     layers: list[Spec] = []
-    for series, colour, shape in (("baseline", _BASELINE, "circle"), ("window", _WINDOW, "diamond")):
+    for series, (colour, shape) in _POINTS.items():
         own = {"values": [v for v in values if v["series"] == series]}
         if own["values"]:
             said = {"description": {"field": "told"}, "y": y}
@@ -163,6 +170,31 @@ def draw(specs: Sequence[Mapping[str, Any]]) -> list[str]:
     root = ElementTree.fromstring(drawn)  # noqa: S314
     groups = [_group(root, number) for number in range(len(specs))]
     return [_alone(group, spec) for group, spec in zip(groups, specs, strict=True)]
+
+
+def picture(drawn: Mapping[str, Mapping[str, Any]], *, columns: int = 3) -> bytes:
+    """Charts beside each other under their titles as one PNG, in the light page's colours, for what shows no SVG.
+
+    Raises:
+      MonitorError: there is none, vl-convert is not installed, or it could not draw one of them.
+
+    """
+    require(bool(drawn), "drawn", "hold a chart", dict(drawn))
+    specs = [{**spec, "title": title} for title, spec in zip(drawn, _numbered(list(drawn.values())), strict=True)]
+    whole = {"$schema": _SCHEMA, "background": "white", "config": _CONFIG, "concat": specs, "columns": columns}
+    colours = _light_colours()
+    text = re.sub(r"var\(--([a-z-]+)\)", lambda found: colours[found[1]], json.dumps(whole))
+    try:
+        return bytes(_engine().vegalite_to_png(text, scale=_PICTURE_SCALE))
+    except ValueError as error:
+        raise MonitorError(f"A chart must be valid Vega-Lite. Received: {str(error)[:300]}") from error
+
+
+@cache
+def _light_colours() -> dict[str, str]:
+    """The page's colours by their names, as its style sets them first."""
+    first_rule = _STYLE.read_text(encoding="utf-8").partition("}")[0]
+    return dict(re.findall(r"--([a-z-]+):\s*(#[0-9a-f]{6})", first_rule))
 
 
 def _numbered(specs: Sequence[Mapping[str, Any]]) -> list[Spec]:

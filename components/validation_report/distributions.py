@@ -1,7 +1,8 @@
 """What moved: the report of the comparison, with the histograms that were compared."""
 
+import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,6 +153,23 @@ def _classes(counts: dict[str, float], class_names: Sequence[str]) -> Bins:
 
 
 def _chart(feature: str, measured: Sequence[Measured], bins: dict[str, Bins]) -> Chart:
+    exceeded = any(m.exceeded for m in measured)
+    summary = (*_means(measured), *map(_told, _strongest(measured)))
+    outcome, badge = (Outcome.FAILED, "alarm") if exceeded else (Outcome.PASSED, "within")
+    return dataclasses.replace(overlaid(feature, bins, _SIDES, summary), outcome=outcome, badge=badge)
+
+
+def overlaid(feature: str, bins: Mapping[str, Bins], sides: Mapping[str, str], summary: tuple[str, ...]) -> Chart:
+    """The histograms of a feature over each other.
+
+    Args:
+      feature: its name.
+      bins: by side: "baseline", "window" or "previous", which say how a side is drawn. A side with other bins is left
+        out.
+      sides: what each side is called.
+      summary: what is to be seen.
+
+    """
     labels = max((each.labels for each in bins.values()), key=len)
     same = {side: each for side, each in bins.items() if each.labels == labels}
     edges = next(iter(same.values())).edges
@@ -160,16 +178,12 @@ def _chart(feature: str, measured: Sequence[Measured], bins: dict[str, Bins]) ->
     shares = {side: values[first:last] for side, values in shares.items()}
     labels = labels[first : last + 1] if edges else labels
     spans = [f"{a} to {b}" for a, b in itertools.pairwise(labels)] if edges else list(labels)
-    told = [f"{span}: " + ", ".join(f"{_SIDES[side]} {v[i]:.1%}" for side, v in shares.items())
+    told = [f"{span}: " + ", ".join(f"{sides[side]} {v[i]:.1%}" for side, v in shares.items())
             for i, span in enumerate(spans)]  # fmt: skip
     rows = tuple((span, *(f"{values[i]:.1%}" for values in shares.values())) for i, span in enumerate(spans))
-    columns = ("Values", *(_SIDES[side].capitalize() for side in shares))
+    columns = ("Values", *(sides[side].capitalize() for side in shares))
     table = Table(f"{feature}: share of examples", columns, rows, frozenset(range(1, len(columns))))
-    exceeded = any(m.exceeded for m in measured)
-    summary = (*_means(measured), *map(_told, _strongest(measured)))
-    spec = charts.histogram(labels, shares, told, edges=edges)
-    outcome, badge = (Outcome.FAILED, "alarm") if exceeded else (Outcome.PASSED, "within")
-    return Chart(feature, summary, spec, table, outcome, badge)
+    return Chart(feature, summary, charts.histogram(labels, shares, told, edges=edges), table)
 
 
 def _occupied(series: Sequence[Sequence[float]]) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """The page as HTML: one file with its style, its script, its charts and its images inside."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ..validation import MonitorError
 from . import charts
-from .page import Outcome, Page
+from .page import Chart, Outcome, Page
 
 PAGE_FILE = "report.html"
 FOLDER = Path(__file__).parent / "templates"  # the page's style and script too, for pages that go with it
@@ -21,7 +21,23 @@ _WORDS = {Outcome.PASSED: "passed", Outcome.FAILED: "failed", Outcome.UNDECIDED:
 def render(page: Page) -> str:
     """The page as HTML. Where the charts cannot be drawn, the tables behind them stand alone, and a line says so."""
     shown = [*page.moved.charts, *page.accuracy.charts]
-    problems = list(page.problems)
+    return render_template("page.html.jinja", shown, page.problems, page=page, groups=list(_groups(page)))
+
+
+def render_template(
+    name: str, shown: Sequence[Chart], problems: Sequence[str], *, folders: Sequence[Path] = (), **context: Any
+) -> str:
+    """A template with what any page has: its style, its script, its charts as `svg(chart)`, and `parts.html.jinja`.
+
+    Args:
+      name: of the template, in `FOLDER` or one of `folders`.
+      shown: the charts that the template shows.
+      problems: what could not be read; that charts cannot be drawn is added to it.
+      folders: where templates are looked for besides.
+      **context: what else the template is given.
+
+    """
+    problems = list(problems)
     try:
         drawn = charts.draw([chart.spec for chart in shown])
     except MonitorError as error:
@@ -29,8 +45,7 @@ def render(page: Page) -> str:
         drawn = [""] * len(shown)
     # vl-convert's text is escaped; and ElementTree has read it and written it anew
     svg = {id(chart): Markup(each) for chart, each in zip(shown, drawn, strict=True)}  # noqa: S704
-    context: dict[str, Any] = {
-        "page": page,
+    common: dict[str, Any] = {
         "problems": problems,
         "svg": lambda chart: svg[id(chart)],
         "mark": MARKS.__getitem__,
@@ -38,14 +53,13 @@ def render(page: Page) -> str:
         "slug": _Slugs(),
         "style": Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own files
         "script": Markup((FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704
-        "groups": list(_groups(page)),
     }
-    text: str = _environment().get_template("page.html.jinja").render(context)
+    text: str = _environment([*folders, FOLDER]).get_template(name).render({**common, **context})
     return text
 
 
-def _environment() -> jinja2.Environment:
-    loader = jinja2.FileSystemLoader(FOLDER)
+def _environment(folders: Sequence[Path]) -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(folders)
     return jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )

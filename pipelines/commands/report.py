@@ -6,7 +6,6 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from components.validation import MonitorError
 from components.validation_report import build, rendering
 from components.validation_report.sources import local_files
 
@@ -15,7 +14,7 @@ from ..report_sources import sources_of
 from ..summaries.parts import place
 from ..terminal import make_console
 from . import EXIT_FINE
-from .storing import NEWEST, SUBJECT, add_store, open_history, store_path
+from .storing import NEWEST, SUBJECT, add_store, open_history, store_path, write_page
 
 __all__ = ["add_arguments", "run", "sources_of"]
 
@@ -37,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     chosen = history.subject(options.subject)
     page = build.build_page(sources_of(chosen, history.store), local_files())
     out = options.out or store_path(options).parent / "reports" / _file_name(chosen)
-    _write(rendering.render(page), out)
+    write_page(rendering.render(page), out)
     console = make_console()
     console.print(f"{rendering.MARKS[page.verdict.outcome]} {escape(page.verdict.sentence)}")
     console.print(f"  {escape(place(str(out)))}", soft_wrap=True)
@@ -48,11 +47,3 @@ def run(options: argparse.Namespace) -> int:
 
 def _file_name(chosen: Run) -> str:
     return f"{chosen.run_id.replace('/', '_')}.html"
-
-
-def _write(text: str, out: Path) -> None:
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise MonitorError(f"`--out` must be a file that can be written. Received: {out}, {error.strerror}") from error

@@ -8,6 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
+from components.validation import MonitorError
+
 from ..history import History
 from ..inspect import open_store
 
@@ -44,6 +46,15 @@ def store_path(options: argparse.Namespace) -> Path:
     if path.is_dir():
         return next((path / name for name in _NAMES if (path / name).is_file()), path / _NAMES[0])
     return path
+
+
+def write_page(text: str, out: Path) -> None:
+    """Writes a page, into a folder that is made where it is not there yet."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MonitorError(f"`--out` must be a file that can be written. Received: {out}, {error.strerror}") from error
 
 
 def print_json(console: Console, record: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from benchmarks.example_runs import Story
 from components.push_gate.verdict import REASONS_JSON
@@ -187,6 +188,75 @@ def test_a_run_that_failed_is_compared_as_far_as_it_came(own, capsys):
     assert code == 0
     assert " failed." in out
     assert "StatisticsGen did not finish, its state is failed" in words(out)
+
+
+# The page.
+
+
+def histograms(story, first, second):
+    """Gives the two spans statistics of a feature that has bins."""
+    paths = sorted(story.root.glob("artifacts/ImageStatisticsGen/statistics/*/Split-serving/FeatureStats.pb"))
+    for path, counts in zip(sorted(paths, key=lambda path: int(path.parts[-3])), (first, second), strict=True):
+        found = statistics_pb2.DatasetFeatureStatisticsList()
+        feature = found.datasets.add(num_examples=sum(counts)).features.add()
+        feature.path.step.append("image_noise")
+        histogram = feature.num_stats.histograms.add(type=statistics_pb2.Histogram.STANDARD)
+        for number, count in enumerate(counts):
+            histogram.buckets.add(low_value=number, high_value=number + 1, sample_count=count)
+        path.write_bytes(found.SerializeToString())
+
+
+def page_of(story, capsys, tmp_path, first, second):
+    out = tmp_path / "deep" / "page.html"
+    code, shown, err = run(story, capsys, first, second, "--out", str(out))
+    assert (code, err) == (0, "")
+    assert words(shown).endswith(str(out)[-20:])
+    return out.read_text()
+
+
+def test_the_page_shows_both_windows_over_each_other(own, capsys, tmp_path):
+    histograms(own, (60, 40), (10, 90))
+    text = page_of(own, capsys, tmp_path, "span:1", "span:2")
+    assert "<h1>Span 1 is fine, span 2 is not fine.</h1>" in text
+    assert text.count("<svg") == 2  # the feature, and the accuracy
+    assert "0 to 1: span 1 60.0%, span 2 10.0%" in text
+    assert "span 2: 0.800, above the 0.100 allowed, p = 0.001" in text
+    assert "://" not in text.replace("http://www.w3.org", "")
+
+
+def test_the_page_of_two_trainings_has_the_accuracy_of_each_slice(story, capsys, tmp_path):
+    text = page_of(story, capsys, tmp_path, "good", "bad")
+    assert text.count("<svg") == 2
+    assert "More than chance explains: species Adelie, species Gentoo" in text
+    assert "binary_accuracy is 0.5, below 0.6" in text
+
+
+def test_the_page_of_what_cannot_be_read_says_so(own, capsys, tmp_path):
+    for path in own.root.glob("artifacts/ImageStatisticsGen/statistics/*/Split-serving/FeatureStats.pb"):
+        path.write_bytes(b"\x0a\xff")
+    text = page_of(own, capsys, tmp_path, "span:1", "span:2")
+    assert "Could not be read" in text
+    assert "image_noise" in text  # in the table
+
+
+def test_hostile_names_are_text_on_the_page(tmp_path, capsys):
+    made = Story(tmp_path / "root")
+    for number, value in ((1, "<script>"), (2, "</table>")):
+        run_ = made.writer.pipeline_run("<b>p</b>", f"run-{number}")
+        run_.node("<i>Gen", parameters={"name": value})
+    text = page_of(made, capsys, tmp_path, "run-1", "run-2")
+    assert not [each for each in ("<b>p", "<i>Gen", "</table>\n</td>") if each in text]
+    assert "&lt;script&gt;" in text
+
+
+def test_a_page_that_cannot_be_written_or_is_not_asked_for_is_an_error(story, capsys, tmp_path):
+    (tmp_path / "file").touch()
+    code, _, err = run(story, capsys, "span:1", "span:2", "--out", str(tmp_path / "file" / "page.html"))
+    assert code == 1
+    assert "`--out` must be a file that can be written" in words(err)
+    code, _, err = run(story, capsys, "span:1", "span:2", "--open")
+    assert code == 1
+    assert "`--open` must come with --out FILE" in words(err)
 
 
 # The command.
