@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format lock clean bench-detection
+.PHONY: help install demo test lint format notebook lock clean bench-detection
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -39,6 +39,13 @@ lint: install ## format, lint, types and import contracts
 format: install ## put the code into its format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+notebook: install ## run docs/inspect.ipynb anew, on runs/ (MODEL_MONITOR_ROOT=)
+	@$(BIN)/jupyter nbconvert --log-level ERROR --to notebook --inplace --execute docs/inspect.ipynb \
+	  --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False
+	@$(BIN)/jupyter nbconvert --log-level ERROR --to notebook --inplace docs/inspect.ipynb \
+	  --TagRemovePreprocessor.enabled=True --TagRemovePreprocessor.remove_all_outputs_tags=live
+	@$(BIN)/ruff format -q docs/inspect.ipynb
 
 lock: install ## solve the requirements anew
 	@.tools/bin/uv pip compile -q --generate-hashes --no-header --no-annotate --no-emit-index-url \

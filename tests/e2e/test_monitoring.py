@@ -7,18 +7,23 @@ model; each test looks at its part of it.
 import json
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from components.performance_estimator.performance import PERFORMANCE_JSON, Performance
 from components.skew_drift_validator.drift_report import DRIFT_REPORT_JSON, DriftReport
 from pipelines import inspect
 
-from .conftest import SAMPLE, Outcome, model_monitor, run_pipeline, train
+from .conftest import REPOSITORY, SAMPLE, Outcome, model_monitor, run_pipeline, train
 
 pytestmark = pytest.mark.e2e
 
 # What blurring takes away, whatever the picture.
 DETAIL = {"image_noise", "image_sharpness", "image_gradient", "image_edge_density"}
+
+
+NOTEBOOK = REPOSITORY / "docs" / "inspect.ipynb"
 
 
 def replay(root: Path, logs: Path, *arguments: str) -> str:
@@ -102,6 +107,50 @@ def test_labels_that_come_later_give_the_real_accuracy(root: Path, logs: Path, c
     assert performance.labelled.overall.total == performance.labelled.used == 1000
     assert "Accuracy on 1000 labelled examples" in found.words
     assert found.run.node("ServingLogExampleGen").cached
+
+
+def test_two_spans_side_by_side(root: Path, rest: Outcome):
+    done = model_monitor("compare", "span:1", "span:2", "--json", "--set", f"root={root}")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["sentences"][0] == "Span 1 is fine, span 2 is not fine."
+    assert found["problems"] == [[], []]
+    assert {each["feature"] for each in found["features"][:6]} & DETAIL
+    assert [each["values"] for each in found["counts"] if each["name"] == "examples"] == [[1000, 500]]
+    overall = next(each for each in found["accuracy"] if each["known"] == "estimated")
+    assert overall["difference"]["high"] < 0
+    page = root.parent / "spans.html"
+    done = model_monitor("compare", "span:1", "span:2", "--out", str(page), "--set", f"root={root}")
+    assert done.returncode == 0, done.stderr
+    assert page.read_text().count("<svg") == 8  # six features, the accuracy and that of each class
+
+
+def test_the_notebook_runs_and_its_tables_name_what_moved(root: Path, rest: Outcome, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MODEL_MONITOR_ROOT", str(root))
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    places = {"metadata": {"path": str(NOTEBOOK.parent)}}
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=places).execute()  # raises what a cell does
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert not [output for output in outputs if output.output_type in ("error", "stream")]
+    tables = [output.data.get("text/html", "") for output in outputs]
+    features = reports(rest)[0].features
+    assert any("Anomaly long description" in table and f"'{features[0]}'" in table for table in tables)
+    assert any("worst_class_accuracy" in table for table in tables)
+    assert sum("image/png" in output.data for output in outputs) == 2
+    assert sum("facets" in table for table in tables) == 2
+
+
+def test_the_committed_notebook_shows_no_place_of_a_machine_and_is_small():
+    assert NOTEBOOK.stat().st_size < 1_000_000
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    live = [cell for cell in notebook.cells if "live" in cell.metadata.get("tags", ())]
+    assert [cell.outputs for cell in live] == [[]] * 4
+    shown = [cell for cell in notebook.cells if cell.cell_type == "code" and cell not in live]
+    assert all(cell.outputs for cell in shown[2:])
+    for output in (output for cell in shown for output in cell.outputs):
+        output.data.pop("image/png", None)
+    text = nbformat.writes(notebook)
+    assert not [place for place in ("/tmp", "/root", "/home", "/work") if place in text]  # noqa: S108
 
 
 def test_skew_blocks_the_push_of_a_good_model(root: Path, good: Outcome, logs: Path):
