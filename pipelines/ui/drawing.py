@@ -211,7 +211,13 @@ def _accuracy(points: Sequence[Point], top: float) -> Panel | None:
     baseline = [None if p.baseline is None else place(p.baseline.value) for p in points]
     least = [None if p.least is None else place(p.least) for p in points]
     marks = [
-        Mark(middle(number, len(points)), place(level.value), kind, *_ends(level, place), aside)
+        Mark(
+            middle(number, len(points)),
+            place(level.value),
+            kind,
+            *_ends(level, place),
+            aside if p.estimated and p.real else 0,
+        )
         for number, p in enumerate(points)
         for kind, level, aside in (("estimated", p.estimated, -_ASIDE), ("real", p.real, _ASIDE))
         if level is not None

@@ -24,6 +24,7 @@ from ..history import History
 from ..inspect import Artifact, Node, Run
 from ..report_sources import sources_of
 from ..summaries.inspection import cell_text, nodes_in_words, origins, short, took
+from ..summaries.parts import place
 from ..verdicts import CheckOf, Finding, State, Verdict, span_checks
 from . import drawing, timeline
 from .timeline import Level, Point
@@ -86,7 +87,7 @@ def run(site: Site, history: History, chosen: Run) -> str:
     """One run: its verdict, why, its nodes and what they made."""
     found, problem = _explained(history, chosen)
     same = [each for each in history.runs if each.pipeline == chosen.pipeline]
-    place = same.index(chosen)
+    number = same.index(chosen)
     page, trouble = stored_report(chosen)
     return _render(
         "run.html.jinja",
@@ -99,8 +100,8 @@ def run(site: Site, history: History, chosen: Run) -> str:
         findings_shown=_FINDINGS_SHOWN,
         problems=[each for each in (problem, trouble) if each],
         stored=page is not None,
-        newer=same[place - 1] if place else None,
-        older=same[place + 1] if place + 1 < len(same) else None,
+        newer=same[number - 1] if number else None,
+        older=same[number + 1] if number + 1 < len(same) else None,
         bars=list(_bars(chosen)),
         artifacts=[(node, key, each) for _, node, key, each in origins([chosen])],
     )
@@ -268,6 +269,7 @@ def _environment() -> jinja2.Environment:
         "told": told,
         "unshown": unshown,
         "below": below,
+        "place": place,
         "data_files": data_files,
         "measured": measured,
         "cut": cut,
