@@ -39,17 +39,29 @@ class Source:
         return self.artifact.uri
 
     @property
+    def data(self) -> Artifact | None:
+        """The examples that the node brought in, of which the artifact may be only what is wrong with them."""
+        return next((each for each in self.node.made if each.type == "Examples"), None)
+
+    @property
     def span(self) -> int | None:
-        return int(self.artifact.properties["span"]) if "span" in self.artifact.properties else None
+        found = (self.data or self.artifact).properties.get("span")
+        return None if found is None else int(found)
+
+    @property
+    def rows(self) -> int | None:
+        """How many examples there are, where the component says so."""
+        found = (self.data or self.artifact).properties.get("rows")
+        return found if isinstance(found, int) else None
 
     @property
     def fingerprint(self) -> str:
         """What TFX noted of the input files: their number, bytes and checksums."""
-        return str(self.artifact.properties.get("input_fingerprint", ""))
+        return str((self.data or self.artifact).properties.get("input_fingerprint", ""))
 
     @property
     def is_data(self) -> bool:
-        return self.artifact.type == "Examples"
+        return self.data is not None
 
 
 @dataclass(frozen=True)

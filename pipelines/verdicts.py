@@ -6,7 +6,7 @@ pipelines are read like ours. What cannot be read is never a pass.
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -54,6 +54,7 @@ class Finding:
       what: the metric, test or type of anomaly.
       where: the feature, slice or split; "" for the whole.
       message: a sentence for a person, without a full stop.
+      short: the same without its details; "" where it has none.
       measured, allowed: the value and its bound; None where there is none.
       decided: whether it is known to be wrong; False for what could not be read or compared.
       blocking: whether the verdict rests on it; False for anomalies that no gate was asked about.
@@ -74,6 +75,7 @@ class Finding:
     allowed: float | None = None
     decided: bool = True
     blocking: bool = True
+    short: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -146,11 +148,13 @@ def findings(run: Run) -> Iterator[Finding]:
     """What the checks of a run have against its model or its span, read from their files, what decided first."""
     yield from objections(run)
     blessings = _deciding_blessings(run)
-    for node, found in run.made("ExampleAnomalies"):
-        if "outcome" in found.properties and not blessings:  # a gate has said already what it made of the window
-            yield from _window_findings(node, found)
     by_gate = bool(blessings or run.made("PushedModel"))
-    yield from (replace(found, blocking=not by_gate) for found in _unheeded(run))
+    besides = [replace(found, blocking=not by_gate) for found in _unheeded(run)]
+    yield from (found for found in besides if "state" not in found.artifact.properties)
+    for node, window in run.made("ExampleAnomalies"):
+        if "outcome" in window.properties and not blessings:  # a gate has said already what it made of the window
+            yield from _window_findings(node, window)
+    yield from (found for found in besides if "state" in found.artifact.properties)
 
 
 def objections(run: Run) -> Iterator[Finding]:
@@ -218,9 +222,7 @@ def _but(run: Run) -> str:
     found = [each for each in _unheeded(run) if each.decided]
     if not found:
         return ""
-    return (
-        f"; but {found[0].node}, which the push does not depend on, says: {counted([each.message for each in found])}"
-    )
+    return f"; but {found[0].node}, which the push does not depend on, says: {counted(found)}"
 
 
 def _first_reason(run: Run) -> str:
@@ -229,13 +231,14 @@ def _first_reason(run: Run) -> str:
         reason = str(blessing.properties.get("reason", ""))
         if reason and not is_blessed(blessing):
             return reason.removeprefix("Not blessed. ").rstrip(".")
-    return counted([finding.message for finding in objections(run)])
+    return counted(list(objections(run)))
 
 
 def span_checks(run: Run) -> list[SpanCheck]:
     """What each check of a run on a span says, the comparison with the baseline first."""
     checks = [_span_check(*each) for each in run.made("ExampleAnomalies")]
-    return sorted(checks, key=lambda check: check.of is not CheckOf.DATA)
+    order = (CheckOf.LOGS, CheckOf.DATA, CheckOf.ACCURACY)  # logs that are wrong explain all the rest
+    return sorted(checks, key=lambda check: order.index(check.of))
 
 
 def _span(run: Run, window: Artifact) -> Verdict:
@@ -301,14 +304,15 @@ def _state_of(problems: list[Finding]) -> tuple[State, str]:
     worst = [each for each in problems if each.decided] or problems
     rest = [each for each in problems if each not in worst]
     state = State.NOT_FINE if worst[0].decided else State.UNDECIDED
-    return state, counted([each.message for each in (*worst, *rest)])
+    return state, counted((*worst, *rest))
 
 
-def counted(messages: list[str]) -> str:
-    """The first message, and how many more there are."""
-    if not messages:
+def counted(found: Sequence[Finding]) -> str:
+    """The first finding in short, and how many more there are."""
+    if not found:
         return ""
-    return messages[0] + (f" (and {len(messages) - 1} more)" if len(messages) > 1 else "")
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return (found[0].short or found[0].message) + more
 
 
 def _blessing_findings(node: Node, blessing: Artifact) -> Iterator[Finding]:
@@ -400,10 +404,10 @@ def _anomaly_findings(node: Node, artifact: Artifact) -> Iterator[Finding]:
             continue
         for each in found:
             message = each.description.rstrip(".")
-            if each.feature:
-                message = f"{each.feature} in {split}: {message}"
             where = f"{each.feature} in {split}" if each.feature else split
-            yield Finding(node.name, each.type, where, message, node.name, artifact, path)
+            of = f"{where}: " if each.feature else ""
+            yield Finding(node.name, each.type, where, of + message, node.name, artifact, path,
+                          short=of + message.partition(": ")[0])  # fmt: skip
 
 
 def _unreadable(node: Node, artifact: Artifact, file: str, error: MonitorError, where: str = "") -> Finding:

@@ -180,10 +180,13 @@ def _show_taken(title: str, artifacts: Mapping[str, Sequence[Artifact]], console
     if not artifacts:
         return
     console.print()
-    table = _table(title, ">artifact", "type", "place")
+    shared = _shared([each.uri for found in artifacts.values() for each in found])
+    below = f" below {escape(place(shared))}" if shared else ""
+    table = _table(title, ">artifact", "type", f"place{below}")
     for key, found in artifacts.items():
         for each in found:
-            table.add_row(escape(key), str(each.id), escape(each.type), escape(place(each.uri)))
+            where = each.uri.removeprefix(shared) if shared else place(each.uri)
+            table.add_row(escape(key), str(each.id), escape(each.type), escape(where))
     _print(table, console)
 
 

@@ -1,5 +1,6 @@
 """The answer to "why", in a few lines of at most 100 columns."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from ..artifact_tables.reports import TESTS
 from ..explanation import Explanation, data_files, moment
 from ..history import History
 from ..inspect import Run
-from ..lineage import Step
+from ..lineage import Source, Step
 from ..verdicts import Finding, State
 from .inspection import short
 from .parts import grid, place
 
 _FINDINGS_SHOWN = 3
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
 def show(history: History, found: Explanation, console: Console) -> None:
@@ -53,7 +55,7 @@ def _findings(findings: Sequence[Finding]) -> str:
 def _finding(found: Finding) -> str:
     """What was found, measured against allowed."""
     numbers = ""
-    said = found.measured is not None and f"{found.measured:.4g}" in found.message
+    said = found.measured is not None and f"{found.measured:.4g}" in _NUMBER.findall(found.message)
     if found.measured is not None and found.allowed is not None and not said:
         numbers = f": {TESTS.get(found.what, found.what)} {found.measured:.4g}, allowed {found.allowed:.4g}"
     mark = "[red]✗[/]" if found.decided else "[yellow]?[/]"
@@ -84,19 +86,22 @@ def _baseline(found: Explanation) -> str:
 
 
 def _data(found: Explanation) -> list[str]:
-    """Where each set of examples came from, the nearest first, and whose it is where it is not the run's own."""
+    """Where each set of examples came from, the run's own first, and whose it is where it is another's."""
     own = {artifact.id for node in found.run.nodes.values() for artifact in node.made}
     lines = []
-    for source in (each for each in found.sources if each.is_data):
+    for source in sorted(filter(_is_data, found.sources), key=lambda each: each.artifact.id not in own):
         span = f", span {source.span}" if source.span else ""
         files = data_files(source.fingerprint)
         spans = found.verdict.span is not None and source.span not in (None, found.verdict.span)
         compared = "the span before" if spans else f"what it was compared with, run {source.node.run}"
         note = "" if source.artifact.id in own else f"{compared}: "
-        rows = source.artifact.properties.get("rows")
-        count = f", {rows:,} examples" if isinstance(rows, int) else ""
+        count = "" if source.rows is None else f", {source.rows:,} examples"
         lines.append(escape(f"{note}{place(source.place)}{span}{count}{f' ({files})' if files else ''}"))
     return lines
+
+
+def _is_data(source: Source) -> bool:
+    return source.is_data
 
 
 def _lineage(steps: Sequence[Step]) -> str:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from benchmarks.example_runs import _anomalies, _write
 from pipelines import cli
 from pipelines.explanation import data_files, explain
 
@@ -117,6 +118,24 @@ def test_the_way_back_from_a_span_goes_to_its_logs_and_not_to_the_baseline(store
     data, baseline = found.sources
     assert (data.is_data, data.span, data.place) == (True, 2, str(stored.story.root / "data"))
     assert (baseline.node.name, baseline.is_data) == ("BaselineImporter", False)
+
+
+def test_logs_that_are_wrong_come_first_and_still_say_where_they_are(fresh, capsys):
+    """Pixels of the wrong scale explain why every feature has changed."""
+    run = fresh.story.writer.pipeline_run("monitoring", "span-9")
+    artifact = fresh.story._artifact
+    wrong = artifact("ServingLogExampleGen", "anomalies", "ExampleAnomalies", ("serving",), span=9)
+    _write(wrong, "Split-serving/SchemaDiff.pb", _anomalies("image"))
+    examples = artifact("ServingLogExampleGen", "examples", "Examples", ("serving",), span=9, rows=1000)
+    run.node("ServingLogExampleGen", outputs={"anomalies": [wrong], "examples": [examples]},
+             parameters={"input_base": "/logs"})  # fmt: skip
+    drift = artifact("SkewDriftValidator", "anomalies", "ExampleAnomalies", ("serving",), span=9, outcome="failed",
+                     sentence="The window differs.", p_value=0.001)  # fmt: skip
+    run.node("SkewDriftValidator", inputs={"examples": [examples]}, outputs={"anomalies": [drift]})
+    text = told(fresh, capsys, "span:9")
+    assert text.startswith("Span 9 is not fine: image in serving: Column is completely missing; The window differs.")
+    assert "Check ServingLogExampleGen, SkewDriftValidator" in text
+    assert "Data /logs, span 9, 1,000 examples" in text
 
 
 def test_data_of_an_earlier_run_is_said_to_be_what_it_was_compared_with(fresh, capsys):
