@@ -20,7 +20,11 @@ from .verdicts import Finding, State
 
 T = TypeVar("T")
 Key = TypeVar("Key")
-_OF_SPAN = re.compile(r"range_config\.|input_config\.splits\.\d+\.pattern$")  # what an ExampleGen makes of a span
+# Parameters of a node that differ where another of the same node does, and say no more than that.
+_FOLLOWING = {
+    "span": re.compile(r"range_config\.|input_config\.splits\.\d+\.pattern$"),
+    "labels_file": re.compile(r"labels_fingerprint$"),
+}
 _MOST_BYTES = 64 * 2**20  # of an artifact, that its content is compared
 # How a run ended, in words, and how another is said to have ended alike.
 _STATES = {
@@ -159,8 +163,9 @@ class Comparison:
         common = set(self.common_nodes)
         found = paired(self.first.parameters, self.second.parameters)
         differing = {key: pair for key, pair in found.items() if key[0] in common and pair.differs}
-        spans = {node for node, name in differing if name == "span"}
-        return {key: pair for key, pair in differing.items() if key[0] not in spans or not _OF_SPAN.match(key[1])}
+        follows = {key for key in differing for cause, form in _FOLLOWING.items()
+                   if (key[0], cause) in differing and form.match(key[1])}  # fmt: skip
+        return {key: pair for key, pair in differing.items() if key not in follows}
 
     @property
     def counts(self) -> dict[tuple[str, str], Pair[int]]:

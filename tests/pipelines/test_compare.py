@@ -100,14 +100,21 @@ def test_parameters_that_differ_are_those_of_nodes_that_both_have(story):
     assert found.parameters == {("ServingLogExampleGen", "span"): Pair("1", "2")}
 
 
-def test_what_an_example_gen_makes_of_a_span_is_not_told_besides_it(tmp_path):
+def test_what_follows_from_another_parameter_is_not_told_besides_it(tmp_path):
     made = Story(tmp_path / "root")
     for number in (1, 2):
         run = made.writer.pipeline_run("p", f"run-{number}")
         pattern = json.dumps({"splits": [{"name": "serving", "pattern": f"{number}/*"}]})
         run.node("Gen", parameters={"span": number, "input_config": pattern, "custom_config": f'{{"x": {number}}}'})
-    names = [name for _, name in comparison(made, "run-1", "run-2").parameters]
-    assert names == ["custom_config.x", "span"]
+        run.node("Named", parameters={"labels_file": f"{number}.csv", "labels_fingerprint": f"{number}"})
+        run.node("Changed", parameters={"labels_file": "one.csv", "labels_fingerprint": f"{number}"})
+    named = list(comparison(made, "run-1", "run-2").parameters)
+    assert named == [
+        ("Gen", "custom_config.x"),
+        ("Gen", "span"),
+        ("Named", "labels_file"),
+        ("Changed", "labels_fingerprint"),
+    ]
 
 
 def test_accuracy_of_the_held_out_examples_is_by_slice_with_intervals(story):
