@@ -29,7 +29,7 @@ from ..verdicts import CheckOf, Finding, State, Verdict, span_checks
 from . import drawing, timeline
 from .timeline import Level, Point
 
-FEWEST_SPANS, FEWEST_RUNS = 60, 25  # that are shown unless all are asked for
+SPANS_SHOWN, RUNS_SHOWN = 60, 25  # the newest ones, unless all are asked for
 _ROWS_SHOWN = 400  # of a table of an artifact
 _PARAMETER_SHOWN = 240  # characters
 _FINDINGS_SHOWN = 6  # of a check, before the rest is folded away
@@ -67,8 +67,8 @@ class Ground:
 
 def home(site: Site, history: History, *, all_spans: bool = False, all_runs: bool = False) -> str:
     """The timelines of all spans, and the runs."""
-    lines = timeline.timelines(history, 0 if all_spans else FEWEST_SPANS)
-    shown = history.runs if all_runs else history.runs[:FEWEST_RUNS]
+    lines = timeline.timelines(history, 0 if all_spans else SPANS_SHOWN)
+    shown = history.runs if all_runs else history.runs[:RUNS_SHOWN]
     return _render(
         "home.html.jinja",
         site=site,
@@ -76,7 +76,6 @@ def home(site: Site, history: History, *, all_spans: bool = False, all_runs: boo
         judged=history.judged() if history.runs else None,
         timelines=[(line, drawing.draw(line)) for line in lines],
         problems=[point.problem for line in lines for point in line.points if point.problem],
-        served=next(reversed(timeline.pushed(history)), None),
         runs=shown,
         more_runs=len(history.runs) - len(shown),
         all_spans=all_spans,

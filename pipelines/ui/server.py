@@ -27,6 +27,8 @@ def serve(application: Application, host: str, port: int, started: Callable[[str
 def listen(application: Application, host: str, port: int) -> BaseWSGIServer:
     """A server that has its address and does not answer yet. Raises `MonitorError` when it cannot have it."""
     require(0 <= port <= 65535, "--port", "be in 0 .. 65535", port)
+    # werkzeug takes the one for every address of the machine and the other for a file
+    require(bool(host) and not host.startswith("unix://"), "--host", "be an address or a name of this machine", host)
     family = select_address_family(host, port)
     try:
         with socket.socket(family, socket.SOCK_STREAM) as bound:

@@ -249,11 +249,25 @@ def test_a_run_page_says_why_and_leads_on(stored):
         assert f'href="/artifacts/{made.id}"' in text
 
 
+def test_only_the_newest_runs_are_listed_unless_all_are_asked_for(told, monkeypatch):
+    monkeypatch.setattr("pipelines.ui.pages.RUNS_SHOWN", 5)
+    monkeypatch.setattr("pipelines.ui.pages.SPANS_SHOWN", 4)
+    short, long = told.text("/"), told.text("/?spans=all&runs=all")
+    assert (short.count('<td class="when">'), long.count('<td class="when">')) == (5, 22)
+    assert (short.count('class="column"'), long.count('class="column"')) == (4, 18)
+    assert "All 22 runs" in short
+    assert "All 18 spans" in short
+
+
 def test_an_empty_store_has_a_page(tmp_path):
     from benchmarks.metadata_store import StoreWriter
 
-    StoreWriter(tmp_path / "metadata.sqlite").pipeline_run("p", "r")
-    assert "no verdict" in Pages(tmp_path / "metadata.sqlite").text("/").lower()
+    store = StoreWriter(tmp_path / "metadata.sqlite")
+    pages = Pages(store.path)
+    assert "There is no run in the store yet." in pages.text("/")
+    store.pipeline_run("p", "r")  # a run that has only just begun
+    assert "No verdict: nothing was judged." in pages.text("/")
+    assert "No node has run yet." in pages.text(f"/runs/{pages.history().runs[0].id}")
 
 
 def test_a_store_that_went_away_is_said_on_a_page(tmp_path):

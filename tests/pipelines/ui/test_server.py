@@ -109,6 +109,8 @@ def test_pages_are_answered_while_runs_are_written(fresh):
     ("arguments", "expected"),
     [
         (["--port", "65536"], "`--port` must be in 0 .. 65535. Received: 65536"),
+        (["--host", ""], "`--host` must be an address or a name of this machine. Received: ''"),
+        (["--host", "unix:///tmp/socket"], "`--host` must be an address or a name of this machine"),
         (["--host", "192.0.2.1"], "must be an address of this machine and a port that is free"),
         (["--host", "no.such.host.invalid"], "must be an address of this machine"),
         (["--root", "/nowhere"], "`--root` must be a folder. Received: '/nowhere'"),
