@@ -10,10 +10,13 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from werkzeug.test import Client
 
 from components.performance_estimator.performance import PERFORMANCE_JSON, Performance
 from components.skew_drift_validator.drift_report import DRIFT_REPORT_JSON, DriftReport
 from pipelines import inspect
+from pipelines.ui.app import Application
+from pipelines.ui.pages import Site
 
 from .conftest import REPOSITORY, SAMPLE, Outcome, model_monitor, run_pipeline, train
 
@@ -97,6 +100,18 @@ def test_a_blurred_span_is_flagged_with_the_right_properties_on_top(root: Path, 
 
 def test_a_span_scaled_to_0_1_is_named_as_such(rest: Outcome):
     assert "Pixels scaled to 0..1" in rest.words.split("Span 3 is not fine")[1]
+
+
+def test_the_timeline_in_the_browser_shows_the_spans_the_push_and_the_report(root: Path, rest: Outcome):
+    pages = Client(Application(Site(root / "metadata.sqlite", root)))
+    text = pages.get("/").text
+    assert 'aria-label="Span 1: fine, p = ' in text
+    assert 'aria-label="Span 2: not fine, p = ' in text
+    assert 'class="push"' in text
+    span = list(inspect.runs(inspect.open_store(root / "metadata.sqlite"), "cifar10-monitoring"))[-1]
+    assert "Pixels scaled to 0..1" in pages.get(f"/runs/{span.id}").text
+    made = span.node("ValidationReport").output("report").path / "report.html"
+    assert pages.get(f"/runs/{span.id}/report").text == made.read_text()
 
 
 def test_labels_that_come_later_give_the_real_accuracy(root: Path, logs: Path, clean: Outcome, rest: Outcome):
