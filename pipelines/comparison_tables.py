@@ -156,7 +156,7 @@ def _metrics(found: Comparison) -> Section:
     for name, pair in found.metrics.items():
         less = "" if pair.first is None or pair.second is None else f"{pair.second - pair.first:+.4g}"
         rows.append((name.replace("_", " "), *(NONE if each is None else cell_text(each) for each in pair.both), less))
-    title = "Other metrics of the held-out examples"
+    title = "Metrics of the held-out examples"
     return Section("metrics", title, _numbers(title, ("metric", *found.labels, "difference"), rows))
 
 

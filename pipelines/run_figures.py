@@ -23,7 +23,7 @@ from components.validation_report.records import COUNTS_JSON
 from components.validation_report.sources import Sources, local_files
 
 from . import tfma_files
-from .artifact_tables.table import read_message, read_record, split_folders
+from .artifact_tables.table import WHOLE, read_message, read_record, split_folders
 from .history import History, baseline_of
 from .inspect import Run
 from .report_sources import sources_of
@@ -176,6 +176,8 @@ class _Reader:
         for node, artifact in self._run.made("ExampleStatistics"):
             folders = split_folders(artifact) if node.inputs else {}  # what was imported is another run's
             for split, folder in folders.items():
+                if split == WHOLE:  # Transform's, of the same examples
+                    continue
                 for name, count in self._split_counts(folder).items():
                     counts.setdefault((split, name), count)
         return counts
@@ -219,7 +221,8 @@ class _Reader:
                     where = self._class_name(found.slice)
                     accuracy[HELD_OUT, where] = Accuracy(value, *score_interval(value, count), count)
                 if not found.slice:
-                    metrics |= {key: each for key, each in found.metrics.items() if key not in (name, _COUNT)}
+                    told = (name, _COUNT) if name and count else (_COUNT,)  # without a count there is no interval
+                    metrics |= {key: each for key, each in found.metrics.items() if key not in told}
         return accuracy, metrics
 
     def _slices(self, folder: Path) -> list[tfma_files.SliceMetrics]:

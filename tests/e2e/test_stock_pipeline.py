@@ -120,3 +120,24 @@ def test_the_report_says_why(call, tmp_path):
 def test_a_mistyped_filter_says_what_there_is(metadata, capsys):
     assert cli.main(["inspect", "latest", "--type", "Schem", "--metadata", str(metadata)]) == 1
     assert "did you mean 'Schema'?" in capsys.readouterr().err
+
+
+def test_two_runs_side_by_side(call, tmp_path):
+    blocked, pushed = runs(call)
+    pair = (str(pushed["id"]), str(blocked["id"]))
+    text = call("compare", *pair)
+    assert text.startswith(f"Run {pair[0]} was pushed, run {pair[1]} was not blessed.")
+    for told in (
+        "island in train: New column",
+        "below 1.01",
+        "sparse categorical accuracy",
+        "other files: single_split",
+    ):
+        assert told in text
+    record = json.loads(call("compare", *pair, "--json"))
+    assert record["problems"] == [[], []]
+    assert ["0.6", "1.01"] in [each["values"] for each in record["parameters"]]
+    assert {each["of"] for each in record["counts"]} == {"train", "eval"}
+    page = tmp_path / "page.html"
+    call("compare", *pair, "--out", str(page))
+    assert "island in eval: New column" in page.read_text()

@@ -10,12 +10,14 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from benchmarks.example_runs import Story
 from components.push_gate.verdict import REASONS_JSON
+from components.tfrecord_reading import frame
 from components.validation import MonitorError
 from pipelines import cli
 from pipelines.comparison import Pair, compare, difference, paired, same_content
 from pipelines.history import History
 from pipelines.inspect import open_store
 from pipelines.run_figures import ESTIMATED, HELD_OUT, Accuracy, figures_of, flat
+from pipelines.tfma_files import message_class
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HEAVY = ("tensorflow", "tfx", "apache_beam", "tensorflow_data_validation", "tensorflow_model_analysis")
@@ -124,6 +126,33 @@ def test_accuracy_of_the_held_out_examples_is_by_slice_with_intervals(story):
     assert (first.value, second.value, first.examples) == (0.9, 0.5, 100)
     assert first.low < 0.9 < first.high
     assert rows[HELD_OUT, ""].difference.beyond_chance
+
+
+def test_an_accuracy_without_a_count_has_no_interval_and_is_a_metric(own):
+    for path in own.root.glob("artifacts/Evaluator/evaluation/*/metrics*"):
+        sliced = message_class("MetricsForSlice")()
+        pair = sliced.metric_keys_and_values.add()
+        pair.key.name, pair.value.double_value.value = "binary_accuracy", 0.75
+        path.write_bytes(frame(sliced.SerializeToString()))
+    found = comparison(own, "good", "bad")
+    assert found.accuracies == []
+    assert found.metrics == {"binary_accuracy": Pair(0.75, 0.75)}
+
+
+def test_statistics_without_splits_are_not_counted_again(tmp_path):
+    made = Story(tmp_path / "root")
+    for number in (1, 2):
+        run = made.writer.pipeline_run("p", f"run-{number}")
+        folder = tmp_path / f"statistics-{number}"
+        folder.mkdir()
+        found = statistics_pb2.DatasetFeatureStatisticsList()
+        found.datasets.add(num_examples=7)
+        (folder / "FeatureStats.pb").write_bytes(found.SerializeToString())
+        examples = [made.writer.artifact("Examples", tmp_path)]
+        run.node("Gen", outputs={"examples": examples})
+        run.node("Transform", inputs={"examples": examples},
+                 outputs={"pre_transform_stats": [made.writer.artifact("ExampleStatistics", folder)]})  # fmt: skip
+    assert comparison(made, "run-1", "run-2").counts == {}
 
 
 def test_a_baseline_that_both_share_has_no_difference(story):
