@@ -251,7 +251,7 @@ def _span(run: Run, window: Artifact) -> Verdict:
     p_value = float(window.properties.get("p_value", -1))
     return Verdict(
         state=state,
-        reason="; ".join(reason.rstrip(".") for reason in reasons),
+        reason=". ".join(reason.rstrip(".") for reason in reasons),
         span=_span_number(run, window),
         p_value=p_value if p_value >= 0 else None,
         accuracy=_accuracy(accuracy[-1]) if accuracy else None,

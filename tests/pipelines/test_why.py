@@ -133,7 +133,7 @@ def test_logs_that_are_wrong_come_first_and_still_say_where_they_are(fresh, caps
                      sentence="The window differs.", p_value=0.001)  # fmt: skip
     run.node("SkewDriftValidator", inputs={"examples": [examples]}, outputs={"anomalies": [drift]})
     text = told(fresh, capsys, "span:9")
-    assert text.startswith("Span 9 is not fine: image in serving: Column is completely missing; The window differs.")
+    assert text.startswith("Span 9 is not fine: image in serving: Column is completely missing. The window differs.")
     assert "Check ServingLogExampleGen, SkewDriftValidator" in text
     assert "Data /logs, span 9, 1,000 examples" in text
 
