@@ -9,7 +9,7 @@ from components.validation import MonitorError
 from components.validation_report import charts, distributions
 from components.validation_report.page import Chart, Outcome, Table
 from components.validation_report.rendering import render_template
-from components.validation_report.sources import Given, local_files
+from components.validation_report.sources import Given, Sources, local_files
 
 from .artifact_tables.reports import TESTS
 from .comparison import Accuracies, Comparison, Moved
@@ -31,8 +31,9 @@ def page_text(history: History, found: Comparison) -> str:
     """The page of a comparison."""
     problems = [f"{label}: {problem}" for label, side in zip(found.labels, found.sides, strict=True)
                 for problem in side.problems]  # fmt: skip
-    statistics = _statistics(history, found, problems)
-    moved = _moved_charts(found, statistics, sources_of(found.second.run, history.store).class_names)
+    sources = [sources_of(side.run, history.store) for side in found.sides]
+    statistics = _statistics(found, sources, problems)
+    moved = _moved_charts(found, statistics, sources[1].class_names)
     accuracy = _accuracy_charts(found.accuracies, found.labels)
     by_key = {section.key: section for section in sections(found, 0)}
     sides = [(label, _tone(side.verdict.state), explain(history, side.run).sentence)
@@ -51,9 +52,9 @@ def page_text(history: History, found: Comparison) -> str:
     )
 
 
-def _statistics(history: History, found: Comparison, problems: list[str]) -> dict[str, Any]:
+def _statistics(found: Comparison, sources: Sequence[Sources], problems: list[str]) -> dict[str, Any]:
     """The statistics of what was served in either run, and of the baseline that both were compared with."""
-    first, second = (sources_of(side.run, history.store) for side in found.sides)
+    first, second = sources
     wanted: dict[str, tuple[Given | None, str]] = {
         _FIRST: (first.statistics, first.split),
         _SECOND: (second.statistics, second.split),

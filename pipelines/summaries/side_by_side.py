@@ -10,9 +10,12 @@ from components.validation_report.page import Table
 
 from ..comparison import Comparison
 from ..comparison_tables import sections
+from ..terminal import WIDTH
 
 _COLOURS = {"✓": "green", "✗": "red", "?": "yellow"}
 _MEASURED = re.compile(r"[-+.\de]+ +(>|<=) ")
+_GAP = 2
+_LEAST = 12  # characters of a text beside figures
 _NAME = 36  # characters of a name before it is broken up
 
 
@@ -26,21 +29,23 @@ def show(found: Comparison, limit: int, console: Console) -> None:
     for section in sections(found, limit):
         console.print(f"\n[bold]{escape(section.title)}[/]" if section.title else "")
         if section.table.rows:
-            console.print(_drawn(section.table))
+            console.print(_drawn(section.table, console.width))
         for note in section.notes:
             console.print(f"[dim]{escape(note)}[/]")
 
 
-def _drawn(table: Table) -> RichTable:
-    """A table of text; figures and the first column are not broken up, and names of some length neither."""
-    drawn = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim")
+def _drawn(table: Table, width: int) -> RichTable:
+    """A table of text, in which what there is room for is not broken up: figures first, then the first column."""
+    drawn = RichTable(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold dim")
+    longest = [max(map(len, (name, *(row[place] for row in table.rows)))) for place, name in enumerate(table.columns)]
+    rest = width - sum(longest[place] + _GAP for place in table.numeric)
+    texts = len(table.columns) - len(table.numeric)
     for place, name in enumerate(table.columns):
         right = place in table.numeric
-        drawn.add_column(
-            escape(name), justify="right" if right else "left", overflow="fold", no_wrap=right or not place
-        )
-        if place < len(table.columns) - 2:
-            drawn.columns[-1].min_width = min(max(len(row[place]) for row in table.rows), _NAME)
+        whole = rest >= texts * _LEAST if right else place == 0 and longest[0] <= rest - (texts - 1) * _LEAST
+        drawn.add_column(escape(name), justify="right" if right else "left", overflow="fold", no_wrap=whole)
+        if 0 < place < len(table.columns) - 2 and not right:
+            drawn.columns[-1].min_width = min(longest[place], _NAME if width >= WIDTH else _LEAST)
     for row in table.rows:
         drawn.add_row(*map(_coloured, row))
     return drawn

@@ -306,6 +306,25 @@ def test_the_output_fits_100_columns_without_colour(story, capsys):
         assert "\x1b" not in out
 
 
+@pytest.mark.parametrize("columns", ["100", "80", "60"])
+def test_no_figure_is_cut_off_where_names_are_long_or_the_terminal_is_narrow(own, capsys, monkeypatch, columns):
+    for path in own.root.glob("artifacts/Evaluator/evaluation/*/metrics*"):
+        sliced = message_class("MetricsForSlice")()
+        sliced.slice_key.single_slice_keys.add(column="occupation", bytes_value=b"Protective-services-of-the-state")
+        for name, value in (("binary_accuracy", 0.5), ("example_count", 100.0)):
+            pair = sliced.metric_keys_and_values.add()
+            pair.key.name, pair.value.double_value.value = name, value
+        path.write_bytes(frame(sliced.SerializeToString()))
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("pipelines.terminal.WIDTH", int(columns))
+    _, out, _ = run(own, capsys, "good", "bad")
+    assert max(map(len, out.splitlines())) <= int(columns)
+    part = words(out[out.index("Accuracy, with") : out.index("Durations")])
+    for figure in ("0.500", "(0.404", "+0.000", "(-0.136", "+0.136)", "0.596)"):
+        assert figure in part
+    assert "state" in part
+
+
 def test_what_moved_is_ranked_and_cut_at_the_limit(story, capsys):
     _, out, _ = run(story, capsys, "span:1", "span:2", "--limit", "3")
     moved = out[out.index("What moved") :]
