@@ -4,8 +4,6 @@ The nodes of many runs are read in one query, because a query for each node of e
 hundreds of runs.
 """
 
-import base64
-import binascii
 import contextlib
 import datetime
 import json
@@ -17,7 +15,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from google.protobuf import json_format, struct_pb2
-from google.protobuf.message import DecodeError
 from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
@@ -30,7 +27,6 @@ _EXECUTIONS_A_QUERY = 50
 _INPUTS = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT)
 _OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.DECLARED_OUTPUT)
 _CHOSEN = (mlmd.Event.INTERNAL_OUTPUT,)
-_STRUCT = "mlmd-struct::"  # how ML Metadata writes a property that is neither a number nor text
 Answer = TypeVar("Answer")
 
 
@@ -328,23 +324,11 @@ def _scalars(*mappings: Mapping[str, mlmd.Value]) -> dict[str, int | float | str
     for mapping in mappings:
         for key, value in mapping.items():
             kind = value.WhichOneof("value")
-            if kind in ("int_value", "double_value"):
+            if kind in ("int_value", "double_value", "string_value"):
                 found[key] = getattr(value, kind)
-            elif kind == "string_value":
-                found[key] = _text(value.string_value)
             elif kind == "struct_value":
                 found[key] = _json(value.struct_value)
     return found
-
-
-def _text(value: str) -> str:
-    """A text property. A structure, which SQLite keeps as text, becomes JSON where it can be read."""
-    if not value.startswith(_STRUCT):
-        return value
-    try:
-        return _json(struct_pb2.Struct.FromString(base64.b64decode(value.removeprefix(_STRUCT), validate=True)))
-    except (binascii.Error, DecodeError, SystemError, RuntimeWarning):
-        return value
 
 
 def _json(struct: struct_pb2.Struct) -> str:

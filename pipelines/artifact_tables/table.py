@@ -53,7 +53,8 @@ def split_folders(artifact: Artifact) -> dict[str, Path]:
         named = json.loads(str(artifact.properties.get("split_names") or "[]"))
     except json.JSONDecodeError:
         named = []
-    folders = {str(name): artifact.path / f"{_SPLIT}{name}" for name in named if isinstance(name, str)}
+    names = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    folders = {name: artifact.path / f"{_SPLIT}{name}" for name in names}
     for prefix in (_SPLIT, _PAIR):
         for path in sorted(artifact.path.glob(f"{prefix}*")):
             folders[path.name.removeprefix(prefix)] = path

@@ -211,6 +211,22 @@ def test_a_missing_file_is_no_error(fresh, run_id, node, key, name, tables):
     assert cli.main(["why", run_id, "--metadata", str(fresh.metadata)]) == 0
 
 
+@pytest.mark.parametrize("named", ["5", "[5]", "not JSON", '{"a": 1}', "null", ""])
+def test_names_of_splits_that_are_none_leave_the_folders(tmp_path, named):
+    (tmp_path / "Split-eval").mkdir()
+    found = open_artifact(Artifact(1, "Examples", str(tmp_path), {"split_names": named}))
+    assert table(found, "Splits").rows == (("eval", 0, 0),)
+
+
+def test_a_property_that_is_a_structure_is_json(fresh):
+    # as SQLite keeps it, and as TFX writes the sample rates of statistics
+    wrapped = "mlmd-struct::CioKCV9fdmFsdWVfXxIdGht7ImV2YWwiOiAxLjAsICJ0cmFpbiI6IDEuMH0="
+    given = fresh.story.writer.artifact("Thing", fresh.story.root, rates=wrapped)
+    fresh.story.writer.pipeline_run("things", "thing-1").node("Maker", outputs={"thing": [given]})
+    found = fresh.run("thing-1").node("Maker").output("thing").properties["rates"]
+    assert found == '{"eval": 1.0, "train": 1.0}'
+
+
 def test_an_artifact_elsewhere_and_one_without_a_place(tmp_path):
     assert open_artifact(Artifact(1, "Model", "gs://bucket/model", {})).problems == (
         "gs://bucket/model is not on this machine",
