@@ -12,6 +12,7 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from benchmarks.example_runs import _anomalies
 from components.validation import MonitorError
 from pipelines.commands import report
 from pipelines.history import History
@@ -173,3 +174,33 @@ def test_class_names_are_those_that_a_node_was_told(root):
     found = history.run("2026-01-02")
     assert report.sources_of(found, history.store).class_names == ("cat", "dog")
     assert json.loads(found.node("Evaluator").parameters["class_names"]) == ["cat", "dog"]
+
+
+def test_a_model_that_evaluator_blocked_has_the_threshold_on_its_page(stored, tmp_path, capsys):
+    out = tmp_path / "page.html"
+    assert run("penguin-2", "--metadata", str(stored.metadata), "--out", str(out)) == 0
+    assert "✗ Not pushed: Evaluator: binary_accuracy is 0.5, below 0.6." in capsys.readouterr().out
+    assert "Not pushed: Evaluator: binary_accuracy is 0.5, below 0.6." in out.read_text()
+
+
+@pytest.mark.parametrize("folder", ["", "SplitPair-train_eval"])
+def test_anomalies_that_lie_in_no_folder_of_a_split_are_on_the_page(fresh, tmp_path, folder):
+    """Those of Transform, and those of DistributionValidator."""
+    place = tmp_path / "anomalies" / folder
+    place.mkdir(parents=True)
+    (place / "SchemaDiff.pb").write_bytes(_anomalies("body_mass_g"))
+    properties = {"split_names": '["train_eval"]'} if folder else {}
+    given = fresh.story.writer.artifact("ExampleAnomalies", tmp_path / "anomalies", **properties)
+    fresh.story.writer.pipeline_run("data", "data-1").node("Validator", outputs={"anomalies": [given]})
+    out = tmp_path / "page.html"
+    assert run("data-1", "--metadata", str(fresh.metadata), "--out", str(out)) == 0
+    assert "Column is completely missing" in out.read_text()
+    assert "Could not be read" not in out.read_text()
+
+
+def test_a_span_and_a_version_are_named_as_for_why(stored, tmp_path):
+    out = tmp_path / "page.html"
+    version = stored.history().verdict(stored.run("penguin-1")).version
+    for name, words in (("span:2", "Span 2 is not fine"), (version, f"Pushed as version {version}")):
+        assert run(name, "--metadata", str(stored.metadata), "--out", str(out)) == 0
+        assert words in out.read_text()
