@@ -26,7 +26,7 @@ from components.skew_drift_validator.drift_report import (
     State,
 )
 from components.tfrecord_reading import frame
-from pipelines.tfma_files import message_class
+from pipelines.reading.tfma_files import message_class
 
 PENGUIN, MONITORING, GATED = "penguin", "monitoring", "gated"
 FEATURES = ("body_mass_g", "culmen_depth_mm", "culmen_length_mm", "flipper_length_mm")

@@ -9,9 +9,9 @@ from rich.markup import escape
 
 from components.validation import require
 
-from ..comparison import Comparison, compare
-from ..comparison_records import comparison_record
-from ..history import History
+from ..comparing.comparison import Comparison, compare
+from ..comparing.records import comparison_record
+from ..reading.history import History
 from ..summaries import side_by_side
 from ..summaries.parts import place
 from ..terminal import make_console
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _write_page(history: History, found: Comparison, options: argparse.Namespace, console: Console) -> None:
-    from ..comparison_page import page_text  # noqa: PLC0415 - a template engine, for this alone
+    from ..comparing.page import page_text  # noqa: PLC0415 - a template engine, for this alone
 
     write_page(page_text(history, found), options.out)
     for sentence in found.sentences:

@@ -7,10 +7,10 @@ from rich.console import Console
 
 from components.validation import MonitorError, require, require_known
 
-from ..artifact_tables import open_artifact
-from ..history import ARTIFACT_PREFIX, History
 from ..inspect import Run
-from ..run_records import FORMAT_VERSION, artifact_record, node_record, opened_record, run_record
+from ..reading.artifact_tables import open_artifact
+from ..reading.history import ARTIFACT_PREFIX, History
+from ..reading.run_records import FORMAT_VERSION, artifact_record, node_record, opened_record, run_record
 from ..summaries import inspection
 from ..terminal import make_console
 from . import EXIT_FINE

@@ -10,7 +10,7 @@ from components.validation_report import build, rendering
 from components.validation_report.sources import local_files
 
 from ..inspect import Run
-from ..report_sources import sources_of
+from ..reading.report_sources import sources_of
 from ..summaries.parts import place
 from ..terminal import make_console
 from . import EXIT_FINE

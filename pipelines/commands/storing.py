@@ -10,8 +10,8 @@ from rich.console import Console
 
 from components.validation import MonitorError
 
-from ..history import History
 from ..inspect import open_store
+from ..reading.history import History
 
 _NAMES = ("metadata.sqlite", "metadata.db")  # ours, and that of TFX's examples
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from components.validation import require
 
-from ..history import History
 from ..inspect import open_store
+from ..reading.history import History
 from ..terminal import make_console
 from . import EXIT_FINE
 from .storing import add_store, store_path

@@ -2,8 +2,8 @@
 
 import argparse
 
-from ..explanation import explain
-from ..run_records import explanation_record
+from ..reading.explanation import explain
+from ..reading.run_records import explanation_record
 from ..summaries import reasons
 from ..terminal import make_console
 from . import EXIT_FINE

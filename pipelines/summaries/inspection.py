@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from ..artifact_tables.table import Cell, Opened, Table
-from ..explanation import moment
-from ..history import History
 from ..inspect import Artifact, Node, Run
-from ..run_records import count_nodes
-from ..verdicts import State, Verdict
+from ..reading.artifact_tables.table import Cell, Opened, Table
+from ..reading.explanation import moment
+from ..reading.history import History
+from ..reading.run_records import count_nodes
+from ..reading.verdicts import State, Verdict
 from .parts import place
 
 _SHORT = 60  # characters of a reason in a list

@@ -7,12 +7,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from ..artifact_tables.reports import TESTS
-from ..explanation import Explanation, data_files, moment
-from ..history import History
 from ..inspect import Run
-from ..lineage import Source, Step
-from ..verdicts import Finding, State
+from ..reading.artifact_tables.reports import TESTS
+from ..reading.explanation import Explanation, data_files, moment
+from ..reading.history import History
+from ..reading.lineage import Source, Step
+from ..reading.verdicts import Finding, State
 from .inspection import short
 from .parts import grid, place
 

@@ -8,8 +8,8 @@ from rich.table import Table as RichTable
 
 from components.validation_report.page import Table
 
-from ..comparison import Comparison
-from ..comparison_tables import sections
+from ..comparing.comparison import Comparison
+from ..comparing.tables import sections
 from ..terminal import WIDTH
 
 _COLOURS = {"✓": "green", "✗": "red", "?": "yellow"}

@@ -19,9 +19,9 @@ from werkzeug.wrappers import Request, Response
 from components.validation import MonitorError
 from components.validation_report import rendering
 
-from .. import confinement
-from ..history import History
 from ..inspect import Run, open_store
+from ..reading import confinement
+from ..reading.history import History
 from . import pages
 from .pages import Site
 

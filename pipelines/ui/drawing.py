@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from ..verdicts import CheckOf, State
+from ..reading.verdicts import CheckOf, State
 from .timeline import Level, Point, Push, Timeline
 
 NARROWEST = 14  # pixels of a column; where there are more than fit, the drawing is scrolled

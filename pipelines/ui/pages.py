@@ -15,17 +15,17 @@ from components.validation import MonitorError
 from components.validation_report import build, rendering
 from components.validation_report.sources import Files, local_files
 
-from .. import confinement
-from ..artifact_tables import open_artifact
-from ..artifact_tables.reports import TESTS
-from ..artifact_tables.table import DAMAGE, Opened
-from ..explanation import Explanation, data_files, explain, moment, sentence_of
-from ..history import History
 from ..inspect import Artifact, Node, Run
-from ..report_sources import sources_of
+from ..reading import confinement
+from ..reading.artifact_tables import open_artifact
+from ..reading.artifact_tables.reports import TESTS
+from ..reading.artifact_tables.table import DAMAGE, Opened
+from ..reading.explanation import Explanation, data_files, explain, moment, sentence_of
+from ..reading.history import History
+from ..reading.report_sources import sources_of
+from ..reading.verdicts import CheckOf, Finding, State, Verdict, span_checks
 from ..summaries.inspection import cell_text, nodes_in_words, origins, short, took
 from ..summaries.parts import place
-from ..verdicts import CheckOf, Finding, State, Verdict, span_checks
 from . import drawing, timeline
 from .timeline import Level, Point
 

@@ -11,10 +11,10 @@ from typing import Any
 from components.performance_estimator.performance import PERFORMANCE_JSON, Performance
 from components.validation import MonitorError
 
-from ..artifact_tables.table import read_record
-from ..history import History, baseline_of
 from ..inspect import Artifact, Run
-from ..verdicts import CheckOf, SpanCheck, State, Verdict, span_checks
+from ..reading.artifact_tables.table import read_record
+from ..reading.history import History, baseline_of
+from ..reading.verdicts import CheckOf, SpanCheck, State, Verdict, span_checks
 
 _WORST_FIRST = (State.NOT_FINE, State.UNDECIDED, State.FINE)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.example_runs import FEATURES, Story
-from pipelines.history import History
 from pipelines.inspect import Run, open_store
+from pipelines.reading.history import History
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.example_runs import FEATURES
 from pipelines import cli
-from pipelines.artifact_tables import open_artifact
 from pipelines.inspect import Artifact
+from pipelines.reading.artifact_tables import open_artifact
 
 
 def inspect(stored, *arguments):

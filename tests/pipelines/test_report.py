@@ -15,8 +15,8 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from benchmarks.example_runs import _anomalies
 from components.validation import MonitorError
 from pipelines.commands import report
-from pipelines.history import History
 from pipelines.inspect import open_store
+from pipelines.reading.history import History
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HEAVY = ("tensorflow", "tfx", "apache_beam", "tensorflow_data_validation", "tensorflow_model_analysis")

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.example_runs import _anomalies, _write
 from pipelines import cli
-from pipelines.explanation import data_files, explain
+from pipelines.reading.explanation import data_files, explain
 
 
 def why(stored, *arguments):

@@ -7,8 +7,8 @@ import pytest
 from werkzeug.test import Client, TestResponse
 
 from benchmarks.timeline_story import write_timeline
-from pipelines.history import History
 from pipelines.inspect import open_store
+from pipelines.reading.history import History
 from pipelines.ui.app import Application, hosts_for
 from pipelines.ui.pages import Site
 

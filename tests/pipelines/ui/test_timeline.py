@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
+from pipelines.reading.verdicts import CheckOf, State, Verdict
 from pipelines.ui import drawing, timeline
 from pipelines.ui.timeline import Level, Point, Push, Timeline
-from pipelines.verdicts import CheckOf, State, Verdict
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from components.push_gate.verdict import REASONS_JSON
 from components.tfrecord_reading import frame
 from components.validation import MonitorError
 from pipelines import cli
-from pipelines.comparison import Pair, compare, difference, paired, same_content
-from pipelines.history import History
+from pipelines.comparing.comparison import Pair, compare, difference, paired, same_content
+from pipelines.comparing.run_figures import ESTIMATED, HELD_OUT, Accuracy, figures_of, flat
 from pipelines.inspect import open_store
-from pipelines.run_figures import ESTIMATED, HELD_OUT, Accuracy, figures_of, flat
-from pipelines.tfma_files import message_class
+from pipelines.reading.history import History
+from pipelines.reading.tfma_files import message_class
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 HEAVY = ("tensorflow", "tfx", "apache_beam", "tensorflow_data_validation", "tensorflow_model_analysis")
 
 

@@ -5,10 +5,10 @@ Keys are added and never change their meaning; `format_version` changes when one
 
 from typing import Any
 
+from ..inspect import Artifact, Node, Run
 from .artifact_tables.table import Opened
 from .explanation import Explanation
 from .history import History
-from .inspect import Artifact, Node, Run
 from .lineage import Source
 from .verdicts import Finding, Verdict
 

@@ -8,8 +8,8 @@ from ml_metadata import metadata_store
 
 from components.validation import MonitorError, nearest, require_known
 
+from ..inspect import Artifact, Node, Run, pipelines, runs
 from .artifact_tables.table import DAMAGE
-from .inspect import Artifact, Node, Run, pipelines, runs
 from .verdicts import State, Verdict, verdict
 
 LATEST = "latest"

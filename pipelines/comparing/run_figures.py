@@ -22,12 +22,12 @@ from components.validation_report.page import Gate
 from components.validation_report.records import COUNTS_JSON
 from components.validation_report.sources import Sources, local_files
 
-from . import tfma_files
-from .artifact_tables.table import WHOLE, read_message, read_record, split_folders
-from .history import History, baseline_of
-from .inspect import Run
-from .report_sources import sources_of
-from .verdicts import Finding, Verdict, findings
+from ..inspect import Run
+from ..reading import tfma_files
+from ..reading.artifact_tables.table import WHOLE, read_message, read_record, split_folders
+from ..reading.history import History, baseline_of
+from ..reading.report_sources import sources_of
+from ..reading.verdicts import Finding, Verdict, findings
 
 ESTIMATED, LABELLED, HELD_OUT, BASELINE = "estimated", "by labels", "held out", "baseline"
 _ACCURACIES = ("accuracy", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy")

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.example_runs import MONITORING
 from components.validation import MonitorError
-from pipelines.history import baseline_of
+from pipelines.reading.history import baseline_of
 
 
 def test_runs_are_the_newest_first(stored):
@@ -58,8 +58,8 @@ def test_a_name_of_no_run_comes_with_the_nearest_that_is_one(stored):
 
 def test_an_empty_store_has_no_latest_run(tmp_path):
     from benchmarks.example_runs import Story
-    from pipelines.history import History
     from pipelines.inspect import open_store
+    from pipelines.reading.history import History
 
     history = History(open_store(Story(tmp_path / "empty").metadata))
     with pytest.raises(MonitorError, match="There is no run in the store yet"):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from components.push_gate.evaluation import validation_findings
 from components.push_gate.verdict import REASONS_JSON, Decision
 
+from ...inspect import Artifact
 from .. import tfma_files
-from ..inspect import Artifact
 from .table import Cell, Table, read_record
 
 _METRICS_SIDE_BY_SIDE = 5  # more do not fit a line

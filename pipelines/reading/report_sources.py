@@ -9,9 +9,9 @@ from components.validation import MonitorError, require
 from components.validation_report import build, facts, gates
 from components.validation_report.sources import Given, NodeFacts, RunFacts, Sources
 
+from ..cifar10 import CLASS_NAMES
+from ..inspect import Artifact, Node, Run
 from . import confinement
-from .cifar10 import CLASS_NAMES
-from .inspect import Artifact, Node, Run
 from .verdicts import objections
 
 # Nodes by what they are to the page; a pipeline that has others gets a page of what can be told by type.

@@ -15,10 +15,10 @@ from components.push_gate.verdict import REASONS_JSON, Decision, Effect
 from components.skew_drift_validator.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement
 from components.validation import MonitorError
 
+from ..inspect import Artifact, Node, Run
 from . import tfma_files
 from .artifact_tables import data
 from .artifact_tables.table import read_record, split_folders
-from .inspect import Artifact, Node, Run
 
 _HARMLESS = ("WARNING",)  # severities of anomalies that do not make a span unfit
 

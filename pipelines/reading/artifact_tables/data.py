@@ -10,7 +10,7 @@ from components.push_gate.anomalies import Anomaly, anomalies_in
 from components.tfrecord_reading import read_records
 from components.validation import MonitorError
 
-from ..inspect import Artifact
+from ...inspect import Artifact
 from .table import Cell, Table, parse_message, read_bytes, read_message, split_folders
 
 _NUMERIC = ("feature", "type", "missing", "mean", "std dev", "min", "median", "max")

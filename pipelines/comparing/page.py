@@ -11,13 +11,13 @@ from components.validation_report.page import Chart, Outcome, Table
 from components.validation_report.rendering import render_template
 from components.validation_report.sources import Given, Sources, local_files
 
-from .artifact_tables.reports import TESTS
+from ..reading.artifact_tables.reports import TESTS
+from ..reading.explanation import explain
+from ..reading.history import History
+from ..reading.report_sources import sources_of
+from ..reading.verdicts import State
 from .comparison import Accuracies, Comparison, Moved
-from .comparison_tables import sections
-from .explanation import explain
-from .history import History
-from .report_sources import sources_of
-from .verdicts import State
+from .tables import sections
 
 TEMPLATE = "comparison.html.jinja"
 _FOLDER = Path(__file__).parent / "templates"

@@ -10,7 +10,7 @@ from pathlib import Path
 from components.push_gate.verdict import REASONS_JSON
 from components.validation import MonitorError
 
-from ..inspect import Artifact
+from ...inspect import Artifact
 from . import checks, data, reports
 from .table import Opened, Table
 

@@ -6,10 +6,10 @@ from typing import Any
 from components.skew_drift_validator.drift_report import Measurement
 from components.validation_report.page import Gate
 
+from ..reading.history import History
+from ..reading.run_records import FORMAT_VERSION, run_record
+from ..reading.verdicts import Finding
 from .comparison import Accuracies, Comparison, Moved, Output
-from .history import History
-from .run_records import FORMAT_VERSION, run_record
-from .verdicts import Finding
 
 
 def comparison_record(history: History, found: Comparison) -> dict[str, Any]:

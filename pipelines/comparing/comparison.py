@@ -13,10 +13,10 @@ from components.skew_drift_validator.drift_report import DriftReport, Measuremen
 from components.validation import require
 from components.validation_report.page import Gate
 
-from .history import History
-from .inspect import Artifact, Node, Run
+from ..inspect import Artifact, Node, Run
+from ..reading.history import History
+from ..reading.verdicts import Finding, State
 from .run_figures import BASELINE, ESTIMATED, HELD_OUT, LABELLED, Accuracy, Figures, figures_of
-from .verdicts import Finding, State
 
 T = TypeVar("T")
 Key = TypeVar("Key")

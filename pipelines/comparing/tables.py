@@ -9,13 +9,13 @@ from components.skew_drift_validator.drift_report import Measurement
 from components.validation_report.page import Gate, Outcome, Table
 from components.validation_report.rendering import MARKS
 
-from .artifact_tables.reports import TESTS
+from ..inspect import Node
+from ..reading.artifact_tables.reports import TESTS
+from ..reading.explanation import data_files, moment
+from ..reading.verdicts import Finding, Verdict
+from ..summaries.inspection import cell_text, short, took
 from .comparison import Accuracies, Comparison, Output
-from .explanation import data_files, moment
-from .inspect import Node
 from .run_figures import Accuracy
-from .summaries.inspection import cell_text, short, took
-from .verdicts import Finding, Verdict
 
 SAME = "the same"
 NONE = "-"

@@ -7,7 +7,7 @@ from components.performance_estimator.intervals import Share
 from components.performance_estimator.performance import PERFORMANCE_JSON, Performance
 from components.skew_drift_validator.drift_report import DRIFT_REPORT_JSON, DriftReport
 
-from ..inspect import Artifact
+from ...inspect import Artifact
 from .table import DAMAGE, Cell, Table, read_record
 
 _DRIFT = ("feature", "test", "against", "measured", "threshold", "p", "mean was", "is", "alarm")

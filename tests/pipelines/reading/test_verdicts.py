@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from benchmarks.example_runs import FEATURES, Story, _anomalies
-from pipelines.history import History
 from pipelines.inspect import open_store
-from pipelines.verdicts import State, findings, verdict
+from pipelines.reading.history import History
+from pipelines.reading.verdicts import State, findings, verdict
 
 
 def says(stored, run_id):

@@ -11,8 +11,8 @@ from google.protobuf.message import DecodeError, Message
 
 from components.validation import MonitorError
 
+from ...inspect import Artifact
 from .. import confinement
-from ..inspect import Artifact
 
 WHOLE = "all examples"
 _SPLIT, _PAIR = "Split-", "SplitPair-"  # the second is DistributionValidator's, of two splits

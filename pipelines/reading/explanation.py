@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..inspect import Artifact, Run
 from .history import History, baseline_of
-from .inspect import Artifact, Run
 from .lineage import Lineage, Source, Step, trace
 from .verdicts import Finding, State, Verdict, findings
 
