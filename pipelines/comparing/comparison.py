@@ -14,8 +14,9 @@ from components.validation import require
 from components.validation_report.page import Gate
 
 from ..inspect import Artifact, Node, Run
+from ..reading.findings import Finding
 from ..reading.history import History
-from ..reading.verdicts import Finding, State
+from ..reading.verdicts import State
 from .run_figures import BASELINE, ESTIMATED, HELD_OUT, LABELLED, Accuracy, Figures, figures_of
 
 T = TypeVar("T")

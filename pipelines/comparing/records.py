@@ -6,9 +6,9 @@ from typing import Any
 from components.skew_drift_validator.drift_report import Measurement
 from components.validation_report.page import Gate
 
+from ..reading.findings import Finding
 from ..reading.history import History
 from ..reading.run_records import FORMAT_VERSION, run_record
-from ..reading.verdicts import Finding
 from .comparison import Accuracies, Comparison, Moved, Output
 
 

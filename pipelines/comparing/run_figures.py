@@ -25,9 +25,10 @@ from components.validation_report.sources import Sources, local_files
 from ..inspect import Run
 from ..reading import tfma_files
 from ..reading.artifact_tables.table import WHOLE, read_message, read_record, split_folders
+from ..reading.findings import Finding, findings
 from ..reading.history import History, baseline_of
 from ..reading.report_sources import sources_of
-from ..reading.verdicts import Finding, Verdict, findings
+from ..reading.verdicts import Verdict
 
 ESTIMATED, LABELLED, HELD_OUT, BASELINE = "estimated", "by labels", "held out", "baseline"
 _ACCURACIES = ("accuracy", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy")

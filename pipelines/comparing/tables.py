@@ -12,7 +12,8 @@ from components.validation_report.rendering import MARKS
 from ..inspect import Node
 from ..reading.artifact_tables.reports import TESTS
 from ..reading.explanation import data_files, moment
-from ..reading.verdicts import Finding, Verdict
+from ..reading.findings import Finding
+from ..reading.verdicts import Verdict
 from ..summaries.inspection import cell_text, short, took
 from .comparison import Accuracies, Comparison, Output
 from .run_figures import Accuracy

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..inspect import Artifact, Run
+from .findings import Finding, findings
 from .history import History, baseline_of
 from .lineage import Lineage, Source, Step, trace
-from .verdicts import Finding, State, Verdict, findings
+from .verdicts import State, Verdict
 
 _SPLIT = re.compile(r"split:([^,]*),num_files:(\d+),total_bytes:(\d+)")
 

@@ -12,7 +12,7 @@ from components.validation_report.sources import Given, NodeFacts, RunFacts, Sou
 from ..cifar10 import CLASS_NAMES
 from ..inspect import Artifact, Node, Run
 from . import confinement
-from .verdicts import objections
+from .findings import objections
 
 # Nodes by what they are to the page; a pipeline that has others gets a page of what can be told by type.
 _WINDOW_STATISTICS = ("ServingStatisticsGen",)

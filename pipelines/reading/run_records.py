@@ -8,9 +8,10 @@ from typing import Any
 from ..inspect import Artifact, Node, Run
 from .artifact_tables.table import Opened
 from .explanation import Explanation
+from .findings import Finding
 from .history import History
 from .lineage import Source
-from .verdicts import Finding, Verdict
+from .verdicts import Verdict
 
 FORMAT_VERSION = 1
 

@@ -10,9 +10,10 @@ from rich.markup import escape
 from ..inspect import Run
 from ..reading.artifact_tables.reports import TESTS
 from ..reading.explanation import Explanation, data_files, moment
+from ..reading.findings import Finding
 from ..reading.history import History
 from ..reading.lineage import Source, Step
-from ..reading.verdicts import Finding, State
+from ..reading.verdicts import State
 from .inspection import short
 from .parts import grid, place
 

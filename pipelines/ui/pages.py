@@ -21,9 +21,10 @@ from ..reading.artifact_tables import open_artifact
 from ..reading.artifact_tables.reports import TESTS
 from ..reading.artifact_tables.table import DAMAGE, Opened
 from ..reading.explanation import Explanation, data_files, explain, moment, sentence_of
+from ..reading.findings import Finding
 from ..reading.history import History
 from ..reading.report_sources import sources_of
-from ..reading.verdicts import CheckOf, Finding, State, Verdict, span_checks
+from ..reading.verdicts import CheckOf, State, Verdict, span_checks
 from ..summaries.inspection import cell_text, nodes_in_words, origins, short, took
 from ..summaries.parts import place
 from . import drawing, timeline

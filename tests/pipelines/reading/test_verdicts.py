@@ -7,8 +7,9 @@ import pytest
 
 from benchmarks.example_runs import FEATURES, Story, _anomalies
 from pipelines.inspect import open_store
+from pipelines.reading.findings import findings
 from pipelines.reading.history import History
-from pipelines.reading.verdicts import State, findings, verdict
+from pipelines.reading.verdicts import State, verdict
 
 
 def says(stored, run_id):
