@@ -16,8 +16,6 @@ from ..terminal import make_console
 from . import EXIT_FINE
 from .storing import NEWEST, SUBJECT, add_store, open_history, store_path, write_page
 
-__all__ = ["add_arguments", "run", "sources_of"]
-
 DESCRIPTION = """Makes the page of a past run as the component ValidationReport does, and with what only ML Metadata
 knows: durations and every node's parameters. Reads the store and never writes it."""
 
@@ -34,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     history = open_history(options)
     chosen = history.subject(options.subject)
-    page = build.build_page(sources_of(chosen, history.store), local_files())
+    page = build.build_page(sources_of(chosen), local_files())
     out = options.out or store_path(options).parent / "reports" / _file_name(chosen)
     write_page(rendering.render(page), out)
     console = make_console()

@@ -31,7 +31,7 @@ def page_text(history: History, found: Comparison) -> str:
     """The page of a comparison."""
     problems = [f"{label}: {problem}" for label, side in zip(found.labels, found.sides, strict=True)
                 for problem in side.problems]  # fmt: skip
-    sources = [sources_of(side.run, history.store) for side in found.sides]
+    sources = [sources_of(side.run) for side in found.sides]
     statistics = _statistics(found, sources, problems)
     moved = _moved_charts(found, statistics, sources[1].class_names)
     accuracy = _accuracy_charts(found.accuracies, found.labels)

@@ -153,7 +153,7 @@ class _Reader:
 
     @cached_property
     def _sources(self) -> Sources:
-        return sources_of(self._run, self._history.store)
+        return sources_of(self._run)
 
     @cached_property
     def _parameters(self) -> dict[tuple[str, str], str]:

@@ -1,17 +1,13 @@
 """What the page of a past run is made from, read back out of ML Metadata. Imports neither TFX nor TensorFlow."""
 
-import os
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from components import baseline_bundle
-from components.validation import MonitorError, require
-from components.validation_report import build, facts, gates
+from components.validation import MonitorError
+from components.validation_report import build, facts
 from components.validation_report.sources import Given, NodeFacts, RunFacts, Sources
 
 from ..cifar10 import CLASS_NAMES
 from ..inspect import Artifact, Node, Run
-from . import confinement
 from .findings import objections
 
 # Nodes by what they are to the page; a pipeline that has others gets a page of what can be told by type.
@@ -25,7 +21,7 @@ _GATES = ("PushGate", "Evaluator")  # whose blessing counts, the first first
 _CIFAR10 = "Cifar10ExampleGen"
 
 
-def sources_of(found: Run, store: Any) -> Sources:
+def sources_of(found: Run) -> Sources:
     """What the page of a run is made from, by the names of its nodes where they are ours and by types otherwise."""
     nodes = found.nodes
     monitors = _LOGS in nodes and not any(name in nodes for name in _BASELINE_STATISTICS)
@@ -42,21 +38,20 @@ def sources_of(found: Run, store: Any) -> Sources:
     others = [name for name in nodes if "StatisticsGen" in name and name not in
               (*_WINDOW_STATISTICS, *_BASELINE_STATISTICS)]  # fmt: skip
     problems: list[str] = [_failed(node) for node in nodes.values() if not node.complete]
-    pushing_run = _pushing_run(importer, store, problems) if monitors else found
     return Sources(
         statistics=window,
         baseline_statistics=baseline,
         previous_statistics=_first(_outputs(nodes, name).get("result") for name in _PREVIOUS_STATISTICS),
         training_statistics=None if monitors else _pick(statistics, others),
         examples=_outputs(nodes, _LOGS).get("examples"),
-        baseline_examples=_held_out(pushing_run),
+        baseline_examples=None if monitors else _held_out(nodes),
         anomalies=anomalies,
         blessing=_blessing(nodes),
         objections=tuple(each.message for each in objections(found) if each.decided and each.what != "blessing"),
         evaluation=_first(_by_type(nodes, "ModelEvaluation")),
         pushed_model=pushed,
         schema=importer.get("schema"),
-        class_names=_class_names(nodes.values(), pushing_run, problems),
+        class_names=_class_names(nodes, problems),
         run=RunFacts(
             found.pipeline,
             found.run_id,
@@ -68,27 +63,9 @@ def sources_of(found: Run, store: Any) -> Sources:
     )
 
 
-def _pushing_run(importer: Mapping[str, Given], store: Any, problems: list[str]) -> Run | None:
-    """The run that pushed the version which a window is compared with; only it has the held-out images."""
-    schema = importer.get("schema")
-    if schema is None:
-        return None
-    try:
-        uri = str(schema.properties.get("bundle_uri", ""))
-        confinement.check(os.path.join(uri, baseline_bundle.BUNDLE, baseline_bundle.MANIFEST_FILE))
-        manifest = baseline_bundle.read(uri).manifest
-        require(bool(manifest.pipeline_run_id), "the manifest of the pushed version", "name its run", manifest)
-        return Run(store, manifest.pipeline_name or "", manifest.pipeline_run_id or "")
-    except gates.DAMAGE as error:
-        problems.append(f"The run that pushed the baseline cannot be found: {gates.said(error)}")
-        return None
-
-
-def _held_out(pushing: Run | None) -> Given | None:
+def _held_out(nodes: Mapping[str, Node]) -> Given | None:
     """The examples that the baseline's statistics describe, or those with the same ids that were imported."""
-    if pushing is None:
-        return None
-    examples = [each for each in _by_type(pushing.nodes, "Examples") if each.producer != _LOGS]
+    examples = [each for each in _by_type(nodes, "Examples") if each.producer != _LOGS]
     imported = [each for each in examples if each.producer.endswith("ExampleGen")]
     return _first(imported or examples)
 
@@ -98,9 +75,9 @@ def _blessing(nodes: Mapping[str, Node]) -> Given | None:
     return _first([*(given.get(name) for name in _GATES), *given.values()])
 
 
-def _class_names(nodes: Iterable[Node], pushing: Run | None, problems: list[str]) -> tuple[str, ...]:
+def _class_names(nodes: Mapping[str, Node], problems: list[str]) -> tuple[str, ...]:
     """What a node of the run was told; else those of the example data, where that is what the model was trained on."""
-    for node in nodes:
+    for node in nodes.values():
         try:
             names = build.class_names_of(str(node.parameters.get("class_names") or "[]"))
         except MonitorError as error:
@@ -108,7 +85,7 @@ def _class_names(nodes: Iterable[Node], pushing: Run | None, problems: list[str]
             continue
         if names:
             return names
-    return CLASS_NAMES if pushing is not None and _CIFAR10 in pushing.nodes else ()
+    return CLASS_NAMES if _CIFAR10 in nodes else ()
 
 
 def _facts(nodes: Iterable[Node]) -> tuple[NodeFacts, ...]:

@@ -132,7 +132,7 @@ def report(history: History, chosen: Run) -> str:
     if page is not None:
         return page
     try:
-        return rendering.render(build.build_page(sources_of(chosen, history.store), _confined_files()))
+        return rendering.render(build.build_page(sources_of(chosen), _confined_files()))
     except DAMAGE as error:
         raise MonitorError(f"The report of run {chosen.id} cannot be made: {_said(error)}") from error
 

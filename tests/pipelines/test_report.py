@@ -4,7 +4,6 @@ import argparse
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from components.validation import MonitorError
 from pipelines.commands import report
 from pipelines.inspect import open_store
 from pipelines.reading.history import History
+from pipelines.reading.report_sources import sources_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HEAVY = ("tensorflow", "tfx", "apache_beam", "tensorflow_data_validation", "tensorflow_model_analysis")
@@ -153,7 +153,7 @@ def test_a_run_whose_artifacts_are_gone_has_a_page_that_says_so(root, tmp_path):
     assert "Of the anomalies of ExampleValidator" in out.read_text()
 
 
-def test_a_page_takes_little_time_and_nothing_heavy(root, tmp_path):
+def test_a_page_takes_nothing_heavy(root, tmp_path):
     code = f"""
 import argparse, sys
 from pipelines.commands import report
@@ -162,17 +162,15 @@ report.add_arguments(parser)
 report.run(parser.parse_args(["--metadata", {str(root.folder)!r}, "--out", {str(tmp_path / "page.html")!r}]))
 print("heavy:", [m for m in {HEAVY} if m in sys.modules])
 """
-    started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "heavy: []"
-    assert time.monotonic() - started < 20  # a machine may be busy; the benchmark has the figures
 
 
 def test_class_names_are_those_that_a_node_was_told(root):
     history = History(open_store(root.folder / "metadata.sqlite"))
     found = history.run("2026-01-02")
-    assert report.sources_of(found, history.store).class_names == ("cat", "dog")
+    assert sources_of(found).class_names == ("cat", "dog")
     assert json.loads(found.node("Evaluator").parameters["class_names"]) == ["cat", "dog"]
 
 
