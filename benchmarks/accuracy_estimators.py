@@ -20,6 +20,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.cifar10_example_gen import cifar10_format
+from components.image_statistics_gen import image_properties
 from components.performance_estimator.accuracy_estimation import ESTIMATORS, HeldOut, estimate
 from pipelines import shifts
 
@@ -36,16 +37,23 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Cell:
-    """A window: what it was shifted by, the model's probabilities [n, K] and the labels [n]."""
+    """A window: what it was shifted by, the model's probabilities [n, K], labels [n] and image properties [n, p]."""
 
     shift: str
     severity: int
     probabilities: Floats
     labels: Integers
+    looks: Floats
 
     @property
     def accuracy(self) -> float:
         return float((self.probabilities.argmax(axis=1) == self.labels).mean())
+
+    def take(self, rows: Integers) -> "Cell":
+        return Cell(self.shift, self.severity, self.probabilities[rows], self.labels[rows], self.looks[rows])
+
+    def held_out(self) -> HeldOut:
+        return HeldOut(self.probabilities, self.labels, self.looks)
 
 
 def read_test_images(folder: Path) -> tuple[npt.NDArray[np.uint8], Integers]:
@@ -71,12 +79,18 @@ def scorer(model_dir: Path) -> Any:
     return score
 
 
+def looks_of(images: npt.NDArray[Any]) -> Floats:
+    """The image properties of what the model is given."""
+    found = image_properties.compute(np.rint(images).astype(np.uint8))
+    return np.stack([found[name] for name in image_properties.property_names(3)], axis=1)
+
+
 def cells(score: Any, images: npt.NDArray[np.uint8], labels: Integers, seed: int) -> Iterable[Cell]:
     """One window for each shift and severity; shifts that are the same at every severity have one."""
     for name, shift in shifts.SHIFTS.items():
         for severity in shifts.SEVERITIES if shift.parameters else (1,):
             made = shifts.apply(name, images, labels, severity=severity, count=WINDOW, seed=seed + severity)
-            yield Cell(name, severity, score(made.images), labels[made.indices])
+            yield Cell(name, severity, score(made.images), labels[made.indices], looks_of(made.images))
 
 
 def imbalanced(window: Cell, rng: np.random.Generator) -> Cell:
@@ -84,12 +98,15 @@ def imbalanced(window: Cell, rng: np.random.Generator) -> Cell:
     share = 10.0 ** -(rng.permutation(window.labels.max() + 1) / window.labels.max())
     rows = [np.flatnonzero(window.labels == each) for each in range(len(share))]
     kept = np.concatenate([found[: round(len(found) * part)] for found, part in zip(rows, share, strict=True)])
-    return Cell(window.shift, window.severity, window.probabilities[kept], window.labels[kept])
+    return window.take(kept)
 
 
 def errors(name: str, held_out: HeldOut, windows: Iterable[Cell]) -> npt.NDArray[np.float64]:
     """Estimated less true accuracy of each window, in points."""
-    found = [estimate(name, held_out, each.probabilities, resamples=20).accuracy - each.accuracy for each in windows]
+    found = [
+        estimate(name, held_out, each.probabilities, features=each.looks, resamples=20).accuracy - each.accuracy
+        for each in windows
+    ]
     return 100 * np.array(found)
 
 
@@ -103,9 +120,9 @@ def coverage(name: str, pool: Cell) -> tuple[float, float]:
     for number in range(NULL_WINDOWS):
         order = rng.permutation(len(pool.labels))
         known, rows = order[WINDOW:], order[:WINDOW]
-        window = Cell("", 0, pool.probabilities[rows], pool.labels[rows])
-        held_out = HeldOut(pool.probabilities[known], pool.labels[known])
-        found = estimate(name, held_out, window.probabilities, seed=number, resamples=NULL_RESAMPLES)
+        window, held_out = pool.take(rows), pool.take(known).held_out()
+        settings = {"features": window.looks, "seed": number, "resamples": NULL_RESAMPLES}
+        found = estimate(name, held_out, window.probabilities, **settings)
         misses.append(abs(found.accuracy - window.accuracy))
         held += found.low <= window.accuracy <= found.high
     return 100 * float(np.mean(misses)), held / NULL_WINDOWS
@@ -140,11 +157,10 @@ def main() -> None:
     given = parser.parse_args()
     images, labels = read_test_images(given.folder)
     score = scorer(given.model)
-    pool = Cell("", 0, score(images), labels)
+    pool = Cell("", 0, score(images), labels, looks_of(images))
     order = np.random.default_rng(0).permutation(len(labels))
     known, rest = order[: len(order) // 2], order[len(order) // 2 :]
-    held_out = HeldOut(pool.probabilities[known], pool.labels[known])
-    report(held_out, pool, list(cells(score, images[rest], labels[rest], seed=0)))
+    report(pool.take(known).held_out(), pool, list(cells(score, images[rest], labels[rest], seed=0)))
 
 
 if __name__ == "__main__":

@@ -41,8 +41,11 @@ def _measure(cache: Path, shift: Shift, draw: int) -> dict[str, float]:
     chosen, rest = split(generator(PART, draw, needed), len(clean), candidates=needed, among=among, reference=HELD_OUT)
     drawn = window(shift, chosen, labels, WINDOW, generator(PART, draw, shift.name))
     seen = clean.mixed(drawn.rows, table, drawn.shifted)
-    known = HeldOut(clean.softmax[rest], labels[rest])
-    found = {name: estimate(name, known, seen.softmax, resamples=_RESAMPLES).accuracy for name in ESTIMATORS}
+    known = HeldOut(clean.softmax[rest], labels[rest], clean.looks[rest])
+    found = {
+        name: estimate(name, known, seen.softmax, features=seen.looks, resamples=_RESAMPLES).accuracy
+        for name in ESTIMATORS
+    }
     return {"truth": float(np.mean(seen.classes == labels[drawn.rows])), **found}
 
 

@@ -49,6 +49,11 @@ class Table:
         return self.values[:, SOFTMAX]
 
     @property
+    def looks(self) -> Floats:
+        """The image properties."""
+        return self.values[:, : len(PROPERTIES)]
+
+    @property
     def embedding(self) -> Floats:
         return self.values[:, EMBEDDING]
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..validation import require, require_known
 from . import optimal_transport as transport
+from .image_change import unexplained_move
 from .intervals import score_interval
 from .temperature import fit_temperature, logits, softmax
 
@@ -22,13 +23,15 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 # The estimated accuracy when these rows of the held-out examples, and these of the window, are what was seen.
 Resampled = Callable[[Rows, Rows], float]
-# From the held-out probabilities [m, K] and labels [m], and the window's probabilities [n, K].
-Prepare = Callable[[Floats, Rows, Floats], Resampled]
+# From the held-out probabilities [m, K] and labels [m], the window's probabilities [n, K], and how far its images have
+# moved beyond what its classes explain; None where that is not known.
+Prepare = Callable[[Floats, Rows, Floats, float | None], Resampled]
 
 LEVEL = 0.95  # of every interval here
 _SUM_TOLERANCE = 1e-2  # of a row of probabilities, which may have been logged in half precision
 _FEWEST_OF_A_CLASS = 50  # held-out examples of a predicted class, below which it has no threshold of its own
-_TRUST_POWER = 4  # by benchmarks/accuracy_estimators.py; 3 and 6 are as good to a point
+_MOVE_SCALE = 0.5  # by benchmarks/accuracy_estimators.py; anything between 0.1 and 1.5 is as good to a tenth of a point
+_TRUST_POWER = 4  # where images are not known; 3 and 6 are as good to a point
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class HeldOut:
     Attributes:
       probabilities: [m, K], m >= 1, K >= 2, each row summing to 1.
       labels: [m], each in 0 .. K - 1.
+      features: [m, p], what the images look like, NaN where missing; None where that is not known.
 
     Raises:
       MonitorError: if a shape or a value is another.
@@ -46,6 +50,7 @@ class HeldOut:
 
     probabilities: NDArray[np.floating[Any]]
     labels: NDArray[np.integer[Any]]
+    features: NDArray[np.floating[Any]] | None = None
 
     def __post_init__(self) -> None:
         check_probabilities("held_out.probabilities", self.probabilities)
@@ -56,6 +61,8 @@ class HeldOut:
             np.issubdtype(self.labels.dtype, np.integer) and np.all((self.labels >= 0) & (self.labels < classes))
         )
         require(known, "held_out.labels", f"be integers in 0 .. {classes - 1}", np.unique(self.labels)[:20].tolist())
+        if self.features is not None:
+            _check_features("held_out.features", self.features, count)
 
 
 @dataclass(frozen=True)
@@ -83,8 +90,14 @@ def check_probabilities(what: str, probabilities: NDArray[np.floating[Any]]) -> 
         require(False, what, rule, np.asarray(probabilities)[row].tolist())
 
 
-def estimate(
-    name: str, held_out: HeldOut, probabilities: NDArray[np.floating[Any]], *, seed: int = 0, resamples: int = 200
+def estimate(  # noqa: PLR0913 - both samples, and two settings
+    name: str,
+    held_out: HeldOut,
+    probabilities: NDArray[np.floating[Any]],
+    *,
+    features: NDArray[np.floating[Any]] | None = None,
+    seed: int = 0,
+    resamples: int = 200,
 ) -> Estimate:
     """The accuracy that the estimator `name` expects on the examples with these probabilities.
 
@@ -96,6 +109,7 @@ def estimate(
       name: one of `ESTIMATORS`.
       held_out: m labelled examples.
       probabilities: of the window, [n, K], each row summing to 1.
+      features: of the window, [n, p], the same as the held-out examples'; None where they are not known of both.
       seed: of the bootstrap.
       resamples: number of draws, at least 20.
 
@@ -109,7 +123,8 @@ def estimate(
     classes = held_out.probabilities.shape[1]
     require(probabilities.shape[1] == classes, "probabilities", f"have {classes} columns", probabilities.shape)
     known, window = _normalised(held_out.probabilities), _normalised(probabilities)
-    resampled = ESTIMATORS[name](known, np.asarray(held_out.labels, np.int64), window)
+    moved = _moved(held_out, probabilities, features)
+    resampled = ESTIMATORS[name](known, np.asarray(held_out.labels, np.int64), window, moved)
     rng = np.random.default_rng(seed)
     draws = [
         resampled(rng.integers(len(known), size=len(known)), rng.integers(len(window), size=len(window)))
@@ -119,6 +134,23 @@ def estimate(
     accuracy = float(np.clip(resampled(np.arange(len(known)), np.arange(len(window))), 0, 1))
     least = score_interval(accuracy, len(window))
     return Estimate(accuracy, min(float(low), least[0]), max(float(high), least[1]))
+
+
+def _moved(
+    held_out: HeldOut, probabilities: NDArray[np.floating[Any]], features: NDArray[np.floating[Any]] | None
+) -> float | None:
+    if features is None or held_out.features is None:
+        return None
+    _check_features("features", features, len(probabilities))
+    width = held_out.features.shape[1]
+    require(features.shape[1] == width, "features", f"have {width} columns, as the held-out ones", features.shape)
+    known, window = (np.asarray(each, np.float64) for each in (held_out.features, features))
+    return unexplained_move(known, held_out.probabilities.argmax(axis=1), window, probabilities.argmax(axis=1))
+
+
+def _check_features(what: str, features: NDArray[np.floating[Any]], rows: int) -> None:
+    fits = features.ndim == 2 and len(features) == rows and features.shape[1] > 0
+    require(fits, what, f"have the shape ({rows}, p), p >= 1", features.shape)
 
 
 def _normalised(probabilities: NDArray[np.floating[Any]]) -> Floats:
@@ -150,12 +182,12 @@ def share_above(reference: Floats, accuracy: float, scores: Floats) -> float:
     return float((np.count_nonzero(scores > threshold) + part * np.count_nonzero(scores == threshold)) / len(scores))
 
 
-def _average_confidence(known: Floats, labels: Rows, window: Floats) -> Resampled:
+def _average_confidence(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
     confidence = max_confidence(window)
     return lambda _, drawn: float(confidence[drawn].mean())
 
 
-def _scaled_confidence(known: Floats, labels: Rows, window: Floats) -> Resampled:
+def _scaled_confidence(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
     known_logits, window_logits = logits(known), logits(window)
     start = fit_temperature(known_logits, labels)
 
@@ -166,7 +198,7 @@ def _scaled_confidence(known: Floats, labels: Rows, window: Floats) -> Resampled
     return resampled
 
 
-def _difference_of_confidences(known: Floats, labels: Rows, window: Floats) -> Resampled:
+def _difference_of_confidences(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
     """Guillory et al., "Predicting with Confidence on Unseen Distributions", ICCV 2021, with a slope of 1."""
     excess = max_confidence(known) - _right(known, labels)
     confidence = max_confidence(window)
@@ -176,14 +208,14 @@ def _difference_of_confidences(known: Floats, labels: Rows, window: Floats) -> R
 def _thresholded(score: Callable[[Floats], Floats]) -> Prepare:
     """Average thresholded confidence: Garg et al., "Leveraging Unlabeled Data to Predict ...", ICLR 2022."""
 
-    def prepare(known: Floats, labels: Rows, window: Floats) -> Resampled:
+    def prepare(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
         right, reference, scores = _right(known, labels), score(known), score(window)
         return lambda held, drawn: share_above(reference[held], right[held].mean(), scores[drawn])
 
     return prepare
 
 
-def _thresholded_by_class(known: Floats, labels: Rows, window: Floats) -> Resampled:
+def _thresholded_by_class(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
     """The same with a threshold for each predicted class that has enough held-out examples."""
     right, reference, scores = _right(known, labels), negative_entropy(known), negative_entropy(window)
     known_class, window_class = known.argmax(axis=1), window.argmax(axis=1)
@@ -203,14 +235,14 @@ def _thresholded_by_class(known: Floats, labels: Rows, window: Floats) -> Resamp
 def _scaled(estimator: Prepare) -> Prepare:
     """The estimator on temperature-scaled probabilities; the draws share one temperature."""
 
-    def prepare(known: Floats, labels: Rows, window: Floats) -> Resampled:
+    def prepare(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
         temperature = fit_temperature(logits(known), labels)
-        return estimator(softmax(logits(known) / temperature), labels, softmax(logits(window) / temperature))
+        return estimator(softmax(logits(known) / temperature), labels, softmax(logits(window) / temperature), moved)
 
     return prepare
 
 
-def _transport(known: Floats, labels: Rows, window: Floats) -> Resampled:
+def _transport(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
     """COT. Draws are valued at the prices of the whole sample, which is right to first order (Danskin's theorem)."""
     classes = known.shape[1]
     prices = transport.class_prices(window, _shares(labels, classes))
@@ -222,7 +254,7 @@ def _transport(known: Floats, labels: Rows, window: Floats) -> Resampled:
     return resampled
 
 
-def _thresholded_transport(known: Floats, labels: Rows, window: Floats) -> Resampled:
+def _thresholded_transport(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
     """COTT: the probability that each example keeps in the transport, thresholded as ATC does."""
     shares = _shares(labels, known.shape[1])
     reference, scores = (transport.kept_probability(p, transport.class_prices(p, shares)) for p in (known, window))
@@ -230,20 +262,25 @@ def _thresholded_transport(known: Floats, labels: Rows, window: Floats) -> Resam
     return lambda held, drawn: share_above(reference[held], right[held].mean(), scores[drawn])
 
 
-def _thresholded_with_transport(known: Floats, labels: Rows, window: Floats) -> Resampled:
-    """Between ATC and COTT: the more confidence the window has lost, the less the classes it was given are believed.
+def _thresholded_with_transport(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
+    """Between ATC and COTT: the more the images themselves have changed, the less the classes they get are believed.
 
     COTT takes the classes to be as frequent as they were, so it sees a model that answers one class to everything, and
-    is wrong where other classes are really served. Then, however, confidence stays what it was, and ATC is right. So
-    ATC's estimate has the weight (itself / held-out accuracy) to the power of `_TRUST_POWER`, and COTT's the rest.
+    is wrong where other classes are really served. Then, however, images of each class look as they did, and ATC is
+    right. So ATC's estimate has the weight exp(-move / `_MOVE_SCALE`), the move being what the classes do not explain,
+    and COTT's the rest. Where images are not known, lost confidence takes their place: (ATC's estimate / held-out
+    accuracy) to the power of `_TRUST_POWER`, which a model that is wrong and sure of it deceives.
     """
     right = _right(known, labels)
-    thresholded = _thresholded(max_confidence)(known, labels, window)
-    transported = _scaled(_thresholded_transport)(known, labels, window)
+    thresholded = _thresholded(max_confidence)(known, labels, window, moved)
+    transported = _scaled(_thresholded_transport)(known, labels, window, moved)
 
     def resampled(held: Rows, drawn: Rows) -> float:
         by_threshold, accuracy = thresholded(held, drawn), right[held].mean()
-        trust = min(by_threshold / accuracy, 1.0) ** _TRUST_POWER if accuracy > 0 else 0.0
+        if moved is not None:
+            trust = float(np.exp(-moved / _MOVE_SCALE))
+        else:
+            trust = min(by_threshold / accuracy, 1.0) ** _TRUST_POWER if accuracy > 0 else 0.0
         return float(trust * by_threshold + (1 - trust) * transported(held, drawn))
 
     return resampled

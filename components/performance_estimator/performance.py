@@ -27,6 +27,9 @@ TOO_FEW_ANOMALY = "COMPARATOR_LOW_NUM_EXAMPLES"
 NO_DATA_ANOMALY = "NO_DATA_IN_SPAN"
 
 
+_PREDICTIONS = "prediction_"  # how features begin that are made of what a model said
+
+
 class State(str, Enum):
     """Only `fine` is a pass."""
 
@@ -128,10 +131,11 @@ def measure(  # noqa: PLR0913 - two samples and what the component takes
       class_names: carried along for whoever reads the result.
 
     """
-    known, scored = _rows(baseline, labels=True), _rows(window, labels=False)
+    looks = _shared_looks(baseline, window)
+    known, scored = _rows(baseline, looks, labels=True), _rows(window, looks, labels=False)
     share, by_class = _accuracy(known)
     cannot = _undecidable(baseline, window, known, scored)
-    guess = None if cannot else estimate(estimator, _held_out(known), scored.probabilities, seed=seed)
+    guess = None if cannot else _estimate(estimator, known, scored, seed)
     by_estimate = cannot or Judgement(State.UNDECIDED, "nothing was estimated", NO_BASELINE_ANOMALY)
     if guess is not None and share is not None:
         by_estimate = _judge("Estimated accuracy", guess, share, max_accuracy_drop)
@@ -154,30 +158,45 @@ def measure(  # noqa: PLR0913 - two samples and what the component takes
 
 @dataclass(frozen=True)
 class _Rows:
-    """The usable rows of a sample: with probabilities, and labels where they are asked for."""
+    """The usable rows of a sample: with probabilities, and labels where they are asked for.
+
+    `features` are what the images look like, no columns where both samples do not say the same of them.
+    """
 
     probabilities: NDArray[np.float32]
     labels: NDArray[np.int64]
+    features: NDArray[np.float32]
     examples: Examples
 
 
-def _rows(sample: FeatureSample | None, *, labels: bool) -> _Rows:
-    nothing = np.zeros(0, np.int64)
+def _shared_looks(baseline: FeatureSample | None, window: FeatureSample | None) -> tuple[str, ...]:
+    """The features of both that are not made of predictions."""
+    if baseline is None or window is None:
+        return ()
+    return tuple(name for name in baseline.names if name in window.names and not name.startswith(_PREDICTIONS))
+
+
+def _rows(sample: FeatureSample | None, looks: tuple[str, ...], *, labels: bool) -> _Rows:
+    nothing, none = np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
     if sample is None:
-        return _Rows(np.zeros((0, 0), np.float32), nothing, Examples())
+        return _Rows(none, nothing, none, Examples())
     examples = Examples(sample.population, len(sample.ids))
     if sample.probabilities is None or (labels and sample.labels is None):
-        return _Rows(np.zeros((0, 0), np.float32), nothing, examples)
+        return _Rows(none, nothing, none, examples)
     found = nothing if sample.labels is None else sample.labels
     usable = is_distribution(sample.probabilities)
     if labels:
         usable &= (found >= 0) & (found < sample.probabilities.shape[1])
         found = found[usable]
-    return _Rows(sample.probabilities[usable], found, replace(examples, used=int(usable.sum())))
+    features = sample.values[usable][:, [sample.names.index(name) for name in looks]]
+    return _Rows(sample.probabilities[usable], found, features, replace(examples, used=int(usable.sum())))
 
 
-def _held_out(known: _Rows) -> HeldOut:
-    return HeldOut(known.probabilities, known.labels)
+def _estimate(estimator: str, known: _Rows, scored: _Rows, seed: int) -> Estimate:
+    if not scored.features.shape[1]:
+        return estimate(estimator, HeldOut(known.probabilities, known.labels), scored.probabilities, seed=seed)
+    held_out = HeldOut(known.probabilities, known.labels, known.features)
+    return estimate(estimator, held_out, scored.probabilities, features=scored.features, seed=seed)
 
 
 def _accuracy(known: _Rows) -> tuple[Share | None, tuple[Share | None, ...]]:

@@ -89,6 +89,31 @@ def test_other_shares_of_classes_do_not_fool_the_default():
     assert estimate("cott", held_out, window).accuracy < truth - 0.2
 
 
+def test_a_model_that_is_wrong_and_sure_of_it_is_seen_where_its_images_are_known():
+    """Noise that a net takes for one class, with more confidence than it has in anything else."""
+    rng = np.random.default_rng(11)
+    known, labels = scored(rng, 3000, strength=3.0)
+    window = np.full((2000, CLASSES), 0.001, np.float32)
+    window[:, 2] = 1 - 0.001 * (CLASSES - 1)
+    looks = [rng.normal(size=(len(rows), 3)) for rows in (known, window)]
+    sure = estimate(DEFAULT_ESTIMATOR, HeldOut(known, labels, looks[0]), window, features=looks[1])
+    assert sure.accuracy > 0.9  # images of class 2 look like that
+    seen = estimate(DEFAULT_ESTIMATOR, HeldOut(known, labels, looks[0]), window, features=looks[1] + 3)
+    assert seen.accuracy < 0.4
+    deceived = estimate(DEFAULT_ESTIMATOR, HeldOut(known, labels), window)
+    assert deceived.accuracy > 0.9
+
+
+def test_other_classes_do_not_fool_the_default_where_its_images_are_known():
+    rng = np.random.default_rng(3)
+    known, labels = scored(rng, 4000, strength=3.0)
+    window, truth = scored(rng, 4000, strength=3.0, shares=[0.7, 0.2, 0.1, 0, 0])
+    means = rng.normal(size=(CLASSES, 3))
+    looks = [means[each] + rng.normal(size=(4000, 3)) for each in (labels, truth)]
+    found = estimate(DEFAULT_ESTIMATOR, HeldOut(known, labels, looks[0]), window, features=looks[1])
+    assert found.accuracy == pytest.approx(accuracy(window, truth), abs=0.02)
+
+
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_the_interval_holds_the_accuracy_about_as_often_as_it_says(name):
     """Of windows and held-out samples drawn afresh. 40 draws at 95 %: fewer than 34 have a chance of 0.002."""
@@ -172,6 +197,11 @@ def test_which_rows_are_probabilities():
         (lambda: HeldOut(GOOD, np.array([0.0, 1.0])), "be integers"),
         (lambda: HeldOut(GOOD[:0], np.array([], np.int64)), "shape .n >= 1, K >= 2"),
         (lambda: HeldOut(GOOD * 2, np.array([0, 1])), "row 0 is not"),
+        (lambda: HeldOut(GOOD, np.array([0, 1]), GOOD[:1]), r"`held_out.features` must have the shape .2, p"),
+        (
+            lambda: estimate("cot", HeldOut(GOOD, np.array([0, 1]), GOOD), GOOD, features=GOOD[:, :1]),
+            "`features` must have 2 columns",
+        ),
         (
             lambda: estimate("atc", HeldOut(GOOD, np.array([0, 1])), GOOD),
             "`name` must be one of atc_confidence",
