@@ -313,11 +313,14 @@ def test_tfx_pusher_obeys(decide, models, tmp_path, new_artifact, policy, pushed
 def test_what_the_gate_blessed_is_pushed_with_reasons_and_evaluation(decide, evaluate, clean, models, tmp_path):
     evaluation, given = evaluate("good")
     blessing, decision = decide(evaluation=evaluation, model_blessing=given, anomalies_0=clean)
-    for path in ("statistics/Split-train/FeatureStats.pb", "schema/schema.pbtxt"):
-        (tmp_path / path).parent.mkdir(parents=True)
-        (tmp_path / path).touch()
     artifacts = {"model": models["good"], "model_blessing": blessing, "evaluation": evaluation}
-    for key, kind in (("statistics", standard_artifacts.ExampleStatistics), ("schema", standard_artifacts.Schema)):
+    for key, kind, file in (
+        ("statistics", standard_artifacts.ExampleStatistics, "Split-train/FeatureStats.pb"),
+        ("baseline_statistics", standard_artifacts.ExampleStatistics, "Split-eval/FeatureStats.pb"),
+        ("schema", standard_artifacts.Schema, "schema.pbtxt"),
+    ):
+        (tmp_path / key / file).parent.mkdir(parents=True)
+        (tmp_path / key / file).touch()
         artifacts[key] = kind()
         artifacts[key].uri = str(tmp_path / key)
     push = standard_artifacts.PushedModel()
