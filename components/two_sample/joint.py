@@ -19,7 +19,7 @@ LOCATION = "hotelling_t2"  # normal scores of all features; with "_" and a word,
 SPREAD = "squared_residuals"
 INTERACTION = "interactions"
 
-SECOND_ORDER_WEIGHT = 1 / 3  # what they alone find is rarer than what means show (docs/decisions: joint test)
+SECOND_ORDER_WEIGHT = 1 / 3  # what they alone find is rarer than what means show (docs/decisions: joint tests)
 
 # Least ridges, in units of a standardised column's variance; with few rows the ridge is columns / rows, about what the
 # smallest eigenvalues of a sample covariance are wrong by.
