@@ -13,7 +13,6 @@ ANOMALIES_FILE = "SchemaDiff.pb"  # ExampleValidator's
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"  # Evaluator's
 # What a record that is not what it should be makes Python say; of a MonitorError (a ValueError), the message is enough.
 DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
-_BLOCKING = ("fail", "undecided")
 _PERFORMANCE = {"fine": Outcome.PASSED, "hurts": Outcome.FAILED, "undecided": Outcome.UNDECIDED}
 
 

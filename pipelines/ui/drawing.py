@@ -28,8 +28,6 @@ _ASIDE = 3
 _LABEL_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _CHARACTER = 8  # pixels, generously
 
-Told = Callable[[Point], str]
-
 
 @dataclass(frozen=True)
 class Tick:
