@@ -8,13 +8,13 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, ValidationError, model_validator
 
-from components.validation import MonitorError, nearest
+from components.common.settings import Section, explain, parse_yaml, read_yaml
+from components.validation import MonitorError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # In this process. Where no option says what workers install, TFX builds a package of itself for every Beam executor,
@@ -26,11 +26,7 @@ LOCAL_BEAM_ARGS = (
 PIPELINE_NAME = r"^[a-z0-9][a-z0-9-]{0,127}$"  # what Kubeflow takes as well
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class TrainerConfig(_Section):
+class TrainerConfig(Section):
     """How the classifier is trained. Passed to `pipelines.trainer.run_fn` as JSON in `custom_config["trainer"]`."""
 
     model: Literal["small_cnn", "vgg16"] = "small_cnn"
@@ -48,7 +44,7 @@ class TrainerConfig(_Section):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class MonitorConfig(_Section):
+class MonitorConfig(Section):
     """How serving is compared with the baseline (docs/skew_and_drift.md, docs/performance_estimation.md)."""
 
     # the chance that a window drawn from the baseline's own distribution raises any alarm, all features together
@@ -70,7 +66,7 @@ class MonitorConfig(_Section):
         return self
 
 
-class PipelineConfig(_Section):
+class PipelineConfig(Section):
     """What every pipeline can be told. Paths are absolute, or relative to the working directory."""
 
     name: Annotated[str, Field(pattern=PIPELINE_NAME)]
@@ -175,7 +171,7 @@ def load(
     origin: dict[str, str] = {}
     merged: dict[str, Any] = {}
     if file is not None:
-        _merge(merged, _read_yaml(file), f"{file}", origin)
+        _merge(merged, read_yaml(file, "--config"), f"{file}", origin)
     for setting in settings:
         _merge(merged, _read_setting(setting), f"--set {setting}", origin)
     _merge(merged, dict(overrides or {}), "the command line", origin)
@@ -185,7 +181,7 @@ def load(
     try:
         return kind.model_validate_json(json.dumps(defaults))
     except ValidationError as error:
-        raise MonitorError("\n".join(_explain(kind, detail, origin) for detail in error.errors())) from None
+        raise MonitorError(explain(kind, error, lambda path: _source(path, origin))) from None
 
 
 def load_either(file: Path | None = None, settings: Iterable[str] = ()) -> PipelineConfig:
@@ -207,22 +203,12 @@ def load_either(file: Path | None = None, settings: Iterable[str] = ()) -> Pipel
             raise error from None
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(file.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise MonitorError(f"`--config` must be a readable YAML file. Received: {str(file)!r} ({error})") from error
-    if not isinstance(content, dict | None):
-        raise MonitorError(f"{file} must hold keys and values. Received: {content!r}")
-    return content or {}
-
-
 def _read_setting(setting: str) -> dict[str, Any]:
     key, equals, value = setting.partition("=")
     if not equals or not key.strip():
         raise MonitorError(f"`--set` must be key=value. Received: {setting!r}")
     try:
-        content: Any = yaml.safe_load(value)
+        content: Any = parse_yaml(value)
     except yaml.YAMLError as error:
         raise MonitorError(f"`--set {key}` must have a YAML value. Received: {value!r}") from error
     for part in reversed(key.strip().split(".")):
@@ -240,28 +226,6 @@ def _merge(into: dict[str, Any], new: Mapping[str, Any], source: str, origin: di
             origin[dotted] = source
 
 
-def _explain(kind: type[BaseModel], detail: ErrorDetails, origin: Mapping[str, str]) -> str:
-    """One line for one error: where it stands, which key, the rule, what was received."""
-    path = ".".join(str(part) for part in detail["loc"] if not isinstance(part, int))
-    source = next((origin[k] for k in origin if k == path or k.startswith(f"{path}.")), "the configuration")
-    if detail["type"] == "extra_forbidden":
-        known = _keys(kind, path.rpartition(".")[0])
-        guess = nearest(path.rpartition(".")[2], known)
-        return f"{source}: there is no key `{path}`{guess}. The keys are: {', '.join(known)}"
-    rule = (
-        detail["msg"]
-        .removeprefix("Value error, ")
-        .replace("Input should", "must")
-        .replace("String should", "must")
-        .replace("an object", "a section")
-    )
-    return f"{source}: `{path}` {rule}. Received: {detail['input']!r}"
-
-
-def _keys(model: type[BaseModel], section: str) -> list[str]:
-    """The keys of a section of `model` given by its dotted path; the top level's for an empty one."""
-    for part in filter(None, section.split(".")):
-        annotation = model.model_fields[part].annotation
-        candidates = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type)]
-        model = next(a for a in candidates if issubclass(a, BaseModel))
-    return sorted(model.model_fields)
+def _source(path: str, origin: Mapping[str, str]) -> str:
+    """The file or setting that a key came from."""
+    return next((origin[k] for k in origin if k == path or k.startswith(f"{path}.")), "the configuration")

@@ -1,12 +1,13 @@
 """The push policy: a reviewed file that says which findings block a push. Knows neither TFX nor TensorFlow."""
 
 import fnmatch
-from collections.abc import Collection, Hashable
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..common.settings import parse_yaml
 from ..validation import MonitorError, nearest, require, require_known
 
 Action = Literal["block", "warn"]
@@ -103,7 +104,7 @@ def parse_policy(text: str, anomaly_types: Collection[str]) -> Policy:
     """
     require(isinstance(text, str) and bool(text.strip()), "policy", "be the text of a policy file", text)
     try:
-        record = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that also refuses repeated keys
+        record = parse_yaml(text)
     except yaml.YAMLError as error:
         raise MonitorError(f"The push policy is not valid YAML: {error}") from error
     require(isinstance(record, dict), "policy", "be a mapping of evaluation, anomalies and canary", record)
@@ -149,14 +150,3 @@ def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
         section = section if isinstance(part, int) else section.model_fields[part].annotation
         section = section.__args__[0] if section == list[Exemption] else section
     return sorted(section.model_fields)
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Refuses a mapping that has a key twice, of which plain YAML silently keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"the key {key!r} is there twice, {str(node.start_mark).strip()}")
-        return super().construct_mapping(node, deep)

@@ -1,0 +1,186 @@
+"""What a classifier gives for each class: probabilities, logits or one sigmoid, and what becomes of them. NumPy only.
+
+Everything that is computed of predictions is computed of probabilities `[N, K]`, K >= 2. This is the one place where
+other scores become such, and where it is decided what counts as such.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..validation import MonitorError, require_known
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Rows: TypeAlias = npt.NDArray[np.bool_]
+
+# How far from 1 a row of probabilities may sum. Rounded to bfloat16, of 8 bits, the sum is off by at most 2^-9; where
+# exponentials, their sum and the quotient each were, by three times as much, 0.006. Float16 is finer.
+SUM_TOLERANCE = 0.01
+# So many scores of one output, all in 0..1, are a sigmoid's: logits of real images are not all between even and 73 %.
+_MIN_ROWS = 20
+
+
+class Kind(str, Enum):
+    """What the scores of a model are; the `kind` of a model's spec."""
+
+    PROBABILITIES = "probabilities"  # [N, K], not negative, each row summing to 1
+    LOGITS = "logits"  # [N, K], whose softmax are the probabilities; or [N], [N, 1], whose sigmoid is that of class 1
+    SIGMOID = "sigmoid"  # [N] or [N, 1], 0..1: the probability of class 1 of two
+
+
+def are_probabilities(rows: npt.NDArray[Any]) -> Rows:
+    """Which rows of `[N, K]` are probabilities, bool[N]: finite, none below 0, adding up to 1 within `SUM_TOLERANCE`.
+
+    This is the one rule of the whole project. -1e-6 breaks it as -1 does: no softmax and no sigmoid gives it.
+
+    >>> are_probabilities(np.array([[0.3, 0.7], [0.3, 0.6], [1.000001, -0.000001], [np.nan, 1]])).tolist()
+    [True, False, False, False]
+    """
+    values = np.ascontiguousarray(rows, np.float64)  # a row's sum must not depend on how the batch lies in memory
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray((values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE))
+
+
+def probabilities_of(scores: npt.NDArray[Any], kind: Kind | str, classes: int) -> Floats:
+    """Scores of N examples as probabilities `float32[N, K]`.
+
+    Probabilities stay as they are, softmax is taken of logits (of their differences from the largest, in float64), and
+    a sigmoid p becomes [1 - p, p]. Logits may be -infinity, for a class that is ruled out. A row that holds anything
+    else that cannot be a score becomes one that `are_probabilities` refuses; nothing is repaired.
+
+    Args:
+      scores: `[N, K]`; for a sigmoid `[N]` or `[N, 1]`, likewise for the logits of two classes that come as one.
+      kind: what they are.
+      classes: K, at least 2.
+
+    Raises:
+      MonitorError: the shape does not fit; the message says which was wanted and which was received.
+
+    >>> probabilities_of(np.array([0.25], np.float32), "sigmoid", 2).tolist()
+    [[0.75, 0.25]]
+
+    """
+    kind = _kind(kind)
+    values = np.asarray(scores)
+    single = values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)
+    if classes == 2 and single and kind is not Kind.PROBABILITIES:
+        return _of_two(values.reshape(-1).astype(np.float64), kind)
+    if kind is Kind.SIGMOID or values.ndim != 2 or values.shape[1] != classes:
+        raise MonitorError(_wrong_shape(values.shape, kind, classes))
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32, copy=False) if kind is Kind.PROBABILITIES else _softmax(values)
+
+
+@dataclass(frozen=True)
+class ScoreCounts:
+    """How the scores of some examples look, to tell a wrong `kind` from a few bad rows. Add them up over batches.
+
+    Attributes:
+      rows: N.
+      single: of these, rows of one score.
+      not_finite: rows with a NaN or an infinity.
+      outside: finite rows with a score below 0 or above 1, by more than rounding: such are logits.
+      distributions: rows of several scores that are probabilities.
+
+    """
+
+    rows: int = 0
+    single: int = 0
+    not_finite: int = 0
+    outside: int = 0
+    distributions: int = 0
+
+    @staticmethod
+    def of(scores: npt.NDArray[Any]) -> "ScoreCounts":
+        """The counts of `[N]` or `[N, K]`."""
+        values = np.asarray(scores, np.float64)
+        values = values[:, np.newaxis] if values.ndim == 1 else values
+        single = values.shape[1] == 1
+        return ScoreCounts(
+            rows=len(values),
+            single=len(values) if single else 0,
+            not_finite=int((~np.isfinite(values)).any(axis=1).sum()),
+            outside=int(looks_like_logits(values).sum()),
+            distributions=0 if single else int(are_probabilities(values).sum()),
+        )
+
+    def __add__(self, other: "ScoreCounts") -> "ScoreCounts":
+        return ScoreCounts(
+            self.rows + other.rows,
+            self.single + other.single,
+            self.not_finite + other.not_finite,
+            self.outside + other.outside,
+            self.distributions + other.distributions,
+        )
+
+    def wrong_kind(self, kind: Kind | str) -> str:
+        """What the scores look like, and what to write instead, where most are of another kind; "" otherwise.
+
+        >>> ScoreCounts.of(np.array([[2.0, -1.0], [0.5, 3.0]])).wrong_kind("probabilities")
+        'these look like logits (2 of 2 rows have scores outside 0..1); say `kind: logits`'
+        """
+        kind, finite = _kind(kind), self.rows - self.not_finite
+        if kind is not Kind.LOGITS:
+            return self._not_probabilities(kind, finite)
+        if 2 * self.distributions > self.rows:
+            counted = f"{self.distributions:,} of {self.rows:,} rows add up to 1"
+            return f"these are probabilities already ({counted}); say `kind: probabilities`"
+        if finite == self.single == self.rows >= _MIN_ROWS and self.outside == 0:
+            return f"these look like a sigmoid's output (all of {self.rows:,} lie in 0..1); say `kind: sigmoid`"
+        return ""
+
+    def _not_probabilities(self, kind: Kind, finite: int) -> str:
+        if 2 * self.outside > finite:
+            counted = f"{self.outside:,} of {self.rows:,} rows have scores outside 0..1"
+            return f"these look like logits ({counted}); say `kind: logits`"
+        several = finite - self.single
+        if kind is Kind.PROBABILITIES and 2 * self.distributions < several:
+            counted = f"{several - self.distributions:,} of {self.rows:,} rows do not add up to 1"
+            return f"these look like independent scores of several labels ({counted}), not a choice between classes"
+        return ""
+
+
+def looks_like_logits(rows: npt.NDArray[Any]) -> Rows:
+    """Which rows of `[N, K]` are finite and have a score below 0 or above 1, by more than rounding; bool[N]."""
+    values = np.asarray(rows, np.float64)
+    finite = np.isfinite(values).all(axis=1)
+    outside = ((values < -SUM_TOLERANCE) | (values > 1 + SUM_TOLERANCE)).any(axis=1)
+    return np.asarray(finite & outside)
+
+
+def _kind(kind: Kind | str) -> Kind:
+    require_known(str(getattr(kind, "value", kind)), [each.value for each in Kind], "kind")
+    return Kind(kind)
+
+
+def _softmax(logits: npt.NDArray[Any]) -> Floats:
+    wide = np.ascontiguousarray(logits, np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):  # infinity less infinity: a row of NaN
+        exponentials = np.exp(wide - wide.max(axis=1, keepdims=True))
+        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), np.float32)
+
+
+def _of_two(values: npt.NDArray[np.float64], kind: Kind) -> Floats:
+    if kind is Kind.LOGITS:
+        return _softmax(np.stack([np.zeros_like(values), values], axis=1))
+    return np.stack([1 - values, values], axis=1).astype(np.float32)
+
+
+def _wrong_shape(shape: tuple[int, ...], kind: Kind, classes: int) -> str:
+    single = len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
+    wanted = f"[batch, {classes}]"
+    if kind is Kind.SIGMOID:
+        wanted = "[batch] or [batch, 1]"
+    elif kind is Kind.LOGITS and classes == 2:
+        wanted = "[batch, 2], [batch] or [batch, 1]"
+    hint = ""
+    if kind is Kind.PROBABILITIES and single and classes == 2:
+        hint = ". One score an image is the sigmoid of two classes: say `kind: sigmoid`"
+    elif kind is Kind.SIGMOID and classes == 2 and shape[1:] == (2,):
+        hint = ". Two scores an image are `kind: probabilities` or `kind: logits`"
+    elif kind is Kind.SIGMOID and classes != 2:
+        wanted, hint = f"[batch, {classes}]", f". A sigmoid is the probability of one of two classes, not of {classes}"
+    return f"`scores` of kind {kind.value} must have the shape {wanted}. Received: {list(shape)}{hint}"

@@ -1,0 +1,104 @@
+"""Files of settings: YAML read strictly, checked by pydantic, with errors that name file, key, rule and value."""
+
+import reprlib
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from ..validation import MonitorError, nearest
+
+_REPR = reprlib.Repr()  # a thousand class names would bury the rule that one of them breaks
+_REPR.maxstring = _REPR.maxother = 200
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 12
+
+
+class Section(BaseModel):
+    """Base of all settings: unknown keys are refused, nothing is converted, nothing changes once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a mapping that has a key twice, of which plain YAML silently keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"the key {key!r} is there twice, {str(node.start_mark).strip()}")
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(file: Path, what: str) -> dict[str, Any]:
+    """The keys and values of a YAML file in UTF-8; none for an empty file.
+
+    Args:
+      file: the file.
+      what: the option or the kind of file, for messages.
+
+    Raises:
+      MonitorError: naming `what` and the file, if it cannot be read, is no YAML or holds no keys and values.
+
+    """
+    try:
+        content = parse_yaml(file.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise MonitorError(f"`{what}` must be a readable YAML file. Received: {str(file)!r} ({error})") from error
+    if not isinstance(content, dict | None):
+        raise MonitorError(f"{file} must hold keys and values. Received: {shown(content)}")
+    return content or {}
+
+
+def parse_yaml(text: str) -> Any:
+    """The content of a YAML text. Raises `yaml.YAMLError`, also for a key that is there twice."""
+    return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+
+
+def explain(kind: type[BaseModel], error: ValidationError, source_of: Callable[[str], str]) -> str:
+    """One line for each error: where the key stands, its dotted path, the rule, what was received.
+
+    Args:
+      kind: the class that was validated, for the keys that there are.
+      error: what pydantic says.
+      source_of: the file or setting that a key with this dotted path came from.
+
+    """
+    return "\n".join(_explain(kind, detail, source_of) for detail in error.errors())
+
+
+def keys(model: type[BaseModel], section: str) -> list[str]:
+    """The keys of a section of `model` given by its dotted path; the top level's for an empty one."""
+    for part in filter(None, section.split(".")):
+        annotation = model.model_fields[part].annotation
+        candidates = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type)]
+        model = next(a for a in candidates if issubclass(a, BaseModel))
+    return sorted(model.model_fields)
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it: its `repr`, with the middle left out where it is long."""
+    return _REPR.repr(value)
+
+
+def _explain(kind: type[BaseModel], detail: ErrorDetails, source_of: Callable[[str], str]) -> str:
+    path = ".".join(str(part) for part in detail["loc"] if not isinstance(part, int))
+    source = source_of(path)
+    section, _, name = path.rpartition(".")
+    if detail["type"] == "extra_forbidden":
+        known = keys(kind, section)
+        return f"{source}: there is no key `{path}`{nearest(name, known)}. The keys are: {', '.join(known)}"
+    if detail["type"] == "missing":
+        given = ", ".join(map(str, detail["input"])) if isinstance(detail["input"], dict) else shown(detail["input"])
+        return f"{source}: `{path}` must be given. Received: {given or 'no key'}"
+    rule = (
+        detail["msg"]
+        .removeprefix("Value error, ")
+        .replace("Input should", "must")
+        .replace("String should", "must")
+        .replace("an object", "a section")
+    )
+    return f"{source}: `{path}` {rule}. Received: {shown(detail['input'])}"
