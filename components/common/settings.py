@@ -1,19 +1,23 @@
 """Files of settings: YAML read strictly, checked by pydantic, with errors that name file, key, rule and value."""
 
+import json
 import reprlib
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..validation import MonitorError, nearest
+from ..validation import MonitorError, nearest, require
 
 _REPR = reprlib.Repr()  # a thousand class names would bury the rule that one of them breaks
 _REPR.maxstring = _REPR.maxother = 200
 _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 12
+
+
+Made = TypeVar("Made", bound="Described")
 
 
 class Section(BaseModel):
@@ -31,6 +35,51 @@ class _StrictLoader(yaml.SafeLoader):
             if keys.count(key) > 1:
                 raise yaml.YAMLError(f"the key {key!r} is there twice, {str(node.start_mark).strip()}")
         return super().construct_mapping(node, deep)
+
+
+class Described(Section):
+    """What travels as JSON and is written as YAML."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    def to_json(self) -> str:
+        """One line of JSON, the same for equal specs."""
+        return json.dumps(self.to_record(), ensure_ascii=False)
+
+    def to_record(self) -> dict[str, Any]:
+        """Strings, numbers, lists and dictionaries, without the keys that are null."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def to_yaml(self) -> str:
+        """A file for people, which `load` reads: a section a key, without the keys that are null."""
+        return yaml.safe_dump(self.to_record(), sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
+
+    @classmethod
+    def from_json(cls: type[Made], text: str, source: str = "the model spec") -> Made:
+        """Reads what `to_json` wrote.
+
+        Args:
+          text: the JSON.
+          source: where it comes from, for messages.
+
+        Raises:
+          MonitorError: naming `source`, key, rule and what was received.
+
+        """
+        try:
+            record = json.loads(text)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise MonitorError(f"{source} must be JSON ({error}). Received: {shown(text)}") from error
+        return cls.from_record(record, source)
+
+    @classmethod
+    def from_record(cls: type[Made], record: Any, source: str = "the model spec") -> Made:
+        """Checks keys and values, such as `to_record` gives. Raises `MonitorError` as `from_json`."""
+        require(isinstance(record, dict), source, "be keys and values", record)
+        try:
+            return cls.model_validate(record)
+        except ValidationError as error:
+            raise MonitorError(explain(cls, error, lambda _: source)) from None
 
 
 def read_yaml(file: Path, what: str) -> dict[str, Any]:
