@@ -4,8 +4,8 @@
 
 MODEL is a pushed version (a SavedModel that maps uint8 images to `probabilities`), DIR holds CIFAR-10 binary files.
 One half of the test images is held out with its labels; windows of 2,000 images come from the other half, one for each
-shift and severity of `pipelines.shifts`. Printed are mean absolute errors in points of accuracy, also apart for the
-shifts in `CHOOSING`, by which settings are picked, and for the others. "both" is every shifted window with its classes
+shift and severity of `model_monitor.traffic.shifts`. Printed are mean absolute errors in points of accuracy, also
+apart for the shifts in `CHOOSING`, by which settings are picked, and for the others. "both" is every shifted window with its classes
 thinned out as well, the rarest to a tenth of the commonest.
 """
 
@@ -22,7 +22,7 @@ import tensorflow as tf
 from components.cifar10_example_gen import cifar10_format
 from components.image_statistics_gen import image_properties
 from components.performance_estimator.accuracy_estimation import ESTIMATORS, HeldOut, estimate
-from pipelines import shifts
+from model_monitor.traffic import shifts
 
 WINDOW = 2_000
 NULL_WINDOWS = 100  # without a shift: how often an interval holds the accuracy

@@ -68,7 +68,7 @@ def write_story(root: Path, runs: int) -> Story:
 
 def seconds(arguments: list[str], folder: Path) -> float:
     """How long one command takes, called in a folder. Raises `CalledProcessError` if it fails."""
-    command = [sys.executable, "-m", "pipelines.cli", *arguments]
+    command = [sys.executable, "-m", "model_monitor.cli", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     started = time.monotonic()
     subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)

@@ -12,21 +12,14 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from benchmarks.metadata_store import RunWriter, StoreWriter
+from components.common.proportion import Share
+from components.common.records.decision import REASONS_JSON, Decision, Effect, Finding, Verdict
+from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement, Outcome, Side, State
+from components.common.records.performance import PERFORMANCE_JSON, Examples, Judgement, Performance
+from components.common.records.performance import State as Hurts
 from components.performance_estimator.accuracy_estimation import Estimate
-from components.performance_estimator.intervals import Share
-from components.performance_estimator.performance import PERFORMANCE_JSON, Examples, Judgement, Performance
-from components.performance_estimator.performance import State as Hurts
-from components.push_gate.verdict import REASONS_JSON, Decision, Effect, Finding, Verdict
-from components.skew_drift_validator.drift_report import (
-    DRIFT_REPORT_JSON,
-    DriftReport,
-    Measurement,
-    Outcome,
-    Side,
-    State,
-)
 from components.tfrecord_reading import frame
-from pipelines.reading.tfma_files import message_class
+from model_monitor.reading.tfma_files import message_class
 
 PENGUIN, MONITORING, GATED = "penguin", "monitoring", "gated"
 FEATURES = ("body_mass_g", "culmen_depth_mm", "culmen_length_mm", "flipper_length_mm")

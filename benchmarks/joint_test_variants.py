@@ -19,12 +19,12 @@ from benchmarks.detection import suites
 from benchmarks.detection.data import CORRUPTED_ROWS, read_labels, table_path
 from benchmarks.detection.draws import candidates_needed, generator, split, window
 from benchmarks.detection.table import NAMES, SOFTMAX, Table, monitored_features
-from components.two_sample.columns import clipped, indicators, normal_scores, standardised
-from components.two_sample.combination import Column, Group, combine
-from components.two_sample.comparison import KOLMOGOROV_SMIRNOV, Rows, frequency_groups
-from components.two_sample.frequencies import class_codes
-from components.two_sample.joint import hotelling, joint_statistics, residuals
-from components.two_sample.relabelling import Relabelling, draw
+from components.common.two_sample.columns import clipped, indicators, normal_scores, standardised
+from components.common.two_sample.combination import Column, Group, combine
+from components.common.two_sample.comparison import KOLMOGOROV_SMIRNOV, Rows, frequency_groups
+from components.common.two_sample.frequencies import class_codes
+from components.common.two_sample.joint import hotelling, joint_statistics, residuals
+from components.common.two_sample.relabelling import Relabelling, draw
 
 LEVEL = 0.05
 Floats = npt.NDArray[np.float64]

@@ -13,12 +13,8 @@ from pathlib import Path
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from benchmarks.example_runs import Story
-from components.performance_estimator.accuracy_estimation import Estimate
-from components.performance_estimator.intervals import Share
-from components.performance_estimator.later_labels import LabelledAccuracy, Problem
-from components.performance_estimator.performance import PERFORMANCE_JSON, Examples, Judgement, Performance
-from components.performance_estimator.performance import State as Hurts
-from components.skew_drift_validator.drift_report import (
+from components.common.proportion import Share
+from components.common.records.drift_report import (
     DRIFT_REPORT_JSON,
     DriftReport,
     Measurement,
@@ -27,6 +23,10 @@ from components.skew_drift_validator.drift_report import (
     State,
     ranked,
 )
+from components.common.records.performance import PERFORMANCE_JSON, Examples, Judgement, Performance
+from components.common.records.performance import State as Hurts
+from components.performance_estimator.accuracy_estimation import Estimate
+from components.performance_estimator.later_labels import LabelledAccuracy, Problem
 
 PIPELINE, TRAINING = "cifar10-monitoring", "cifar10-training"
 FALSE_ALARM_RATE, DROP, EXAMPLES, BASELINE_EXAMPLES = 0.01, 0.05, 1000, 2000

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from benchmarks.detection.data import table_path
 from benchmarks.detection.suites import CLEAN
 from benchmarks.detection.table import Table, monitored_features
-from components.two_sample.comparison import Rows, compare, thresholds
+from components.common.two_sample.comparison import Rows, compare, thresholds
 
 RATES = (0.01, 0.05)
 Integers = npt.NDArray[np.int64]

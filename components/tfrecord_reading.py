@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import google_crc32c
 
-from .validation import MonitorError
+from .common.errors import MonitorError
 
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")

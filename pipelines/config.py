@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from components.common.errors import MonitorError
 from components.common.settings import Section, explain, parse_yaml, read_yaml
-from components.validation import MonitorError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # In this process. Where no option says what workers install, TFX builds a package of itself for every Beam executor,
@@ -27,7 +27,7 @@ PIPELINE_NAME = r"^[a-z0-9][a-z0-9-]{0,127}$"  # what Kubeflow takes as well
 
 
 class TrainerConfig(Section):
-    """How the classifier is trained. Passed to `pipelines.trainer.run_fn` as JSON in `custom_config["trainer"]`."""
+    """How the classifier is trained. `run_fn` gets it as JSON in `custom_config["trainer"]`."""
 
     model: Literal["small_cnn", "vgg16"] = "small_cnn"
     # VGG16 only: "imagenet" downloads Keras's weights, "none" starts from random ones, else a path to a .h5 file

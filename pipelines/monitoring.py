@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 from components import BaselineImporter, ImageStatisticsGen, PerformanceEstimator, SkewDriftValidator, ValidationReport
 
 from . import nodes
-from .cifar10 import CLASS_NAMES
+from .cifar10.facts import CLASS_NAMES
 from .config import MonitoringConfig
 
 

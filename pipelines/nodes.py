@@ -12,9 +12,9 @@ from tfx.proto import bulk_inferrer_pb2, range_config_pb2
 
 from components import ImageStatisticsGen, ServingLogExampleGen
 
-from .cifar10 import CHANNEL_MEANS, CLASS_NAMES, IMAGE_SHAPE
+from .cifar10.facts import CHANNEL_MEANS, CLASS_NAMES, IMAGE_SHAPE
+from .cifar10.serving_signatures import EXAMPLES_SIGNATURE
 from .config import PipelineConfig
-from .serving_signatures import EXAMPLES_SIGNATURE
 
 # The outputs of the model's signatures that are looked at, and what they are called in examples.
 PROBABILITIES = "probabilities"

@@ -28,7 +28,7 @@ from components import (
 )
 
 from . import nodes
-from .cifar10 import CLASS_NAMES
+from .cifar10.facts import CLASS_NAMES
 from .config import TrainingConfig
 
 
@@ -100,7 +100,7 @@ def create_pipeline(config: TrainingConfig, data_dir: Path, *, baseline_uri: str
 
 def _trainer(config: TrainingConfig, examples: types.BaseChannel) -> Trainer:
     return Trainer(
-        run_fn="pipelines.trainer.run_fn",
+        run_fn="pipelines.cifar10.trainer.run_fn",
         examples=examples,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from components.validation import require
-from pipelines import shifts
+from components.common.errors import require
+from model_monitor.traffic import shifts
 
 from . import image_shifts, suites
 from .pool import Pool, held_out, trainer_settings

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.validation import require
-from pipelines import shifts
+from components.common.errors import require
+from model_monitor.traffic import shifts
 
 from .suites import CLEAN, Shift
 

@@ -10,8 +10,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from components.two_sample.comparison import Rows, compare
-from components.validation import require_known
+from components.common.errors import require_known
+from components.common.two_sample.comparison import Rows, compare
 
 from .kolmogorov_smirnov import SortedReference
 from .table import Table, monitored_features

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from components.two_sample.comparison import Rows, compare
+from components.common.two_sample.comparison import Rows, compare
 
 from . import suites
 from .methods import OURS, QUICK_PEERS

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines import shifts
+from model_monitor.traffic import shifts
 
 from .draws import generator
 from .methods import prepare

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from components.validation import require
+from components.common.errors import require
 
 BATCH = 500
 UNTRAINED_SIZE = 32

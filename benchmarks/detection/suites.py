@@ -7,7 +7,7 @@ SIZES = (10, 20, 50, 100, 200, 500, 1000)
 LARGE = 10_000
 FRACTIONS = (0.1, 0.5, 1.0)
 SEVERITY_SIZES = (10, 20, 50, 100, 200, 500, 1000, 2000)
-# Single severity 3 of pipelines/shifts.py, and one class missing.
+# Single severity 3 of model_monitor/traffic/shifts.py, and one class missing.
 NINE = (
     "gaussian_noise",
     "gaussian_blur",
@@ -50,7 +50,7 @@ class Shift:
       dropped: The chance of each image of the dropped class to be left out of the window.
       dropped_class: That class; -1: a class drawn in each trial.
       only: Whether the window has images of class 0 alone.
-      classes: A shift of classes of pipelines/shifts.py, "" for none.
+      classes: A shift of classes of model_monitor/traffic/shifts.py, "" for none.
       severity: Of `classes`.
 
     """
@@ -85,14 +85,14 @@ def nine_shifts(fraction: float) -> list[Shift]:
 
 
 def severity_shifts() -> list[Shift]:
-    """Every corruption of pipelines/shifts.py that bytes can show, at every severity, in all images of the window."""
+    """Every corruption of traffic/shifts.py that bytes can show, at every severity, in all images of the window."""
     found = [Shift(f"{name} {s}", variant(name, s)) for name in PIXEL_CORRUPTIONS for s in SEVERITIES]
     found.append(Shift("channel_swap 1", variant("channel_swap", 1)))
     return found + [Shift(f"{name} {s}", classes=name, severity=s) for name in CLASS_CORRUPTIONS for s in SEVERITIES]
 
 
 def variant(corruption: str, severity: int) -> str:
-    """The name of the table of a corruption of pipelines/shifts.py.
+    """The name of the table of a corruption of model_monitor/traffic/shifts.py.
 
     >>> variant("jpeg", 2)
     'jpeg-2'

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from components.common.errors import require
+from components.common.two_sample.comparison import Feature
 from components.image_statistics_gen import image_properties, prediction_features
 from components.image_statistics_gen.image_decoding import ImageFormat
 from components.image_statistics_gen.prediction_edges import prediction_features as prediction_edges
 from components.image_statistics_gen.property_edges import image_features
-from components.two_sample.comparison import Feature
-from components.validation import require
 
 EMBEDDING_SIZE = 16
 CLASSES = 10

@@ -16,8 +16,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
-from .. import baseline_bundle
-from ..validation import MonitorError, require
+from ..common import baseline_bundle
+from ..common.errors import MonitorError, require
 from .publish import publish
 
 MODEL_KEY = standard_component_specs.MODEL_KEY

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from ..baseline_bundle import is_version
-from ..validation import require
+from ..common.baseline_bundle import is_version
+from ..common.errors import require
 
 STAGING_PREFIX = ".push-"
 _LOCK = "lock"

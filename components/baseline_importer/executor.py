@@ -9,7 +9,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
-from .. import baseline_bundle
+from ..common import baseline_bundle
 
 BUNDLE_URI_KEY = "bundle_uri"
 MODEL_KEY = standard_component_specs.MODEL_KEY

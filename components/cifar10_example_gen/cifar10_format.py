@@ -15,7 +15,7 @@ from typing import IO, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..validation import MonitorError
+from ..common.errors import MonitorError
 
 CLASSES = 10
 IMAGE_SHAPE = (32, 32, 3)

@@ -7,7 +7,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2, range_config_pb2
 
-from ..validation import MonitorError, require
+from ..common.errors import MonitorError, require
 from . import executor
 
 # Of the canonical file names, gzipped or not.

@@ -15,7 +15,7 @@ from tfx.components.example_gen import base_example_gen_executor
 from tfx.dsl.io import fileio
 from tfx.types import standard_component_specs
 
-from ..validation import MonitorError
+from ..common.errors import MonitorError
 from . import cifar10_format
 
 

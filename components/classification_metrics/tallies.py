@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..validation import require
+from ..common.errors import require
 
 Probabilities: TypeAlias = npt.NDArray[np.floating[Any]]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..validation import MonitorError
+from .errors import MonitorError
 
 MAX_CLASSES = 100_000
 _LONGEST = 1_000  # characters

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..validation import MonitorError
+from .errors import MonitorError
 
 Numbers: TypeAlias = npt.NDArray[Any]
 Rows: TypeAlias = npt.NDArray[np.bool_]

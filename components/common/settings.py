@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..validation import MonitorError, nearest, require
+from .errors import MonitorError, nearest, require
 
 _REPR = reprlib.Repr()  # a thousand class names would bury the rule that one of them breaks
 _REPR.maxstring = _REPR.maxother = 200

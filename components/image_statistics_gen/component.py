@@ -7,7 +7,7 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from ..validation import require
+from ..common.errors import require
 from . import executor
 from .image_decoding import ImageFormat
 

@@ -13,8 +13,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_bsl.coders import example_coder
 from tfx_bsl.statistics import merge_util
 
-from ..feature_sample import FeatureSample
-from ..validation import MonitorError
+from ..common.errors import MonitorError
+from ..common.statistics.feature_sample import FeatureSample
 from .record_batches import read_records
 from .statistics_generator import ImageStatisticsGenerator
 

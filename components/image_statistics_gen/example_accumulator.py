@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..feature_sample import FeatureSample
-from ..validation import require
+from ..common.errors import require
+from ..common.statistics.feature_sample import FeatureSample
 from . import prediction_edges, prediction_features, property_edges
 from .image_accumulator import ImageAccumulator, ValueLists, single_values
 from .image_decoding import ImageFormat

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..validation import MonitorError
+from ..common.errors import MonitorError
 from .image_accumulator import ValueLists
 from .prediction_features import NO_CLASS, Counts, Floats, table_of
 

@@ -17,8 +17,8 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
-from .. import feature_sample
-from ..validation import MonitorError
+from ..common.errors import MonitorError
+from ..common.statistics import feature_sample
 from .describe_examples import DescribeExamples
 from .example_accumulator import PredictionFormat, SampleFormat
 from .record_batches import count_values

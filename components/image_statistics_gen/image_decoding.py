@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ..validation import require, require_known
+from ..common.errors import require, require_known
 
 FORMATS = ("encoded", "raw")
 _FILE_TYPES = ("JPEG", "PNG")

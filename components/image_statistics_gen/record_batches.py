@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow as tf
 from tfx_bsl.coders import example_coder
 
-from ..validation import MonitorError
+from ..common.errors import MonitorError
 from .example_columns import number_of_values
 
 _MAX_BATCH = 1000  # examples: what TFDV gathers before it calls a generator

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from ..feature_sample import FeatureSample
+from ..common.statistics.feature_sample import FeatureSample
 from .prediction_features import Counts, Floats
 
 Hashes = npt.NDArray[np.uint64]

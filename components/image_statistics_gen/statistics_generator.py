@@ -12,8 +12,8 @@ import pyarrow as pa
 from tensorflow_data_validation.statistics.generators import stats_generator
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from ..feature_sample import FeatureSample
-from ..validation import require
+from ..common.errors import require
+from ..common.statistics.feature_sample import FeatureSample
 from . import example_columns
 from .example_accumulator import Batch, DescriptionFormat, ExampleAccumulator, PredictionFormat, SampleFormat
 from .image_decoding import ImageFormat

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..validation import require, require_known
+from ..common.errors import require, require_known
+from ..common.proportion import score_interval
 from . import optimal_transport as transport
 from .image_change import unexplained_move
-from .intervals import score_interval
 from .temperature import fit_temperature, logits, softmax
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from ..validation import require, require_known
+from ..common.errors import require, require_known
 from . import executor, readers
 from .accuracy_estimation import DEFAULT_ESTIMATOR, ESTIMATORS
 

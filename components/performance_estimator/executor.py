@@ -12,11 +12,11 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, writer_utils
 
-from ..feature_sample import FeatureSample
-from ..validation import MonitorError
+from ..common.errors import MonitorError
+from ..common.records.performance import PERFORMANCE_JSON, Judgement, Performance, State, measure
+from ..common.statistics.feature_sample import FeatureSample
 from . import readers
 from .later_labels import LabelledAccuracy, join
-from .performance import PERFORMANCE_JSON, Judgement, Performance, State, measure
 
 STATISTICS_KEY = standard_component_specs.STATISTICS_KEY
 BASELINE_STATISTICS_KEY = "baseline_statistics"

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..validation import MonitorError, require
-from .intervals import Share
+from ..common.errors import MonitorError, require
+from ..common.proportion import Share
 
 ID, LABEL = "id", "label"
 NAMED = 5  # how many ids of each problem are kept, the first ones in alphabetical order

@@ -16,9 +16,9 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from .. import feature_sample
-from ..feature_sample import FeatureSample
-from ..validation import MonitorError, require, require_known
+from ..common.errors import MonitorError, require, require_known
+from ..common.statistics import feature_sample
+from ..common.statistics.feature_sample import FeatureSample
 from .later_labels import ID, LABEL, LabelRow, LoggedExamples, read_csv
 
 CLASS_ID, PROBABILITIES = "class_id", "probabilities"

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..common.records.decision import Effect, Finding, Verdict
 from .policy import AnomaliesPolicy
-from .verdict import Effect, Finding, Verdict
 
 GATE = "anomalies"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..validation import MonitorError
+from ..common.errors import MonitorError
+from ..common.records.decision import Effect, Finding, Verdict
 from .policy import CanaryPolicy
-from .verdict import Effect, Finding, Verdict
 
 GATE = "canary"
 _MAKEABLE = {f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)} - {"float8"}

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..common.records.decision import Effect, Finding, Verdict
 from .policy import EvaluationPolicy
-from .verdict import Effect, Finding, Verdict
 
 GATE = "evaluation"
 _NO_BASELINE = "first push, no change to compare: there was no baseline model, so change thresholds were not checked"

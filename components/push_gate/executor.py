@@ -12,10 +12,10 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
-from ..validation import MonitorError
+from ..common.errors import MonitorError
+from ..common.records.decision import REASONS_JSON, REASONS_TXT, Decision, Effect, Finding, Verdict
 from . import anomalies, canary, evaluation, readers
 from .policy import AnomaliesPolicy, CanaryPolicy, EvaluationPolicy, parse_policy
-from .verdict import REASONS_JSON, REASONS_TXT, Decision, Effect, Finding, Verdict
 
 MODEL_KEY = standard_component_specs.MODEL_KEY
 MODEL_BLESSING_KEY = standard_component_specs.MODEL_BLESSING_KEY

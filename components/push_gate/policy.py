@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..common.errors import MonitorError, nearest, require, require_known
 from ..common.settings import parse_yaml
-from ..validation import MonitorError, nearest, require, require_known
 
 Action = Literal["block", "warn"]
 

@@ -15,11 +15,11 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from ..validation import MonitorError
+from ..common.errors import MonitorError
+from ..common.records.decision import Finding
 from .anomalies import Anomaly, anomalies_in
 from .canary import Batch, InputSpec
 from .evaluation import Blessing, validation_findings
-from .verdict import Finding
 
 _READ_ERRORS = (OSError, DecodeError, text_format.ParseError, tf.errors.OpError, UnicodeDecodeError)
 _TEXT_FILE = "anomalies.pbtxt"  # what TFX wrote before SchemaDiff.pb

@@ -9,7 +9,7 @@ from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from ..validation import MonitorError, require
+from ..common.errors import MonitorError, require
 from . import executor
 from .read_options import OUTPUT_NAMES, ReadOptions
 

@@ -15,13 +15,13 @@ from tensorflow.core.example import example_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 from tfx.dsl.io import fileio
 
+from ..common.artifacts.tfrecord import Record, read_records
 from . import dead_letters
 from . import tally as names
 from .input_checks import Flag
 from .prediction_log import IMAGE, Request, Row, Value, read_origin, read_request
 from .problems import Problem
 from .read_options import ReadOptions, Thinning, lot
-from .record_files import Record, read_records
 from .tally import DAMAGE_PROBLEMS, Tally, merged, version_name
 
 ROWS = "rows"

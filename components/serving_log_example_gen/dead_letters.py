@@ -9,8 +9,8 @@ import json
 from collections.abc import Sequence
 from typing import IO, Any
 
+from ..common.artifacts.tfrecord import Record, frame
 from .problems import Problem
-from .record_files import Record, frame
 
 FOLDER = "dead_letters"
 RECORDS_SUFFIX = ".dead.tfrecord.gz"

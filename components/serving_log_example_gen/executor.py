@@ -16,7 +16,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils, writer_utils
 
-from ..validation import MonitorError
+from ..common.errors import MonitorError
 from . import dead_letters
 from .convert_logs import ROWS, TALLY, ConvertLogs
 from .read_options import ReadOptions

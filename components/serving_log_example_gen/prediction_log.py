@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..serving_log_writer.log_fields import REQUEST_ID
 from .input_checks import Images, ParseExample, images_of_examples, images_of_tensor
-from .log_fields import REQUEST_ID
 from .predictions import Predictions, predictions_of_classifications, predictions_of_tensors
 from .problems import BrokenError, Problem
 from .read_options import EXAMPLES_INPUT, ReadOptions

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 
-from ..validation import require, require_known
+from ..common.errors import require, require_known
 from .tensor_decoding import NUMERIC_DTYPES
 
 OUTPUT_NAMES = {"probabilities": "probabilities", "embedding": "embedding", "class_id": "class_id"}

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..common.artifacts.tfrecord import Damage, Record
 from .prediction_log import Request, Row
 from .problems import About, Problem
-from .record_files import Damage, Record
 
 # Names of counts. Each record is one of RECORDS_*, each image one of ROWS and the four below it.
 RECORDS = "records"

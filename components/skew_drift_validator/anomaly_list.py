@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from ..two_sample.comparison import KOLMOGOROV_SMIRNOV
-from .drift_report import DriftReport, Measurement
+from ..common.records.drift_report import DriftReport, Measurement
+from ..common.two_sample.comparison import KOLMOGOROV_SMIRNOV
 from .window_check import ERROR, REFERENCES, Problem
 
 _MULTIPLE = "Multiple errors"  # TFDV's words

@@ -4,8 +4,10 @@ import numpy as np
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from ..feature_sample import FeatureSample
-from ..monitored_features import (
+from ..common.errors import MonitorError, require
+from ..common.records.drift_report import State
+from ..common.statistics.feature_sample import FeatureSample
+from ..common.statistics.monitored_features import (
     SKEW,
     has_comparator,
     is_calibrated,
@@ -14,11 +16,9 @@ from ..monitored_features import (
     standard_histogram,
     statistic_of,
 )
-from ..two_sample.comparison import CLASS_FEATURE, Check, Feature
-from ..two_sample.frequencies import BinnedFeature
-from ..validation import MonitorError, require
+from ..common.two_sample.comparison import CLASS_FEATURE, Check, Feature
+from ..common.two_sample.frequencies import BinnedFeature
 from .anomaly_list import add_problem, soften_new_columns
-from .drift_report import State
 from .window_check import ERROR, WARNING, Compared, Described, Problem
 
 TOLERANCE = 1e-6  # within which TFDV and the calibrated test must measure the same

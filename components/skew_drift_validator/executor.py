@@ -11,13 +11,13 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, writer_utils
 
-from ..monitored_features import DRIFT, SKEW, calibrated_names
-from ..statistics_reader import DescribedSplit, read_split
-from ..two_sample.comparison import JENSEN_SHANNON, L_INFINITY
-from ..validation import require
+from ..common.errors import require
+from ..common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
+from ..common.statistics.described_split import DescribedSplit, read_split
+from ..common.statistics.monitored_features import DRIFT, SKEW, calibrated_names
+from ..common.two_sample.comparison import JENSEN_SHANNON, L_INFINITY
 from .anomaly_list import add_exceeded, add_problem, merge
 from .comparators import compare_statistics, validate_window
-from .drift_report import DRIFT_REPORT_JSON, DriftReport
 from .window_check import Problem, Settings, Sides, compare_all, gaps, report
 
 STATISTICS_KEY = standard_component_specs.STATISTICS_KEY

@@ -5,11 +5,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..feature_sample import FeatureSample
-from ..monitored_features import DRIFT, MIN_BASELINE_EXAMPLES, SKEW, binned_features, known_names, name_of, rows_of
-from ..two_sample.comparison import CLASS_FEATURE, Check, Comparison, Feature, compare
-from ..validation import require
-from .drift_report import DriftReport, Measurement, Outcome, Side, State, ranked
+from ..common.errors import require
+from ..common.records.drift_report import DriftReport, Measurement, Outcome, Side, State, ranked
+from ..common.statistics.feature_sample import FeatureSample
+from ..common.statistics.monitored_features import (
+    DRIFT,
+    MIN_BASELINE_EXAMPLES,
+    SKEW,
+    binned_features,
+    known_names,
+    name_of,
+    rows_of,
+)
+from ..common.two_sample.comparison import CLASS_FEATURE, Check, Comparison, Feature, compare
 
 ERROR = "ERROR"
 WARNING = "WARNING"

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..feature_sample import FeatureSample
-from ..monitored_features import (
+from ..common.errors import MonitorError, require
+from ..common.statistics.feature_sample import FeatureSample
+from ..common.statistics.monitored_features import (
     DRIFT,
     MIN_BASELINE_EXAMPLES,
     SKEW,
@@ -24,8 +25,7 @@ from ..monitored_features import (
     set_threshold,
     statistic_of,
 )
-from ..two_sample.comparison import CLASS_FEATURE, Feature, Rows, thresholds
-from ..validation import MonitorError, require
+from ..common.two_sample.comparison import CLASS_FEATURE, Feature, Rows, thresholds
 
 COMPARISONS = (SKEW, DRIFT)
 _COMMENT = "Comparators calibrated for windows of "

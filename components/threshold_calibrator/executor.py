@@ -10,7 +10,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
-from ..statistics_reader import read_split
+from ..common.statistics.described_split import read_split
 from .calibration import Calibration, Settings, calibrate
 
 STATISTICS_KEY = standard_component_specs.STATISTICS_KEY

@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from ..feature_sample import FeatureSample
+from ..common.artifacts.files import Files
+from ..common.errors import MonitorError
+from ..common.pages import charts
+from ..common.pages.parts import Chart, Outcome, Table
+from ..common.statistics.feature_sample import FeatureSample
 from ..tfrecord_reading import read_records
-from ..validation import MonitorError
-from . import charts, records
+from . import records
 from .gates import parse_message
-from .page import Chart, ConfusionMatrix, Outcome, Table
-from .sources import Files
+from .page import ConfusionMatrix
 
 _Z = 1.959963984540054  # 97.5 % of a normal distribution lie below: two-sided 95 %
 _BINS = 10

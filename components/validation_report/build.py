@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from .. import baseline_bundle
-from ..feature_sample import FILE_NAME, FeatureSample
-from ..validation import MonitorError
+from ..common import baseline_bundle
+from ..common.artifacts.files import Files, Given, Sources
+from ..common.errors import MonitorError
+from ..common.pages.parts import Chart, Table
+from ..common.statistics.feature_sample import FILE_NAME, FeatureSample
 from . import accuracy, distributions, facts, gates, image_grid, records
-from .page import Accuracy, Chart, Moved, Page, Strip, Table
-from .sources import Files, Given, Sources
+from .page import Accuracy, Moved, Page, Strip
 
 T = TypeVar("T")
 _SEVERITIES = {

@@ -8,12 +8,14 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from ..monitored_features import name_of, standard_histogram
-from ..validation import MonitorError
-from . import charts, records
+from ..common.artifacts.files import Files, Given, Sources
+from ..common.errors import MonitorError
+from ..common.pages import charts
+from ..common.pages.parts import Chart, Outcome, Table
+from ..common.statistics.monitored_features import name_of, standard_histogram
+from . import records
 from .gates import parse_message
-from .page import Chart, Moved, Outcome, Table
-from .sources import Files, Given, Sources
+from .page import Moved
 
 STATISTICS_FILE = "FeatureStats.pb"  # StatisticsGen's
 FEATURES_SHOWN = 6

@@ -12,8 +12,8 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from ..common.artifacts.files import Files, Given, NodeFacts, RunFacts, Sources
 from . import build, facts, rendering
-from .sources import Files, Given, NodeFacts, RunFacts, Sources
 
 ANOMALIES_PREFIX = "anomalies_"
 SINGLE_KEYS = (

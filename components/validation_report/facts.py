@@ -3,10 +3,10 @@
 import importlib.metadata
 from typing import Any
 
-from ..monitored_features import name_of
+from ..common.artifacts.files import Files, Sources
+from ..common.pages.parts import Table
+from ..common.statistics.monitored_features import name_of
 from . import records
-from .page import Table
-from .sources import Files, Sources
 
 _PACKAGES = ("tfx", "tensorflow", "tensorflow-data-validation", "tensorflow-model-analysis", "apache-beam")
 _COUNTS = {

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from ..validation import MonitorError
+from ..common.artifacts.files import Files, Given, Sources
+from ..common.errors import MonitorError
+from ..common.pages.parts import Gate, Outcome
 from . import records
-from .page import Gate, Outcome, Verdict
-from .sources import Files, Given, Sources
+from .page import Verdict
 
 ANOMALIES_FILE = "SchemaDiff.pb"  # ExampleValidator's
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"  # Evaluator's

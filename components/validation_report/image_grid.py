@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ..feature_sample import FeatureSample
+from ..common.artifacts import tf_example
+from ..common.artifacts.files import Files, Given
+from ..common.errors import MonitorError
+from ..common.statistics.feature_sample import FeatureSample
 from ..tfrecord_reading import read_records
-from ..validation import MonitorError
-from . import tf_example
 from .page import Picture, Strip
-from .sources import Files, Given
 
 FEATURES_SHOWN = 4
 PICTURES = 6

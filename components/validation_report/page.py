@@ -2,26 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any
 
-
-class Outcome(str, Enum):
-    """Only `passed` says that nothing is wrong."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    UNDECIDED = "undecided"
-
-
-@dataclass(frozen=True)
-class Gate:
-    """What one check decided, why, and what it noticed besides."""
-
-    name: str
-    outcome: Outcome
-    reason: str
-    details: tuple[str, ...] = ()
+from ..common.pages.parts import Chart, Gate, Outcome, Table
 
 
 @dataclass(frozen=True)
@@ -30,38 +12,6 @@ class Verdict:
 
     outcome: Outcome
     sentence: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of text. The first cell of a row is its heading; `numeric` are the numbers of the columns of figures."""
-
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A chart and what it shows in words and as a table.
-
-    Attributes:
-      title: its heading.
-      summary: what is to be seen in it, for everyone and for whoever cannot see it, a line each.
-      spec: in Vega-Lite, with `width` and `height`.
-      table: the numbers behind it.
-      outcome: of the check that it illustrates; None where there is none.
-      badge: what is said of the outcome; its own name if "".
-
-    """
-
-    title: str
-    summary: tuple[str, ...]
-    spec: Mapping[str, Any]
-    table: Table
-    outcome: Outcome | None = None
-    badge: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ..validation import MonitorError, require
-from .sources import Files, Given
+from ..common.artifacts.files import Files, Given
+from ..common.errors import MonitorError, require
 
 REASONS_JSON = "reasons.json"
 DRIFT_REPORT_JSON = "drift_report.json"

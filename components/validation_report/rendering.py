@@ -1,83 +1,22 @@
-"""The page as HTML: one file with its style, its script, its charts and its images inside."""
+"""The page as HTML."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
-from ..validation import MonitorError
-from . import charts
-from .page import Chart, Outcome, Page
+from ..common.pages import templating
+from .page import Page
 
 PAGE_FILE = "report.html"
-FOLDER = Path(__file__).parent / "templates"  # the page's style and script too, for pages that go with it
-MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.UNDECIDED: "?"}
-_WORDS = {Outcome.PASSED: "passed", Outcome.FAILED: "failed", Outcome.UNDECIDED: "undecided"}
+_FOLDER = Path(__file__).parent / "templates"
 
 
 def render(page: Page) -> str:
     """The page as HTML. Where the charts cannot be drawn, the tables behind them stand alone, and a line says so."""
     shown = [*page.moved.charts, *page.accuracy.charts]
-    return render_template("page.html.jinja", shown, page.problems, page=page, groups=list(_groups(page)))
-
-
-def render_template(
-    name: str, shown: Sequence[Chart], problems: Sequence[str], *, folders: Sequence[Path] = (), **context: Any
-) -> str:
-    """A template with what any page has: its style, its script, its charts as `svg(chart)`, and `parts.html.jinja`.
-
-    Args:
-      name: of the template, in `FOLDER` or one of `folders`.
-      shown: the charts that the template shows.
-      problems: what could not be read; that charts cannot be drawn is added to it.
-      folders: where templates are looked for besides.
-      **context: what else the template is given.
-
-    """
-    problems = list(problems)
-    try:
-        drawn = charts.draw([chart.spec for chart in shown])
-    except MonitorError as error:
-        problems.append(f"Charts are not shown: {error}")
-        drawn = [""] * len(shown)
-    # vl-convert's text is escaped; and ElementTree has read it and written it anew
-    svg = {id(chart): Markup(each) for chart, each in zip(shown, drawn, strict=True)}  # noqa: S704
-    common: dict[str, Any] = {
-        "problems": problems,
-        "svg": lambda chart: svg[id(chart)],
-        "mark": MARKS.__getitem__,
-        "word": _WORDS.__getitem__,
-        "slug": _Slugs(),
-        "style": Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own files
-        "script": Markup((FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704
-    }
-    text: str = _environment([*folders, FOLDER]).get_template(name).render({**common, **context})
-    return text
-
-
-def _environment(folders: Sequence[Path]) -> jinja2.Environment:
-    loader = jinja2.FileSystemLoader(folders)
-    return jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    return templating.render_template(
+        "page.html.jinja", shown, page.problems, folders=[_FOLDER], page=page, groups=list(_groups(page))
     )
-
-
-class _Slugs:
-    """Ids that are unique on the page."""
-
-    def __init__(self) -> None:
-        self._used: set[str] = set()
-
-    def __call__(self, text: str) -> str:
-        base = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "part"
-        name, number = base, 2
-        while name in self._used:
-            name, number = f"{base}-{number}", number + 1
-        self._used.add(name)
-        return name
 
 
 def _groups(page: Page) -> Iterator[tuple[str, list[Any]]]:

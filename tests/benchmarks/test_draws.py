@@ -3,7 +3,7 @@ import pytest
 
 from benchmarks.detection.draws import candidates_needed, generator, split, window
 from benchmarks.detection.suites import NULL, Shift, failing_loudly, nine_shifts, severity_shifts
-from components.validation import MonitorError
+from components.common.errors import MonitorError
 
 LABELS = np.random.default_rng(0).integers(0, 10, 15_000)
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from benchmarks.detection.pool import held_out, trainer_settings
-from components.validation import MonitorError
-from pipelines.training_data import LabelledImages, _sorted_by_content, hold_out
+from components.common.errors import MonitorError
+from pipelines.cifar10.training_data import LabelledImages, _sorted_by_content, hold_out
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "cifar10_sample"
 

@@ -10,7 +10,7 @@ import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.types import standard_artifacts
 
-from components.feature_sample import FILE_NAME
+from components.common.statistics.feature_sample import FILE_NAME
 from components.image_statistics_gen.example_accumulator import PredictionFormat, SampleFormat
 from components.image_statistics_gen.statistics_generator import ImageStatisticsGenerator
 

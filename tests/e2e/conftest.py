@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from components import baseline_bundle
-from pipelines import inspect
+from components.common import baseline_bundle
+from model_monitor.reading import run_store as inspect
 
 # A script of its own, which pytest would import to look for doctests: it sets the environment for Keras 2, and TFX's
 # example defines the flag --runner for the whole process (docs/traps.md).
@@ -38,7 +38,7 @@ class Outcome:
 
 
 def model_monitor(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipelines.cli", *arguments]
+    command = [sys.executable, "-m", "model_monitor.cli", *arguments]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 

@@ -20,8 +20,8 @@ import tfx
 from tfx.examples.penguin import penguin_pipeline_local
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
+from components.common.artifacts.tf_example import parse_example
 from components.tfrecord_reading import read_records
-from components.validation_report.tf_example import parse_example
 
 TFX = Path(tfx.__file__).parent
 PENGUIN = TFX / "components" / "testdata" / "penguin"

@@ -12,11 +12,11 @@ import pytest
 from nbclient import NotebookClient
 from werkzeug.test import Client
 
-from components.performance_estimator.performance import PERFORMANCE_JSON, Performance
-from components.skew_drift_validator.drift_report import DRIFT_REPORT_JSON, DriftReport
-from pipelines import inspect
-from pipelines.ui.app import Application
-from pipelines.ui.pages import Site
+from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
+from components.common.records.performance import PERFORMANCE_JSON, Performance
+from model_monitor.reading import run_store as inspect
+from model_monitor.ui.app import Application
+from model_monitor.ui.pages import Site
 
 from .conftest import REPOSITORY, SAMPLE, Outcome, model_monitor, run_pipeline, train
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import cli, inspect
+from model_monitor import cli
+from model_monitor.reading import run_store as inspect
 
 pytestmark = pytest.mark.e2e
 SCRIPT = Path(__file__).with_name("stock_penguin.py")

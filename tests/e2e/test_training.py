@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components import baseline_bundle
+from components.common import baseline_bundle
 
 from .conftest import SAMPLE, Outcome, train
 

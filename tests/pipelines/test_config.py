@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.validation import MonitorError
+from components.common.errors import MonitorError
 from pipelines import config
 from pipelines.config import MonitoringConfig, TrainingConfig
 

@@ -5,7 +5,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 
 from components import AtomicPusher
-from components.validation import MonitorError
+from components.common.errors import MonitorError
 
 INPUTS = {
     "model_blessing": standard_artifacts.ModelBlessing,

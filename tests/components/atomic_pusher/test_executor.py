@@ -11,9 +11,9 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils, proto_utils
 
-from components import baseline_bundle
 from components.atomic_pusher.executor import Executor, base_directory
-from components.validation import MonitorError
+from components.common import baseline_bundle
+from components.common.errors import MonitorError
 
 
 def destination(folder, **changes) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from components.atomic_pusher import publish as module
 from components.atomic_pusher.publish import STAGING_PREFIX, publish
-from components.validation import MonitorError
+from components.common.errors import MonitorError
 
 FILES = {"a": b"1" * 1000, "sub/b": b"2" * 1000, "sub/deep/c": b"3" * 1000}
 

@@ -12,9 +12,10 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
-from components import AtomicPusher, BaselineImporter, baseline_bundle
+from components import AtomicPusher, BaselineImporter
 from components.baseline_importer.executor import Executor
-from components.validation import MonitorError
+from components.common import baseline_bundle
+from components.common.errors import MonitorError
 
 
 class Adder(tf.Module):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from components.cifar10_example_gen import cifar10_format
 from components.cifar10_example_gen.cifar10_format import RECORD_BYTES, check_distinct_names, example_id, read_file
-from components.validation import MonitorError
+from components.common.errors import MonitorError
 
 SAMPLE = Path(__file__).resolve().parents[3] / "data" / "cifar10_sample"
 

@@ -13,7 +13,7 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.utils import proto_utils
 
 from components import Cifar10ExampleGen
-from components.validation import MonitorError
+from components.common.errors import MonitorError
 from pipelines.config import LOCAL_BEAM_ARGS
 
 RECORD = 3073

@@ -15,7 +15,7 @@ from tfx.utils import proto_utils
 
 from components.cifar10_example_gen import cifar10_format
 from components.cifar10_example_gen.executor import Executor, monitor_error_in
-from components.validation import MonitorError
+from components.common.errors import MonitorError
 from pipelines.config import LOCAL_BEAM_ARGS
 
 SAMPLE = Path(__file__).resolve().parents[3] / "data" / "cifar10_sample"
@@ -154,7 +154,7 @@ def test_other_errors_pass_unchanged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("components.validation.MonitorError: a.bin: bad", "a.bin: bad"),
+        ("components.common.errors.MonitorError: a.bin: bad", "a.bin: bad"),
         ("MonitorError: a.bin: bad [while running 'Read']", "a.bin: bad"),
         ("RuntimeError: Traceback:\n  File x\nv.MonitorError: bad [while running 'A-ptransform-3']\n\nmore", "bad"),
         ("ValueError: something else", None),

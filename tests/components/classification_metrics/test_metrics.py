@@ -7,7 +7,7 @@ import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
 
 from components.classification_metrics.metrics import ExpectedCalibrationError
-from components.validation import MonitorError
+from components.common.errors import MonitorError
 
 CLASSES = 3
 CONFIG = """

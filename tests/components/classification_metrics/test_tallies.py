@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.classification_metrics.tallies import CalibrationTally, ClassAccuracyTally
-from components.validation import MonitorError
+from components.common.errors import MonitorError
 
 CLASSES = 4
 

@@ -3,7 +3,7 @@
 import pytest
 
 from components.common.class_names import broken_rule, broken_rule_of_name, class_number, read_names
-from components.validation import MonitorError
+from components.common.errors import MonitorError
 
 
 @pytest.mark.parametrize(

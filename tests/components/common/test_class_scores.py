@@ -14,7 +14,7 @@ from components.common.class_scores import (
     looks_like_logits,
     probabilities_of,
 )
-from components.validation import MonitorError
+from components.common.errors import MonitorError
 
 
 @pytest.mark.parametrize(

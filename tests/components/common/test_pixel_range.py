@@ -5,8 +5,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from components.common.errors import MonitorError
 from components.common.pixel_range import PixelRange, Scale, broken_rule
-from components.validation import MonitorError
 
 IMAGENET = PixelRange.standardised([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
 CAFFE = PixelRange.standardised([123.68, 116.78, 103.94], 1)

@@ -5,8 +5,8 @@ from typing import Annotated
 import pytest
 from pydantic import Field, ValidationError
 
+from components.common.errors import MonitorError
 from components.common.settings import Described, Section, explain, keys, parse_yaml, read_yaml, shown
-from components.validation import MonitorError
 
 
 class Inner(Section):

@@ -5,7 +5,7 @@ from tfx import types
 from tfx.types import standard_artifacts
 
 from components import ImageStatisticsGen
-from components.validation import MonitorError
+from components.common.errors import MonitorError
 
 EXAMPLES = types.Channel(type=standard_artifacts.Examples)
 

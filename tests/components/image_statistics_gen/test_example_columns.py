@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from components.common.errors import MonitorError
 from components.image_statistics_gen.example_columns import class_numbers, names, number_of_values, number_rows
-from components.validation import MonitorError
 
 NAN = math.nan
 

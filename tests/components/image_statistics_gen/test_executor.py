@@ -17,10 +17,10 @@ from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
+from components.common.errors import MonitorError
 from components.image_statistics_gen.executor import Executor
 from components.image_statistics_gen.image_properties import compute, property_names
 from components.image_statistics_gen.record_batches import read_records
-from components.validation import MonitorError
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = ROOT / "schemas" / "cifar10" / "schema.pbtxt"

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.common.errors import MonitorError
 from components.image_statistics_gen.frozen_histogram import Accumulator, FrozenFeature, quantiles, summarise
 from components.image_statistics_gen.image_decoding import ImageFormat
 from components.image_statistics_gen.image_properties import property_names
 from components.image_statistics_gen.property_edges import ANCHORS, image_features
-from components.validation import MonitorError
 
 FEATURE = FrozenFeature("x", tuple(np.linspace(-1, 1, 41).tolist()), bins_per_bucket=4)
 VALUES = st.lists(st.floats(-1.5, 1.5, width=32), min_size=1, max_size=80)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from components.common.errors import MonitorError
 from components.image_statistics_gen import image_decoding
 from components.image_statistics_gen.image_decoding import ImageFormat, decode, decode_file
-from components.validation import MonitorError
 
 RNG = np.random.default_rng(3)
 

@@ -13,12 +13,12 @@ from tfx.components.schema_gen import executor as schema_gen
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.types import standard_artifacts
 
-from components.feature_sample import FILE_NAME, FeatureSample
+from components.common.errors import MonitorError
+from components.common.statistics.feature_sample import FILE_NAME, FeatureSample
 from components.image_statistics_gen.executor import Executor
 from components.image_statistics_gen.image_properties import compute, property_names
 from components.image_statistics_gen.prediction_features import feature_names
 from components.image_statistics_gen.record_batches import count_values
-from components.validation import MonitorError
 
 RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 CLASSES, DIMENSIONS = 10, 4

@@ -10,10 +10,10 @@ from google.protobuf import text_format
 from tensorflow_data_validation.utils import display_util
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from components.common.errors import MonitorError
 from components.image_statistics_gen.example_accumulator import PredictionFormat, SampleFormat
 from components.image_statistics_gen.prediction_features import compute, feature_names
 from components.image_statistics_gen.statistics_generator import FINE_HISTOGRAM, ImageStatisticsGenerator
-from components.validation import MonitorError
 
 SHAPE = (4, 4, 1)
 CLASSES, DIMENSIONS = 5, 3

@@ -12,9 +12,9 @@ from PIL import Image
 from tensorflow_data_validation.utils import display_util
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
+from components.common.errors import MonitorError
 from components.image_statistics_gen.image_properties import property_names
 from components.image_statistics_gen.statistics_generator import FINE_HISTOGRAM, ImageStatisticsGenerator
-from components.validation import MonitorError
 
 RNG = np.random.default_rng(11)
 SHAPE = (8, 9, 3)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.feature_sample import FeatureSample
+from components.common.statistics.feature_sample import FeatureSample
 
 CLASSES = 4
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.common.errors import MonitorError
 from components.performance_estimator.accuracy_estimation import (
     DEFAULT_ESTIMATOR,
     ESTIMATORS,
@@ -15,7 +16,6 @@ from components.performance_estimator.accuracy_estimation import (
     share_above,
 )
 from components.performance_estimator.temperature import logits, softmax
-from components.validation import MonitorError
 
 CLASSES = 5
 

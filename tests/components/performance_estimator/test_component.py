@@ -4,8 +4,8 @@ import pytest
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import channel, standard_artifacts
 
+from components.common.errors import MonitorError
 from components.performance_estimator.component import PerformanceEstimator
-from components.validation import MonitorError
 
 STATISTICS = channel.Channel(type=standard_artifacts.ExampleStatistics)
 EXAMPLES = channel.Channel(type=standard_artifacts.Examples)

@@ -16,14 +16,14 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.feature_sample import FILE_NAME
+from components.common.errors import MonitorError
+from components.common.records.performance import Performance, State
+from components.common.statistics.feature_sample import FILE_NAME
 from components.performance_estimator.component import PerformanceEstimator
 from components.performance_estimator.executor import Executor
-from components.performance_estimator.performance import Performance, State
 from components.push_gate import anomalies as gate
 from components.push_gate import readers as gate_readers
 from components.push_gate.policy import AnomaliesPolicy
-from components.validation import MonitorError
 
 PROPERTIES = {
     "labels_file": "",

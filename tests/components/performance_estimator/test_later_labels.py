@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.common.errors import MonitorError
 from components.performance_estimator import later_labels
 from components.performance_estimator.later_labels import LabelRow, LoggedExamples, Problem, join, read_csv
-from components.validation import MonitorError
 
 NAMES = ("cat", "dog", "frog")
 

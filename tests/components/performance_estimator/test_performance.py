@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 
+from components.common.errors import MonitorError
+from components.common.records.performance import Examples, Performance, State, measure
 from components.performance_estimator.later_labels import LabelRow, LoggedExamples, join
-from components.performance_estimator.performance import Examples, Performance, State, measure
-from components.validation import MonitorError
 
 BASELINE_RIGHT = 0.9
 

@@ -4,9 +4,9 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
+from components.common.records.decision import Outcome
 from components.push_gate import anomalies
 from components.push_gate.policy import AnomaliesPolicy
-from components.push_gate.verdict import Outcome
 
 SCHEMA = """
 feature { name: "brightness" type: FLOAT float_domain { min: 0 max: 100 } presence { min_fraction: 1 } }

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from components.common.errors import MonitorError
+from components.common.records.decision import Outcome
 from components.push_gate import canary
 from components.push_gate.canary import InputSpec
 from components.push_gate.policy import CanaryPolicy
-from components.push_gate.verdict import Outcome
-from components.validation import MonitorError
 
 POLICY = CanaryPolicy(num_classes=3)
 IMAGE = InputSpec((None, 4, 4, 3), "uint8")

@@ -13,8 +13,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 
 from components import PushGate
-from components.push_gate.verdict import Decision
-from components.validation import MonitorError
+from components.common.errors import MonitorError
+from components.common.records.decision import Decision
 
 STRICT = "canary: {num_classes: 4}"
 LAX = "evaluation: {required: false}\nanomalies: {required: false}\n" + STRICT

@@ -4,10 +4,10 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_model_analysis.proto import validation_result_pb2
 
+from components.common.records.decision import Outcome
 from components.push_gate import evaluation, readers
 from components.push_gate.evaluation import Blessing
 from components.push_gate.policy import EvaluationPolicy
-from components.push_gate.verdict import Outcome
 
 POLICY = EvaluationPolicy()
 

@@ -16,10 +16,10 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils, writer_utils
 
-from components import baseline_bundle
 from components.atomic_pusher.executor import Executor as AtomicPusherExecutor
+from components.common import baseline_bundle
+from components.common.records.decision import Decision, Outcome
 from components.push_gate.executor import Executor
-from components.push_gate.verdict import Decision, Outcome
 
 POLICY = "canary: {num_classes: 4}"
 ONLY_CANARY = "evaluation: {required: false}\nanomalies: {required: false}\n" + POLICY

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from components.common.errors import MonitorError
 from components.push_gate.policy import Policy, parse_policy
-from components.validation import MonitorError
 
 TYPES = anomalies_pb2.AnomalyInfo.Type.keys()
 CIFAR10 = Path(__file__).parents[3] / "schemas" / "cifar10" / "push_policy.yaml"

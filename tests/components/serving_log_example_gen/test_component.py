@@ -14,9 +14,9 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.utils import proto_utils
 
+from components.common.artifacts.tfrecord import frame
+from components.common.errors import MonitorError
 from components.serving_log_example_gen.component import ServingLogExampleGen, make_input
-from components.serving_log_example_gen.record_files import frame
-from components.validation import MonitorError
 from pipelines.config import LOCAL_BEAM_ARGS
 from tests.components.serving_log_example_gen.conftest import SHAPE, make_good_log
 

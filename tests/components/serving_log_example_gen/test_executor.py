@@ -13,8 +13,8 @@ import tensorflow as tf
 import tensorflow_data_validation as tfdv
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components.serving_log_example_gen.record_files import frame
-from components.validation import MonitorError
+from components.common.artifacts.tfrecord import frame
+from components.common.errors import MonitorError
 from tests.components.serving_log_example_gen.conftest import (
     SHAPE,
     Result,

@@ -4,8 +4,8 @@ import pytest
 from tfx import types
 from tfx.types import standard_artifacts
 
+from components.common.errors import MonitorError
 from components.skew_drift_validator.component import SkewDriftValidator
-from components.validation import MonitorError
 
 STATISTICS = types.Channel(type=standard_artifacts.ExampleStatistics)
 SCHEMA = types.Channel(type=standard_artifacts.Schema)

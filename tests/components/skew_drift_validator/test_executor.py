@@ -10,13 +10,13 @@ from tensorflow_data_validation.utils import anomalies_util, display_util
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import standard_artifacts
 
+from components.common.errors import MonitorError
+from components.common.records.decision import Decision, Outcome
+from components.common.records.drift_report import DriftReport, State
+from components.common.records.drift_report import Outcome as WindowOutcome
 from components.push_gate.executor import Executor as GateExecutor
-from components.push_gate.verdict import Decision, Outcome
-from components.skew_drift_validator.drift_report import DriftReport, State
-from components.skew_drift_validator.drift_report import Outcome as WindowOutcome
 from components.skew_drift_validator.executor import Executor
 from components.threshold_calibrator.executor import Executor as Calibrator
-from components.validation import MonitorError
 
 ROOT = Path(__file__).parents[3]
 CURATED = ROOT / "schemas" / "cifar10" / "schema.pbtxt"

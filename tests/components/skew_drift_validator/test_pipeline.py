@@ -9,8 +9,8 @@ from tfx.orchestration import metadata, pipeline
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.types import standard_artifacts
 
+from components.common.records.drift_report import DriftReport, State
 from components.skew_drift_validator.component import SkewDriftValidator
-from components.skew_drift_validator.drift_report import DriftReport, State
 from components.threshold_calibrator.component import ThresholdCalibrator
 
 CURATED = Path(__file__).parents[3] / "schemas" / "cifar10" / "schema.pbtxt"

@@ -4,8 +4,8 @@ import pytest
 from tfx import types
 from tfx.types import standard_artifacts
 
+from components.common.errors import MonitorError
 from components.threshold_calibrator.component import ThresholdCalibrator
-from components.validation import MonitorError
 
 STATISTICS = types.Channel(type=standard_artifacts.ExampleStatistics)
 SCHEMA = types.Channel(type=standard_artifacts.Schema)

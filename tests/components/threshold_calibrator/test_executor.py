@@ -12,8 +12,8 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx.components.example_validator import executor as example_validator
 from tfx.types import standard_artifacts
 
+from components.common.errors import MonitorError
 from components.threshold_calibrator.executor import Executor
-from components.validation import MonitorError
 
 CURATED = Path(__file__).parents[3] / "schemas" / "cifar10" / "schema.pbtxt"
 WINDOW = 500

@@ -12,12 +12,12 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tfx.types import standard_artifacts
 
-from components.feature_sample import FILE_NAME, FeatureSample
+from components.common.artifacts.files import Given, NodeFacts, RunFacts, Sources
+from components.common.records.decision import REASONS_JSON, Decision, Effect, Finding, Verdict
+from components.common.statistics.feature_sample import FILE_NAME, FeatureSample
 from components.performance_estimator.executor import Executor as Estimator
-from components.push_gate.verdict import REASONS_JSON, Decision, Effect, Finding, Verdict
 from components.skew_drift_validator.executor import Executor as Validator
 from components.threshold_calibrator.executor import Executor as Calibrator
-from components.validation_report.sources import Given, NodeFacts, RunFacts, Sources
 
 ROOT = Path(__file__).parents[3]
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "bird", "cat")

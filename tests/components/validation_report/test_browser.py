@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
+from components.common.artifacts.files import local_files
 from components.validation_report import build, rendering
-from components.validation_report.sources import local_files
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
 PROBE = """<script>

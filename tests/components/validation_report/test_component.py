@@ -8,7 +8,7 @@ from tfx.orchestration.kubeflow.v2 import compiler_utils
 from tfx.types import Channel, standard_artifacts
 
 import components
-from components.validation import MonitorError
+from components.common.errors import MonitorError
 from components.validation_report.artifact import HtmlReport
 from components.validation_report.component import ValidationReport
 from components.validation_report.executor import Executor

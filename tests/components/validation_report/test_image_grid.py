@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.feature_sample import FeatureSample
+from components.common.statistics.feature_sample import FeatureSample
 from components.validation_report import image_grid
 
 

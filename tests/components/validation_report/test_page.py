@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.baseline_bundle import BUNDLE, Manifest
-from components.feature_sample import FeatureSample
-from components.validation_report import build, charts, rendering
-from components.validation_report.page import Outcome
-from components.validation_report.sources import Given, Sources, local_files
+from components.common.artifacts.files import Given, Sources, local_files
+from components.common.baseline_bundle import BUNDLE, Manifest
+from components.common.pages import charts
+from components.common.pages.parts import Outcome
+from components.common.statistics.feature_sample import FeatureSample
+from components.validation_report import build, rendering
 
 VOID = {"meta", "img", "input", "br", "hr", "link"}
 

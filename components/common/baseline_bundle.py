@@ -1,0 +1,213 @@
+"""What a pushed version carries besides the model, and which version a new run is judged against.
+
+A pushed version is `<serving folder>/<number>/`: a SavedModel whose `assets.extra/baseline/` is the *baseline bundle*.
+Loaders of SavedModels ignore `assets.extra`, so model and bundle are one folder and are published in one rename.
+
+    assets.extra/baseline/
+      manifest.json            what was pushed, when, by which run, judged against what
+      statistics/Split-*/      ExampleStatistics of the data the model was trained on
+      baseline_statistics/Split-*/  ExampleStatistics of held-out examples and of what the model predicted for them,
+                               which is what serving is compared with
+      schema/schema.pbtxt      the schema that the data was held against, with the calibrated comparators
+      evaluation/              metrics, plots and validations, as TFMA wrote them
+      gate/reasons.json        PushGate's decision, where it was PushGate that blessed the model
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from .errors import MonitorError, require
+
+FORMAT_VERSION = 2
+BUNDLE = os.path.join("assets.extra", "baseline")
+MANIFEST_FILE = "manifest.json"
+STATISTICS_DIR = "statistics"
+BASELINE_STATISTICS_DIR = "baseline_statistics"
+SCHEMA_FILE = os.path.join("schema", "schema.pbtxt")
+EVALUATION_DIR = "evaluation"
+REASONS_FILE = os.path.join("gate", "reasons.json")
+SPLIT_PREFIX = "Split-"
+MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Who pushed a version, and on what grounds.
+
+    Attributes:
+      model_version: the number of the version.
+      pushed_at: when, as ISO 8601 in UTC.
+      model_uri: the `Model` artifact it was copied from.
+      baseline_examples_uri: the `Examples` that the baseline's statistics describe; None when the pipeline did not say.
+      run_key: what tells one run's settings and data from another's; empty when the run gave none.
+      judged_against: the pushed version that was this model's baseline; None when it had none.
+      pipeline_name, pipeline_run_id: the run, where the orchestrator says.
+      tensorflow_version, tfx_version: what wrote it.
+      format_version: of the bundle.
+
+    """
+
+    model_version: int
+    pushed_at: str
+    model_uri: str
+    baseline_examples_uri: str | None
+    run_key: str
+    judged_against: str | None
+    pipeline_name: str | None
+    pipeline_run_id: str | None
+    tensorflow_version: str
+    tfx_version: str
+    format_version: int = FORMAT_VERSION
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @staticmethod
+    def from_json(text: str, path: str) -> "Manifest":
+        """Reads what `to_json` wrote.
+
+        Args:
+          text: the file's content.
+          path: the file, for messages.
+
+        Raises:
+          MonitorError: naming the file and the first thing wrong with it.
+
+        """
+        try:
+            record = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise MonitorError(f"{path} is damaged: {error}. It begins {text[:60]!r}") from error
+        require(isinstance(record, dict), path, "hold a JSON object", record)
+        found = record.get("format_version")
+        require(found == FORMAT_VERSION, f"format_version in {path}", f"be {FORMAT_VERSION}", found)
+        _check_types(record, path)
+        return Manifest(**record)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The bundle of one pushed version, whose folder is `version_dir`."""
+
+    version_dir: str
+    manifest: Manifest
+
+    def path(self, part: str) -> str:
+        """Where a part of the bundle is, such as `STATISTICS_DIR`."""
+        return os.path.join(self.version_dir, BUNDLE, part)
+
+    def splits(self, part: str = STATISTICS_DIR) -> list[str]:
+        """The splits that there are statistics of in a part of the bundle, sorted."""
+        names = os.listdir(self.path(part))
+        return sorted(name[len(SPLIT_PREFIX) :] for name in names if name.startswith(SPLIT_PREFIX))
+
+
+def versions(serving_dir: str) -> list[str]:
+    """The folders that a model server takes for versions, oldest first. None where there is no serving folder yet."""
+    if not os.path.isdir(serving_dir):
+        return []
+    names = (name for name in os.listdir(serving_dir) if is_version(name))
+    return [os.path.join(serving_dir, name) for name in sorted(names, key=int) if _is_dir(serving_dir, name)]
+
+
+def is_version(name: str) -> bool:
+    """Whether a model server takes a folder of this name for a version: digits and nothing else."""
+    return re.fullmatch(r"[0-9]+", name) is not None
+
+
+def read(version_dir: str) -> Bundle:
+    """The bundle of a pushed version.
+
+    Raises:
+      MonitorError: if the folder is not there, was not pushed with a bundle, or lacks a part of it.
+
+    """
+    require(os.path.isdir(version_dir), "the pushed version", "be a folder", version_dir)
+    path = os.path.join(version_dir, BUNDLE, MANIFEST_FILE)
+    try:
+        with open(path, encoding="utf-8") as file:
+            manifest = Manifest.from_json(file.read(), path)
+    except FileNotFoundError as error:
+        raise MonitorError(
+            f"{version_dir} has no baseline bundle ({path} is missing), so AtomicPusher did not push it. "
+            "Push into a folder of its own, or name the version to compare with"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise MonitorError(f"{path} cannot be read: {error}") from error
+    bundle = Bundle(version_dir, manifest)
+    _check_parts(bundle)
+    return bundle
+
+
+def newest(serving_dir: str) -> Bundle | None:
+    """The bundle of the version with the highest number, or None when nothing was pushed yet.
+
+    That version is the one being served. When its bundle is damaged or missing that is an error, and an older one is
+    not taken in its place: the comparison would be with a model that nobody is served.
+
+    Raises:
+      MonitorError: as `read`.
+
+    """
+    found = versions(serving_dir)
+    return read(found[-1]) if found else None
+
+
+def choose_baseline(serving_dir: str, run_key: str) -> str:
+    """The pushed version that a run is to be judged against: its folder, or '' when there is none.
+
+    This is the newest push. But a run that repeats the one which made that push, as `run_key` tells, gets the baseline
+    that the push itself was judged against: it has the same inputs then, and everything comes from the cache.
+    (Where that one has been deleted since, it is the newest push after all.)
+
+    Raises:
+      MonitorError: as `newest`.
+
+    """
+    bundle = newest(serving_dir)
+    if bundle is None:
+        return ""
+    if run_key and bundle.manifest.run_key == run_key:
+        before = bundle.manifest.judged_against
+        if before is None or os.path.isdir(before):
+            return before or ""
+    return bundle.version_dir
+
+
+def _is_dir(parent: str, name: str) -> bool:
+    return os.path.isdir(os.path.join(parent, name))
+
+
+def _check_types(record: dict[str, Any], path: str) -> None:
+    names = [field.name for field in fields(Manifest)]
+    missing = sorted(set(names) - set(record))
+    require(not missing, path, f"hold {', '.join(missing)}", sorted(record))
+    unknown = sorted(set(record) - set(names))
+    require(not unknown, path, f"hold nothing but {', '.join(names)}", unknown)
+    _require_types(record, ("model_version",), int, path)
+    _require_types(record, ("pushed_at", "model_uri", "run_key", "tensorflow_version", "tfx_version"), str, path)
+    optional = ("baseline_examples_uri", "judged_against", "pipeline_name", "pipeline_run_id")
+    _require_types({key: record[key] or "" for key in optional}, optional, str, path)
+
+
+def _require_types(record: dict[str, Any], keys: Iterable[str], kind: type, path: str) -> None:
+    for key in keys:
+        right = isinstance(record[key], kind) and not isinstance(record[key], bool)
+        require(right, f"{key} in {path}", f"be of type {kind.__name__}", record[key])
+
+
+def _check_parts(bundle: Bundle) -> None:
+    present = any(os.path.isfile(os.path.join(bundle.version_dir, name)) for name in MODEL_FILES)
+    require(
+        present, bundle.version_dir, f"hold a SavedModel ({' or '.join(MODEL_FILES)})", os.listdir(bundle.version_dir)
+    )
+    for part in (STATISTICS_DIR, BASELINE_STATISTICS_DIR, EVALUATION_DIR):
+        require(os.path.isdir(bundle.path(part)), f"the bundle of {bundle.version_dir}", f"have a folder {part}", None)
+    found = os.path.isfile(bundle.path(SCHEMA_FILE))
+    require(found, f"the bundle of {bundle.version_dir}", f"have a file {SCHEMA_FILE}", None)
+    for part in (STATISTICS_DIR, BASELINE_STATISTICS_DIR):
+        require(bool(bundle.splits(part)), bundle.path(part), f"have a folder {SPLIT_PREFIX}*", bundle.splits(part))

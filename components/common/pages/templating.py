@@ -1,0 +1,73 @@
+"""Pages as HTML: one file with its style, its script, its charts and its images inside."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from ..errors import MonitorError
+from . import charts
+from .parts import Chart, Outcome
+
+FOLDER = Path(__file__).parent / "templates"  # the page's style and script too, for pages that go with it
+MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.UNDECIDED: "?"}
+_WORDS = {Outcome.PASSED: "passed", Outcome.FAILED: "failed", Outcome.UNDECIDED: "undecided"}
+
+
+def render_template(
+    name: str, shown: Sequence[Chart], problems: Sequence[str], *, folders: Sequence[Path] = (), **context: Any
+) -> str:
+    """A template with what any page has: its style, its script, its charts as `svg(chart)`, and `parts.html.jinja`.
+
+    Args:
+      name: of the template, in `FOLDER` or one of `folders`.
+      shown: the charts that the template shows.
+      problems: what could not be read; that charts cannot be drawn is added to it.
+      folders: where templates are looked for besides.
+      **context: what else the template is given.
+
+    """
+    problems = list(problems)
+    try:
+        drawn = charts.draw([chart.spec for chart in shown])
+    except MonitorError as error:
+        problems.append(f"Charts are not shown: {error}")
+        drawn = [""] * len(shown)
+    # vl-convert's text is escaped; and ElementTree has read it and written it anew
+    svg = {id(chart): Markup(each) for chart, each in zip(shown, drawn, strict=True)}  # noqa: S704
+    common: dict[str, Any] = {
+        "problems": problems,
+        "svg": lambda chart: svg[id(chart)],
+        "mark": MARKS.__getitem__,
+        "word": _WORDS.__getitem__,
+        "slug": _Slugs(),
+        "style": Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own files
+        "script": Markup((FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704
+    }
+    text: str = _environment([*folders, FOLDER]).get_template(name).render({**common, **context})
+    return text
+
+
+def _environment(folders: Sequence[Path]) -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(folders)
+    return jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+
+
+class _Slugs:
+    """Ids that are unique on the page."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def __call__(self, text: str) -> str:
+        base = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "part"
+        name, number = base, 2
+        while name in self._used:
+            name, number = f"{base}-{number}", number + 1
+        self._used.add(name)
+        return name

@@ -1,0 +1,183 @@
+"""What was found about one window: plain records with one way to JSON and back."""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from enum import Enum
+from typing import Any
+
+from ..errors import MonitorError, require, require_known
+
+FORMAT_VERSION = 1
+DRIFT_REPORT_JSON = "drift_report.json"
+
+
+class State(str, Enum):
+    """What can be said of a window. Only `fine` says that nothing is wrong."""
+
+    FINE = "fine"
+    CHANGED = "changed"  # more than chance explains
+    INVALID = "invalid"  # not distinguishable, but against the schema, or without a feature that is monitored
+    NO_BASELINE = "no_baseline"
+    BASELINE_TOO_SMALL = "baseline_too_small"
+    TOO_FEW_EXAMPLES = "too_few_examples"
+    NO_PREVIOUS_SPAN = "no_previous_span"
+
+
+class Outcome(str, Enum):
+    """What a state means for whoever waits for it."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Side:
+    """The examples of one side of a comparison.
+
+    Attributes:
+      examples: How many there are.
+      sampled: How many of them were compared.
+      span: Their span; 0 where there are no spans.
+
+    """
+
+    examples: int
+    sampled: int
+    span: int
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One test of one feature, or of all features together, against the baseline or the previous span.
+
+    Attributes:
+      comparison: "skew", against the baseline, or "drift", against the previous span.
+      feature: The feature's name, "" for a joint test.
+      test: "jensen_shannon", "l_infinity", "kolmogorov_smirnov" or the name of a joint test.
+      measured: The statistic's value.
+      threshold: What `measured` has to exceed to raise the alarm; None: nothing could, the feature never varies.
+      p_value: Of this test looked at alone.
+      adjusted_p_value: The chance that any test of this comparison deviates as much.
+      excess: How far beyond the threshold, in standard deviations of chance; below 0 is within. None: never varies.
+      reference_mean: The feature's mean in the baseline or the previous span; None where it has none.
+      window_mean: The feature's mean in the window; likewise.
+
+    """
+
+    comparison: str
+    feature: str
+    test: str
+    measured: float
+    threshold: float | None
+    p_value: float
+    adjusted_p_value: float
+    excess: float | None
+    reference_mean: float | None = None
+    window_mean: float | None = None
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether this test raises the alarm."""
+        return self.threshold is not None and self.measured > self.threshold
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Sorts the most unusual first."""
+        return self.adjusted_p_value, -(-math.inf if self.excess is None else self.excess)
+
+
+@dataclass(frozen=True)
+class DriftReport:
+    """Everything that was found about one window.
+
+    Attributes:
+      state: What can be said of the window.
+      outcome: What that means: passed, failed or undecided.
+      sentence: The same for a person.
+      p_value: Family-wise, over all features and tests, skew and drift together: the chance that a window from the
+        baseline's own distribution looks at least as unusual. None when nothing was compared.
+      false_alarm_rate: The chance of a false alarm that was asked for.
+      skew_p_value: Of the comparison with the baseline alone; None when there was none.
+      drift_p_value: Of the comparison with the previous span alone; None when there was none.
+      window: The window's examples.
+      baseline: The baseline's; None when there is none.
+      previous: The previous span's; None when there is none.
+      problems: What is wrong besides, a sentence each: the schema broken, a feature that could not be compared.
+      measurements: Every test, the most unusual first.
+
+    """
+
+    state: State
+    outcome: Outcome
+    sentence: str
+    p_value: float | None
+    false_alarm_rate: float
+    skew_p_value: float | None
+    drift_p_value: float | None
+    window: Side
+    baseline: Side | None
+    previous: Side | None
+    problems: tuple[str, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+
+    @property
+    def alarm(self) -> bool:
+        """Whether the window differs by more than chance explains at the false-alarm rate."""
+        return any(found.exceeded for found in self.measurements)
+
+    @property
+    def features(self) -> list[str]:
+        """The features, the one furthest beyond chance first."""
+        return list(dict.fromkeys(found.feature for found in self.measurements if found.feature))
+
+    @property
+    def changed_features(self) -> list[str]:
+        """The features of which some test raises the alarm, the one furthest beyond chance first."""
+        return list(dict.fromkeys(found.feature for found in self.measurements if found.exceeded and found.feature))
+
+    def to_json(self) -> str:
+        record = {"format_version": FORMAT_VERSION, "alarm": self.alarm, **asdict(self)}
+        return json.dumps(record, indent=2, allow_nan=False) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> "DriftReport":
+        """Reads what `to_json` wrote.
+
+        Raises:
+          MonitorError: `text` is anything else, or says of itself something that its measurements do not.
+
+        """
+        try:
+            record = json.loads(text)
+            require(record["format_version"] == FORMAT_VERSION, "format_version", f"be {FORMAT_VERSION}", record)
+            report = _report(record)
+            require(record["alarm"] is report.alarm, "alarm", "follow from the measurements", record["alarm"])
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise MonitorError(f"This is not a {DRIFT_REPORT_JSON}: {error!r}. It begins {text[:60]!r}") from error
+        return report
+
+
+def ranked(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
+    """The most unusual first: by the family-wise p-value, and where that is the same by the distance beyond chance."""
+    return tuple(sorted(measurements, key=lambda found: found.rank))
+
+
+def _report(record: dict[str, Any]) -> DriftReport:
+    require_known(record["state"], [each.value for each in State], "state")
+    require_known(record["outcome"], [each.value for each in Outcome], "outcome")
+    plain = {field.name: record[field.name] for field in fields(DriftReport)}
+    sides = {key: Side(**record[key]) if record[key] is not None else None for key in ("baseline", "previous")}
+    return DriftReport(
+        **{
+            **plain,
+            **sides,
+            "state": State(record["state"]),
+            "outcome": Outcome(record["outcome"]),
+            "window": Side(**record["window"]),
+            "problems": tuple(record["problems"]),
+            "measurements": tuple(Measurement(**each) for each in record["measurements"]),
+        }
+    )

@@ -1,0 +1,168 @@
+"""`PredictionLog` records put together field by field, so that a server writes them without importing TensorFlow.
+
+`tensorflow_serving.apis` imports TensorFlow, which costs seconds and hundreds of megabytes that a server of another
+framework does not want to spend on a log. The few messages needed (`PredictionLog`, `PredictLog`, `TensorProto`) have
+had the same field numbers since TensorFlow Serving 1.0, and the encoding is protobuf's documented one
+(https://protobuf.dev/programming-guides/encoding). The tests parse every record with the real classes.
+"""
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..common.errors import MonitorError, require
+from .log_fields import REQUEST_ID
+
+# tensorflow/core/framework/types.proto
+_STRING = 7
+_DATA_TYPES = {
+    "float32": 1,
+    "float64": 2,
+    "int32": 3,
+    "uint8": 4,
+    "int16": 5,
+    "int8": 6,
+    "complex64": 8,
+    "int64": 9,
+    "bool": 10,
+    "bfloat16": 14,
+    "uint16": 17,
+    "complex128": 18,
+    "float16": 19,
+    "uint32": 22,
+    "uint64": 23,
+}
+_VARINT, _FIXED64, _BYTES = 0, 1, 2  # wire types
+_UINT64 = (1 << 64) - 1
+_ONE_BYTE = [bytes([value]) for value in range(0x80)]  # most numbers are that small, and this is called for each
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """Which model answered: its name, version (None: unknown) and signature."""
+
+    name: str
+    version: int | None = None
+    signature: str = "serving_default"
+
+    def __post_init__(self) -> None:
+        require(bool(self.name), "model.name", "not be empty", self.name)
+        require(self.version is None or self.version >= 0, "model.version", "be 0 or more, or None", self.version)
+
+
+def predict_log(
+    model: ServedModel,
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    request_id: str | Sequence[str] | None = None,
+) -> bytes:
+    """A serialised `PredictionLog` of one Predict request and its response, without metadata (see `metadata`).
+
+    Args:
+      model: who answered.
+      inputs: arrays by name, or what NumPy makes arrays of; bytes and str become string tensors. Any shape.
+      outputs: likewise.
+      request_id: of the request, or of each of its rows; travels as the string tensor `log/request_id`.
+
+    Raises:
+      MonitorError: a tensor has a type that TensorFlow lacks, or an input is called `log/request_id`.
+
+    """
+    require(REQUEST_ID not in inputs, "inputs", f"leave {REQUEST_ID} to `request_id`", sorted(inputs))
+    sent = {**inputs} if request_id is None else {**inputs, REQUEST_ID: _ids(request_id)}
+    spec = _model_spec(model)
+    request = _message(1, spec) + _tensors(2, sent)
+    response = _message(2, spec) + _tensors(1, outputs)
+    return _message(6, _message(1, request) + _message(2, response))
+
+
+def metadata(model: ServedModel, timestamp: int) -> bytes:
+    """A serialised `PredictionLog` of nothing but the model's name and the time, in seconds since the epoch.
+
+    Two serialised messages, joined, are their merger, in which the later one's fields win.
+    """
+    return _message(1, _message(1, _model_spec(model)) + _number(4, timestamp))
+
+
+def sampling_rate(rate: float) -> bytes:
+    """A serialised `PredictionLog` of nothing but the rate, in (0, 1], at which such records were sampled."""
+    return _message(1, _message(2, _key(1, _FIXED64) + struct.pack("<d", rate)))
+
+
+@lru_cache(maxsize=16)
+def _model_spec(model: ServedModel) -> bytes:
+    version = b"" if model.version is None else _message(2, _number(1, model.version))
+    return _message(1, model.name.encode()) + version + _message(3, model.signature.encode())
+
+
+def _ids(request_id: str | Sequence[str]) -> npt.NDArray[np.object_]:
+    return np.array(request_id if isinstance(request_id, str) else list(request_id), object)
+
+
+def _tensors(field: int, tensors: Mapping[str, Any]) -> bytes:
+    """A map field: an entry for each tensor, with the name as field 1 and the tensor as field 2."""
+    return b"".join(
+        _message(field, _message(1, name.encode()) + _message(2, _tensor(name, value)))
+        for name, value in tensors.items()
+    )
+
+
+def _tensor(name: str, value: Any) -> bytes:
+    array = _array(value)
+    shape = b"".join(_message(2, _number(1, size)) for size in array.shape)
+    if array.dtype == np.object_:
+        return _number(1, _STRING) + _message(2, shape) + _strings(name, array)
+    data_type = _DATA_TYPES.get(array.dtype.name)
+    if data_type is None:
+        raise MonitorError(f"`tensor {name}` must be of a type that TensorFlow has. Received: {array.dtype}")
+    if array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("<"))
+    return _number(1, data_type) + _message(2, shape) + _message(4, array.tobytes())
+
+
+def _array(value: Any) -> npt.NDArray[Any]:
+    """`value` as an array; text and bytes as objects, for NumPy's own fixed-width strings lose zeros at the end."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "SU":
+        return array
+    return array.astype(object) if isinstance(value, np.ndarray) else np.asarray(value, object)
+
+
+def _strings(name: str, array: npt.NDArray[np.object_]) -> bytes:
+    return b"".join(_message(8, _text(name, value)) for value in array.ravel())
+
+
+def _text(name: str, value: Any) -> bytes:
+    if not isinstance(value, str | bytes):
+        raise MonitorError(f"`tensor {name}` must hold numbers, str or bytes. Received: {type(value).__name__}")
+    return value.encode() if isinstance(value, str) else value
+
+
+def _number(field: int, value: int) -> bytes:
+    """A field of a whole number; negative ones are two's complement in 64 bits."""
+    return _key(field, _VARINT) + _varint(value & _UINT64)
+
+
+def _message(field: int, content: bytes) -> bytes:
+    return b"".join((_key(field, _BYTES), _varint(len(content)), content))
+
+
+def _key(field: int, wire_type: int) -> bytes:
+    return _varint(field << 3 | wire_type)
+
+
+def _varint(value: int) -> bytes:
+    return _ONE_BYTE[value] if value < len(_ONE_BYTE) else bytes(_groups(value))
+
+
+def _groups(value: int) -> Iterable[int]:
+    """Seven bits a byte, the lowest first; the eighth says that more follow."""
+    while value > 0x7F:
+        yield value & 0x7F | 0x80
+        value >>= 7
+    yield value

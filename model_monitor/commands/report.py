@@ -1,0 +1,48 @@
+"""`model-monitor report`: the page of a past run, made anew from what ML Metadata knows of it."""
+
+import argparse
+import webbrowser
+from pathlib import Path
+
+from rich.markup import escape
+
+from components.common.artifacts.files import local_files
+from components.common.pages import templating
+from components.validation_report import build, rendering
+
+from ..reading.report_sources import sources_of
+from ..reading.run_store import Run
+from ..showing.parts import place
+from ..terminal import make_console
+from . import EXIT_FINE
+from .storing import NEWEST, SUBJECT, add_store, open_history, store_path, write_page
+
+DESCRIPTION = """Makes the page of a past run as the component ValidationReport does, and with what only ML Metadata
+knows: durations and every node's parameters. Reads the store and never writes it."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "subject", nargs="?", default="", metavar="RUN|MODEL|span:N", help=f"{SUBJECT}; default: {NEWEST}"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the page; default: reports/RUN.html beside the store")
+    parser.add_argument("--open", action="store_true", help="show it in the browser")
+    add_store(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    history = open_history(options)
+    chosen = history.subject(options.subject)
+    page = build.build_page(sources_of(chosen), local_files())
+    out = options.out or store_path(options).parent / "reports" / _file_name(chosen)
+    write_page(rendering.render(page), out)
+    console = make_console()
+    console.print(f"{templating.MARKS[page.verdict.outcome]} {escape(page.verdict.sentence)}")
+    console.print(f"  {escape(place(str(out)))}", soft_wrap=True)
+    if options.open:
+        webbrowser.open(out.absolute().as_uri())
+    return EXIT_FINE
+
+
+def _file_name(chosen: Run) -> str:
+    return f"{chosen.run_id.replace('/', '_')}.html"

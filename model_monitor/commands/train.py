@@ -1,0 +1,51 @@
+"""`model-monitor train`: the training pipeline, up to the push or the reason why there is none."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from components.common import baseline_bundle
+from pipelines.cifar10 import dataset
+from pipelines.config import TrainingConfig, load
+
+from ..terminal import quiet
+from . import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE
+from .running import add_settings, log_path, run_pipeline, summary_of
+
+DESCRIPTION = "Runs the training pipeline. Exit code: 0 pushed, 2 blocked by the gate, 1 error."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", help="sample (default), full, or a folder of CIFAR-10 binary files")
+    parser.add_argument(
+        "--serving-logs", metavar="DIR", help="hold the newest span of these logs against the new model; skew blocks"
+    )
+    add_settings(parser, "trainer.epochs=3")
+
+
+def run(options: argparse.Namespace) -> int:
+    given = {"dataset": options.dataset, "serving_logs": options.serving_logs}
+    config = load(TrainingConfig, options.config, options.set, {key: value for key, value in given.items() if value})
+    data_dir = dataset.resolve(config.dataset)
+    if config.serving_logs:
+        config.serving_logs_path  # noqa: B018 - says now, rather than after the training, that there is no span
+    run_key = config.run_key(data_dir)
+    arguments: dict[str, Any] = {"data_dir": data_dir, "baseline_uri": _baseline(config, run_key), "run_key": run_key}
+    log_file = log_path(config, "train")
+    with quiet(log_file) as console:
+        console.print(f"[bold]Training pipeline[/] {config.name} on {data_dir}\n[dim]Log: {log_file}[/]\n")
+        finished = run_pipeline(config, "training", arguments, log_file, console)
+        if finished is None:
+            return EXIT_ERROR
+        summary = summary_of(finished, "showing.training", root=config.root_path, log_file=log_file)
+        summary.show(console)
+    if summary.pushed:
+        return EXIT_FINE
+    return EXIT_ERROR if summary.blessed else EXIT_BLOCKED
+
+
+def _baseline(config: TrainingConfig, run_key: str) -> str:
+    """The folder of the pushed version that the new model is compared with, or nothing."""
+    if config.baseline == "newest":
+        return baseline_bundle.choose_baseline(str(config.serving_path), run_key)
+    return "" if config.baseline == "none" else str(Path(config.baseline).absolute())

@@ -1,0 +1,31 @@
+"""`model-monitor why`: why a model was or was not pushed, or a span is or is not fine."""
+
+import argparse
+
+from ..reading.explanation import explain
+from ..showing import reasons
+from ..showing.json_records import explanation_record
+from ..terminal import make_console
+from . import EXIT_FINE
+from .storing import NEWEST, SUBJECT, add_json, add_store, open_history, print_json
+
+DESCRIPTION = """Says why: pushed or not, fine or not, by which check, what was measured and what is allowed, since
+when, from which data, and what to open. Reads only."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "subject", nargs="?", default="", metavar="RUN|MODEL|span:N", help=f"{SUBJECT}; default: {NEWEST}"
+    )
+    add_store(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    history, console = open_history(options), make_console()
+    found = explain(history, history.subject(options.subject))
+    if options.json:
+        print_json(console, explanation_record(history, found))
+    else:
+        reasons.show(history, found, console)
+    return EXIT_FINE

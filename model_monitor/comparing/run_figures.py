@@ -1,0 +1,261 @@
+"""What a run has to show that another run's can be held against: parameters, counts, checks, accuracy, measurements.
+
+Imports neither TFX nor TensorFlow. What cannot be read is a sentence in `problems`, and is not there otherwise.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from components.common.artifacts.files import Sources, local_files
+from components.common.errors import MonitorError
+from components.common.pages.parts import Gate
+from components.common.proportion import Share, score_interval
+from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
+from components.common.records.performance import PERFORMANCE_JSON, Performance
+from components.common.statistics.monitored_features import name_of
+from components.validation_report import gates
+from components.validation_report.records import COUNTS_JSON
+
+from ..reading import tfma_files
+from ..reading.artifact_tables.table import WHOLE, read_message, read_record, split_folders
+from ..reading.findings import Finding, findings
+from ..reading.history import History, baseline_of
+from ..reading.report_sources import sources_of
+from ..reading.run_store import Run
+from ..reading.verdicts import Verdict
+
+ESTIMATED, LABELLED, HELD_OUT, BASELINE = "estimated", "by labels", "held out", "baseline"
+_ACCURACIES = ("accuracy", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy")
+_COUNT = "example_count"
+_CANDIDATE = ("", "candidate")  # TFMA's names of the model that is evaluated, alone and beside another
+# Parameters that name the run, or follow from which nodes there are.
+_FOLLOWING = ("__execution_result__", "input_fingerprint", "run_key", "connected", "has_previous", "anomalies_sources")
+_BYTES = "bytes"  # of the logs, which say nothing of the data
+_STATISTICS = "FeatureStats.pb"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A share of right answers with the ends of its 95 % interval, and of how many examples; all in [0, 1]."""
+
+    value: float
+    low: float
+    high: float
+    examples: int
+
+    @staticmethod
+    def of(share: Share) -> "Accuracy":
+        return Accuracy(share.share, share.low, share.high, share.total)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is known of one run.
+
+    Attributes:
+      run: the run.
+      verdict: what became of it.
+      baseline: the folder of the pushed version that it was compared with; "" for none.
+      parameters: by node and name; the parts of a parameter that is JSON have names of their own.
+      counts: how many examples, corrupt images, dead letters and the like, by what they are of and their name.
+      fingerprints: TFX's of the input files, by the node that read them.
+      checks: what each check or gate decided.
+      findings: what the checks have against the model or the data, measurements of features left out.
+      accuracy: by how it is known (`ESTIMATED`, `LABELLED`, `HELD_OUT`, `BASELINE`) and the slice, "" for the whole.
+      metrics: what else TFMA measured on all held-out examples.
+      drift: the report of the comparison of a window; None where nothing was compared.
+      problems: what could not be read, a sentence each.
+
+    """
+
+    run: Run
+    verdict: Verdict
+    baseline: str
+    parameters: dict[tuple[str, str], str]
+    counts: dict[tuple[str, str], int]
+    fingerprints: dict[str, str]
+    checks: dict[str, Gate]
+    findings: tuple[Finding, ...]
+    accuracy: dict[tuple[str, str], Accuracy]
+    metrics: dict[str, float]
+    drift: DriftReport | None
+    problems: tuple[str, ...]
+
+
+def figures_of(history: History, run: Run) -> Figures:
+    """Reads what there is of a run."""
+    return _Reader(history, run).figures()
+
+
+def flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    r"""A parameter's parts by their names: those of JSON, and of JSON inside JSON, one by one; the rest as it is.
+
+    >>> dict(flat("custom_config", '{"trainer": "{\\"epochs\\": 4}", "on": true}'))
+    {'custom_config.trainer.epochs': '4', 'custom_config.on': 'true'}
+    """
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError:
+            yield name, value
+            return
+    if isinstance(value, dict) and value:
+        for key, part in value.items():
+            yield from flat(f"{name}.{key}", part)
+    elif isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
+        for number, part in enumerate(value):
+            yield from flat(f"{name}.{number}", part)
+    else:
+        yield name, value if isinstance(value, str) else json.dumps(value)
+
+
+class _Reader:
+    """Reads the artifacts of one run, and keeps a list of what could not be read."""
+
+    def __init__(self, history: History, run: Run) -> None:
+        self._history = history
+        self._run = run
+        self._problems: list[str] = []
+
+    def figures(self) -> Figures:
+        run = self._run
+        performance = self._beside(PERFORMANCE_JSON, Performance.from_json)
+        evaluated, metrics = self._evaluation()
+        return Figures(
+            run=run,
+            verdict=self._history.verdict(run),
+            baseline=baseline_of(run),
+            parameters=self._parameters,
+            counts={**self._examples(), **self._log_counts(), **_label_counts(performance)},
+            fingerprints=self._fingerprints(),
+            checks={gate.name: gate for gate in gates.gates_of(self._sources, local_files())},
+            findings=tuple(self._findings()),
+            accuracy={**evaluated, **_accuracies(performance)},
+            metrics=metrics,
+            drift=self._beside(DRIFT_REPORT_JSON, DriftReport.from_json),
+            problems=tuple(dict.fromkeys([*self._sources.missing, *self._problems])),  # last: all above may add to it
+        )
+
+    def _try(self, read: Callable[[], T], otherwise: T) -> T:
+        """What `read` gives, or `otherwise` and a line about why."""
+        try:
+            return read()
+        except MonitorError as error:
+            self._problems.append(str(error))
+            return otherwise
+
+    @cached_property
+    def _sources(self) -> Sources:
+        return sources_of(self._run)
+
+    @cached_property
+    def _parameters(self) -> dict[tuple[str, str], str]:
+        return {
+            (node.name, part): text
+            for node in self._run.nodes.values()
+            for name, value in sorted(node.parameters.items())
+            if name not in _FOLLOWING
+            for part, text in flat(name, value)
+        }
+
+    def _beside(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """The last record of this name that lies beside anomalies; None where there is none."""
+        paths = [found.path / name for _, found in self._run.made("ExampleAnomalies")]
+        present = [path for path in paths if path.is_file()]
+        return self._try(lambda: read_record(present[-1], parse), None) if present else None
+
+    def _examples(self) -> dict[tuple[str, str], int]:
+        """Examples and corrupt images of each split that the run looked at itself."""
+        counts: dict[tuple[str, str], int] = {}
+        for node, artifact in self._run.made("ExampleStatistics"):
+            folders = split_folders(artifact) if node.inputs else {}  # what was imported is another run's
+            for split, folder in folders.items():
+                if split == WHOLE:  # Transform's, of the same examples
+                    continue
+                for name, count in self._split_counts(folder).items():
+                    counts.setdefault((split, name), count)
+        return counts
+
+    def _split_counts(self, folder: Path) -> dict[str, int]:
+        path = folder / _STATISTICS
+        found = self._try(lambda: read_message(path, statistics_pb2.DatasetFeatureStatisticsList()), None)
+        if found is None or not found.datasets:
+            return {}
+        data = found.datasets[0]
+        corrupt = next((each.num_stats.mean for each in data.features if name_of(each) == "image_corrupt"), None)
+        counts = {"examples": int(data.num_examples)}
+        return counts if corrupt is None else {**counts, "corrupt images": round(corrupt * data.num_examples)}
+
+    def _log_counts(self) -> dict[tuple[str, str], int]:
+        record = self._beside(COUNTS_JSON, json.loads)
+        named = record.items() if isinstance(record, dict) else ()
+        counted = [(key, value) for key, value in named if isinstance(value, int) and key != _BYTES]
+        return {("logs", key.replace("_", " ")): value for key, value in counted}
+
+    def _fingerprints(self) -> dict[str, str]:
+        read = [(node, found) for node, found in self._run.made("Examples") if "input_fingerprint" in found.properties]
+        return {node.name: str(found.properties["input_fingerprint"]) for node, found in read}
+
+    def _findings(self) -> list[Finding]:
+        read = lambda: [each for each in findings(self._run) if "outcome" not in each.artifact.properties]  # noqa: E731
+        return self._try(read, [])
+
+    def _evaluation(self) -> tuple[dict[tuple[str, str], Accuracy], dict[str, float]]:
+        """The accuracy of every slice of the held-out examples, and the other metrics of all of them."""
+        accuracy: dict[tuple[str, str], Accuracy] = {}
+        metrics: dict[str, float] = {}
+        for _, evaluation in self._run.made("ModelEvaluation"):
+            for found in self._slices(evaluation.path):
+                if found.of not in _CANDIDATE:
+                    continue
+                name = next((each for each in _ACCURACIES if 0 <= found.metrics.get(each, -1) <= 1), "")
+                count = int(found.metrics.get(_COUNT, 0))
+                if name and count:
+                    value = found.metrics[name]
+                    where = self._class_name(found.slice)
+                    accuracy[HELD_OUT, where] = Accuracy(value, *score_interval(value, count), count)
+                if not found.slice:
+                    told = (name, _COUNT) if name and count else (_COUNT,)  # without a count there is no interval
+                    metrics |= {key: each for key, each in found.metrics.items() if key not in told}
+        return accuracy, metrics
+
+    def _slices(self, folder: Path) -> list[tfma_files.SliceMetrics]:
+        return self._try(lambda: tfma_files.metrics(folder), [])
+
+    def _class_name(self, where: str) -> str:
+        """A slice's name, with the class's where it is one by label."""
+        labels = {text for (_, name), text in self._parameters.items() if name.endswith("label_key") and text}
+        column, _, value = where.rpartition(" ")
+        return self._sources.class_name(int(value)) if column in labels and value.isdecimal() else where
+
+
+def _accuracies(found: Performance | None) -> dict[tuple[str, str], Accuracy]:
+    """What PerformanceEstimator knows of the window and of the baseline."""
+    accuracy: dict[tuple[str, str], Accuracy] = {}
+    if found is None:
+        return accuracy
+    if found.labelled and found.labelled.overall:
+        accuracy[LABELLED, ""] = Accuracy.of(found.labelled.overall)
+        for number, share in enumerate(found.labelled.by_class):
+            name = found.class_names[number] if number < len(found.class_names) else f"class {number}"
+            if share:
+                accuracy[LABELLED, name] = Accuracy.of(share)
+    if found.estimate:
+        guess = found.estimate
+        accuracy[ESTIMATED, ""] = Accuracy(guess.accuracy, guess.low, guess.high, found.window_examples.used)
+    if found.baseline:
+        accuracy[BASELINE, ""] = Accuracy.of(found.baseline)
+    return accuracy
+
+
+def _label_counts(found: Performance | None) -> dict[tuple[str, str], int]:
+    if found is None or found.labelled is None:
+        return {}
+    return {("labels", "rows"): found.labelled.rows, ("labels", "used"): found.labelled.used}

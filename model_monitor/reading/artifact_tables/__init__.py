@@ -1,0 +1,77 @@
+"""What is in an artifact's files, as tables: statistics, anomalies, schemas, blessings, evaluations, reports.
+
+Imports neither TFX nor TensorFlow. A file that is missing or damaged is a problem that is listed, not an error.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from components.common.errors import MonitorError
+from components.common.records.decision import REASONS_JSON
+
+from ..run_store import Artifact
+from . import checks, data, reports
+from .table import Opened, Table
+
+__all__ = ["Opened", "Table", "open_artifact"]
+
+Opener = Callable[[Artifact], Iterator[Table]]
+# By the type's name, so that types of other packages with the same files open too ("components.X" has none of them).
+_OPENERS: Mapping[str, tuple[Opener, ...]] = {
+    "ExampleStatistics": (data.statistics,),
+    "ExampleAnomalies": (data.anomalies,),
+    "Schema": (data.schema,),
+    "Examples": (data.examples, data.noted),
+    "ModelBlessing": (checks.blessing,),
+    "InfraBlessing": (checks.blessing,),
+    "ModelEvaluation": (checks.thresholds, checks.metrics),
+    "HyperParameters": (checks.hyperparameters,),
+}
+# Files that components of this project put beside the standard ones.
+_FILES: Mapping[str, Opener] = {
+    REASONS_JSON: checks.reasons,
+    "drift_report.json": reports.drift_report,
+    "performance.json": reports.performance,
+    "counts.json": reports.counts,
+}
+
+
+def open_artifact(artifact: Artifact) -> Opened:
+    """The tables of an artifact, and what of it could not be read."""
+    problem = _unreachable(artifact)
+    if problem:
+        return Opened(artifact, (), (problem,))
+    openers = [*_OPENERS.get(artifact.type, (_listing, data.noted))]
+    openers += [opener for name, opener in _FILES.items() if os.path.exists(artifact.path / name)]
+    tables: list[Table] = []
+    problems: list[str] = []
+    for opener in openers:
+        # A table that was read is kept when the next one cannot be.
+        try:
+            for table in opener(artifact):
+                tables += [table] if not table.problem else []
+                problems += [table.problem] if table.problem else []
+        except (MonitorError, OSError) as error:
+            problems.append(str(error))
+    return Opened(artifact, tuple(tables), tuple(problems))
+
+
+def _unreachable(artifact: Artifact) -> str:
+    """Why the files of an artifact cannot be looked at; "" when they can."""
+    if "://" in artifact.uri:
+        return f"{artifact.uri} is not on this machine"
+    if not artifact.uri or not os.path.exists(artifact.uri):
+        return f"{artifact.uri or 'an artifact without a URI'} is gone"
+    return ""
+
+
+def _listing(artifact: Artifact) -> Iterator[Table]:
+    """What is in the folder, for a type that has no table of its own."""
+    entries = sorted(artifact.path.iterdir()) if artifact.path.is_dir() else [artifact.path]
+    yield Table("Files", ("name", "files", "bytes"), tuple((entry.name, *_size(entry)) for entry in entries))
+
+
+def _size(entry: Path) -> tuple[int, int]:
+    files = [path for path in entry.rglob("*") if path.is_file()] if entry.is_dir() else [entry]
+    return len(files), sum(path.stat().st_size for path in files)

@@ -1,0 +1,75 @@
+"""Tables of what judged a model: blessings, the gate's reasons, evaluations, and a tuner's choice."""
+
+import json
+from collections.abc import Iterator
+
+from components.common.records.decision import REASONS_JSON, Decision
+from components.push_gate.evaluation import validation_findings
+
+from .. import tfma_files
+from ..run_store import Artifact
+from .table import Cell, Table, read_record
+
+_METRICS_SIDE_BY_SIDE = 5  # more do not fit a line
+_ALL = "(all)"
+
+
+def blessing(artifact: Artifact) -> Iterator[Table]:
+    """What the blessing says, and what of."""
+    markers = [name for name in ("BLESSED", "NOT_BLESSED", "INFRA_BLESSED", "INFRA_NOT_BLESSED")
+               if (artifact.path / name).exists()]  # fmt: skip
+    known = ("blessed", "reason", "current_model", "baseline_model")
+    rows = [(key, artifact.properties[key]) for key in known if key in artifact.properties]
+    yield Table("Blessing", ("", "says"), (*rows, ("file", ", ".join(markers) or "none")))
+
+
+def reasons(artifact: Artifact) -> Iterator[Table]:
+    """Every verdict of the gate, then every finding."""
+    decision = read_record(artifact.path / REASONS_JSON, Decision.from_json)
+    verdicts = tuple((each.gate, each.subject, each.outcome.value, each.reason) for each in decision.verdicts)
+    yield Table("Verdicts", ("gate", "of", "outcome", "reason"), verdicts)
+    findings = tuple(
+        (verdict.gate, found.what, found.where, found.effect.value, found.measured, found.bound)
+        for verdict in decision.verdicts
+        for found in verdict.findings
+    )
+    if findings:
+        yield Table("Findings", ("gate", "what", "of", "effect", "measured", "bound"), findings)
+
+
+def thresholds(artifact: Artifact) -> Iterator[Table]:
+    """What TFMA's validation has against the model."""
+    result = tfma_files.validation_result(artifact.path)
+    if result is None:
+        return
+    found = list(validation_findings(result))
+    rows = tuple((each.what, each.where, each.measured, each.bound, each.message) for each in found)
+    columns = ("metric", "slice", "measured", "bound", "what is wrong")
+    yield Table("Thresholds: " + ("not met" if found else "all met"), columns, rows)
+
+
+def metrics(artifact: Artifact) -> Iterator[Table]:
+    """The metrics of each slice; a table for each model and each difference of two."""
+    found = tfma_files.metrics(artifact.path)
+    for of in dict.fromkeys(each.of for each in found):
+        mine = [each for each in found if each.of == of]
+        names = list(dict.fromkeys(name for each in mine for name in each.metrics))
+        title = f"Metrics of {of}" if of else "Metrics"
+        rows: list[tuple[Cell, ...]]
+        if len(names) > _METRICS_SIDE_BY_SIDE:
+            rows = [(each.slice or _ALL, *pair) for each in mine for pair in each.metrics.items()]
+            yield Table(title, ("slice", "metric", "value"), tuple(rows))
+        else:
+            rows = [(each.slice or _ALL, *(each.metrics.get(name) for name in names)) for each in mine]
+            yield Table(title, ("slice", *names), tuple(rows))
+
+
+def hyperparameters(artifact: Artifact) -> Iterator[Table]:
+    """What the tuner chose."""
+    record = read_record(artifact.path / "best_hyperparameters.txt", json.loads)
+    values = record.get("values", record) if isinstance(record, dict) else {}
+    yield Table("Hyperparameters", ("name", "value"), tuple((name, _cell(value)) for name, value in values.items()))
+
+
+def _cell(value: object) -> Cell:
+    return value if isinstance(value, str | int | float | bool | None) else json.dumps(value)

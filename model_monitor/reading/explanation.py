@@ -1,0 +1,160 @@
+"""Why a run ended as it did: the verdict, what it rests on, since when, and the data behind it."""
+
+import datetime
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .findings import Finding, findings
+from .history import History, baseline_of
+from .lineage import Lineage, Source, Step, trace
+from .run_store import Artifact, Run
+from .verdicts import State, Verdict
+
+_SPLIT = re.compile(r"split:([^,]*),num_files:(\d+),total_bytes:(\d+)")
+
+
+@dataclass(frozen=True)
+class Since:
+    """How long a finding has been there: the first run of those in a row that have it, and the one before."""
+
+    first: Run
+    in_a_row: int
+    before: Run | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The answer to "why".
+
+    Attributes:
+      run: the run in question.
+      verdict: what became of it.
+      findings: what its checks have against the model or the span, what decided first.
+      since: of the first finding; None where nothing was found.
+      steps: the way from the deciding artifact back to the data.
+      sources: everything that the deciding artifact goes back to, data first.
+      artifact: the artifact that decided; None where there is none.
+      open: the file or folder to look at; "" where there is none.
+      baseline: the folder of the pushed version that the run was compared with; "" where with none.
+      baseline_run: the run that pushed it; None where the store does not know it.
+      watched: runs on spans that were compared with the version that this run pushed.
+
+    """
+
+    run: Run
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    since: Since | None
+    steps: tuple[Step, ...]
+    sources: tuple[Source, ...]
+    artifact: Artifact | None
+    open: str
+    baseline: str
+    baseline_run: Run | None
+    watched: tuple[Run, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The answer in one sentence."""
+        return sentence_of(self.verdict)
+
+
+def explain(history: History, run: Run) -> Explanation:
+    """Why a run ended as it did."""
+    says = history.verdict(run)
+    found = () if says.state in (State.RUNNING, State.NO_VERDICT) else tuple(findings(run))
+    decided = found[0].artifact if found else _decided(run)
+    lineage = trace(history.store, decided.id, found[0].check if found else "") if decided else Lineage()
+    baseline = baseline_of(run)
+    return Explanation(
+        run=run,
+        verdict=says,
+        findings=found,
+        since=_since(history, run, found[0]) if found else None,
+        steps=lineage.steps,
+        sources=lineage.sources,
+        artifact=decided,
+        open=_open(found, decided, says),
+        baseline=baseline,
+        baseline_run=history.pushed_by(baseline) if baseline else None,
+        watched=tuple(history.watched(says.destination)) if says.destination else (),
+    )
+
+
+def data_files(fingerprint: str) -> str:
+    """TFX's fingerprint of input files in words.
+
+    >>> data_files("split:train,num_files:2,total_bytes:11277137,xor_checksum:1,sum_checksum:1")
+    'train: 2 files, 11,277,137 bytes'
+    """
+    parts = []
+    for name, files, size in _SPLIT.findall(fingerprint):
+        parts.append(f"{name}: {files} {'file' if files == '1' else 'files'}, {int(size):,} bytes")
+    return "; ".join(parts)
+
+
+def moment(when: datetime.datetime) -> str:
+    """A time as a person reads it, in this machine's zone."""
+    return f"{when.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _since(history: History, run: Run, main: Finding) -> Since:
+    first, in_a_row = run, 1
+    for earlier in history.before(run):
+        if not _has(earlier, main):
+            return Since(first, in_a_row, earlier)
+        first, in_a_row = earlier, in_a_row + 1
+    return Since(first, in_a_row, None)
+
+
+def _has(run: Run, main: Finding) -> bool:
+    return any(found.key == main.key for found in findings(run))
+
+
+def _decided(run: Run) -> Artifact | None:
+    """The artifact that says how a run without findings ended."""
+    for kind in ("PushedModel", "ModelBlessing"):
+        if run.made(kind):
+            return run.made(kind)[-1][1]
+    checks = [found for _, found in run.made("ExampleAnomalies")]
+    compared = [found for found in checks if "outcome" in found.properties]
+    made = [found for node in run.nodes.values() for found in node.made]
+    return next(iter([*compared, *checks, *reversed(made)]), None)
+
+
+def _open(found: Sequence[Finding], decided: Artifact | None, says: Verdict) -> str:
+    if found:
+        return found[0].file
+    if says.destination:
+        return says.destination
+    return decided.uri if decided else ""
+
+
+def sentence_of(says: Verdict) -> str:
+    """A verdict in one sentence."""
+    reason = says.reason
+    if says.state is State.PUSHED:
+        gone = "" if Path(says.destination).is_dir() else f"; {says.destination} is gone since"
+        return f"Pushed as version {says.version or says.destination}: {reason}{gone}."
+    if says.span is not None:
+        if says.state is State.FINE and says.p_value is not None:
+            reason = f"it differs from the baseline no more than by chance, p = {says.p_value:.2g}"
+        state = {State.FINE: "is fine", State.NOT_FINE: "is not fine"}.get(says.state, "cannot be judged")
+        return f"Span {says.span} {state}: {_lowered(reason)}."
+    openings = {
+        State.NOT_PUSHED: "Not pushed: ",
+        State.BLESSED: "Blessed: ",
+        State.NOT_BLESSED: "Not blessed: ",
+        State.FINE: "The data are fine: ",
+        State.NOT_FINE: "The data are not fine: ",
+        State.FAILED: "The run failed: ",
+        State.RUNNING: "No verdict yet: ",
+        State.NO_VERDICT: "No verdict: ",
+    }
+    return f"{openings.get(says.state, 'Undecided: ')}{reason}."
+
+
+def _lowered(reason: str) -> str:
+    return reason[:1].lower() + reason[1:]

@@ -1,0 +1,347 @@
+"""Reading runs back out of ML Metadata. Imports neither TFX nor TensorFlow, and writes nothing.
+
+The nodes of many runs are read in one query, because a query for each node of each run takes seconds where there are
+hundreds of runs.
+"""
+
+import contextlib
+import datetime
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from google.protobuf import json_format, struct_pb2
+from ml_metadata import errors, metadata_store
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from components.common.errors import MonitorError
+
+RUNS_A_QUERY = 25
+_BUSY_SECONDS = 5.0  # how long a store that is locked is waited for
+# A query of the graph stops at 100 executions and does not say so (MLMD 1.16).
+_EXECUTIONS_A_QUERY = 50
+_INPUTS = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT)
+_OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.DECLARED_OUTPUT)
+_CHOSEN = (mlmd.Event.INTERNAL_OUTPUT,)
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact of a run: its type's name, where it is, and its properties and custom properties together."""
+
+    id: int
+    type: str
+    uri: str
+    properties: dict[str, int | float | str]
+
+    @property
+    def path(self) -> Path:
+        return Path(self.uri)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node's last execution in a run. `cached`: its outputs were taken from an earlier run.
+
+    `parameters` are its execution properties; `id` is its execution's in ML Metadata, `type` its component's, `run`
+    the id of its run. `chosen` is what a resolver picked of what there was before: it made none of that.
+    """
+
+    name: str
+    state: str
+    cached: bool
+    seconds: float
+    parameters: dict[str, int | float | str]
+    outputs: dict[str, list[Artifact]]
+    inputs: dict[str, list[Artifact]] = field(default_factory=dict)
+    chosen: dict[str, list[Artifact]] = field(default_factory=dict)
+    id: int = 0
+    type: str = ""
+    run: int = 0
+    finished: datetime.datetime | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self.state in ("COMPLETE", "CACHED")
+
+    @property
+    def made(self) -> list[Artifact]:
+        """The artifacts of every output."""
+        return [artifact for artifacts in self.outputs.values() for artifact in artifacts]
+
+    def output(self, key: str) -> Artifact:
+        """The one artifact of an output. Raises `MonitorError` naming what there is when it is missing."""
+        artifacts = self.outputs.get(key, [])
+        if len(artifacts) != 1:
+            raise MonitorError(f"{self.name} must have one output {key!r}. Received: {sorted(self.outputs)}")
+        return artifacts[0]
+
+
+def open_store(path: str | Path) -> metadata_store.MetadataStore:
+    """The ML Metadata store in a SQLite file that is there already, to be read and not written.
+
+    Raises:
+      MonitorError: when there is no such file, or it is no such store.
+
+    """
+    if not Path(path).is_file():
+        raise MonitorError(f"The ML Metadata store must be a SQLite file. Received: {str(path)!r}, which is not there")
+    _require_readable(Path(path))
+    config = mlmd.ConnectionConfig()
+    config.sqlite.filename_uri = str(path)
+    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
+    return reading(lambda: metadata_store.MetadataStore(config), str(path))
+
+
+def _require_readable(path: Path) -> None:
+    """Raises `MonitorError` when SQLite cannot read a file, or not soon: ML Metadata tries a locked one for 36 s."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as database:
+            database.execute("SELECT name FROM sqlite_master LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        raise MonitorError(f"{path} cannot be read: {error}") from error
+
+
+def reading(question: Callable[[], Answer], store: str = "the ML Metadata store") -> Answer:
+    """The answer to a question to a store; ML Metadata asks again by itself while another process is writing it.
+
+    Raises:
+      MonitorError: when the store cannot be read.
+
+    """
+    try:
+        return question()
+    except (errors.StatusError, RuntimeError) as error:
+        raise MonitorError(f"{store} cannot be read: {_brief(error)}") from error
+
+
+def runs(store: metadata_store.MetadataStore, pipeline: str = "", *, newest_first: bool = False) -> Iterator["Run"]:
+    """Every run of a pipeline, or of all pipelines, oldest first unless told otherwise.
+
+    The nodes of `RUNS_A_QUERY` runs are read together, when those of one of them are first asked for.
+    """
+    contexts = sorted(_run_contexts(store, pipeline), key=lambda each: each[1].id, reverse=newest_first)
+    for start in range(0, len(contexts), RUNS_A_QUERY):
+        chunk = contexts[start : start + RUNS_A_QUERY]
+        batch = _Batch(store, [context.id for _, context in chunk])
+        yield from (Run(store, owner, context.name, context=context, batch=batch) for owner, context in chunk)
+
+
+def pipelines(store: metadata_store.MetadataStore) -> list[str]:
+    """The names of all pipelines that have run."""
+    return sorted(context.name for context in reading(lambda: store.get_contexts_by_type("pipeline")))
+
+
+class Run:
+    """The record of one run of one pipeline."""
+
+    def __init__(
+        self,
+        store: metadata_store.MetadataStore,
+        pipeline: str,
+        run_id: str,
+        *,
+        context: mlmd.Context | None = None,
+        batch: "_Batch | None" = None,
+    ) -> None:
+        self._store = store
+        self.pipeline = pipeline
+        self.run_id = run_id
+        self._context = context or self._find_context()
+        self._batch = batch or _Batch(store, [self._context.id])
+
+    def _find_context(self) -> mlmd.Context:
+        for name in (self.run_id, f"{self.pipeline}.{self.run_id}"):
+            context = self._store.get_context_by_type_and_name("pipeline_run", name)
+            if context is not None:
+                return context
+        raise MonitorError(f"There is no run {self.run_id!r} of pipeline {self.pipeline!r} in the store")
+
+    @property
+    def id(self) -> int:
+        """Of the run in ML Metadata: later runs have larger ones."""
+        return int(self._context.id)
+
+    @property
+    def started(self) -> datetime.datetime:
+        return _when(self._context.create_time_since_epoch)
+
+    @property
+    def seconds(self) -> float:
+        """From its start to the last thing that any of its nodes did."""
+        ends = [node.finished for node in self.nodes.values() if node.finished]
+        return max(0.0, (max(ends) - self.started).total_seconds()) if ends else 0.0
+
+    @cached_property
+    def nodes(self) -> dict[str, Node]:
+        """The nodes that have run, in the order they started; read once, when first asked for."""
+        return self._batch.nodes(self._context.id)
+
+    def node(self, name: str) -> Node:
+        """A node by its id. Raises `MonitorError` listing those there are."""
+        nodes = self.nodes
+        if name not in nodes:
+            raise MonitorError(f"Run {self.run_id} has no node {name!r}. It has: {', '.join(nodes)}")
+        return nodes[name]
+
+    def made(self, type_name: str) -> list[tuple[Node, Artifact]]:
+        """The artifacts of a type that the run's nodes gave, with the node, in the order of the nodes."""
+        return [(node, found) for node in self.nodes.values() for found in node.made if found.type == type_name]
+
+
+class _Batch:
+    """The nodes of several runs, read together when those of one are asked for."""
+
+    def __init__(self, store: metadata_store.MetadataStore, run_ids: Sequence[int]) -> None:
+        self._store = store
+        self._run_ids = run_ids
+
+    def nodes(self, run_id: int) -> dict[str, Node]:
+        return self._nodes.get(run_id, {})
+
+    @cached_property
+    def _nodes(self) -> dict[int, dict[str, Node]]:
+        executions = {
+            run_id: reading(lambda run_id=run_id: self._store.get_executions_by_context(run_id))  # type: ignore[misc]
+            for run_id in self._run_ids
+        }
+        nodes = nodes_of(self._store, [each for found in executions.values() for each in found])
+        found: dict[int, dict[str, Node]] = {}
+        for run_id, of_run in executions.items():
+            tries = sorted(of_run, key=lambda each: each.id)
+            # of a node that was tried more than once, the last try, where that ran
+            last = {nodes[each.id].name: each.id for each in tries}
+            found[run_id] = {nodes[each.id].name: nodes[each.id] for each in tries if each.id in last.values()}
+        return found
+
+
+def nodes_of(store: metadata_store.MetadataStore, executions: Sequence[mlmd.Execution]) -> dict[int, Node]:
+    """Executions as nodes, with what they took and gave, by the executions' ids."""
+    if not executions:
+        return {}
+    contexts = _contexts_of(store, [each.id for each in executions])
+    events = reading(lambda: store.get_events_by_execution_ids([each.id for each in executions]))
+    artifacts = artifacts_by_id(store, {event.artifact_id for event in events})
+    sides = [_by_key(events, kinds, artifacts) for kinds in (_INPUTS, _OUTPUTS, _CHOSEN)]
+    return {each.id: _node(each, contexts[each.id], *(side.get(each.id, {}) for side in sides)) for each in executions}
+
+
+def artifacts_by_id(store: metadata_store.MetadataStore, ids: Iterable[int]) -> dict[int, Artifact]:
+    """The artifacts with these ids."""
+    wanted = sorted(ids)
+    found = reading(lambda: store.get_artifacts_by_id(wanted)) if wanted else []
+    return {each.id: artifact_of(each) for each in found}
+
+
+def artifact_of(artifact: mlmd.Artifact) -> Artifact:
+    """The record of an artifact."""
+    properties = _scalars(artifact.properties, artifact.custom_properties)
+    return Artifact(artifact.id, artifact.type, artifact.uri, properties)
+
+
+def _run_contexts(store: metadata_store.MetadataStore, pipeline: str) -> list[tuple[str, mlmd.Context]]:
+    """The contexts of the runs of one pipeline or of all, each with its pipeline's name."""
+    owners = reading(lambda: store.get_contexts_by_type("pipeline"))
+    found = []
+    for owner in owners:
+        if pipeline in ("", owner.name):
+            children = reading(lambda owner=owner: store.get_children_contexts_by_context(owner.id))  # type: ignore[misc]
+            found += [(owner.name, child) for child in children if child.type == "pipeline_run"]
+    return found
+
+
+def _node(
+    execution: mlmd.Execution,
+    contexts: Sequence[mlmd.Context],
+    inputs: dict[str, list[Artifact]],
+    outputs: dict[str, list[Artifact]],
+    chosen: dict[str, list[Artifact]],
+) -> Node:
+    """An execution as a node. The context of a node is named by the pipeline's name, a dot, and the node's id."""
+    names = {context.type: context.name for context in contexts}
+    name = str(names.get("node", "")).removeprefix(f"{names.get('pipeline', '')}.")
+    state = mlmd.Execution.State.Name(execution.last_known_state)
+    return Node(
+        name=name or execution.type.rpartition(".")[2] or "?",
+        state=state,
+        cached=state == "CACHED",
+        seconds=(execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000,
+        parameters=_scalars(execution.properties, execution.custom_properties),
+        outputs=outputs,
+        inputs=inputs,
+        chosen=chosen,
+        id=execution.id,
+        type=execution.type,
+        run=next((context.id for context in contexts if context.type == "pipeline_run"), 0),
+        finished=_when(execution.last_update_time_since_epoch),
+    )
+
+
+def _contexts_of(store: metadata_store.MetadataStore, execution_ids: Sequence[int]) -> dict[int, list[mlmd.Context]]:
+    """The contexts of each execution: its pipeline, its run, its node."""
+    contexts: dict[int, list[mlmd.Context]] = {}
+    for start in range(0, len(execution_ids), _EXECUTIONS_A_QUERY):
+        contexts.update(_contexts(store, execution_ids[start : start + _EXECUTIONS_A_QUERY]))
+    for each in set(execution_ids) - set(contexts):
+        contexts[each] = reading(lambda each=each: store.get_contexts_by_execution(each))  # type: ignore[misc]
+    return contexts
+
+
+def _contexts(store: metadata_store.MetadataStore, execution_ids: Sequence[int]) -> dict[int, list[mlmd.Context]]:
+    """The contexts of executions, in one query."""
+    options = mlmd.LineageSubgraphQueryOptions(max_num_hops=0)
+    options.starting_executions.filter_query = f"id IN ({', '.join(map(str, execution_ids))})"
+    graph = reading(lambda: store.get_lineage_subgraph(options, field_mask_paths=["associations", "contexts"]))
+    contexts = {context.id: context for context in graph.contexts}
+    found: dict[int, list[mlmd.Context]] = {}
+    for association in graph.associations:
+        if association.context_id in contexts:
+            found.setdefault(association.execution_id, []).append(contexts[association.context_id])
+    return found
+
+
+def _by_key(
+    events: Iterable[mlmd.Event], kinds: Sequence[int], artifacts: Mapping[int, Artifact]
+) -> dict[int, dict[str, list[Artifact]]]:
+    """The artifacts of each execution's inputs or outputs, by key."""
+    found: dict[int, dict[str, list[Artifact]]] = {}
+    for event in events:
+        if event.type in kinds and event.artifact_id in artifacts:
+            key = next((step.key for step in event.path.steps if step.HasField("key")), "")
+            found.setdefault(event.execution_id, {}).setdefault(key, []).append(artifacts[event.artifact_id])
+    return found
+
+
+def _scalars(*mappings: Mapping[str, mlmd.Value]) -> dict[str, int | float | str]:
+    """The properties of several mappings together: numbers, text, and JSON as text."""
+    found: dict[str, int | float | str] = {}
+    for mapping in mappings:
+        for key, value in mapping.items():
+            kind = value.WhichOneof("value")
+            if kind in ("int_value", "double_value", "string_value"):
+                found[key] = getattr(value, kind)
+            elif kind == "struct_value":
+                found[key] = _json(value.struct_value)
+    return found
+
+
+def _json(struct: struct_pb2.Struct) -> str:
+    """A structure as JSON. TFX wraps what is no mapping."""
+    record = json_format.MessageToDict(struct)
+    wrapped = record.get("__value__")
+    return wrapped if isinstance(wrapped, str) else json.dumps(record)
+
+
+def _when(milliseconds: int) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.timezone.utc)
+
+
+def _brief(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

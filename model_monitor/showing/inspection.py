@@ -1,0 +1,228 @@
+"""Runs, nodes and artifacts as a person reads them, in at most 100 columns."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+from ..reading.artifact_tables.table import Cell, Opened, Table
+from ..reading.explanation import moment
+from ..reading.history import History
+from ..reading.run_store import Artifact, Node, Run
+from ..reading.verdicts import State, Verdict
+from .json_records import count_nodes
+from .parts import place
+
+_SHORT = 60  # characters of a reason in a list
+_WIDEST = 28  # characters of a column that is not the last
+_FIRST_WIDEST = 44  # characters of the first, before it is broken up
+_COLOURS = {State.PUSHED: "green", State.BLESSED: "green", State.FINE: "green", State.NO_VERDICT: "dim",
+            State.RUNNING: "yellow", State.UNDECIDED: "yellow"}  # fmt: skip
+_MARKS = {State.PUSHED: "✓", State.BLESSED: "✓", State.FINE: "✓", State.UNDECIDED: "?", State.RUNNING: "…",
+          State.NO_VERDICT: "-"}  # fmt: skip
+_NODE_COLOURS = {"COMPLETE": "green", "CACHED": "cyan", "FAILED": "red", "CANCELED": "red"}
+
+# Where an artifact is from: its run, its node, the key of the output.
+Origin = tuple[Run, Node, str, Artifact]
+
+
+def show_runs(history: History, runs: Sequence[Run], more: int, console: Console) -> None:
+    """A line for each run, and how many there are besides."""
+    table = _table("id", "started", "pipeline", ">took", ">nodes", "verdict")
+    for run in runs:
+        says = history.verdict(run)
+        cells = [str(run.id), moment(run.started)[:-3], escape(run.pipeline), took(run.seconds), nodes_in_words(run)]
+        table.add_row(*cells, _coloured(says, f"{_MARKS.get(says.state, '✗')} {short(says)}"))
+    _print(table, console)
+    if more:
+        console.print(f"[dim]{more} more; `--limit 0` lists all[/]")
+
+
+def show_run(history: History, run: Run, console: Console) -> None:
+    """One run: its verdict, its nodes and what they gave."""
+    says = history.verdict(run)
+    console.print(f"[bold]Run {run.id}[/] of {escape(run.pipeline)}: {escape(run.run_id)}")
+    console.print(f"{moment(run.started)}, took {took(run.seconds)}")
+    mark = _MARKS.get(says.state, "✗")
+    console.print(_coloured(says, f"{mark} {says.state.value.replace('_', ' ')}: {says.reason}") + "\n")
+    table = _table("node", "state", ">took", "component")
+    for node in run.nodes.values():
+        state = f"[{_NODE_COLOURS.get(node.state, 'yellow')}]{node.state.lower()}[/]"
+        table.add_row(escape(node.name), state, took(node.seconds), escape(node.type.rpartition(".")[2]))
+    _print(table, console)
+    console.print()
+    show_artifacts(origins([run]), 0, console, with_run=False)
+
+
+def show_artifacts(found: Sequence[Origin], more: int, console: Console, *, with_run: bool = True) -> None:
+    """A line for each artifact, with its place below the folder that all of them share."""
+    shared = _shared([artifact.uri for *_, artifact in found])
+    if shared:
+        console.print(f"[dim]Places are below {escape(place(shared))}[/]")
+    run_column = ["run"] if with_run else []
+    table = _table("artifact", *run_column, "node", "type", "place")
+    for run, node, _, artifact in found:
+        where = escape(artifact.uri.removeprefix(shared) if shared else place(artifact.uri))
+        if "://" not in artifact.uri and not os.path.exists(artifact.uri):
+            where += " [red](gone)[/]"
+        runs = [str(run.id)] if with_run else []
+        table.add_row(str(artifact.id), *runs, escape(node.name), escape(artifact.type), where)
+    _print(table, console)
+    if more:
+        console.print(f"[dim]{more} more; `--limit 0` lists all[/]")
+
+
+def show_node(node: Node, console: Console) -> None:
+    """A node's state, its parameters, what it took, and what it chose if it is a resolver."""
+    state = f"{node.state.lower()}, {took(node.seconds)}"
+    console.print(f"[bold]{escape(node.name)}[/] ({escape(node.type)}): {state}")
+    if node.parameters:
+        table = _table("parameter", "value")
+        for name, value in sorted(node.parameters.items()):
+            lines = str(value).splitlines() or [""]
+            more = f" ... ({len(lines)} lines)" if len(lines) > 3 else ""
+            shown = " ".join(line.strip() for line in (lines[:3] if more else lines))
+            table.add_row(escape(name), escape(shown) + more)
+        _print(table, console)
+    for title, artifacts in (("input", node.inputs), ("chosen", node.chosen)):
+        _show_taken(title, artifacts, console)
+    console.print()
+
+
+def show_opened(opened: Opened, origin: Origin, limit: int, console: Console) -> None:
+    """The tables of an artifact, at most `limit` rows of each (0: all), and what could not be read."""
+    run, node, key, artifact = origin
+    name = f"[bold]{escape(artifact.type)} {artifact.id}[/]"
+    console.print(f"{name}: {escape(key)} of {escape(node.name)}, run {run.id}")
+    console.print(f"[dim]{escape(place(artifact.uri))}[/]")
+    for problem in opened.problems:
+        console.print(f"[red]✗ {escape(problem)}[/]")
+    for table in opened.tables:
+        show_table(table, limit, console)
+    console.print()
+
+
+def show_table(table: Table, limit: int, console: Console) -> None:
+    """One table of an artifact; without its rows where it has none."""
+    console.print(f"\n[bold]{escape(table.title)}[/]")
+    if not table.rows:
+        return
+    rows = table.rows[:limit] if limit else table.rows
+    numeric = [_is_numeric([row[number] for row in rows]) for number in range(len(table.columns))]
+    drawn = _table(*(f">{name}" if right else name for name, right in zip(table.columns, numeric, strict=True)))
+    for row in rows:
+        drawn.add_row(*(escape(cell_text(cell)) for cell in row))
+    _print(drawn, console)
+    if more := len(table.rows) - len(rows):
+        console.print(f"[dim]{more} more {'row' if more == 1 else 'rows'}; `--limit 0` shows all[/]")
+
+
+def origins(runs: Iterable[Run], node: str = "", type_name: str = "") -> list[Origin]:
+    """What the nodes of runs gave, by node and by type where these are named."""
+    return [
+        (run, each, key, artifact)
+        for run in runs
+        for each in run.nodes.values()
+        for key, artifacts in each.outputs.items()
+        for artifact in artifacts
+        if node in ("", each.name) and type_name in ("", artifact.type)
+    ]
+
+
+def short(says: Verdict) -> str:
+    """A verdict in a few words."""
+    state = says.state.value.replace("_", " ")
+    if says.span is not None:
+        p_value = f", p = {says.p_value:.2g}" if says.p_value is not None else ""
+        return f"span {says.span} {state}{p_value}"
+    if says.state is State.PUSHED:
+        return f"pushed {says.version}"
+    if says.state is State.NO_VERDICT:
+        return "no verdict"
+    reason = says.reason if len(says.reason) <= _SHORT else says.reason[: _SHORT - 3].rstrip() + "..."
+    return reason if says.state is State.FAILED else f"{state}: {reason}"
+
+
+def took(seconds: float) -> str:
+    """A duration in two units at most.
+
+    >>> took(0.042), took(75.2), took(7260)
+    ('0.0s', '1m 15s', '2h 1m')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m {rest}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60}m"
+
+
+def nodes_in_words(run: Run) -> str:
+    """How many nodes a run has, and which of them did not simply run."""
+    counts = count_nodes(run)
+    parts = [f"{counts[name]} {name}" for name in ("cached", "failed", "unfinished") if counts[name]]
+    return ", ".join([str(sum(counts.values())), *parts])
+
+
+def cell_text(cell: Cell) -> str:
+    """A cell as it is shown: counts with commas, measures with four digits."""
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "yes" if cell else ""
+    if isinstance(cell, int):
+        return f"{cell:,}"
+    return f"{cell:.4g}" if isinstance(cell, float) else cell
+
+
+def _show_taken(title: str, artifacts: Mapping[str, Sequence[Artifact]], console: Console) -> None:
+    if not artifacts:
+        return
+    console.print()
+    shared = _shared([each.uri for found in artifacts.values() for each in found])
+    below = f" below {escape(place(shared))}" if shared else ""
+    table = _table(title, ">artifact", "type", f"place{below}")
+    for key, found in artifacts.items():
+        for each in found:
+            where = each.uri.removeprefix(shared) if shared else place(each.uri)
+            table.add_row(escape(key), str(each.id), escape(each.type), escape(where))
+    _print(table, console)
+
+
+def _is_numeric(cells: Sequence[Cell]) -> bool:
+    """Whether a column holds numbers and nothing else."""
+    given = [cell for cell in cells if cell is not None]
+    return bool(given) and all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in given)
+
+
+def _coloured(says: Verdict, text: str) -> str:
+    return f"[{_COLOURS.get(says.state, 'red')}]{escape(text)}[/]"
+
+
+def _shared(uris: Sequence[str]) -> str:
+    """The folder that all of several URIs are in, with its slash; "" where that says nothing."""
+    if len(uris) < 2:
+        return ""
+    folders = [uri.split("/")[:-1] for uri in uris]
+    same = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    folder = "/".join(parts[0] for parts in same)
+    return f"{folder}/" if folder else ""
+
+
+def _table(*columns: str) -> RichTable:
+    """An empty table with these columns; ">" before a name sets it right."""
+    table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim")
+    for number, name in enumerate(columns):
+        plain, right = name.removeprefix(">"), name.startswith(">")
+        width = _WIDEST if 0 < number < len(columns) - 1 else None
+        table.add_column(escape(plain), justify="right" if right else "left", overflow="fold", max_width=width)
+    return table
+
+
+def _print(table: RichTable, console: Console) -> None:
+    """Prints a table with its first column broken up only where that is very wide."""
+    first = table.columns[0]
+    longest = max((len(line) for cell in first.cells for line in str(cell).splitlines()), default=0)
+    first.min_width = min(longest, _FIRST_WIDEST)
+    console.print(table)

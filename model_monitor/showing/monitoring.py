@@ -1,0 +1,164 @@
+"""The table at the end of a monitoring run: is this span fine, what changed, and does it hurt."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+from components.common.records.decision import Outcome
+from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement
+from components.common.records.performance import PERFORMANCE_JSON, Performance, State
+from components.performance_estimator.later_labels import LabelledAccuracy
+
+from ..reading.run_store import Artifact, Run
+from .parts import MARKS, anomalies_of, grid, report_file, times, told
+
+_FEATURES_SHOWN = 5
+_ERROR = anomalies_pb2.AnomalyInfo.ERROR
+_PERFORMANCE_OUTCOMES = {
+    State.FINE: Outcome.PASSED,
+    State.HURTS: Outcome.FAILED,
+    State.UNDECIDED: Outcome.UNDECIDED,
+}
+_TESTS = {"jensen_shannon": "JS", "kolmogorov_smirnov": "KS", "l_infinity": "Linf"}
+
+
+@dataclass
+class Summary:
+    """A finished run on one span, told in a table of at most 100 columns."""
+
+    run: Run
+    span: int
+    log_file: Path
+
+    def __post_init__(self) -> None:
+        self._logs = self.run.node("ServingLogExampleGen").output("anomalies")
+        self._drift_artifact = self.run.node("SkewDriftValidator").output("anomalies")
+        performance = self.run.node("PerformanceEstimator").output("anomalies")
+        self._drift = DriftReport.from_json((self._drift_artifact.path / DRIFT_REPORT_JSON).read_text())
+        self._performance = Performance.from_json((performance.path / PERFORMANCE_JSON).read_text())
+        self._log_anomalies = anomalies_of(self._logs)["serving"]
+        self._outcomes = {
+            "logs": Outcome.FAILED if _has_error(self._log_anomalies) else Outcome.PASSED,
+            "data": Outcome(self._drift.outcome.value),
+            "accuracy": _PERFORMANCE_OUTCOMES[self._performance.judgement.state],
+        }
+
+    @property
+    def fine(self) -> bool:
+        """Whether nothing is wrong with the span. What could not be decided is not fine."""
+        return all(outcome is Outcome.PASSED for outcome in self._outcomes.values())
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in one sentence."""
+        if self.fine:
+            return (
+                f"Span {self.span} is fine: it differs from the baseline no more than by chance, p = {self._p_value}."
+            )
+        undecided = Outcome.FAILED not in self._outcomes.values()
+        verdict = "cannot be judged" if undecided else "is not fine"
+        worst = Outcome.UNDECIDED if undecided else Outcome.FAILED
+        reasons = {
+            "logs": "; ".join(told(self._log_anomalies, severity=_ERROR)),
+            "data": self._drift.sentence,
+            "accuracy": self._performance.judgement.reason,
+        }
+        said = [reasons[part] for part, outcome in self._outcomes.items() if outcome is worst]
+        return f"Span {self.span} {verdict}: {said[0][0].lower()}{'. '.join(said)[1:]}."
+
+    @property
+    def _p_value(self) -> str:
+        return "unknown" if self._drift.p_value is None else f"{self._drift.p_value:.2g}"
+
+    def show(self, console: Console) -> None:
+        table = grid()
+        table.add_row("Logs", _counts(self.run.node("ServingLogExampleGen").output("examples"), self._logs))
+        table.add_row("Log checks", self._log_checks())
+        table.add_row("Compared with", self._compared_with())
+        table.add_row("Data", f"{MARKS[self._outcomes['data']]} {escape(self._drift.sentence)}")
+        table.add_row("p-value", self._p_values())
+        table.add_row("Moved most", self._moved_most())
+        table.add_row("Accuracy", f"{MARKS[self._outcomes['accuracy']]} {escape(self._performance.judgement.reason)}")
+        if self._performance.labelled:
+            table.add_row("Labels", _labels(self._performance.labelled, self._performance.class_names))
+        table.add_row("Report", str(report_file(self.run)))
+        table.add_row("Results", f"{self._drift_artifact.path / DRIFT_REPORT_JSON}\nlog: {self.log_file}")
+        table.add_row("Time", times(self.run))
+        colour = "green" if self.fine else "red"
+        console.print(f"\n[bold {colour}]{escape(self.sentence)}[/]\n", soft_wrap=True)
+        console.print(table)
+
+    def _log_checks(self) -> str:
+        lines = told(self._log_anomalies)
+        return "\n".join(f"{MARKS[self._outcomes['logs']]} {line}" for line in lines or ["no anomalies"])
+
+    def _compared_with(self) -> str:
+        baseline = str(self.run.node("BaselineImporter").output("schema").properties["bundle_uri"])
+        held_out = self._drift.baseline.examples if self._drift.baseline else 0
+        lines = [f"{held_out:,} held-out images of {baseline}"]
+        if self._drift.previous:
+            lines.append(f"{self._drift.previous.examples:,} images of span {self._drift.previous.span}")
+        else:
+            lines.append("no previous span")
+        return "\n".join(lines)
+
+    def _p_values(self) -> str:
+        """Of each comparison; the two share the false-alarm rate."""
+        each = {"against the baseline": self._drift.skew_p_value, "against the span before": self._drift.drift_p_value}
+        parts = [f"{value:.2g} {what}" for what, value in each.items() if value is not None]
+        rate = self._drift.false_alarm_rate / max(1, len(parts))
+        return f"{', '.join(parts) or 'nothing could be compared'}; an alarm at {rate:g}"
+
+    def _moved_most(self) -> str:
+        """The measurement that stands out most, for each of the first features."""
+        first: dict[str, Measurement] = {}
+        for found in self._drift.measurements:
+            if found.threshold is not None:
+                first.setdefault(found.feature, found)
+        single = [found for feature, found in first.items() if feature]
+        return "\n".join(map(_measured, single[:_FEATURES_SHOWN])) or "nothing could be compared"
+
+
+def _has_error(anomalies: anomalies_pb2.Anomalies) -> bool:
+    found = [*anomalies.anomaly_info.values(), anomalies.dataset_anomaly_info]
+    return any(info.severity == _ERROR for info in found)
+
+
+def _counts(examples: Artifact, logs: Artifact) -> str:
+    counts = json.loads((logs.path / "counts.json").read_text())
+    unused = {
+        "broken": counts["records_broken"],
+        "of another model version": counts["records_excluded"],
+    }
+    left_out = "".join(f", {number:,} {what}" for what, number in unused.items() if number)
+    thinned = f", {counts['thinned_out']:,} thinned out" if counts["thinned_out"] else ""
+    return f"{counts['records']:,} requests{left_out}: {examples.properties['rows']:,} images{thinned}"
+
+
+def _labels(found: LabelledAccuracy, names: Sequence[str]) -> str:
+    """What became of the rows of the labels file, and the accuracy of each class."""
+    unused = [*found.row_problems.items(), *found.example_problems.items(), ("ids that repeat", found.repeated_ids)]
+    counts = "".join(f", {problem.count:,} {name.replace('_', ' ')}" for name, problem in unused if problem.count)
+    classes = [
+        f"{names[number] if names else number} {share.share:.2f} ({share.low:.2f}-{share.high:.2f})"
+        for number, share in enumerate(found.by_class)
+        if share
+    ]
+    lines = ["".join(f"{each:<28}" for each in classes[i : i + 3]).rstrip() for i in range(0, len(classes), 3)]
+    return "\n".join([f"{found.rows:,} rows, {found.used:,} used{counts}", *lines])
+
+
+def _measured(found: Measurement) -> str:
+    """A line of fixed columns: the feature, the test, what was measured, what is allowed, and how its mean moved."""
+    mark, sign = ("[red]✗[/]", ">") if found.exceeded else ("[green]✓[/]", "<=")
+    test = _TESTS.get(found.test, found.test)
+    mean = ""
+    if found.reference_mean is not None and found.window_mean is not None:
+        mean = f"mean {found.reference_mean:.3g} -> {found.window_mean:.3g}"
+    against = "" if found.comparison == "skew" else ", span before"
+    return f"{mark} {found.feature:<26} {test:<4} {found.measured:.3f} {sign:>2} {found.threshold:.3f}  {mean}{against}"

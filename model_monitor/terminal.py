@@ -1,0 +1,43 @@
+"""What a person sees of a run: a console of our own, with everybody else's log in a file."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+WIDTH = 100
+
+
+def make_console(file: object = None) -> Console:
+    """A console that is at most 100 columns wide, coloured only on a terminal and only without `NO_COLOR`."""
+    console = Console(file=file, highlight=False)  # type: ignore[arg-type]
+    if console.width > WIDTH or not console.is_terminal:
+        console = Console(file=file, highlight=False, width=WIDTH)  # type: ignore[arg-type]
+    return console
+
+
+@contextlib.contextmanager
+def quiet(log_file: Path) -> Iterator[Console]:
+    """Sends all that this process writes to stdout and stderr to `log_file`, and yields a console on the old stdout.
+
+    The redirection is of the file descriptors, because TensorFlow and gRPC log from C++. It has to come before those
+    libraries are imported. On leaving, both descriptors are as they were.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with open(log_file, "ab", buffering=0) as log, os.fdopen(os.dup(saved[0]), "w") as terminal:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield make_console(terminal)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for descriptor, original in zip((1, 2), saved, strict=True):
+                os.dup2(original, descriptor)
+                os.close(original)

@@ -1,0 +1,200 @@
+"""The pages as a WSGI application: which address is which page, and what is refused.
+
+Nothing is written: only GET and HEAD are answered, and the store is opened to be read. Each address names a run or an
+artifact by its number in ML Metadata, never a file, and what is read of files has to be below the root.
+"""
+
+import ipaddress
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from components.common.errors import MonitorError
+from components.common.pages import templating
+
+from ..reading import confinement
+from ..reading.history import History
+from ..reading.run_store import Run, open_store
+from . import pages
+from .pages import Site
+
+_STATIC = Path(__file__).parent / "static"
+# The report's own style and script come first: the pages and the reports are one family.
+_FILES = {
+    "report.css": (templating.FOLDER / "page.css", "text/css"),
+    "report.js": (templating.FOLDER / "page.js", "text/javascript"),
+    "ui.css": (_STATIC / "ui.css", "text/css"),
+    "ui.js": (_STATIC / "ui.js", "text/javascript"),
+}
+_METHODS = ("GET",)  # werkzeug adds HEAD
+_ROUTES = Map(
+    [
+        Rule("/", endpoint="home", methods=_METHODS),
+        Rule("/runs/<int:number>", endpoint="run", methods=_METHODS),
+        Rule("/runs/<int:number>/report", endpoint="report", methods=_METHODS),
+        Rule("/artifacts/<int:number>", endpoint="artifact", methods=_METHODS),
+        Rule("/static/<name>", endpoint="static", methods=_METHODS),
+    ],
+    strict_slashes=False,
+    redirect_defaults=False,
+    merge_slashes=False,
+)
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_TEXTS = {404: "There is no such page.", 405: "Nothing can be written here: only GET and HEAD are answered."}
+_NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_PAGE_POLICY = f"{_NOTHING}; style-src 'self'; script-src 'self'; img-src 'self' data:"
+# A report is a file that somebody may have changed. It has its style and script inside, and is kept from the pages.
+_REPORT_POLICY = (
+    f"{_NOTHING}; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; sandbox allow-scripts"
+)
+
+
+@dataclass(frozen=True)
+class Application:
+    """A WSGI application over one store.
+
+    Attributes:
+      site: the store and the root.
+      pipeline: runs of this pipeline only; "" for all.
+      hosts: the names it answers to, without a port; None for any. A page elsewhere can make a browser ask this machine
+        under a name of its own (DNS rebinding), and would then be let read the answer.
+
+    """
+
+    site: Site
+    pipeline: str = ""
+    hosts: frozenset[str] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        response = self.answer(Request(environ))
+        return response(environ, start_response)
+
+    def answer(self, request: Request) -> Response:
+        """The page that is asked for, or one that says why there is none."""
+        try:
+            self._check_host(request)
+            endpoint, arguments = _ROUTES.bind_to_environ(request.environ).match()
+            response: Response = getattr(self, f"_{endpoint}")(request, **arguments)
+        except HTTPException as error:
+            response = _refusal(error)
+        except MonitorError as error:
+            response = _page(pages.message("This cannot be shown", str(error)), 503)
+        except Exception:
+            logging.exception("A page could not be made")
+            text = "This is a mistake in the program. The terminal that it runs in has the details."
+            response = _page(pages.message("This page could not be made", text), 500)
+        response.headers.extend(_HEADERS)
+        return response
+
+    def _check_host(self, request: Request) -> None:
+        name = host_name(request.headers.get("Host", ""))
+        if self.hosts is not None and name not in self.hosts:
+            known = ", ".join(sorted(self.hosts))
+            raise _Misdirected(f"This address answers to {known}. Received: {name!r}")
+
+    def _reading(self, make: Callable[[History], str]) -> str:
+        """A page made of what the store holds now. One at a time: the store's client is not made for more."""
+        with self._lock, confinement.confined_to(self.site.root):
+            return make(History(open_store(self.site.metadata), self.pipeline))
+
+    def _home(self, request: Request) -> Response:
+        wanted = {f"all_{name}": request.args.get(name) == "all" for name in ("spans", "runs")}
+        return _page(self._reading(lambda history: pages.home(self.site, history, **wanted)))
+
+    def _run(self, request: Request, number: int) -> Response:
+        return _page(self._reading(lambda history: pages.run(self.site, history, _find(history, number))))
+
+    def _report(self, request: Request, number: int) -> Response:
+        text = self._reading(lambda history: pages.report(history, _find(history, number)))
+        return _page(text, policy=_REPORT_POLICY)
+
+    def _artifact(self, request: Request, number: int) -> Response:
+        def make(history: History) -> str:
+            try:
+                found = history.artifact(str(number))
+            except MonitorError as error:
+                raise NotFound(str(error)) from error
+            return pages.artifact(self.site, *found)
+
+        return _page(self._reading(make))
+
+    def _static(self, request: Request, name: str) -> Response:
+        if name not in _FILES:
+            raise NotFound(f"There is no file {name!r}")
+        path, kind = _FILES[name]
+        return Response(path.read_bytes(), mimetype=kind)
+
+
+class _Misdirected(HTTPException):
+    """A request under a name that is not this server's."""
+
+    code = 421
+    name = "Misdirected Request"
+
+
+def host_name(header: str) -> str:
+    """The name in a Host header, without its port, in lower case.
+
+    >>> host_name("LocalHost:8080"), host_name("[::1]:80"), host_name("evil.example")
+    ('localhost', '::1', 'evil.example')
+    """
+    if header.startswith("["):
+        return header[1:].partition("]")[0].lower()
+    return header.partition(":")[0].lower()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def hosts_for(host: str) -> frozenset[str] | None:
+    """The names that a server on this address answers to; None for any, where others are meant to reach it."""
+    return frozenset({host.lower(), "localhost", "127.0.0.1", "::1"}) if is_loopback(host) else None
+
+
+def _find(history: History, number: int) -> Run:
+    for run in history.runs:
+        if run.id == number:
+            return run
+    raise NotFound(f"There is no run {number} in the store")
+
+
+def _refusal(error: HTTPException) -> Response:
+    """A refusal of werkzeug's with a page of our own; its headers say which methods there are."""
+    usual = error.description == type(error).description
+    text = _TEXTS.get(error.code or 0, "") if usual else ""
+    response = _page(pages.message(f"{error.code} {error.name}", text or error.description or ""), error.code or 500)
+    plain = error.get_response()
+    for name in ("Allow", "Location"):
+        if name in plain.headers:
+            response.headers[name] = plain.headers[name]
+    return response
+
+
+def _page(text: str, status: int = 200, policy: str = _PAGE_POLICY) -> Response:
+    response = Response(text, status=status, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = policy
+    return response

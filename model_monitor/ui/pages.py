@@ -1,0 +1,338 @@
+"""What is on each page: read anew for every request, so that a reload shows what has happened since.
+
+Each function gives the page's HTML. What cannot be read of an artifact is a line on its page.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from components.common.artifacts.files import Files, local_files
+from components.common.errors import MonitorError
+from components.validation_report import build, rendering
+
+from ..reading import confinement
+from ..reading.artifact_tables import open_artifact
+from ..reading.artifact_tables.reports import TESTS
+from ..reading.artifact_tables.table import DAMAGE, Opened
+from ..reading.explanation import Explanation, data_files, explain, moment, sentence_of
+from ..reading.findings import Finding
+from ..reading.history import History
+from ..reading.report_sources import sources_of
+from ..reading.run_store import Artifact, Node, Run
+from ..reading.verdicts import CheckOf, State, Verdict, span_checks
+from ..showing.inspection import cell_text, nodes_in_words, origins, short, took
+from ..showing.parts import place
+from . import drawing, timeline
+from .timeline import Level, Point
+
+SPANS_SHOWN, RUNS_SHOWN = 60, 25  # the newest ones, unless all are asked for
+_ROWS_SHOWN = 400  # of a table of an artifact
+_PARAMETER_SHOWN = 240  # characters
+_FINDINGS_SHOWN = 6  # of a check, before the rest is folded away
+_MARKS = {"passed": "✓", "failed": "✗", "undecided": "?"}
+_REPORT_TYPE = "HtmlReport"
+
+
+@dataclass(frozen=True)
+class Site:
+    """The store that the pages are about, and the folder that nothing outside of is shown."""
+
+    metadata: Path
+    root: Path
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A node on the time axis of its run: where it begins and how long it is, in per cent."""
+
+    node: Node
+    left: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What one check says: the style of its outcome, that in a word, why, and what it found."""
+
+    check: str
+    tone: str
+    word: str
+    reason: str
+    findings: tuple[Finding, ...]
+
+
+def home(site: Site, history: History, *, all_spans: bool = False, all_runs: bool = False) -> str:
+    """The timelines of all spans, and the runs."""
+    lines = timeline.timelines(history, 0 if all_spans else SPANS_SHOWN)
+    shown = history.runs if all_runs else history.runs[:RUNS_SHOWN]
+    return _render(
+        "home.html.jinja",
+        site=site,
+        history=history,
+        judged=history.judged() if history.runs else None,
+        timelines=[(line, drawing.draw(line)) for line in lines],
+        problems=[point.problem for line in lines for point in line.points if point.problem],
+        runs=shown,
+        more_runs=len(history.runs) - len(shown),
+        all_spans=all_spans,
+    )
+
+
+def run(site: Site, history: History, chosen: Run) -> str:
+    """One run: its verdict, why, its nodes and what they made."""
+    found, problem = _explained(history, chosen)
+    same = [each for each in history.runs if each.pipeline == chosen.pipeline]
+    number = same.index(chosen)
+    page, trouble = stored_report(chosen)
+    return _render(
+        "run.html.jinja",
+        site=site,
+        history=history,
+        run=chosen,
+        says=history.verdict(chosen),
+        found=found,
+        grounds=_grounds(chosen, found) if found else [],
+        findings_shown=_FINDINGS_SHOWN,
+        problems=[each for each in (problem, trouble) if each],
+        stored=page is not None,
+        newer=same[number - 1] if number else None,
+        older=same[number + 1] if number + 1 < len(same) else None,
+        bars=list(_bars(chosen)),
+        artifacts=[(node, key, each) for _, node, key, each in origins([chosen])],
+    )
+
+
+def artifact(site: Site, chosen: Run, node: Node, key: str, found: Artifact) -> str:
+    """One artifact that a node of a run gave: its properties, and its files as tables."""
+    return _render(
+        "artifact.html.jinja",
+        site=site,
+        run=chosen,
+        node=node,
+        key=key,
+        artifact=found,
+        opened=_opened(found),
+        rows_shown=_ROWS_SHOWN,
+    )
+
+
+def report(history: History, chosen: Run) -> str:
+    """The page that a run made of itself, or one that is made now from what ML Metadata knows of it.
+
+    Raises:
+      MonitorError: it could not be made.
+
+    """
+    page, _ = stored_report(chosen)
+    if page is not None:
+        return page
+    try:
+        return rendering.render(build.build_page(sources_of(chosen), _confined_files()))
+    except DAMAGE as error:
+        raise MonitorError(f"The report of run {chosen.id} cannot be made: {_said(error)}") from error
+
+
+def message(title: str, text: str) -> str:
+    """A page that says one thing."""
+    return _render("message.html.jinja", title=title, text=text)
+
+
+def stored_report(chosen: Run) -> tuple[str | None, str]:
+    """The text of the page that a run made of itself; or None, and why there is none where there should be one."""
+    reports = [each for node in chosen.nodes.values() for each in node.made if each.type.endswith(_REPORT_TYPE)]
+    if not reports:
+        return None, ""
+    path = reports[-1].path / rendering.PAGE_FILE
+    try:
+        confinement.check(path)
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        return None, f"The run's own report, {path}, cannot be read: {error.strerror}"
+    except ValueError as error:
+        return None, f"The run's own report cannot be shown: {_said(error)}"
+    if not text.strip():
+        return None, f"The run's own report, {path}, is empty"
+    return text, ""
+
+
+def unshown(artifact: Artifact) -> str:
+    """Why the files of an artifact are not shown: "gone", "elsewhere" or "outside"; "" where they are."""
+    if "://" in artifact.uri:
+        return "elsewhere"
+    try:
+        confinement.check(artifact.uri)
+        return "" if artifact.uri and artifact.path.exists() else "gone"
+    except (ValueError, OSError):
+        return "outside"
+
+
+def _opened(found: Artifact) -> Opened:
+    """The tables of an artifact. One that is outside the root, or cannot be read at all, has a problem instead."""
+    try:
+        confinement.check(found.uri)
+        return open_artifact(found)
+    except (*DAMAGE, OSError) as error:
+        return Opened(found, (), (_said(error),))
+
+
+def _explained(history: History, chosen: Run) -> tuple[Explanation | None, str]:
+    """Why a run ended as it did; or None and what keeps it from being told."""
+    try:
+        return explain(history, chosen), ""
+    except (*DAMAGE, OSError) as error:
+        return None, f"Why cannot be told: {_said(error)}"
+
+
+def _grounds(chosen: Run, found: Explanation) -> list[Ground]:
+    """The checks of a span with what they say; of another run, those that have something against it."""
+    of: dict[int | str, list[Finding]] = {}
+    checks = span_checks(chosen) if found.verdict.span is not None else []
+    judged = {check.artifact.id for check in checks}
+    said = found.verdict.reason if judged else ""
+    for each in (each for each in found.findings if each.message not in said):
+        of.setdefault(each.artifact.id if each.artifact.id in judged else each.check, []).append(each)
+    grounds = [
+        Ground(check.of.value.capitalize(), drawing.tone_of(check.state), words(check.state), check.reason,
+               tuple(of.pop(check.artifact.id, ())))
+        for check in checks
+    ]  # fmt: skip
+    for name, objections in of.items():
+        known = any(each.decided for each in objections)
+        tone, word = ("failed", "against it") if known else ("undecided", "not known")
+        grounds.append(Ground(str(name), tone, word, "", tuple(objections)))
+    return grounds
+
+
+def _confined_files() -> Files:
+    """Files of this machine, and of those only the ones that may be shown."""
+    files = local_files()
+
+    def read(path: str) -> bytes:
+        confinement.check(path)
+        return files.read(path)
+
+    def names(folder: str) -> list[str]:
+        confinement.check(folder)
+        return files.names(folder)
+
+    return Files(read, names)
+
+
+def _bars(chosen: Run) -> Iterator[Bar]:
+    """When each node ran. Nodes that were taken from the cache took no time."""
+    begins = chosen.started.timestamp()
+    whole = max(chosen.seconds, 0.001)
+    for node in chosen.nodes.values():
+        if node.finished is None:
+            yield Bar(node, 0, 0)
+            continue
+        left = 100 * (node.finished.timestamp() - node.seconds - begins) / whole
+        yield Bar(node, max(0.0, min(100.0, left)), max(0.0, min(100 - left, 100 * node.seconds / whole)))
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, MonitorError) else f"{type(error).__name__}: {error}"
+
+
+def _render(template: str, **context: Any) -> str:
+    text: str = _environment().get_template(template).render(context)
+    return text
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals |= {
+        "tone": drawing.tone_of,
+        "check_tone": drawing.tone_of_check,
+        "mark": _MARKS.__getitem__,
+        "moment": moment,
+        "took": took,
+        "short": short,
+        "words": words,
+        "headline": sentence_of,
+        "brief": brief,
+        "nodes_in_words": nodes_in_words,
+        "cell": cell_text,
+        "level": level,
+        "told": told,
+        "unshown": unshown,
+        "below": below,
+        "place": place,
+        "data_files": data_files,
+        "measured": measured,
+        "cut": cut,
+        "CheckOf": CheckOf,
+    }
+    return environment
+
+
+def words(state: State) -> str:
+    """A state as it is read.
+
+    >>> words(State.NOT_FINE)
+    'not fine'
+    """
+    return state.value.replace("_", " ")
+
+
+def brief(says: Verdict) -> str:
+    """What there is to a verdict besides its state."""
+    if says.span is not None:
+        return f"span {says.span}" + ("" if says.p_value is None else f", p = {says.p_value:.2g}")
+    if says.state is State.PUSHED:
+        return f"version {says.version or Path(says.destination).name}"
+    return cut(says.reason)
+
+
+def level(found: Level | None) -> str:
+    """An accuracy with its interval.
+
+    >>> level(Level(0.5, 0.41, 0.592)), level(None)
+    ('0.500 (0.410 to 0.592)', '')
+    """
+    if found is None:
+        return ""
+    ends = "" if found.low is None or found.high is None else f" ({found.low:.3f} to {found.high:.3f})"
+    return f"{found.value:.3f}{ends}"
+
+
+def told(point: Point) -> str:
+    """All that is known of a span, in a few short sentences."""
+    says: Verdict = point.verdict
+    compared = "not compared" if says.p_value is None else f"p = {says.p_value:.2g}"
+    alarm = f" (alarm below {point.allowed:g})" if point.allowed and says.p_value is not None else ""
+    parts = [f"Span {point.span}: {words(says.state)}", compared + alarm]
+    accuracies = {"estimated accuracy": point.estimated, "real accuracy": point.real, "baseline": point.baseline}
+    parts += [f"{name} {each.value:.3f}" for name, each in accuracies.items() if each]
+    return ", ".join(parts) + (f"; against version {point.version}" if point.version else "")
+
+
+def measured(found: Finding) -> str:
+    """A finding's value against its bound; "" where it has none or says them already."""
+    if found.measured is None or found.allowed is None or f"{found.measured:.4g}" in found.message:
+        return ""
+    return f"{TESTS.get(found.what, found.what)} {found.measured:.4g}, allowed {found.allowed:.4g}"
+
+
+def below(site: Site, uri: str) -> str:
+    """A place as it is named below the root, and in full where it is not below."""
+    root = f"{site.root}/"
+    return uri.removeprefix(root) if uri.startswith(root) else uri
+
+
+def cut(value: object) -> str:
+    """A parameter, no longer than a few lines."""
+    text = str(value)
+    return text if len(text) <= _PARAMETER_SHOWN else f"{text[:_PARAMETER_SHOWN]} ... ({len(text):,} characters)"

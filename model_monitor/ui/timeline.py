@@ -1,0 +1,185 @@
+"""The spans that were looked at, in order, with what is known of each, and the pushes between them.
+
+A *timeline* is of one monitoring pipeline and one folder of serving logs. Of several runs on one span the last counts.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from components.common.errors import MonitorError
+from components.common.records.performance import PERFORMANCE_JSON, Performance
+
+from ..reading.artifact_tables.table import read_record
+from ..reading.history import History, baseline_of
+from ..reading.run_store import Artifact, Run
+from ..reading.verdicts import CheckOf, SpanCheck, State, Verdict, span_checks
+
+_WORST_FIRST = (State.NOT_FINE, State.UNDECIDED, State.FINE)
+
+
+@dataclass(frozen=True)
+class Level:
+    """An accuracy in [0, 1], with the ends of its 95 % interval where they are known."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One span.
+
+    Attributes:
+      run: the last run that looked at it.
+      first: the id in ML Metadata of the first run that did, which tells the pushes before from those after.
+      span: its number.
+      verdict: what became of that last run.
+      checks: what each check says; of several of one kind, the worst.
+      allowed: p-values below this raise the alarm; None where the run does not say.
+      estimated: the accuracy without labels; None where it is not known.
+      real: the accuracy by labels that came later; None where there are none.
+      baseline: the accuracy of the held-out examples that the model was pushed with.
+      least: the accuracy below which the span is not fine.
+      version: the number of the pushed version that it was compared with; "" for none.
+      problem: what could not be read; "" for nothing.
+
+    """
+
+    run: Run
+    first: int
+    span: int
+    verdict: Verdict
+    checks: dict[CheckOf, SpanCheck]
+    allowed: float | None = None
+    estimated: Level | None = None
+    real: Level | None = None
+    baseline: Level | None = None
+    least: float | None = None
+    version: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Push:
+    """A pushed version, and how many of a timeline's points come before it."""
+
+    run: Run
+    version: str
+    after: int
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The points of one timeline in the order of their spans, at most as many as asked for; `total` counts all."""
+
+    pipeline: str
+    logs: str
+    points: tuple[Point, ...]
+    pushes: tuple[Push, ...]
+    total: int
+
+
+def timelines(history: History, newest: int = 0) -> list[Timeline]:
+    """Every timeline, that of the newest run first, with its `newest` spans; 0: with all of them."""
+    found: dict[tuple[str, str], dict[int, list[Run]]] = {}
+    for run in history.runs:
+        span = history.verdict(run).span
+        if span is not None:
+            found.setdefault((run.pipeline, logs_of(run)), {}).setdefault(span, []).append(run)
+    return [_timeline(history, *key, spans, newest) for key, spans in found.items()]
+
+
+def logs_of(run: Run) -> str:
+    """The folder that a run read its examples from; "" where it does not say."""
+    for node in run.nodes.values():
+        if node.parameters.get("input_base") and any(each.type == "Examples" for each in node.made):
+            return str(node.parameters["input_base"])
+    return ""
+
+
+def _timeline(history: History, pipeline: str, logs: str, spans: dict[int, list[Run]], newest: int) -> Timeline:
+    numbers = sorted(spans)[-newest:]
+    points = tuple(_point(history, number, spans[number]) for number in numbers)
+    serving = {Path(baseline).parent for point in points if (baseline := baseline_of(point.run))}
+    pushes = _pushes(history, serving, points, whole=len(numbers) == len(spans))
+    return Timeline(pipeline, logs, points, tuple(pushes), len(spans))
+
+
+def _point(history: History, span: int, runs: Sequence[Run]) -> Point:
+    """A span from the runs that looked at it, the newest first."""
+    run = runs[0]
+    checks = _worst(span_checks(run))
+    says = history.verdict(run)
+    plain = Point(run, runs[-1].id, span, says, checks, _allowed(run), version=Path(baseline_of(run)).name)
+    accuracy = checks.get(CheckOf.ACCURACY)
+    return _with_accuracy(plain, accuracy.artifact) if accuracy else plain
+
+
+def _worst(checks: Iterable[SpanCheck]) -> dict[CheckOf, SpanCheck]:
+    worst: dict[CheckOf, SpanCheck] = {}
+    for each in sorted(checks, key=lambda check: _WORST_FIRST.index(check.state)):
+        worst.setdefault(each.of, each)
+    return worst
+
+
+def _allowed(run: Run) -> float | None:
+    """The false-alarm rate that a run's comparison was told to keep."""
+    rates = [node.parameters.get("false_alarm_rate") for node in run.nodes.values()]
+    return next((float(rate) for rate in rates if isinstance(rate, int | float) and 0 < rate < 1), None)
+
+
+def _with_accuracy(point: Point, artifact: Artifact) -> Point:
+    """A point with the accuracies in the estimator's record; where that cannot be read, with what ML Metadata has."""
+    known: dict[str, Any] = {
+        "estimated": _noted(artifact, "estimated_accuracy"),
+        "real": _noted(artifact, "measured_accuracy"),
+    }
+    try:
+        found = _levels(read_record(artifact.path / PERFORMANCE_JSON, Performance.from_json))
+    except MonitorError as error:
+        return replace(point, **known, problem=f"Of the accuracy on span {point.span}: {error}")
+    return replace(point, **{**known, **found})
+
+
+def _levels(found: Performance) -> dict[str, Any]:
+    labelled = found.labelled.overall if found.labelled else None
+    levels: dict[str, Any] = {}
+    if found.estimate:
+        levels["estimated"] = Level(found.estimate.accuracy, found.estimate.low, found.estimate.high)
+    if labelled:
+        levels["real"] = Level(labelled.share, labelled.low, labelled.high)
+    if found.baseline:
+        levels["baseline"] = Level(found.baseline.share, found.baseline.low, found.baseline.high)
+        levels["least"] = max(0.0, found.baseline.share - found.max_accuracy_drop)
+    return levels
+
+
+def _noted(artifact: Artifact, name: str) -> Level | None:
+    value = artifact.properties.get(name)
+    return Level(float(value)) if isinstance(value, int | float) and 0 <= value <= 1 else None
+
+
+def _pushes(history: History, serving: set[Path], points: Sequence[Point], *, whole: bool) -> Iterator[Push]:
+    """The pushes into the folders that the spans were compared with, each where it came between the spans.
+
+    Of those before the first span only the last is told, and only where no earlier spans are left out.
+    """
+    placed = [Push(run, version, sum(point.first < run.id for point in points))
+              for run, version, folder in pushed(history) if not serving or folder.parent in serving]  # fmt: skip
+    earlier = [push for push in placed if push.after == 0]
+    yield from earlier[-1:] if whole else ()
+    yield from (push for push in placed if push.after)
+
+
+def pushed(history: History) -> list[tuple[Run, str, Path]]:
+    """Every push, the oldest first: the run, the version, its folder. A push that was in the cache is no new one."""
+    found: dict[str, tuple[Run, str, Path]] = {}
+    for run in reversed(history.runs):
+        says = history.verdict(run)
+        if says.state is State.PUSHED:
+            name = says.version or Path(says.destination).name
+            found.setdefault(says.destination or name, (run, name, Path(says.destination)))
+    return list(found.values())

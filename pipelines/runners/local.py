@@ -1,0 +1,64 @@
+"""Running a pipeline on this machine, with TFX's own `LocalDagRunner`, one node at a time."""
+
+import datetime
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from tfx.dsl.compiler import constants
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import Pipeline
+from tfx.orchestration.portable import runtime_parameter_utils
+from tfx.proto.orchestration import pipeline_pb2
+
+# (pipeline's name, run's id, node's id) -> what is entered while the node runs.
+Step = Callable[[str, str, str], AbstractContextManager[Any]]
+
+
+class NodeError(RuntimeError):
+    """A node of the pipeline raised. `node` is its id; `__cause__` is what it raised."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(node)
+        self.node = node
+
+
+@dataclass
+class LocalRunner(LocalDagRunner):
+    """`LocalDagRunner`, one node at a time: the others are marked to be skipped while one runs."""
+
+    step: Step
+    run_id: str = ""
+
+    def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None) -> None:
+        # All nodes have to belong to one run, so its id is set here, before the stock runner would set one for each.
+        self.run_id = datetime.datetime.now().isoformat()
+        values = {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self.run_id}
+        runtime_parameter_utils.substitute_runtime_parameter(pipeline, values)
+        for node in pipeline.nodes:
+            name = node.pipeline_node.node_info.id
+            with self.step(pipeline.pipeline_info.id, self.run_id, name):
+                try:
+                    super().run_with_ir(_only(pipeline, name), run_options)
+                except Exception as error:
+                    logging.getLogger(__name__).exception("Node %s failed", name)
+                    raise NodeError(name) from error
+
+
+def run(pipeline: Pipeline, step: Step) -> str:
+    """Runs the pipeline to its end and returns the run's id. Raises `NodeError` at the first node that fails."""
+    runner = LocalRunner(step)
+    runner.run(pipeline)
+    return runner.run_id
+
+
+def _only(pipeline: pipeline_pb2.Pipeline, name: str) -> pipeline_pb2.Pipeline:
+    """A copy of the pipeline in which every node but one is to be skipped."""
+    copy = pipeline_pb2.Pipeline()
+    copy.CopyFrom(pipeline)
+    for node in copy.nodes:
+        if node.pipeline_node.node_info.id != name:
+            node.pipeline_node.execution_options.skip.SetInParent()
+    return copy

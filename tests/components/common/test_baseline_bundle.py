@@ -1,0 +1,171 @@
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from components.common import baseline_bundle
+from components.common.baseline_bundle import BUNDLE, Manifest, choose_baseline, newest, read, versions
+from components.common.errors import MonitorError
+
+MANIFEST = Manifest(
+    model_version=1,
+    pushed_at="2026-11-24T01:02:03+00:00",
+    model_uri="/models/1",
+    baseline_examples_uri="/examples/1",
+    run_key="key",
+    judged_against=None,
+    pipeline_name="p",
+    pipeline_run_id=None,
+    tensorflow_version="2.16.2",
+    tfx_version="1.16.0",
+)
+
+
+@pytest.fixture
+def push(tmp_path):
+    """Writes a version with its bundle: (number, manifest's changes) -> its folder."""
+
+    def make(version: int, **changes) -> str:
+        folder = tmp_path / "serving" / str(version)
+        bundle = folder / BUNDLE
+        (bundle / "statistics" / "Split-train").mkdir(parents=True)
+        (bundle / "statistics" / "Split-eval").mkdir()
+        (bundle / "baseline_statistics" / "Split-eval").mkdir(parents=True)
+        (bundle / "evaluation").mkdir()
+        (bundle / "schema").mkdir()
+        (bundle / "schema" / "schema.pbtxt").touch()
+        (folder / "saved_model.pb").touch()
+        manifest = dataclasses.replace(MANIFEST, model_version=version, **changes)
+        (bundle / "manifest.json").write_text(manifest.to_json())
+        return str(folder)
+
+    return make
+
+
+@pytest.fixture
+def serving(tmp_path):
+    return str(tmp_path / "serving")
+
+
+def test_manifest_there_and_back():
+    assert Manifest.from_json(MANIFEST.to_json(), "f") == MANIFEST
+
+
+RECORD = json.loads(MANIFEST.to_json())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "f is damaged"),
+        ('{"a":', "f is damaged"),
+        ("[]", "f` must hold a JSON object"),
+        ("{}", "format_version in f` must be 2. Received: None"),
+        (json.dumps({**RECORD, "format_version": 1}), "must be 2. Received: 1"),
+        (json.dumps({k: v for k, v in RECORD.items() if k != "run_key"}), "must hold run_key"),
+        (json.dumps({**RECORD, "more": 1}), r"nothing but .* Received: \['more'\]"),
+        (json.dumps({**RECORD, "model_version": "1"}), "model_version in f` must be of type int. Received: '1'"),
+        (json.dumps({**RECORD, "model_version": True}), "model_version in f` must be of type int"),
+        (json.dumps({**RECORD, "judged_against": 7}), "judged_against in f` must be of type str. Received: 7"),
+    ],
+)
+def test_damaged_manifests_say_where_and_what(text, expected):
+    with pytest.raises(MonitorError, match=expected):
+        Manifest.from_json(text, "f")
+
+
+def test_versions_are_what_a_server_takes_for_versions(push, serving, tmp_path):
+    made = [push(9), push(10)]
+    for name in (".push-abc", "latest", "-3", "1.5", "١٢"):
+        (tmp_path / "serving" / name).mkdir()
+    (tmp_path / "serving" / "99").touch()
+    assert versions(serving) == made
+    assert versions(serving + "/nowhere") == []
+
+
+def test_newest_is_by_number_not_by_name(push, serving):
+    push(9)
+    last = push(10)
+    bundle = newest(serving)
+    assert bundle.version_dir == last
+    assert bundle.splits() == ["eval", "train"]
+    assert bundle.splits("baseline_statistics") == ["eval"]
+    assert newest(serving + "/nowhere") is None
+
+
+def damage(push, part: str):
+    path = push(2) + "/" + BUNDLE + "/" + part
+    shutil.rmtree(path, ignore_errors=True)
+    if part == "manifest.json":
+        Path(path).write_text("{")
+
+
+@pytest.mark.parametrize("part", ["manifest.json", "statistics", "baseline_statistics", "evaluation", "schema", ""])
+def test_a_damaged_newest_is_an_error_and_no_older_one_is_taken(push, serving, part):
+    push(1)
+    damage(push, part)
+    with pytest.raises(MonitorError, match=r"serving/2"):
+        newest(serving)
+    with pytest.raises(MonitorError, match=r"serving/2"):
+        choose_baseline(serving, "another")
+
+
+def test_a_version_that_was_pushed_by_something_else_is_an_error(push, serving, tmp_path):
+    push(1)
+    (tmp_path / "serving" / "2").mkdir()
+    with pytest.raises(MonitorError, match="AtomicPusher did not push it"):
+        newest(serving)
+
+
+def test_a_version_without_a_model_is_an_error(push, tmp_path):
+    folder = push(1)
+    (tmp_path / "serving" / "1" / "saved_model.pb").unlink()
+    with pytest.raises(MonitorError, match="hold a SavedModel"):
+        read(folder)
+    with pytest.raises(MonitorError, match="must be a folder"):
+        read(folder + "0")
+
+
+def test_nothing_pushed_is_no_baseline(serving):
+    assert choose_baseline(serving, "key") == ""
+
+
+def test_another_run_is_judged_against_the_newest_push(push, serving):
+    push(1, run_key="a")
+    last = push(2, run_key="b")
+    assert choose_baseline(serving, "c") == last
+    assert choose_baseline(serving, "a") == last
+
+
+def test_the_run_that_made_the_newest_push_is_judged_as_then(push, serving):
+    first = push(1, run_key="a")
+    assert choose_baseline(serving, "a") == ""
+    push(2, run_key="b", judged_against=first)
+    assert choose_baseline(serving, "b") == first
+    # and again when the same run was pushed a second time
+    push(3, run_key="b", judged_against=first)
+    assert choose_baseline(serving, "b") == first
+
+
+def test_a_baseline_that_was_deleted_gives_way_to_the_newest(push, serving):
+    first = push(1, run_key="a")
+    last = push(2, run_key="b", judged_against=first)
+    shutil.rmtree(first)
+    assert choose_baseline(serving, "b") == last
+
+
+def test_runs_without_a_key_are_never_taken_for_the_same(push, serving):
+    last = push(1, run_key="")
+    assert choose_baseline(serving, "") == last
+
+
+def test_it_needs_only_the_standard_library():
+    import subprocess
+    import sys
+
+    code = "import sys, components.baseline_bundle; print({'numpy', 'yaml', 'tensorflow', 'tfx'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+    assert baseline_bundle.FORMAT_VERSION == 2

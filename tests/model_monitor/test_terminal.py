@@ -1,0 +1,56 @@
+"""The console: other people's output goes to the log file, ours to the terminal."""
+
+import io
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from model_monitor import terminal
+from pipelines import progress
+
+
+def test_everything_but_the_console_goes_to_the_log(tmp_path):
+    log = tmp_path / "logs" / "run.log"
+    code = (
+        "import os, sys, pathlib\n"
+        "from model_monitor.terminal import quiet\n"
+        "with quiet(pathlib.Path(sys.argv[1])) as console:\n"
+        "    print('from python'); os.write(2, b'from C++\\n'); console.print('for the person')\n"
+        "print('afterwards')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(log)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["for the person", "afterwards"]
+    assert done.stderr == ""
+    assert sorted(log.read_text().splitlines()) == ["from C++", "from python"]
+
+
+def test_descriptors_are_given_back(tmp_path):
+    before = len(os.listdir("/proc/self/fd"))
+    with terminal.quiet(tmp_path / "log"):
+        os.write(1, b"hidden\n")
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_step_shows_its_messages_its_mark_and_its_remark():
+    out = io.StringIO()
+    shown = progress.Progress(Console(file=out, width=100))
+    with shown.step("Trainer") as step:
+        logging.getLogger(progress.PROGRESS_LOGGER).info("epoch 1/2")
+        step.remark = "from cache"
+    with pytest.raises(RuntimeError), shown.step("Evaluator"):
+        raise RuntimeError
+    message, trainer, evaluator = out.getvalue().splitlines()
+    assert message.strip() == "epoch 1/2"
+    assert trainer.startswith("✓ Trainer")
+    assert trainer.endswith("from cache")
+    assert evaluator.startswith("✗ Evaluator")
+
+
+def test_no_colour_where_there_is_no_terminal():
+    out = io.StringIO()
+    terminal.make_console(out).print("[red]text[/]")
+    assert out.getvalue() == "text\n"

@@ -1,0 +1,295 @@
+"""What is answered and what is refused; that damage is a line on a page; that names are text and nothing else."""
+
+import os
+import shutil
+
+import pytest
+from werkzeug.test import Client
+
+from model_monitor.ui import app
+from model_monitor.ui.app import Application
+from model_monitor.ui.pages import Site
+
+from .conftest import Pages
+
+HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
+
+
+@pytest.fixture
+def pages(fresh) -> Pages:
+    return Pages(fresh.metadata)
+
+
+def everything(pages: Pages) -> dict[str, str]:
+    """Every page there is."""
+    history = pages.history()
+    paths = ["/", "/?spans=all&runs=all"]
+    for run in history.runs:
+        paths += [f"/runs/{run.id}", f"/runs/{run.id}/report"]
+        paths += [f"/artifacts/{made.id}" for node in run.nodes.values() for made in node.made]
+    return {path: pages.text(path) for path in paths}
+
+
+def add_report(fresh, folder, run_id="reported"):
+    """A run whose report is said to be in this folder."""
+    run = fresh.story.writer.pipeline_run("monitoring", run_id)
+    run.node("ValidationReport", outputs={"report": [fresh.story.writer.artifact("components.HtmlReport", folder)]})
+    return fresh.run(run_id).id
+
+
+@pytest.mark.parametrize("path", ["/", "/runs/{run}", "/runs/{run}/report", "/artifacts/{artifact}", "/static/ui.css",
+                                  "/static/report.css", "/static/ui.js", "/static/report.js"])  # fmt: skip
+def test_every_page_is_there_for_get_and_head_and_for_nothing_else(told, path):
+    run = told.history().runs[0]
+    path = path.format(run=run.id, artifact=run.made("ExampleAnomalies")[0][1].id)
+    answer = told.ask(path)
+    assert answer.status_code == 200
+    head = told.ask(path, "HEAD")
+    assert (head.status_code, head.data) == (200, b"")
+    assert head.headers["Content-Length"] == answer.headers["Content-Length"]
+    before = told.metadata.read_bytes()
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
+        refused = told.ask(path, method)
+        assert refused.status_code == 405
+        assert set(refused.headers["Allow"].split(", ")) == {"GET", "HEAD"}
+    assert told.metadata.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/runs/999999", "/runs/999999/report", "/artifacts/999999", "/runs/x", "/runs/-1", "/nothing", "/static/app.py",
+     "/static/../app.py", "/static/..%2fapp.py", "/static/%2fetc%2fpasswd", "/metadata.sqlite", "/../metadata.sqlite",
+     "/artifacts/..%2f..%2fetc%2fpasswd", "//etc/passwd", "/runs/99999999999999999999999999"],
+)  # fmt: skip
+def test_what_is_not_there_is_said_on_a_page(told, path):
+    answer = told.ask(path)
+    assert answer.status_code == 404
+    assert "<h1>404 Not Found</h1>" in answer.text
+    assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:6007", "localhost:6007", "LOCALHOST", "[::1]:6007", "127.0.0.1"])
+def test_it_answers_under_the_names_of_this_machine(told, host):
+    assert told.ask("/", host=host).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:6007", "127.0.0.1.evil.example", "", "localhost.evil", "[::2]"]
+)
+def test_it_answers_under_no_other_name(told, host):
+    answer = told.ask("/", host=host)
+    assert answer.status_code == 421
+    assert "cifar10" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("host", "names"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("::1", True),
+        ("127.0.0.2", True),
+        ("0.0.0.0", False),  # noqa: S104
+        ("10.0.0.1", False),
+    ],
+)
+def test_names_are_checked_where_only_this_machine_is_meant(host, names):
+    found = app.hosts_for(host)
+    assert (found is not None and host in found) is names
+
+
+def test_pages_load_nothing_from_elsewhere_and_are_kept_nowhere(told):
+    answer = told.ask("/")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "http://" not in answer.text.replace("http://www.w3.org", "")
+    assert " style=" not in answer.text
+
+
+def test_a_report_is_kept_from_the_pages(told):
+    policy = told.ask(f"/runs/{told.history().runs[0].id}/report").headers["Content-Security-Policy"]
+    assert "sandbox allow-scripts" in policy
+    assert "allow-same-origin" not in policy
+    assert "connect-src" not in policy  # so that it is default-src's 'none'
+
+
+def test_the_report_that_a_run_made_is_shown_as_it_is(fresh, pages):
+    folder = fresh.story.root / "artifacts" / "report"
+    folder.mkdir()
+    (folder / "report.html").write_text("<h1>as it was made</h1>")
+    number = add_report(fresh, folder)
+    assert pages.text(f"/runs/{number}/report") == "<h1>as it was made</h1>"
+    assert "as the run made it" in pages.text(f"/runs/{number}")
+
+
+def test_a_report_outside_the_root_is_not_shown(fresh, pages, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "report.html").write_text("SECRET")
+    inside = fresh.story.root / "artifacts" / "link"
+    inside.symlink_to(outside)
+    other = fresh.story.root / "artifacts" / "file"
+    other.mkdir()
+    (other / "report.html").symlink_to(outside / "report.html")
+    dotted = f"{fresh.story.root}/artifacts/../../{outside.name}/../{outside.name}"
+    for number, folder in enumerate((outside, inside, other, dotted, f"{fresh.story.root}/../{outside.name}")):
+        run = add_report(fresh, folder, f"report-{number}")
+        for path in (f"/runs/{run}", f"/runs/{run}/report"):
+            assert "SECRET" not in pages.text(path)
+        artifact = fresh.run(f"report-{number}").node("ValidationReport").output("report")
+        assert "SECRET" not in pages.text(f"/artifacts/{artifact.id}")
+    assert "outside the pipeline root" in pages.text(f"/runs/{run}")
+
+
+def test_a_link_out_of_an_artifact_gives_nothing_away(fresh, pages, tmp_path_factory):
+    secret = tmp_path_factory.mktemp("outside") / "secret"
+    secret.write_text("SECRET " * 20)
+    for file in [each for each in fresh.story.root.glob("artifacts/**/*") if each.is_file()]:
+        file.unlink()
+        file.symlink_to(secret)
+    for path, text in everything(pages).items():
+        assert "SECRET" not in text, path
+    assert "outside the pipeline root" in pages.text("/")
+
+
+def _empty(file):
+    file.write_bytes(b"")
+
+
+def _cut(file):
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def _garbage(file):
+    file.write_bytes(bytes(range(256)) * 3)
+
+
+def _text(file):
+    file.write_text('{"format_version": 1, "verdicts": [1], "alarm": null}')
+
+
+def _folder(file):
+    file.unlink()
+    file.mkdir()
+
+
+def _pipe(file):
+    file.unlink()
+    os.mkfifo(file)
+
+
+@pytest.mark.parametrize("damage", [os.unlink, _empty, _cut, _garbage, _text, _folder, _pipe])
+def test_damaged_files_are_lines_on_the_pages(fresh, pages, damage):
+    for file in [each for each in fresh.story.root.glob("artifacts/**/*") if each.is_file()]:
+        damage(file)
+    for path, text in everything(pages).items():
+        assert "Traceback" not in text, path
+        assert "mistake in the program" not in text, path
+    span = fresh.run("span-3")
+    assert "Could not be read" in pages.text("/")
+    assert "undecided" in pages.text(f"/runs/{span.id}") or "not fine" in pages.text(f"/runs/{span.id}")
+
+
+def test_artifacts_that_are_gone_are_said_to_be(fresh, pages):
+    shutil.rmtree(fresh.story.root / "artifacts")
+    assert all("mistake in the program" not in text for text in everything(pages).values())
+    assert "(gone)" in pages.text(f"/runs/{fresh.run('span-3').id}")
+
+
+def test_properties_that_make_no_sense_are_lines_too(fresh, pages):
+    run = fresh.story.writer.pipeline_run("monitoring", "odd")
+    odd = {"outcome": "passed", "p_value": "high", "estimated_accuracy": "good", "state": 7, "split_names": "["}
+    made = fresh.story.writer.artifact("ExampleAnomalies", fresh.story.root / "artifacts" / "odd", **odd)
+    run.node("Odd", outputs={"anomalies": [made]}, parameters={"false_alarm_rate": "often", "class_names": "{"})
+    everything(pages)
+    text = pages.text(f"/runs/{fresh.run('odd').id}")
+    assert "what became of the run cannot be read: ValueError: could not convert string to float" in text
+    assert "Of the classes that Odd was told" in pages.text(f"/runs/{fresh.run('odd').id}/report")
+
+
+def test_names_are_text(fresh, pages):
+    fresh.story.penguin(HOSTILE, pipeline=HOSTILE, accuracy=0.4)
+    run = fresh.run(HOSTILE)
+    for path in ("/", f"/runs/{run.id}", f"/runs/{run.id}/report", f"/artifacts/{run.made('Model')[0][1].id}"):
+        text = pages.text(path)
+        assert "<script>alert" not in text, path
+        assert "<img src=x" not in text, path
+        assert "&lt;script&gt;alert(1)" in text, path
+
+
+def test_new_runs_appear_on_reload(fresh, pages):
+    assert "penguin-9" not in pages.text("/")
+    fresh.story.penguin("penguin-9")
+    newest = fresh.run("latest")
+    assert f'<a href="/runs/{newest.id}">{newest.id}</a>' in pages.text("/")
+
+
+def test_a_stock_pipeline_is_a_list_of_runs_with_verdicts(stored):
+    pages = Pages(stored.metadata)
+    text = pages.ask("/", pipeline="penguin").text
+    assert "so there is no timeline" in text
+    assert text.count('<td class="when">') == 5
+    assert "not blessed" in text or "not pushed" in text
+    assert "failed" in text
+
+
+def test_a_run_page_says_why_and_leads_on(stored):
+    pages = Pages(stored.metadata)
+    run = stored.run("span-3")
+    text = pages.text(f"/runs/{run.id}")
+    assert "Span 3 is not fine" in text
+    assert "image_noise against the baseline" in text
+    assert f'href="/runs/{stored.run("span-2").id}"' in text
+    assert f'href="/runs/{run.id}/report"' in text
+    assert "SkewDriftValidator" in text
+    for made in run.node("SkewDriftValidator").made:
+        assert f'href="/artifacts/{made.id}"' in text
+
+
+def test_only_the_newest_runs_are_listed_unless_all_are_asked_for(told, monkeypatch):
+    monkeypatch.setattr("model_monitor.ui.pages.RUNS_SHOWN", 5)
+    monkeypatch.setattr("model_monitor.ui.pages.SPANS_SHOWN", 4)
+    short, long = told.text("/"), told.text("/?spans=all&runs=all")
+    assert (short.count('<td class="when">'), long.count('<td class="when">')) == (5, 22)
+    assert (short.count('class="column"'), long.count('class="column"')) == (4, 18)
+    assert "All 22 runs" in short
+    assert "All 18 spans" in short
+
+
+def test_an_empty_store_has_a_page(tmp_path):
+    from benchmarks.metadata_store import StoreWriter
+
+    store = StoreWriter(tmp_path / "metadata.sqlite")
+    pages = Pages(store.path)
+    assert "There is no run in the store yet." in pages.text("/")
+    store.pipeline_run("p", "r")  # a run that has only just begun
+    assert "No verdict: nothing was judged." in pages.text("/")
+    assert "No node has run yet." in pages.text(f"/runs/{pages.history().runs[0].id}")
+
+
+def test_a_store_that_went_away_is_said_on_a_page(tmp_path):
+    answer = Pages(tmp_path / "metadata.sqlite").ask("/")
+    assert answer.status_code == 503
+    assert "which is not there" in answer.text
+
+
+def test_a_mistake_in_the_program_shows_no_traceback(told, monkeypatch, caplog):
+    monkeypatch.setattr("model_monitor.ui.pages.home", lambda *_, **__: 1 / 0)
+    answer = told.ask("/")
+    assert answer.status_code == 500
+    assert "ZeroDivisionError" not in answer.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_root_may_be_wider_than_the_store_s_folder(fresh, tmp_path_factory):
+    apart = tmp_path_factory.mktemp("apart")
+    shutil.copy(fresh.metadata, apart / "metadata.sqlite")
+    number = fresh.run("span-3").id
+    path = f"/runs/{number}"
+    assert "outside the pipeline root" in Pages(apart / "metadata.sqlite").text(path)
+    wide = Client(Application(Site(apart / "metadata.sqlite", fresh.story.root))).get(path)
+    assert wide.status_code == 200
+    assert "outside the pipeline root" not in wide.text
