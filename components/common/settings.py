@@ -1,6 +1,7 @@
 """Files of settings: YAML read strictly, checked by pydantic, with errors that name file, key, rule and value."""
 
 import json
+import re
 import reprlib
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -40,7 +41,7 @@ class _StrictLoader(yaml.SafeLoader):
 class Described(Section):
     """What travels as JSON and is written as YAML."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True, validate_default=True)
 
     def to_json(self) -> str:
         """One line of JSON, the same for equal specs."""
@@ -143,11 +144,6 @@ def _explain(kind: type[BaseModel], detail: ErrorDetails, source_of: Callable[[s
     if detail["type"] == "missing":
         given = ", ".join(map(str, detail["input"])) if isinstance(detail["input"], dict) else shown(detail["input"])
         return f"{source}: `{path}` must be given. Received: {given or 'no key'}"
-    rule = (
-        detail["msg"]
-        .removeprefix("Value error, ")
-        .replace("Input should", "must")
-        .replace("String should", "must")
-        .replace("an object", "a section")
-    )
+    rule = detail["msg"].removeprefix("Value error, ").replace("Input should", "must").replace("String should", "must")
+    rule = re.sub(r"an object|a valid dictionary or instance of \w+", "a section", rule)
     return f"{source}: `{path}` {rule}. Received: {shown(detail['input'])}"
