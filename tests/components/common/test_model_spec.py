@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.common import class_names, pixel_range
+from components.common.errors import MonitorError
 from components.common.model_spec import ID, IMAGE, LABEL, ImageSpec, ModelSpec
 from components.common.pixel_range import PixelRange
-from components.validation import MonitorError
 
 ROOT = Path(__file__).parents[3]
 LEAST = """
