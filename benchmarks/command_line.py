@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.example_runs import Story
+from tests.support.example_runs import Story
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

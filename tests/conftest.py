@@ -2,8 +2,12 @@
 
 import os
 
+from absl import flags
 from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings would hide what failed
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
+
+# TensorFlow's flags read pytest's own arguments the first time one of them is asked for, and refuse `-v` and the like.
+flags.FLAGS(["pytest"])

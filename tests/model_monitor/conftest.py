@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.example_runs import FEATURES, Story
 from model_monitor.reading.history import History
 from model_monitor.reading.run_store import Run, open_store
+from tests.support.example_runs import FEATURES, Story
 
 
 @dataclass(frozen=True)

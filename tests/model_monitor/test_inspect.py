@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from benchmarks.example_runs import FEATURES
 from model_monitor import cli
 from model_monitor.reading.artifact_tables import open_artifact
 from model_monitor.reading.run_store import Artifact
+from tests.support.example_runs import FEATURES
 
 
 def inspect(stored, *arguments):
@@ -313,7 +313,7 @@ def test_numbers_that_json_does_not_have_are_null(fresh, capsys):
 
 
 def test_an_empty_store_has_no_runs(tmp_path, capsys):
-    from benchmarks.example_runs import Story
+    from tests.support.example_runs import Story
 
     metadata = Story(tmp_path).metadata
     assert cli.main(["inspect", "--metadata", str(metadata)]) == 0

@@ -114,7 +114,7 @@ def test_a_store_whose_writer_was_killed_in_the_middle_is_read(fresh, tmp_path):
 
 
 def test_runs_that_another_process_adds_are_seen_the_next_time(fresh, capsys, tmp_path):
-    writing = "import sys; from benchmarks.example_runs import Story; from pathlib import Path\n" \
+    writing = "import sys; from tests.support.example_runs import Story; from pathlib import Path\n" \
               "s = Story(Path(sys.argv[1])); s._made = 500; [s.penguin(f'new-{n}') for n in range(3)]"  # fmt: skip
     with subprocess.Popen([sys.executable, "-c", writing, str(fresh.story.root)], cwd=REPOSITORY) as process:
         codes = set()

@@ -11,12 +11,12 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from benchmarks.example_runs import _anomalies
 from components.common.errors import MonitorError
 from model_monitor.commands import report
 from model_monitor.reading.history import History
 from model_monitor.reading.report_sources import sources_of
 from model_monitor.reading.run_store import open_store
+from tests.support.example_runs import _anomalies
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HEAVY = ("tensorflow", "tfx", "apache_beam", "tensorflow_data_validation", "tensorflow_model_analysis")

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from benchmarks.example_runs import _anomalies, _write
 from model_monitor import cli
 from model_monitor.reading.explanation import data_files, explain
+from tests.support.example_runs import _anomalies, _write
 
 
 def why(stored, *arguments):

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from benchmarks.example_runs import Story
 from components.common.errors import MonitorError
 from components.common.records.decision import REASONS_JSON
 from components.tfrecord_reading import frame
@@ -18,6 +17,7 @@ from model_monitor.comparing.run_figures import ESTIMATED, HELD_OUT, Accuracy, f
 from model_monitor.reading.history import History
 from model_monitor.reading.run_store import open_store
 from model_monitor.reading.tfma_files import message_class
+from tests.support.example_runs import Story
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 HEAVY = ("tensorflow", "tfx", "apache_beam", "tensorflow_data_validation", "tensorflow_model_analysis")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks.example_runs import MONITORING
 from components.common.errors import MonitorError
 from model_monitor.reading.history import baseline_of
+from tests.support.example_runs import MONITORING
 
 
 def test_runs_are_the_newest_first(stored):
@@ -57,9 +57,9 @@ def test_a_name_of_no_run_comes_with_the_nearest_that_is_one(stored):
 
 
 def test_an_empty_store_has_no_latest_run(tmp_path):
-    from benchmarks.example_runs import Story
     from model_monitor.reading.history import History
     from model_monitor.reading.run_store import open_store
+    from tests.support.example_runs import Story
 
     history = History(open_store(Story(tmp_path / "empty").metadata))
     with pytest.raises(MonitorError, match="There is no run in the store yet"):

@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from benchmarks.example_runs import FEATURES, Story, _anomalies
 from model_monitor.reading.findings import findings
 from model_monitor.reading.history import History
 from model_monitor.reading.run_store import open_store
 from model_monitor.reading.verdicts import State, verdict
+from tests.support.example_runs import FEATURES, Story, _anomalies
 
 
 def says(stored, run_id):

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from benchmarks.timeline_story import write_timeline
 from model_monitor.reading.history import History
 from model_monitor.reading.run_store import open_store
 from model_monitor.ui.app import Application, hosts_for
 from model_monitor.ui.pages import Site
+from tests.support.timeline_story import write_timeline
 
 
 @dataclass(frozen=True)

@@ -260,7 +260,7 @@ def test_only_the_newest_runs_are_listed_unless_all_are_asked_for(told, monkeypa
 
 
 def test_an_empty_store_has_a_page(tmp_path):
-    from benchmarks.metadata_store import StoreWriter
+    from tests.support.metadata_store import StoreWriter
 
     store = StoreWriter(tmp_path / "metadata.sqlite")
     pages = Pages(store.path)

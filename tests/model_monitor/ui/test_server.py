@@ -36,14 +36,18 @@ def fetch(url, host=None):
 def running(*arguments):
     """The command as a process of its own, and the address that it prints."""
     command = [sys.executable, "-m", "model_monitor.cli", "ui", "--port", "0", *map(str, arguments)]
+    # Where pytest is a shell's background job it ignores Ctrl-C, and the command would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             yield process, process.stdout.readline().strip()
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=30)
         finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
+            process.kill()
+            signal.signal(signal.SIGINT, before)
 
 
 def test_it_says_where_it_is_answers_and_stops_quietly(told):

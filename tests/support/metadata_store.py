@@ -77,7 +77,7 @@ class RunWriter:
     pipeline: str
     contexts: list[mlmd.Context]
 
-    def node(  # noqa: PLR0913 - what an execution has
+    def node(
         self,
         name: str,
         component: str = "",

@@ -11,7 +11,6 @@ from pathlib import Path
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from benchmarks.metadata_store import RunWriter, StoreWriter
 from components.common.proportion import Share
 from components.common.records.decision import REASONS_JSON, Decision, Effect, Finding, Verdict
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement, Outcome, Side, State
@@ -20,6 +19,7 @@ from components.common.records.performance import State as Hurts
 from components.performance_estimator.accuracy_estimation import Estimate
 from components.tfrecord_reading import frame
 from model_monitor.reading.tfma_files import message_class
+from tests.support.metadata_store import RunWriter, StoreWriter
 
 PENGUIN, MONITORING, GATED = "penguin", "monitoring", "gated"
 FEATURES = ("body_mass_g", "culmen_depth_mm", "culmen_length_mm", "flipper_length_mm")

@@ -1,6 +1,6 @@
 """A store with a story for the timeline: months of spans, three pushes, alarms of every kind, labels that came late.
 
-    python -m benchmarks.timeline_story FOLDER [--spans 48]
+    python -m tests.support.timeline_story FOLDER [--spans 48]
 
 Numbers are made up, and the same every time.
 """
@@ -12,7 +12,6 @@ from pathlib import Path
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from benchmarks.example_runs import Story
 from components.common.proportion import Share
 from components.common.records.drift_report import (
     DRIFT_REPORT_JSON,
@@ -27,6 +26,7 @@ from components.common.records.performance import PERFORMANCE_JSON, Examples, Ju
 from components.common.records.performance import State as Hurts
 from components.performance_estimator.accuracy_estimation import Estimate
 from components.performance_estimator.later_labels import LabelledAccuracy, Problem
+from tests.support.example_runs import Story
 
 PIPELINE, TRAINING = "cifar10-monitoring", "cifar10-training"
 FALSE_ALARM_RATE, DROP, EXAMPLES, BASELINE_EXAMPLES = 0.01, 0.05, 1000, 2000
