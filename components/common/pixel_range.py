@@ -147,16 +147,23 @@ class PixelRange:
         wide = values.dtype.kind in "iu" or values.dtype == np.float64
         low, step = self._low_and_step(np.float64 if wide else np.float32)
         with np.errstate(invalid="ignore", over="ignore"):
-            pixels = np.rint((values.astype(low.dtype, copy=False) - low) / step)
-        return np.nan_to_num(np.clip(pixels, 0, _LEVELS), nan=0).astype(np.uint8)
+            pixels = values.astype(low.dtype, copy=False) - low
+            pixels /= step
+            np.rint(pixels, out=pixels)
+        np.fmax(pixels, 0, out=pixels)  # of a NaN and 0, fmax takes 0
+        return np.minimum(pixels, _LEVELS, out=pixels).astype(np.uint8)
 
     def extremes(self, values: Numbers) -> tuple[Numbers, Numbers]:
         """The smallest and the largest number of each image of `[N, H, W, C]`, `float64[N, 1]`.
 
         `[N, C]`, by channel, where channels have ranges of their own. An image with a NaN has NaN for both.
         """
-        flat = values.reshape(len(values), -1, values.shape[-1] if self.channels else 1)
-        return flat.min(axis=1).astype(np.float64), flat.max(axis=1).astype(np.float64)
+        if self.channels:  # rows of pixels first: a reduction that leaves three numbers is slow
+            rows = values.reshape(*values.shape[:2], -1)
+            low, high = (each.reshape(len(values), -1, values.shape[-1]) for each in (rows.min(1), rows.max(1)))
+        else:
+            low = high = values.reshape(len(values), -1, 1)
+        return low.min(axis=1).astype(np.float64), high.max(axis=1).astype(np.float64)
 
     def inside(self, low: Numbers, high: Numbers) -> Rows:
         """Which images, given by their `extremes`, have only values of the range; bool[N].
