@@ -34,7 +34,7 @@ class TrainerConfig(Section):
     weights: str = "none"
     epochs: Annotated[int, Field(ge=1)] = 10
     batch_size: Annotated[int, Field(ge=1)] = 256
-    # at the top of the schedule; left out, the model's own (pipelines.classifier.DEFAULT_LEARNING_RATES)
+    # at the top of the schedule; left out, the model's own (pipelines.cifar10.classifier.DEFAULT_LEARNING_RATES)
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4

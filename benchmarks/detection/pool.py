@@ -25,7 +25,7 @@ class Pool:
 def held_out(folder: Path, trainer: TrainerConfig) -> Pool:
     """What training with these settings on the folder's data_batch files has not learnt from, and all its test images.
 
-    The validation images are the ones `pipelines.training_data` sets aside: the content decides the order of all
+    The validation images are the ones `cifar10.training_data` sets aside: the content decides the order of all
     training images, the seed which of them are held out. They did choose the best epoch; the test images chose nothing.
 
     Raises:
@@ -59,6 +59,6 @@ def _read(folder: Path, pattern: str) -> tuple[npt.NDArray[np.uint8], npt.NDArra
 
 
 def _content_order(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The order of `pipelines.training_data.read`, which cannot be imported without TensorFlow; a test compares."""
+    """The order of `cifar10.training_data.read`, which cannot be imported without TensorFlow; a test compares."""
     digests = [hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in images]
     return np.array(sorted(range(len(labels)), key=lambda i: (digests[i], labels[i])))

@@ -198,7 +198,7 @@ def test_an_answer_imports_nothing_heavy(stored, tmp_path, command):
     given += ["--out", str(tmp_path / "page.html")] if command == ["report"] else []
     code = f"""
 import sys
-from pipelines import cli
+from model_monitor import cli
 try:
     assert cli.main({[*command, *given]!r}) == 0
 except SystemExit as end:

@@ -156,7 +156,7 @@ def test_a_run_whose_artifacts_are_gone_has_a_page_that_says_so(root, tmp_path):
 def test_a_page_takes_nothing_heavy(root, tmp_path):
     code = f"""
 import argparse, sys
-from pipelines.commands import report
+from model_monitor.commands import report
 parser = argparse.ArgumentParser()
 report.add_arguments(parser)
 report.run(parser.parse_args(["--metadata", {str(root.folder)!r}, "--out", {str(tmp_path / "page.html")!r}]))

@@ -377,7 +377,7 @@ def test_nothing_is_written_and_nothing_heavy_imported(story):
     before = {path: path.read_bytes() for path in story.root.rglob("*") if path.is_file()}
     code = f"""
 import sys
-from pipelines import cli
+from model_monitor import cli
 assert cli.main(["compare", "span:1", "span:2", "--metadata", {str(story.metadata)!r}]) == 0
 print("heavy:", [name for name in {HEAVY} if name in sys.modules])
 """

@@ -66,7 +66,7 @@ def test_nothing_heavy_is_imported_for_any_page(fresh):
 import sys
 from pathlib import Path
 from werkzeug.test import Client
-from pipelines import cli
+from model_monitor import cli
 from model_monitor.ui.app import Application
 from model_monitor.ui.pages import Site
 metadata = Path({str(fresh.metadata)!r})
@@ -80,7 +80,7 @@ print({{client.get(path).status_code for path in paths}}, [name for name in {HEA
 
 
 def test_the_other_commands_import_no_web_server():
-    code = "import sys; from pipelines import cli; cli._parser(); print('werkzeug' in sys.modules)"
+    code = "import sys; from model_monitor import cli; cli._parser(); print('werkzeug' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -293,7 +293,7 @@ def test_embedded_sample_is_what_its_readme_says() -> None:
 
 
 def test_importing_takes_no_tensorflow_numpy_or_pillow() -> None:
-    code = "import sys, pipelines.dataset; print({'tensorflow', 'tfx', 'numpy', 'PIL'} & set(sys.modules))"
+    code = "import sys, pipelines.cifar10.dataset; print({'tensorflow', 'tfx', 'numpy', 'PIL'} & set(sys.modules))"
     root = dataset.DATA_ROOT.parent
     run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert run.stdout == "set()\n"
