@@ -16,7 +16,7 @@ _HOME = {
     "PerformanceEstimator": "performance_estimator.component",
     "PushGate": "push_gate.component",
     "ServingLogExampleGen": "serving_log_example_gen.component",
-    "ServingLogWriter": "serving_log_example_gen.serving_log_writer",
+    "ServingLogWriter": "serving_log_writer.writer",
     "SkewDriftValidator": "skew_drift_validator.component",
     "ThresholdCalibrator": "threshold_calibrator.component",
     "ValidationReport": "validation_report.component",

@@ -31,7 +31,7 @@ REPOSITORY = Path(__file__).parents[3]
 START = """
 import os, sys, time
 import numpy as np
-from components.serving_log_example_gen.serving_log_writer import Rotation, ServedModel, ServingLogWriter
+from components.serving_log_writer.writer import Rotation, ServedModel, ServingLogWriter
 logs = sys.argv[1]
 def writer(**settings):
     return ServingLogWriter(logs, ServedModel("classifier", 7), span=5, **settings)
