@@ -376,7 +376,7 @@ def test_both_sides_of_a_fork_go_on_writing(tmp_path):
 
 
 FORKED_WHILE_LOCKED = """
-from components.serving_log_example_gen import log_files
+from components.serving_log_writer import log_files
 with log_files._entry(logs):
     child = os.fork()
     if child == 0:
