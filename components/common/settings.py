@@ -121,9 +121,12 @@ def explain(kind: type[BaseModel], error: ValidationError, source_of: Callable[[
 
 
 def keys(model: type[BaseModel], section: str) -> list[str]:
-    """The keys of a section of `model` given by its dotted path; the top level's for an empty one."""
+    """The keys of a section of `model` given by its dotted path; the top level's for an empty one.
+
+    Of a section in a list, `exempt[0]`, those of all in the list.
+    """
     for part in filter(None, section.split(".")):
-        annotation = model.model_fields[part].annotation
+        annotation = model.model_fields[part.partition("[")[0]].annotation
         candidates = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type)]
         model = next(a for a in candidates if issubclass(a, BaseModel))
     return sorted(model.model_fields)
@@ -135,7 +138,7 @@ def shown(value: Any) -> str:
 
 
 def _explain(kind: type[BaseModel], detail: ErrorDetails, source_of: Callable[[str], str]) -> str:
-    path = ".".join(str(part) for part in detail["loc"] if not isinstance(part, int))
+    path = _path(detail["loc"])
     source = source_of(path)
     section, _, name = path.rpartition(".")
     if detail["type"] == "extra_forbidden":
@@ -147,3 +150,9 @@ def _explain(kind: type[BaseModel], detail: ErrorDetails, source_of: Callable[[s
     rule = detail["msg"].removeprefix("Value error, ").replace("Input should", "must").replace("String should", "must")
     rule = re.sub(r"an object|a valid dictionary or instance of \w+", "a section", rule)
     return f"{source}: `{path}` {rule}. Received: {shown(detail['input'])}"
+
+
+def _path(location: tuple[str | int, ...]) -> str:
+    """`anomalies.exempt[0].because`. Which entry of a plain list is wrong, the value that was received tells."""
+    parts = location[:-1] if isinstance(location[-1], int) else location
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")

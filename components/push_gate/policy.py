@@ -2,13 +2,13 @@
 
 import fnmatch
 from collections.abc import Collection
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..common.errors import MonitorError, nearest, require, require_known
-from ..common.settings import parse_yaml
+from ..common.errors import MonitorError, require, require_known
+from ..common.settings import explain, parse_yaml
 
 Action = Literal["block", "warn"]
 
@@ -111,7 +111,7 @@ def parse_policy(text: str, anomaly_types: Collection[str]) -> Policy:
     try:
         policy = Policy.model_validate(record)
     except ValidationError as error:
-        raise MonitorError("The push policy: " + "; ".join(_explain(each) for each in error.errors())) from error
+        raise MonitorError(explain(Policy, error, lambda _: "The push policy")) from error
     _check(policy, anomaly_types)
     return policy
 
@@ -131,22 +131,3 @@ def _check(policy: Policy, anomaly_types: Collection[str]) -> None:
     needs_classes = canary.run and (canary.probabilities is not None or canary.class_id is not None)
     rule = "be given unless canary.probabilities and canary.class_id are null"
     require(canary.num_classes is not None or not needs_classes, "canary.num_classes", rule, canary.num_classes)
-
-
-def _explain(error: Any) -> str:
-    """One of pydantic's errors in this project's words."""
-    path = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        known = _keys_beside(error["loc"])
-        guess = nearest(str(error["loc"][-1]), known)
-        return f"`{path}` is not a key; here there are {', '.join(known)}{guess}"
-    return f"`{path}`: {error['msg']}. Received: {error['input']!r}"
-
-
-def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
-    section: Any = Policy
-    for part in location[:-1]:
-        # A list's index does not change the section: `exempt` is the only list of sections there is.
-        section = section if isinstance(part, int) else section.model_fields[part].annotation
-        section = section.__args__[0] if section == list[Exemption] else section
-    return sorted(section.model_fields)

@@ -16,6 +16,8 @@ class Inner(Section):
 
 class Outer(Described):
     path: str
+    several: list[Inner] = []  # noqa: RUF012 - pydantic copies it
+    numbers: list[int] = []  # noqa: RUF012
     inner: Inner = Inner()
     maybe: Inner | None = None
 
@@ -31,7 +33,7 @@ def test_every_error_has_a_line_with_place_key_rule_and_value():
         "<path>: `path` must be a valid string. Received: 3",
         "<inner.count>: `inner.count` must be greater than or equal to 1. Received: 0",
         "<inner.nam>: there is no key `inner.nam` (did you mean 'name'?). The keys are: count, name",
-        "<mabe>: there is no key `mabe` (did you mean 'maybe'?). The keys are: inner, maybe, path",
+        "<mabe>: there is no key `mabe` (did you mean 'maybe'?). The keys are: inner, maybe, numbers, path, several",
     ]
 
 
@@ -42,6 +44,13 @@ def test_a_missing_key_is_told_from_the_keys_that_are_there():
 
 def test_keys_of_an_optional_section_are_known():
     assert keys(Outer, "maybe") == ["count", "name"]
+
+
+def test_an_entry_of_a_list_has_its_number_where_keys_follow():
+    assert errors({"path": "", "several": [{}, {"counts": 1}], "numbers": [1, "2"]}) == [
+        "<several[1].counts>: there is no key `several[1].counts` (did you mean 'count'?). The keys are: count, name",
+        "<numbers>: `numbers` must be a valid integer. Received: '2'",
+    ]
 
 
 def test_long_values_are_cut():
@@ -102,4 +111,4 @@ def test_what_travels_comes_back():
     outer = Outer(path="c/日本", inner=Inner(count=3))
     assert Outer.from_json(outer.to_json()) == outer
     assert Outer.from_record(parse_yaml(outer.to_yaml())) == outer
-    assert outer.to_yaml() == "path: c/日本\ninner: {count: 3, name: ''}\n"
+    assert outer.to_yaml() == "path: c/日本\nseveral: []\nnumbers: []\ninner: {count: 3, name: ''}\n"
