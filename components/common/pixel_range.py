@@ -192,7 +192,7 @@ class PixelRange:
         """
         first, step = self._low_and_step(np.float64)
         within = ((low >= first - _ROOM) & (high <= first + step * _LEVELS + _ROOM)).all(axis=1)
-        scales = _usual_scales(low.min(axis=1), high.max(axis=1), floats=floats)
+        scales = usual_scales(low.min(axis=1), high.max(axis=1), floats=floats)
         return {
             scale: rows & (~within | (scale.width <= step.max() * (1 + _ROOM)))
             for scale, rows in scales.items()
@@ -213,7 +213,7 @@ class PixelRange:
         """
         if images < _MIN_IMAGES_OF_SPAN:
             return None
-        scales = _usual_scales(np.array([low]), np.array([high]), floats=True)
+        scales = usual_scales(np.array([low]), np.array([high]), floats=True)
         scale = next((scale for scale, rows in scales.items() if rows[0]), None)
         if scale is None or scale is self.scale:
             return None
@@ -259,8 +259,15 @@ def _broken_rule_of_deviations(setting: Mapping[Any, Any]) -> str:
     return "" if all(each <= _LARGEST for each in std) else "have standard deviations that pixels can have"
 
 
-def _usual_scales(low: npt.NDArray[Any], high: npt.NDArray[Any], *, floats: bool) -> dict[Scale, Rows]:
-    """Which images are on which usual scale, from their extremes [N]: on one at most. An image of zeros is on none."""
+def usual_scales(low: npt.NDArray[Any], high: npt.NDArray[Any], *, floats: bool) -> dict[Scale, Rows]:
+    """Which images look to be on which usual scale, whatever a model takes; each on one at most, one of zeros on none.
+
+    Args:
+      low: smallest value of each image, [N].
+      high: largest, [N].
+      floats: whether the values came as floating-point numbers; standardised pixels never are integers.
+
+    """
     negative = low < -_ROOM
     signed = negative & (low >= -1 - 2 * _ROOM) & (high <= 1 + 2 * _ROOM)
     usual = (low >= -_STANDARDISED_LIMIT) & (high <= _STANDARDISED_LIMIT)

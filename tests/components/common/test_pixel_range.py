@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from components.common.errors import MonitorError
-from components.common.pixel_range import PixelRange, Scale, broken_rule
+from components.common.pixel_range import PixelRange, Scale, broken_rule, usual_scales
 
 IMAGENET = PixelRange.standardised([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
 CAFFE = PixelRange.standardised([123.68, 116.78, 103.94], 1)
@@ -156,6 +156,17 @@ def named(pixels, pairs, floats=True):
 )
 def test_an_image_on_another_scale_is_named(model, pair, expected):
     assert named(RANGES[model], [pair]) == [[expected] if expected else []]
+
+
+def test_a_batch_has_a_scale_whatever_a_model_takes():
+    low, high = np.array([0.0, -1, -2.1, 0, 0, -50, np.nan]), np.array([1.0, 1, 2.6, 255, 0, 50, np.nan])
+    scales = usual_scales(low, high, floats=True)
+    assert {scale.words: np.flatnonzero(rows).tolist() for scale, rows in scales.items()} == {
+        "0..1": [0],
+        "-1..1": [1],
+        "mean 0 and standard deviation 1": [2],
+        "0..255": [3],
+    }
 
 
 def test_integers_are_never_standardised():
