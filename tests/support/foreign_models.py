@@ -88,7 +88,7 @@ def photo_model(folder: Path, data: Labelled, *, epochs: int = 6) -> Path:
 def serve_digits(
     model: Path, logs: Path, span: int, data: Labelled, *, scale: float = 255, name: str = "digits"
 ) -> None:
-    """Asks the model as a client would, 50 images a request as floats 0..1, and logs it; `scale` 1 forgets to divide."""
+    """Asks the model as a client would, 50 images a request as floats 0..1, and logs it; `scale` 1 is not divided."""
     arrays = [(np.stack(part).astype(np.float32) / np.float32(scale)) for part in _requests(data.images)]
     _serve(model, logs, span, "input_image", arrays, name)
 
