@@ -6,42 +6,25 @@ Imports neither TFX nor TensorFlow, so that a mistake in a file is said at once.
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from components.common.errors import MonitorError
+from components.common.model_spec import ModelSpec
 from components.common.settings import Section, explain, parse_yaml, read_yaml
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 # In this process. Where no option says what workers install, TFX builds a package of itself for every Beam executor,
 # which takes seconds and which nobody here installs.
 LOCAL_BEAM_ARGS = (
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
     "--sdk_container_image=unused",
 )
+MODEL_SPEC_FILE = "model_spec.yaml"
 PIPELINE_NAME = r"^[a-z0-9][a-z0-9-]{0,127}$"  # what Kubeflow takes as well
-
-
-class TrainerConfig(Section):
-    """How the classifier is trained. `run_fn` gets it as JSON in `custom_config["trainer"]`."""
-
-    model: Literal["small_cnn", "vgg16"] = "small_cnn"
-    # VGG16 only: "imagenet" downloads Keras's weights, "none" starts from random ones, else a path to a .h5 file
-    weights: str = "none"
-    epochs: Annotated[int, Field(ge=1)] = 10
-    batch_size: Annotated[int, Field(ge=1)] = 256
-    # at the top of the schedule; left out, the model's own (pipelines.cifar10.classifier.DEFAULT_LEARNING_RATES)
-    learning_rate: Annotated[float, Field(gt=0)] | None = None
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
-    patience: Annotated[int, Field(ge=1)] = 5  # epochs without a better validation loss before training stops
-    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of the training split, for early stopping
-    augment: bool = True
-    seed: Annotated[int, Field(ge=0)] = 0
 
 
 class MonitorConfig(Section):
@@ -74,7 +57,6 @@ class PipelineConfig(Section):
     serving_dir: str = ""  # where models are pushed to; empty: `serving` under the root
     # folder of serving logs, one folder a span; training without it looks at no serving logs, monitoring needs it
     serving_logs: str = ""
-    schema_dir: str = str(REPOSITORY / "schemas" / "cifar10")
     cache: bool = True
     beam_args: tuple[str, ...] = LOCAL_BEAM_ARGS
     monitor: MonitorConfig = MonitorConfig()
@@ -100,6 +82,21 @@ class PipelineConfig(Section):
     def metadata_path(self) -> Path:
         return self.root_path / "metadata.sqlite"
 
+    @classmethod
+    def defaults_for(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is set where `given`, all that the files and settings say, does not: nothing, unless a kind has more."""
+        return {}
+
+
+class TrainingConfig(PipelineConfig):
+    """Everything that any training run can be told."""
+
+    name: Annotated[str, Field(pattern=PIPELINE_NAME)] = "training"
+    schema_dir: str  # the policy folder: schema.pbtxt, model_spec.yaml, push_policy.yaml and the file of `eval_config`
+    model_spec: str = ""  # a file that describes the model; empty: the one in `schema_dir`
+    baseline: str = "newest"  # "newest" push, "none", or the folder of a pushed version
+    eval_config: str = "eval_config.pbtxt"  # the file in `schema_dir` with the thresholds of the evaluation
+
     def policy_file(self, name: str) -> Path:
         """A file of the policy folder, which must be there. Raises `MonitorError` naming it otherwise."""
         path = Path(self.schema_dir).absolute() / name
@@ -107,15 +104,10 @@ class PipelineConfig(Section):
             raise MonitorError(f"`schema_dir` must hold a file {name}. Received: {self.schema_dir!r}")
         return path
 
-
-class TrainingConfig(PipelineConfig):
-    """Everything a training run can be told."""
-
-    name: Annotated[str, Field(pattern=PIPELINE_NAME)] = "cifar10-training"
-    dataset: str = "sample"  # "sample", "full", or a folder of CIFAR-10 binary files
-    baseline: str = "newest"  # "newest" push, "none", or the folder of a pushed version
-    eval_config: str = "eval_config.pbtxt"  # the file in `schema_dir` with the thresholds of the evaluation
-    trainer: TrainerConfig = TrainerConfig()
+    @property
+    def spec(self) -> ModelSpec:
+        """What the trained model takes and answers. Raises `MonitorError` when its file is not there or is wrong."""
+        return ModelSpec.load(self.model_spec or self.policy_file(MODEL_SPEC_FILE))
 
     def run_key(self, data_dir: Path) -> str:
         """A digest of all that decides a run's outcome except its baseline: settings, policy, data and serving logs.
@@ -124,6 +116,8 @@ class TrainingConfig(PipelineConfig):
         change, as TFX's own input fingerprint does.
         """
         policy = {p.name: p.read_text(errors="replace") for p in sorted(Path(self.schema_dir).glob("*")) if p.is_file()}
+        if self.model_spec:
+            policy[self.model_spec] = self.spec.to_json()
         logs = _listing(Path(self.serving_logs), "[0-9]*/*") if self.serving_logs else []
         settings = self.model_dump(exclude={"baseline", "cache", "beam_args"})
         found = [settings, policy, _listing(data_dir, "*"), logs]
@@ -133,7 +127,7 @@ class TrainingConfig(PipelineConfig):
 class MonitoringConfig(PipelineConfig):
     """Everything a monitoring run can be told."""
 
-    name: Annotated[str, Field(pattern=PIPELINE_NAME)] = "cifar10-monitoring"
+    name: Annotated[str, Field(pattern=PIPELINE_NAME)] = "monitoring"
     labels: str = ""  # labels that came later, `id,label` as CSV or TFRecord; empty: none yet
 
 
@@ -146,13 +140,6 @@ def _listing(folder: Path, pattern: str) -> list[tuple[str, int, int]]:
 Config = TypeVar("Config", bound=PipelineConfig)
 
 
-# What differs where the data does: fewer images want more passes over them, and reach less.
-DATASET_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "sample": {"trainer": {"epochs": 12, "batch_size": 64}},
-    "full": {"eval_config": "eval_config_full.pbtxt", "trainer": {"epochs": 10}},
-}
-
-
 def load(
     kind: type[Config],
     file: Path | None = None,
@@ -161,7 +148,7 @@ def load(
 ) -> Config:
     """A configuration of a kind, made of defaults, a YAML file, `key=value` settings and overrides; later ones win.
 
-    What a data set has defaults of its own for (`DATASET_DEFAULTS`) is set by it unless one of the others does.
+    Some kinds have defaults that depend on what the others say, see `PipelineConfig.defaults_for`.
     Keys of sections are dotted in settings, e.g. `trainer.epochs=3`; values are read as YAML.
 
     Raises:
@@ -175,8 +162,7 @@ def load(
     for setting in settings:
         _merge(merged, _read_setting(setting), f"--set {setting}", origin)
     _merge(merged, dict(overrides or {}), "the command line", origin)
-    dataset = str(merged.get("dataset", "sample")) if "dataset" in kind.model_fields else ""
-    defaults = json.loads(json.dumps(DATASET_DEFAULTS.get(dataset, {})))
+    defaults = json.loads(json.dumps(kind.defaults_for(merged)))
     _merge(defaults, merged, "", {})
     try:
         return kind.model_validate_json(json.dumps(defaults))
@@ -184,23 +170,22 @@ def load(
         raise MonitorError(explain(kind, error, lambda path: _source(path, origin))) from None
 
 
-def load_either(file: Path | None = None, settings: Iterable[str] = ()) -> PipelineConfig:
-    """A configuration of the training pipeline or, where only that fits, of the monitoring pipeline.
-
-    For commands that want to know no more than where things are.
+def load_any(
+    kinds: Sequence[type[PipelineConfig]], file: Path | None = None, settings: Iterable[str] = ()
+) -> PipelineConfig:
+    """A configuration of the first of these kinds that fits, for commands that only want to know where things are.
 
     Raises:
-      MonitorError: as `load`, about the training pipeline.
+      MonitorError: as `load`, about the first kind, where none fits.
 
     """
-    settings = tuple(settings)
-    try:
-        return load(TrainingConfig, file, settings)
-    except MonitorError as error:
+    settings, errors = tuple(settings), []
+    for kind in kinds:
         try:
-            return load(MonitoringConfig, file, settings)
-        except MonitorError:
-            raise error from None
+            return load(kind, file, settings)
+        except MonitorError as error:
+            errors.append(error)
+    raise errors[0]
 
 
 def _read_setting(setting: str) -> dict[str, Any]:

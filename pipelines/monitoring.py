@@ -9,10 +9,11 @@ from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 
-from components import BaselineImporter, ImageStatisticsGen, PerformanceEstimator, SkewDriftValidator, ValidationReport
+from components import BaselineImporter, ImageStatisticsGen, ValidationReport
+from components.common.model_spec import EMBEDDING, PROBABILITIES
 
 from . import nodes
-from .cifar10.facts import CLASS_NAMES
+from .cifar10.config import default_spec
 from .config import MonitoringConfig
 
 
@@ -29,40 +30,42 @@ def create_pipeline(
       previous_uri: folder of the statistics of the span before; empty where there is none.
 
     """
+    spec = default_spec()
     baseline = BaselineImporter(bundle_uri=baseline_uri)
-    logs = nodes.serving_log_example_gen(config, span=span, model_version=model_version)
+    logs = nodes.serving_log_example_gen(
+        spec, str(config.serving_logs_path), config.monitor, span=span, model_version=model_version
+    )
     statistics = ImageStatisticsGen(
         examples=logs.outputs["examples"],
         schema=baseline.outputs["schema"],
-        prediction_key=nodes.PROBABILITIES,
-        embedding_key=nodes.EMBEDDING,
+        prediction_key=PROBABILITIES,
+        embedding_key=EMBEDDING,
     )
-    previous = _import_previous(previous_uri)
+    importers = _import_previous(previous_uri)
+    previous = importers[0].outputs["result"] if importers else None
     compared = {
         "statistics": statistics.outputs["statistics"],
         "baseline_statistics": baseline.outputs["baseline_statistics"],
     }
-    validator = SkewDriftValidator(
-        **compared,
-        schema=baseline.outputs["schema"],
-        previous_statistics=previous[0].outputs["result"] if previous else None,
-        **nodes.validator_settings(config),
-    )
-    estimator = PerformanceEstimator(
-        **compared,
+    validator, estimator = nodes.checks(
+        spec,
+        config.monitor,
+        compared,
+        baseline.outputs["schema"],
+        previous,
         examples=logs.outputs["examples"],
         labels_file=config.labels,
-        **nodes.estimator_settings(config),
     )
     report = ValidationReport(
         **compared,
         anomalies=[node.outputs["anomalies"] for node in (logs, validator, estimator)],
-        previous_statistics=previous[0].outputs["result"] if previous else None,
+        previous_statistics=previous,
         examples=logs.outputs["examples"],
         schema=baseline.outputs["schema"],
-        class_names=CLASS_NAMES,
+        class_names=spec.classes,
     )
-    return nodes.pipeline(config, [baseline, logs, statistics, *previous, validator, estimator, report])
+    path = [baseline, logs, statistics, *importers, validator, estimator, report]
+    return Pipeline(**nodes.pipeline_arguments(config), components=path)
 
 
 def _import_previous(uri: str) -> list[BaseNode]:

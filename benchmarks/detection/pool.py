@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from components.cifar10_example_gen.cifar10_format import read_file
 from components.common.errors import require
-from pipelines.config import DATASET_DEFAULTS, TrainerConfig
+from pipelines.cifar10.config import DATASET_DEFAULTS, TrainerConfig
 
 SHUFFLE_SEED = 20_000  # of the pool's order, in which validation and test images mix
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from components.common import baseline_bundle
 from pipelines.cifar10 import dataset
+from pipelines.cifar10.config import Cifar10Config
 from pipelines.config import TrainingConfig, load
 
 from ..terminal import quiet
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     given = {"dataset": options.dataset, "serving_logs": options.serving_logs}
-    config = load(TrainingConfig, options.config, options.set, {key: value for key, value in given.items() if value})
+    config = load(Cifar10Config, options.config, options.set, {key: value for key, value in given.items() if value})
     data_dir = dataset.resolve(config.dataset)
     if config.serving_logs:
         config.serving_logs_path  # noqa: B018 - says now, rather than after the training, that there is no span
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     log_file = log_path(config, "train")
     with quiet(log_file) as console:
         console.print(f"[bold]Training pipeline[/] {config.name} on {data_dir}\n[dim]Log: {log_file}[/]\n")
-        finished = run_pipeline(config, "training", arguments, log_file, console)
+        finished = run_pipeline(config, "cifar10.training", arguments, log_file, console)
         if finished is None:
             return EXIT_ERROR
         summary = summary_of(finished, "showing.training", root=config.root_path, log_file=log_file)

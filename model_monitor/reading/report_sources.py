@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from components.common.artifacts.files import Given, NodeFacts, RunFacts, Sources
 from components.common.errors import MonitorError
 from components.validation_report import build, facts
-from pipelines.cifar10.facts import CLASS_NAMES
 
 from .findings import objections
 from .run_store import Artifact, Node, Run
@@ -18,7 +17,6 @@ _PREVIOUS_STATISTICS = ("PreviousStatistics",)
 _IMPORTER = "BaselineImporter"
 _LOGS = "ServingLogExampleGen"
 _GATES = ("PushGate", "Evaluator")  # whose blessing counts, the first first
-_CIFAR10 = "Cifar10ExampleGen"
 
 
 def sources_of(found: Run) -> Sources:
@@ -51,7 +49,7 @@ def sources_of(found: Run) -> Sources:
         evaluation=_first(_by_type(nodes, "ModelEvaluation")),
         pushed_model=pushed,
         schema=importer.get("schema"),
-        class_names=_class_names(nodes, problems),
+        class_names=class_names(nodes, problems),
         run=RunFacts(
             found.pipeline,
             found.run_id,
@@ -75,8 +73,14 @@ def _blessing(nodes: Mapping[str, Node]) -> Given | None:
     return _first([*(given.get(name) for name in _GATES), *given.values()])
 
 
-def _class_names(nodes: Mapping[str, Node], problems: list[str]) -> tuple[str, ...]:
-    """What a node of the run was told; else those of the example data, where that is what the model was trained on."""
+def class_names(nodes: Mapping[str, Node], problems: list[str]) -> tuple[str, ...]:
+    """What the first node that was told names of classes was told, in their order; nothing where none was.
+
+    Args:
+      nodes: of the run, by name.
+      problems: what cannot be read is added here.
+
+    """
     for node in nodes.values():
         try:
             names = build.class_names_of(str(node.parameters.get("class_names") or "[]"))
@@ -85,7 +89,7 @@ def _class_names(nodes: Mapping[str, Node], problems: list[str]) -> tuple[str, .
             continue
         if names:
             return names
-    return CLASS_NAMES if _CIFAR10 in nodes else ()
+    return ()
 
 
 def _facts(nodes: Iterable[Node]) -> tuple[NodeFacts, ...]:

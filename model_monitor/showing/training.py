@@ -1,5 +1,6 @@
 """The table at the end of a training run: what was found, what each gate said, and where things are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,8 @@ from rich.markup import escape
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.common.records.decision import REASONS_JSON, Decision, Effect, Outcome, Verdict
-from pipelines.cifar10.facts import CLASS_NAMES
 
+from ..reading.report_sources import class_names
 from ..reading.run_store import Artifact, Run
 from .parts import MARKS, anomalies_of, grid, report_file, split_files, times, told
 
@@ -72,7 +73,9 @@ class Summary:
         table.add_row("Statistics", _features(statistics))
         table.add_row("Schema check", _schema_check(self.run.node("ExampleValidator").output("anomalies")))
         table.add_row("Baseline", self._baseline())
-        table.add_row("Accuracy", _accuracy(self.run.node("Evaluator").output("evaluation")))
+        table.add_row(
+            "Accuracy", _accuracy(self.run.node("Evaluator").output("evaluation"), class_names(self.run.nodes, []))
+        )
         table.add_row("Gate", "\n".join(map(_verdict_line, self._decision.verdicts)))
         table.add_row("Pushed", str(self._push["pushed_destination"]) if self.pushed else "no")
         table.add_row("Report", str(report_file(self.run)))
@@ -119,13 +122,11 @@ def _schema_check(artifact: Artifact) -> str:
     return "\n".join(f"{split}: {'; '.join(lines) or 'no anomalies'}" for split, lines in found.items())
 
 
-def _accuracy(artifact: Artifact) -> str:
+def _accuracy(artifact: Artifact, names: Sequence[str]) -> str:
     """Overall accuracy, then each class's, from TFMA's slices by label."""
     sliced = dict(tfma.load_eval_result(artifact.uri).slicing_metrics)
     values = {key: metrics[""][""]["accuracy"]["doubleValue"] for key, metrics in sliced.items()}
-    classes = [
-        f"{name} {values[(('label', i),)]:.2f}" for i, name in enumerate(CLASS_NAMES) if (("label", i),) in values
-    ]
+    classes = [f"{name} {values[(('label', i),)]:.2f}" for i, name in enumerate(names) if (("label", i),) in values]
     lines = ["  ".join(f"{c:<15}" for c in classes[i : i + _CLASSES_A_LINE]).rstrip()
              for i in range(0, len(classes), _CLASSES_A_LINE)]  # fmt: skip
     return "\n".join([f"{values[()]:.3f} overall", *lines])

@@ -19,7 +19,8 @@ from components.common import baseline_bundle
 from components.common.errors import MonitorError, require
 from components.serving_log_writer.writer import ServedModel, ServingLogWriter
 from pipelines.cifar10 import dataset
-from pipelines.config import load_either
+from pipelines.cifar10.config import Cifar10Config
+from pipelines.config import MonitoringConfig, load_any
 
 from . import shifts
 from .image_filters import Images
@@ -87,7 +88,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     """
     _check(options)
-    serving = options.serving or load_either(options.config, options.set).serving_path
+    kinds = (Cifar10Config, MonitoringConfig)
+    serving = options.serving or load_any(kinds, options.config, options.set).serving_path
     folder = dataset.resolve(options.dataset)
     split = options.split or _default_split(folder)
     images, labels = read_images(folder, split)

@@ -9,17 +9,14 @@ import keras
 from pydantic import ValidationError
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from components.cifar10_example_gen.cifar10_format import IMAGE_SHAPE
 from components.common.errors import MonitorError, require
 
-from ..config import TrainerConfig
 from ..progress import PROGRESS_LOGGER
 from .classifier import DEFAULT_LEARNING_RATES, build, fit_whitening
-from .facts import CLASS_NAMES, IMAGE_SHAPE
+from .config import CLASS_NAMES_KEY, TRAINER_KEY, TrainerConfig, default_spec
 from .serving_signatures import Projection, export, fit_projection, with_features
 from .training_data import LabelledImages, hold_out, read, training_batches, validation_batches
-
-CONFIG_KEY = "trainer"  # of custom_config: TrainerConfig as JSON
-CLASS_NAMES_KEY = "class_names"  # of custom_config: JSON list of names, in the order of the labels
 
 _progress = logging.getLogger(PROGRESS_LOGGER)
 
@@ -35,7 +32,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
       fn_args: of these, `train_files`, `serving_model_dir`, `model_run_dir` (TensorBoard logs) and `custom_config` are
-        used, see `CONFIG_KEY` and `CLASS_NAMES_KEY`. The names default to CIFAR-10's.
+        used, see `TRAINER_KEY` and `CLASS_NAMES_KEY`. The names default to CIFAR-10's.
 
     Raises:
       MonitorError: the configuration or the examples break a rule, or the loss stopped being a number.
@@ -57,18 +54,18 @@ def run_fn(fn_args: FnArgs) -> None:
 
 def read_config(custom_config: dict[str, Any] | None) -> TrainerConfig:
     """The `TrainerConfig` in a Trainer's `custom_config`, the default one where it has none."""
-    text = (custom_config or {}).get(CONFIG_KEY, "{}")
+    text = (custom_config or {}).get(TRAINER_KEY, "{}")
     try:
         return TrainerConfig.model_validate_json(text)
     except ValidationError as error:
-        raise MonitorError(f"`custom_config[{CONFIG_KEY!r}]` must be a TrainerConfig as JSON: {error}") from error
+        raise MonitorError(f"`custom_config[{TRAINER_KEY!r}]` must be a TrainerConfig as JSON: {error}") from error
 
 
 def read_class_names(custom_config: dict[str, Any] | None) -> list[str]:
     """The class names in a Trainer's `custom_config`, CIFAR-10's where it has none."""
     text = (custom_config or {}).get(CLASS_NAMES_KEY)
     if text is None:
-        return list(CLASS_NAMES)
+        return list(default_spec().classes)
     try:
         names = json.loads(text)
     except (TypeError, ValueError):

@@ -45,7 +45,7 @@ def model_monitor(*arguments: str) -> subprocess.CompletedProcess[str]:
 def run_pipeline(command: str, root: Path, *arguments: str) -> Outcome:
     """Runs `model-monitor train` or `monitor` in a root, and gives the newest run of that pipeline."""
     done = model_monitor(command, "--set", f"root={root}", *arguments)
-    pipeline = {"train": "cifar10-training", "monitor": "cifar10-monitoring"}[command]
+    pipeline = {"train": "cifar10-training", "monitor": "monitoring"}[command]
     store = inspect.open_store(root / "metadata.sqlite")
     versions = [str(version) for version in baseline_bundle.versions(str(root / "serving"))]
     return Outcome(done.returncode, done.stdout + done.stderr, versions, list(inspect.runs(store, pipeline))[-1])

@@ -88,7 +88,7 @@ def test_the_rest_is_looked_at_in_order_and_is_not_fine(rest: Outcome, root: Pat
 
 
 def test_a_blurred_span_is_flagged_with_the_right_properties_on_top(root: Path, rest: Outcome):
-    blurred = list(inspect.runs(inspect.open_store(root / "metadata.sqlite"), "cifar10-monitoring"))[-2]
+    blurred = list(inspect.runs(inspect.open_store(root / "metadata.sqlite"), "monitoring"))[-2]
     drift, performance = reports(Outcome(2, "", [], blurred))
     assert drift.state.value == "changed"
     assert set(drift.features[:3]) <= DETAIL
@@ -108,7 +108,7 @@ def test_the_timeline_in_the_browser_shows_the_spans_the_push_and_the_report(roo
     assert 'aria-label="Span 1: fine, p = ' in text
     assert 'aria-label="Span 2: not fine, p = ' in text
     assert 'class="push"' in text
-    span = list(inspect.runs(inspect.open_store(root / "metadata.sqlite"), "cifar10-monitoring"))[-1]
+    span = list(inspect.runs(inspect.open_store(root / "metadata.sqlite"), "monitoring"))[-1]
     assert "Pixels scaled to 0..1" in pages.get(f"/runs/{span.id}").text
     made = span.node("ValidationReport").output("report").path / "report.html"
     assert pages.get(f"/runs/{span.id}/report").text == made.read_text()

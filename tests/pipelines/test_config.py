@@ -4,21 +4,23 @@ from pathlib import Path
 
 import pytest
 
+from components.cifar10_example_gen.cifar10_format import IMAGE_SHAPE
 from components.common.errors import MonitorError
 from pipelines import config
+from pipelines.cifar10.config import DATASET_DEFAULTS, Cifar10Config, default_spec
 from pipelines.config import MonitoringConfig, TrainingConfig
 
 
 def test_defaults_depend_on_the_data_set():
-    assert config.load(TrainingConfig).trainer.epochs == config.DATASET_DEFAULTS["sample"]["trainer"]["epochs"]
-    full = config.load(TrainingConfig, overrides={"dataset": "full"})
-    assert full.trainer.epochs == config.DATASET_DEFAULTS["full"]["trainer"]["epochs"]
+    assert config.load(Cifar10Config).trainer.epochs == DATASET_DEFAULTS["sample"]["trainer"]["epochs"]
+    full = config.load(Cifar10Config, overrides={"dataset": "full"})
+    assert full.trainer.epochs == DATASET_DEFAULTS["full"]["trainer"]["epochs"]
 
 
 def test_later_sources_win(tmp_path: Path):
     file = tmp_path / "run.yaml"
     file.write_text("dataset: full\nname: from-file\ntrainer: {epochs: 2, seed: 7}\n")
-    loaded = config.load(TrainingConfig, file, ["trainer.epochs=3", "name=from-setting"], {"dataset": "sample"})
+    loaded = config.load(Cifar10Config, file, ["trainer.epochs=3", "name=from-setting"], {"dataset": "sample"})
     assert (loaded.dataset, loaded.name) == ("sample", "from-setting")
     assert (loaded.trainer.epochs, loaded.trainer.seed) == (3, 7)
 
@@ -42,7 +44,7 @@ def test_later_sources_win(tmp_path: Path):
 )
 def test_a_bad_setting_says_what_where_and_what_is_allowed(setting: str, expected: str):
     with pytest.raises(MonitorError) as caught:
-        config.load(TrainingConfig, settings=[setting])
+        config.load(Cifar10Config, settings=[setting])
     assert expected in str(caught.value)
 
 
@@ -50,7 +52,7 @@ def test_every_error_of_a_file_is_reported_with_its_place(tmp_path: Path):
     file = tmp_path / "run.yaml"
     file.write_text("dataset: 3\ntrainer: {epochs: -1}\n")
     with pytest.raises(MonitorError) as caught:
-        config.load(TrainingConfig, file)
+        config.load(Cifar10Config, file)
     lines = str(caught.value).splitlines()
     assert len(lines) == 2
     assert all(line.startswith(f"{file}: ") for line in lines)
@@ -61,11 +63,11 @@ def test_a_file_that_is_no_mapping_is_named(tmp_path: Path, content: str):
     file = tmp_path / "run.yaml"
     file.write_text(content)
     with pytest.raises(MonitorError, match=r"run\.yaml"):
-        config.load(TrainingConfig, file)
+        config.load(Cifar10Config, file)
 
 
 def test_a_missing_policy_file_is_named(tmp_path: Path):
-    loaded = config.load(TrainingConfig, settings=[f"schema_dir={tmp_path}"])
+    loaded = config.load(Cifar10Config, settings=[f"schema_dir={tmp_path}"])
     with pytest.raises(MonitorError, match=r"schema\.pbtxt"):
         loaded.policy_file("schema.pbtxt")
 
@@ -78,7 +80,7 @@ def test_the_run_key_changes_with_settings_policy_and_data_but_not_with_the_base
     (policy / "push_policy.yaml").write_text("a: 1\n")
 
     def key(*settings: str) -> str:
-        return config.load(TrainingConfig, settings=[f"schema_dir={policy}", *settings]).run_key(data)
+        return config.load(Cifar10Config, settings=[f"schema_dir={policy}", *settings]).run_key(data)
 
     first = key()
     assert first == key() == key("baseline=none") == key("cache=false")
@@ -98,7 +100,7 @@ def test_the_run_key_changes_with_settings_policy_and_data_but_not_with_the_base
 
 def test_monitoring_has_settings_of_its_own(tmp_path: Path):
     loaded = config.load(MonitoringConfig, None, ["monitor.false_alarm_rate=0.05"], {"labels": "l.csv"})
-    assert (loaded.name, loaded.labels, loaded.monitor.false_alarm_rate) == ("cifar10-monitoring", "l.csv", 0.05)
+    assert (loaded.name, loaded.labels, loaded.monitor.false_alarm_rate) == ("monitoring", "l.csv", 0.05)
     with pytest.raises(MonitorError, match="there is no key `trainer`"):
         config.load(MonitoringConfig, settings=["trainer.epochs=3"])
     with pytest.raises(
@@ -114,3 +116,38 @@ def test_serving_logs_must_have_a_span(tmp_path: Path):
         _ = config.load(MonitoringConfig, settings=[f"serving_logs={tmp_path}"]).serving_logs_path
     (tmp_path / "20781").mkdir()
     assert config.load(MonitoringConfig, settings=[f"serving_logs={tmp_path}"]).serving_logs_path == tmp_path
+
+
+def test_training_on_other_data_needs_a_policy_folder_and_has_no_settings_of_the_example(tmp_path: Path):
+    with pytest.raises(MonitorError, match="`schema_dir` must be given"):
+        config.load(TrainingConfig)
+    loaded = config.load(TrainingConfig, settings=[f"schema_dir={tmp_path}"])
+    assert (loaded.name, loaded.eval_config) == ("training", "eval_config.pbtxt")
+    with pytest.raises(MonitorError, match="there is no key `dataset`"):
+        config.load(TrainingConfig, settings=[f"schema_dir={tmp_path}", "dataset=full"])
+
+
+def test_the_spec_of_the_example_is_about_the_images_that_its_reader_gives():
+    assert default_spec().image_shape == IMAGE_SHAPE
+
+
+def test_the_model_is_described_in_the_policy_folder_or_in_a_file_of_its_own(tmp_path: Path):
+    assert config.load(Cifar10Config).spec.classes[3] == "cat"
+    with pytest.raises(MonitorError, match=r"`schema_dir` must hold a file model_spec\.yaml"):
+        _ = config.load(TrainingConfig, settings=[f"schema_dir={tmp_path}"]).spec
+    other = tmp_path / "other.yaml"
+    other.write_text(config.load(Cifar10Config).spec.to_yaml().replace("cat", "lynx"))
+    loaded = config.load(TrainingConfig, settings=[f"schema_dir={tmp_path}", f"model_spec={other}"])
+    assert loaded.spec.classes[3] == "lynx"
+    before = loaded.run_key(tmp_path / "data")
+    other.write_text(other.read_text().replace("lynx", "puma"))
+    assert loaded.run_key(tmp_path / "data") != before
+
+
+def test_a_configuration_of_any_kind_says_where_things_are(tmp_path: Path):
+    kinds = (Cifar10Config, MonitoringConfig)
+    assert isinstance(config.load_any(kinds, None, ["trainer.epochs=3"]), Cifar10Config)
+    assert isinstance(config.load_any(kinds, None, ["labels=l.csv"]), MonitoringConfig)
+    with pytest.raises(MonitorError, match="there is no key `lables`") as caught:
+        config.load_any(kinds, None, ["lables=l.csv"])
+    assert "trainer" in str(caught.value), "the keys are those of the first kind"

@@ -16,14 +16,14 @@ from tfx_bsl.public.beam import RunInference
 from tfx_bsl.public.proto import model_spec_pb2
 
 from components.common.errors import MonitorError
-from pipelines.cifar10.facts import CLASS_NAMES
+from pipelines.cifar10.config import TrainerConfig, default_spec
 from pipelines.cifar10.serving_signatures import fit_projection
 from pipelines.cifar10.trainer import fit, read_class_names, read_config, run_fn
 from pipelines.cifar10.training_data import LabelledImages, validation_batches
-from pipelines.config import TrainerConfig
 
 SAMPLE = Path(__file__).parents[3] / "data" / "cifar10_sample" / "data_batch_1.bin.gz"
 COUNT = 480
+CLASSES = default_spec().classes
 SETTINGS = {"epochs": 2, "batch_size": 32, "seed": 3}
 
 
@@ -109,7 +109,7 @@ def test_serving_default_keeps_its_contract(loaded, sample, batch):
     np.testing.assert_allclose(outputs["probabilities"].sum(axis=1), 1, atol=1e-5)
     np.testing.assert_array_equal(outputs["class_id"], outputs["probabilities"].argmax(axis=1))
     np.testing.assert_array_equal(outputs["confidence"], outputs["probabilities"].max(axis=1))
-    assert [name.decode() for name in outputs["class_name"]] == [CLASS_NAMES[i] for i in outputs["class_id"]]
+    assert [name.decode() for name in outputs["class_name"]] == [CLASSES[i] for i in outputs["class_id"]]
 
 
 @pytest.mark.parametrize("batch", [1, 7])
@@ -204,7 +204,7 @@ def test_bulk_inference_takes_the_examples_signature(trained, loaded, sample, ex
         probabilities = tf.make_ndarray(log.response.outputs["probabilities"])[0]
         np.testing.assert_allclose(probabilities, expected[key], atol=1e-5)
         name = tf.make_ndarray(log.response.outputs["class_name"]).item()
-        assert name.decode() == CLASS_NAMES[probabilities.argmax()]
+        assert name.decode() == CLASSES[probabilities.argmax()]
 
 
 def test_early_stopping_keeps_the_best_epoch(sample, tmp_path):
@@ -255,7 +255,7 @@ def test_a_number_of_steps_is_refused_instead_of_ignored(tmp_path, examples):
 @pytest.mark.parametrize("custom_config", [None, {}])
 def test_the_configuration_has_defaults(custom_config):
     assert read_config(custom_config) == TrainerConfig()
-    assert read_class_names(custom_config) == list(CLASS_NAMES)
+    assert read_class_names(custom_config) == list(CLASSES)
 
 
 def test_projection_of_known_features():
