@@ -3,24 +3,18 @@
 Nothing here raises on a bad image: what cannot be decoded is simply not among the rows that come out.
 """
 
-import io
-import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from ..common.errors import require, require_known
+from ..common.image_files import decode as decode_file
 
 FORMATS = ("encoded", "raw")
-_FILE_TYPES = ("JPEG", "PNG")
 _PIXELS_AT_ONCE = 1 << 22  # decoded images held in memory at a time: 4 Mi pixels, 12 MB in colour
-# What Pillow raises on damaged files; SyntaxError is how its PNG reader says "broken chunk".
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 
 Rows: TypeAlias = npt.NDArray[np.int64]
 
@@ -106,21 +100,3 @@ def _decode_encoded(values: Sequence[bytes | None], channels: int) -> Iterator[D
 def _groups(pending: dict[tuple[int, ...], list[tuple[int, npt.NDArray[np.uint8]]]]) -> Iterator[Decoded]:
     for found in pending.values():
         yield Decoded(np.array([row for row, _ in found]), np.stack([image for _, image in found]))
-
-
-def decode_file(value: bytes, channels: int) -> npt.NDArray[np.uint8] | None:
-    """One PNG or JPEG file as `uint8[H, W, channels]`; None when it is damaged, cut short or of another type.
-
-    As TensorFlow's decoders do: an alpha channel is dropped, 16 bits a channel become the upper 8, and a JPEG's
-    orientation tag is not looked at.
-    """
-    try:
-        with Image.open(io.BytesIO(value), formats=_FILE_TYPES) as file:
-            file.load()
-            image: Image.Image = file
-            if file.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would cut off at 255
-                image = Image.fromarray((np.asarray(file) >> 8).astype(np.uint8))
-            array = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-    except _DAMAGE:
-        return None
-    return array.reshape(*array.shape[:2], channels)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .image_files import decode_image_file, is_image_file
+from ..common.image_files import ImageFileError, decode_or_raise, is_image_file
 from .problems import BrokenError, Problem
 from .read_options import ReadOptions
 from .tensor_decoding import STRING, Array, decode_numbers, decode_strings, dtype_name, shape_of
@@ -175,7 +175,11 @@ def _image_of_example(example: Any, options: ReadOptions) -> _OneImage:
 
 def _image_of_bytes(value: bytes, options: ReadOptions) -> _OneImage:
     if is_image_file(value):
-        return decode_image_file(value, options.image_shape), options.image_dtype
+        height, width, channels = options.image_shape
+        try:
+            return decode_or_raise(value, channels, (height, width)), options.image_dtype
+        except ImageFileError as error:
+            raise BrokenError(Problem.BAD_IMAGE, str(error)) from error
     if len(value) != options.values_per_image:
         expected = f"PNG, JPEG or {options.values_per_image} raw bytes"
         raise BrokenError(Problem.BAD_IMAGE, f"{len(value)} bytes are not {expected}")

@@ -17,7 +17,6 @@ from ..common.errors import MonitorError
 from ..common.pages import charts
 from ..common.pages.parts import Chart, Outcome, Table
 from ..common.statistics.feature_sample import FeatureSample
-from ..tfrecord_reading import read_records
 from . import records
 from .gates import parse_message
 from .page import ConfusionMatrix
@@ -177,7 +176,7 @@ def _records(folder: str, prefix: str, files: Files) -> Iterator[bytes]:
     if not names:
         raise MonitorError(f"{folder} must hold TFMA's {prefix}. Received: no file {prefix}*.tfrecord")
     for name in names:
-        yield from read_records(files.content(f"{folder}/{name}"), f"{folder}/{name}")
+        yield from files.records(f"{folder}/{name}")
 
 
 @cache

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ..common import image_files
 from ..common.artifacts import tf_example
 from ..common.artifacts.files import Files, Given
 from ..common.errors import MonitorError
 from ..common.statistics.feature_sample import FeatureSample
-from ..tfrecord_reading import read_records
 from .page import Picture, Strip
 
 FEATURES_SHOWN = 4
@@ -23,7 +23,6 @@ ID_KEY, IMAGE_KEY = "id", "image"
 _MOST_PIXELS = 128  # the longer side of an image on the page; larger ones are made smaller
 _CLIP = 10.0  # standard deviations: beyond, one feature would decide alone
 _NORMAL = 0.6745  # of a normal distribution, the median absolute deviation in standard deviations
-_FILE_TYPES = ("JPEG", "PNG")
 
 Floats = npt.NDArray[np.float64]
 
@@ -104,7 +103,7 @@ def read_images(given: Given, split: str, wanted: Collection[str], files: Files)
     for name in files.listing(folder):
         if not left:
             break
-        for record in read_records(files.content(f"{folder}/{name}"), f"{folder}/{name}"):
+        for record in files.records(f"{folder}/{name}"):
             if tf_example.may_hold(record, ID_KEY) in left:
                 image = _image_of(record, left)
                 if image is not None:
@@ -132,11 +131,9 @@ def _decoded(content: bytes) -> Image.Image | None:
         side = math.isqrt(len(content) // channels)
         if side and side * side * channels == len(content):
             return Image.frombytes(mode, (side, side), content)
-    try:
-        with Image.open(io.BytesIO(content), formats=_FILE_TYPES) as opened:
-            return opened.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None  # a broken image is what the report of the logs counts; here it is only not shown
+    pixels = image_files.decode(content, 3)
+    # a broken image is what the report of the logs counts; here it is only not shown
+    return None if pixels is None else Image.fromarray(pixels)
 
 
 def _picture(content: bytes, identity: str, value: str) -> Picture | None:

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from typing import Any
 from google.protobuf import descriptor_pool, message_factory, wrappers_pb2
 from google.protobuf.message import DecodeError, Message
 
+from components.common.artifacts.tfrecord import read_records
 from components.common.errors import MonitorError
-from components.tfrecord_reading import read_records
 
 from . import confinement
 
@@ -78,7 +79,7 @@ def _messages(folder: Path, prefix: str, message: str, *, required: bool = True)
             content = path.read_bytes()
         except OSError as error:
             raise MonitorError(f"{path} cannot be read: {error.strerror}") from error
-        records = list(read_records(content, str(path)))
+        records = [each.data for each in read_records(io.BytesIO(content), strict=True, source=str(path))]
         if not records and len(files) == 1:  # of several, each may have its share or none
             raise MonitorError(f"{path} must hold TFMA's {prefix}. Received: a file without any")
         yield from (_parse(record, message, path) for record in records)

@@ -20,8 +20,8 @@ import tfx
 from tfx.examples.penguin import penguin_pipeline_local
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
+from components.common.artifacts.files import local_files
 from components.common.artifacts.tf_example import parse_example
-from components.tfrecord_reading import read_records
 
 TFX = Path(tfx.__file__).parent
 PENGUIN = TFX / "components" / "testdata" / "penguin"
@@ -34,7 +34,7 @@ def write_csv(folder: Path, **more: str) -> Path:
     (folder / "labelled").mkdir(parents=True)
     rows = []
     for file in sorted((PENGUIN / "data").glob("*/*.gz")):
-        rows += [parse_example(record) for record in read_records(file.read_bytes(), str(file))]
+        rows += [parse_example(record) for record in local_files().records(str(file))]
     names = sorted(rows[0])
     with open(folder / "labelled" / "penguins.csv", "w", newline="") as out:
         writer = csv.writer(out)

@@ -11,13 +11,13 @@ from pathlib import Path
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from components.common.artifacts.tfrecord import frame
 from components.common.proportion import Share
 from components.common.records.decision import REASONS_JSON, Decision, Effect, Finding, Verdict
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement, Outcome, Side, State
 from components.common.records.performance import PERFORMANCE_JSON, Examples, Judgement, Performance
 from components.common.records.performance import State as Hurts
 from components.performance_estimator.accuracy_estimation import Estimate
-from components.tfrecord_reading import frame
 from model_monitor.reading.tfma_files import message_class
 from tests.support.metadata_store import RunWriter, StoreWriter
 

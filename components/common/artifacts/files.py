@@ -1,12 +1,14 @@
 """What a page is made from: where a run's artifacts are, and what is known of the run. Plain records."""
 
+import io
 import json
 import os
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import MonitorError, require
+from .tfrecord import read_records
 
 SPLIT_PREFIX = "Split-"
 
@@ -132,6 +134,11 @@ class Files:
             return sorted(name.rstrip("/") for name in self.names(folder))
         except OSError as error:
             raise MonitorError(f"{folder} must be a readable folder. Received: {error.strerror or error}") from error
+
+    def records(self, path: str) -> Iterator[bytes]:
+        """The records of a TFRecord file, gzipped or not. Raises `MonitorError` at the first that is damaged."""
+        for record in read_records(io.BytesIO(self.content(path)), strict=True, source=path):
+            yield record.data
 
     def splits(self, artifact: Given) -> list[str]:
         """The splits that an artifact names, and those it has a folder for without naming them."""

@@ -1,4 +1,4 @@
-"""TFRecord files read record by record, damage and all: what cannot be read is reported, and the reading goes on.
+"""TFRecord files read record by record, without TensorFlow: damage is reported and the reading goes on, or is an error.
 
 The framing (TensorFlow, `tensorflow/core/lib/io/record_writer.h`): length as little-endian uint64, masked CRC-32C of
 those 8 bytes as uint32, the data, masked CRC-32C of the data as uint32. `tf.data` stops at the first error; here the
@@ -15,13 +15,14 @@ from typing import Protocol
 
 import google_crc32c
 
+from ..errors import MonitorError
+
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 _MASK_DELTA = 0xA282EAD8
 _CHUNK = 1 << 16
-MAX_RECORD_BYTES = (
-    1 << 28
-)  # a batch of 128 float images of 224 x 224 x 3 has 77 MB; a longer length is taken for damage
+# A batch of 128 float images of 224 x 224 x 3 has 77 MB; a longer length is taken for damage.
+MAX_RECORD_BYTES = 1 << 28
 MAX_KEPT_BYTES = 1 << 20  # of a damaged stretch
 # A header of a record that is not empty and shorter than 4 GiB: four bytes that are not all zero, then four zeros.
 _CANDIDATE = re.compile(rb"(?=(?!\0{4}).{4}\0{4}.{4})", re.DOTALL)
@@ -71,15 +72,45 @@ def frame(data: bytes) -> bytes:
     [b'a', b'bc']
     """
     length = struct.pack("<Q", len(data))
-    return b"".join((length, _FOOTER.pack(_masked_crc(length)), data, _FOOTER.pack(_masked_crc(data))))
+    return b"".join((length, _FOOTER.pack(masked_crc(length)), data, _FOOTER.pack(masked_crc(data))))
 
 
-def read_records(raw: Readable) -> Iterator[Record]:
+def masked_crc(data: bytes) -> int:
+    """The CRC-32C of `data`, rotated and shifted as TFRecords store it."""
+    crc: int = google_crc32c.value(data)
+    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
+
+
+def read_records(raw: Readable, *, strict: bool = False, source: str = "The file") -> Iterator[Record]:
     """The records of a plain or gzipped TFRecord file; which of the two is told by the content, not by the name.
 
     Every byte of the unpacked file belongs to one of the records, whose `size` adds up to the file's. A gzip stream
     that is cut off or damaged gives all records before that, then one whose `damage` says so.
+
+    Args:
+      raw: the file.
+      strict: whether the first damage is an error, so that every record that comes out is whole.
+      source: the file's name, for that error's message.
+
+    Raises:
+      MonitorError: if `strict`, at the first record that is cut off or whose checksum is wrong.
+
     """
+    records = _numbered(raw)
+    return _whole(records, source) if strict else records
+
+
+def _whole(records: Iterator[Record], source: str) -> Iterator[Record]:
+    place = 0
+    for record in records:
+        if record.damage is not None:
+            what = f"a record at byte {place}, and {record.reason}"
+            raise MonitorError(f"{source} must be a whole TFRecord file. Received: {what}")
+        yield record
+        place += record.size
+
+
+def _numbered(raw: Readable) -> Iterator[Record]:
     head = _read_fully(raw, _HEADER.size)
     zipped = head.startswith(_GZIP_MAGIC) and _length(head) is None
     unzipped = _Unzipped(raw, head) if zipped else None
@@ -146,7 +177,7 @@ def _framed(buffer: _Buffer, length: int) -> _Found:
         return _damaged(buffer, f"it is cut off after {available} of {total} bytes", torn=True)
     data = buffer.see(_HEADER.size, _HEADER.size + length)
     buffer.whole = True
-    if _FOOTER.pack(_masked_crc(data)) == buffer.see(_HEADER.size + length, total):
+    if _FOOTER.pack(masked_crc(data)) == buffer.see(_HEADER.size + length, total):
         buffer.take(total)
         return data, total, None, ""
     if buffer.fill(total + _HEADER.size) == total or _length(buffer.see(total, total + _HEADER.size)) is not None:
@@ -284,9 +315,4 @@ def _length(header: bytes) -> int | None:
     if len(header) < _HEADER.size:
         return None
     length, crc = _HEADER.unpack(header)
-    return length if length <= MAX_RECORD_BYTES and crc == _masked_crc(header[:8]) else None
-
-
-def _masked_crc(data: bytes) -> int:
-    crc: int = google_crc32c.value(data)
-    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
+    return length if length <= MAX_RECORD_BYTES and crc == masked_crc(header[:8]) else None

@@ -1,14 +1,15 @@
 """Tables of data: examples, statistics, schemas and anomalies."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from components.common.artifacts.tfrecord import read_records
 from components.common.errors import MonitorError
 from components.push_gate.anomalies import Anomaly, anomalies_in
-from components.tfrecord_reading import read_records
 
 from ..run_store import Artifact
 from .table import Cell, Table, parse_message, read_bytes, read_message, split_folders
@@ -92,7 +93,8 @@ def noted(artifact: Artifact) -> Iterator[Table]:
 def _read_statistics(folder: Path) -> Any:
     legacy, binary = folder / _LEGACY_STATISTICS, folder / "FeatureStats.pb"
     if legacy.exists() and not binary.exists():
-        record = next(read_records(read_bytes(legacy), str(legacy)), b"")
+        records = read_records(io.BytesIO(read_bytes(legacy)), strict=True, source=str(legacy))
+        record = next((each.data for each in records), b"")
         return parse_message(record, legacy, statistics_pb2.DatasetFeatureStatisticsList())
     return read_message(binary, statistics_pb2.DatasetFeatureStatisticsList())
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from components.common.errors import MonitorError
 from components.image_statistics_gen import image_decoding
-from components.image_statistics_gen.image_decoding import ImageFormat, decode, decode_file
+from components.image_statistics_gen.image_decoding import ImageFormat, decode
 
 RNG = np.random.default_rng(3)
 
@@ -42,26 +42,6 @@ def test_png_files_of_several_sizes_come_out_as_they_were(channels):
         np.testing.assert_array_equal(image, images[row])
 
 
-def test_jpeg_files_come_out_nearly_as_they_were():
-    ramp = np.add.outer(np.arange(0, 128, 4), np.arange(0, 128, 4)).astype(np.uint8)
-    image = np.stack([ramp, ramp[::-1], ramp[:, ::-1]], axis=2)
-    found = decode_file(encoded(image, "JPEG", quality=95, subsampling=0), 3)
-    assert np.abs(found.astype(int) - image).mean() < 3
-
-
-def test_files_are_converted_to_the_channels_asked_for():
-    grey = RNG.integers(0, 256, (4, 4), np.uint8)
-    np.testing.assert_array_equal(decode_file(encoded(grey), 3), np.repeat(grey[..., None], 3, axis=2))
-    assert decode_file(encoded(RNG.integers(0, 256, (4, 6, 3), np.uint8)), 1).shape == (4, 6, 1)
-    with_alpha = RNG.integers(0, 256, (4, 4, 4), np.uint8)
-    np.testing.assert_array_equal(decode_file(encoded(with_alpha), 3), with_alpha[..., :3])
-
-
-def test_sixteen_bits_become_the_upper_eight():
-    deep = RNG.integers(0, 1 << 16, (4, 5)).astype(np.uint16)
-    np.testing.assert_array_equal(decode_file(encoded(deep), 1)[..., 0], deep >> 8)
-
-
 PNG = encoded(RNG.integers(0, 256, (16, 16, 3), np.uint8))
 JPEG = encoded(RNG.integers(0, 256, (16, 16, 3), np.uint8), "JPEG")
 DAMAGED = {
@@ -82,17 +62,6 @@ DAMAGED = {
 def test_damaged_files_are_left_out_and_the_others_kept(name):
     groups = list(decode([PNG, DAMAGED[name], JPEG], ImageFormat("encoded")))
     assert sorted(by_row(groups)) == [0, 2]
-
-
-def test_any_cut_of_a_file_is_handled():
-    for file in (PNG, JPEG):
-        assert all(decode_file(file[:end], 3) is None for end in range(0, len(file) - 20, 7))
-
-
-def test_a_file_that_claims_to_be_huge_is_left_out():
-    header = bytearray(PNG)
-    header[16:24] = (60000).to_bytes(4, "big") * 2
-    assert decode_file(bytes(header), 3) is None
 
 
 def test_large_images_are_handed_on_a_few_at_a_time(monkeypatch):

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from components.common.artifacts.tfrecord import frame
 from components.common.errors import MonitorError
 from components.common.records.decision import REASONS_JSON
-from components.tfrecord_reading import frame
 from model_monitor import cli
 from model_monitor.comparing.comparison import Pair, compare, difference, paired, same_content
 from model_monitor.comparing.run_figures import ESTIMATED, HELD_OUT, Accuracy, figures_of, flat

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.common.artifacts import tfrecord as record_files
+from components.common.artifacts import tfrecord
 from components.common.artifacts.tfrecord import Damage, Record, frame, read_records
+from components.common.errors import MonitorError
 
 RECORDS = [bytes([65 + i]) * (50 + i) for i in range(6)]
 FILE = b"".join(frame(record) for record in RECORDS)
@@ -127,7 +128,7 @@ def test_stretch_longer_than_what_is_read_at_once() -> None:
 
 def test_huge_length_allocates_nothing() -> None:
     length = (1 << 62).to_bytes(8, "little")
-    header = length + record_files._FOOTER.pack(record_files._masked_crc(length))
+    header = length + tfrecord._FOOTER.pack(tfrecord.masked_crc(length))
     tracemalloc.start()
     found = read(header + b"x" * 100)
     assert damages(found) == [(0, Damage.CORRUPT)]
@@ -136,11 +137,11 @@ def test_huge_length_allocates_nothing() -> None:
 
 
 def test_bomb_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record_files, "MAX_RECORD_BYTES", 1 << 20)
+    monkeypatch.setattr(tfrecord, "MAX_RECORD_BYTES", 1 << 20)
     found = read(gzip.compress(b"\x01" * (50 << 20)))
     assert damages(found) == [(0, Damage.UNREADABLE)]
     assert found[0].size < 2 << 20
-    assert len(found[0].data) <= record_files.MAX_KEPT_BYTES
+    assert len(found[0].data) <= tfrecord.MAX_KEPT_BYTES
 
 
 @given(st.binary(max_size=300), st.lists(st.binary(max_size=80), max_size=5), st.data())
@@ -166,3 +167,45 @@ def test_any_flips_and_cuts_of_plain_and_gzip(data: st.DataObject) -> None:
     if bytes(content) != packed and content:
         # the stream's checksum, or a record's, has noticed; a header of gzip has bytes without meaning
         assert damages(found) or whole(found) == RECORDS or bytes(content) == packed[: len(content)]
+
+
+def read_strictly(content: bytes) -> list[bytes]:
+    return [record.data for record in read_records(io.BytesIO(content), strict=True, source="a file")]
+
+
+@pytest.mark.parametrize("packed", [FILE, gzip.compress(FILE)], ids=["plain", "gzip"])
+def test_strict_reading_gives_whole_files_as_they_are(packed: bytes) -> None:
+    assert read_strictly(packed) == RECORDS
+    assert read_strictly(b"") == []
+
+
+def test_a_plain_file_that_begins_like_gzip_is_plain() -> None:
+    record = bytes(0x088B1F)  # its length begins with gzip's magic number
+    assert frame(record).startswith(b"\x1f\x8b\x08")
+    assert read_strictly(frame(record)) == [record]
+
+
+TWO = frame(b"first") + frame(b"second")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (TWO[:-1], "byte 21, and it is cut off"),
+        (TWO[:25], "byte 21, and it is cut off in its header"),
+        (TWO[:-6] + b"X" + TWO[-5:], "byte 21, and the checksum of its data is wrong"),
+        (b"\1" + TWO[1:], "byte 0, and its header is damaged"),
+        (b"\x1f\x8b\x08 no gzip at all", "byte 0, and the gzip data is damaged"),
+        (gzip.compress(TWO)[:-3], "byte 43, and the gzip data is cut off"),
+    ],
+)
+def test_strict_reading_raises_at_the_first_damage_and_names_the_place(content: bytes, says: str) -> None:
+    with pytest.raises(MonitorError, match=f"a file must be a whole TFRecord file. Received: a record at {says}"):
+        read_strictly(content)
+
+
+def test_strict_reading_gives_what_precedes_the_damage() -> None:
+    records = read_records(io.BytesIO(FILE[:-1]), strict=True)
+    assert [next(records).data for _ in RECORDS[:-1]] == RECORDS[:-1]
+    with pytest.raises(MonitorError):
+        next(records)

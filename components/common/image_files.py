@@ -1,0 +1,80 @@
+"""PNG and JPEG files to arrays. The one place that hands bytes from outside to an image decoder."""
+
+import io
+import struct
+import zlib
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+
+# Of the largest image that is decoded; told from the file's header, before its pixels are unpacked: 192 MiB in colour.
+MAX_PIXELS = 1 << 26
+_FILE_TYPES = ("JPEG", "PNG")
+_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+# What Pillow raises on damaged files; SyntaxError is how its PNG reader says "broken chunk".
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+
+
+class ImageFileError(Exception):
+    """A file that is no image as it was asked for. Its message is the reason, without the file's name."""
+
+
+def is_image_file(value: bytes) -> bool:
+    """Whether the bytes begin as PNG and JPEG files do.
+
+    >>> is_image_file(b"plain pixels")
+    False
+    """
+    return value.startswith(_MAGIC)
+
+
+def decode(value: bytes, channels: int, size: tuple[int, int] | None = None) -> Pixels | None:
+    """One PNG or JPEG file as `uint8[H, W, channels]`; None where `decode_or_raise` raises.
+
+    >>> decode(b"no image", 3) is None
+    True
+    """
+    try:
+        return decode_or_raise(value, channels, size)
+    except ImageFileError:
+        return None
+
+
+def decode_or_raise(value: bytes, channels: int, size: tuple[int, int] | None = None) -> Pixels:
+    """One PNG or JPEG file as `uint8[H, W, channels]`.
+
+    As TensorFlow's decoders do: an alpha channel is dropped, 16 bits a channel become the upper 8, and a JPEG's
+    orientation tag is not looked at. The size is read from the header first, so that a file that would unpack to
+    gigabytes is refused unread.
+
+    Args:
+      value: the file.
+      channels: 1 (grey) or 3 (red, green, blue); what the file has is converted.
+      size: (height, width) that the image must have; None for any up to `MAX_PIXELS`.
+
+    Raises:
+      ImageFileError: the file is damaged, cut short, of another type, of another height or width, or too large.
+
+    """
+    try:
+        with Image.open(io.BytesIO(value), formats=_FILE_TYPES) as file:
+            _check_size(file, size)
+            file.load()
+            image: Image.Image = file
+            if file.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would cut off at 255
+                image = Image.fromarray((np.asarray(file) >> 8).astype(np.uint8))
+            array = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    except _DAMAGE as error:
+        raise ImageFileError(f"it is no whole PNG or JPEG file: {error}") from error
+    return array.reshape(*array.shape[:2], channels)
+
+
+def _check_size(file: Image.Image, size: tuple[int, int] | None) -> None:
+    if size is not None and (file.height, file.width) != tuple(size):
+        raise ImageFileError(f"the image is {file.height} x {file.width}, not {size[0]} x {size[1]}")
+    if file.height * file.width > MAX_PIXELS:
+        raise ImageFileError(f"the image is {file.height} x {file.width}, more than {MAX_PIXELS:,} pixels")

@@ -1,0 +1,94 @@
+"""What image files decode to, and that nothing comes out of what is damaged, too large or of another size."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from components.common import image_files
+from components.common.image_files import ImageFileError, decode, decode_or_raise, is_image_file
+
+RNG = np.random.default_rng(3)
+
+
+def encoded(array, file_type="PNG", **options):
+    file = io.BytesIO()
+    Image.fromarray(array.squeeze()).save(file, file_type, **options)
+    return file.getvalue()
+
+
+def test_jpeg_files_come_out_nearly_as_they_were():
+    ramp = np.add.outer(np.arange(0, 128, 4), np.arange(0, 128, 4)).astype(np.uint8)
+    image = np.stack([ramp, ramp[::-1], ramp[:, ::-1]], axis=2)
+    found = decode(encoded(image, "JPEG", quality=95, subsampling=0), 3)
+    assert np.abs(found.astype(int) - image).mean() < 3
+
+
+def test_files_are_converted_to_the_channels_asked_for():
+    grey = RNG.integers(0, 256, (4, 4), np.uint8)
+    np.testing.assert_array_equal(decode(encoded(grey), 3), np.repeat(grey[..., None], 3, axis=2))
+    assert decode(encoded(RNG.integers(0, 256, (4, 6, 3), np.uint8)), 1).shape == (4, 6, 1)
+    with_alpha = RNG.integers(0, 256, (4, 4, 4), np.uint8)
+    np.testing.assert_array_equal(decode(encoded(with_alpha), 3), with_alpha[..., :3])
+
+
+def test_sixteen_bits_become_the_upper_eight():
+    deep = RNG.integers(0, 1 << 16, (4, 5)).astype(np.uint16)
+    np.testing.assert_array_equal(decode(encoded(deep), 1)[..., 0], deep >> 8)
+
+
+PNG = encoded(RNG.integers(0, 256, (16, 16, 3), np.uint8))
+JPEG = encoded(RNG.integers(0, 256, (16, 16, 3), np.uint8), "JPEG")
+DAMAGED = {
+    "empty": b"",
+    "text": b"not an image",
+    "png cut short": PNG[: len(PNG) // 2],
+    "jpeg cut short": JPEG[: len(JPEG) // 2],
+    "png header alone": PNG[:8],
+    "png with flipped bytes": PNG[:60] + bytes(b ^ 255 for b in PNG[60:90]) + PNG[90:],
+    "png with a broken chunk": PNG[:33] + b"\0" * 20 + PNG[53:],
+    "raw pixels": bytes(3072),
+    "another file type": encoded(RNG.integers(0, 256, (4, 4, 3), np.uint8), "BMP"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_what_is_no_whole_file_is_none_and_says_why(name):
+    assert decode(DAMAGED[name], 3) is None
+    with pytest.raises(ImageFileError, match="no whole PNG or JPEG file"):
+        decode_or_raise(DAMAGED[name], 3)
+
+
+def test_any_cut_of_a_file_is_handled():
+    for file in (PNG, JPEG):
+        assert all(decode(file[:end], 3) is None for end in range(0, len(file) - 20, 7))
+
+
+def test_a_file_that_claims_to_be_huge_is_left_out():
+    header = bytearray(PNG)
+    header[16:24] = (60000).to_bytes(4, "big") * 2
+    assert decode(bytes(header), 3) is None
+
+
+@pytest.mark.parametrize("file_type", ["PNG", "JPEG"])
+def test_the_size_asked_for_is_height_and_width(file_type):
+    file = encoded(RNG.integers(0, 256, (4, 6, 3), np.uint8), file_type)
+    assert is_image_file(file)
+    assert decode(file, 3, (4, 6)).shape == (4, 6, 3)
+    assert decode(file, 3, (6, 4)) is None
+    with pytest.raises(ImageFileError, match="the image is 4 x 6, not 6 x 4"):
+        decode_or_raise(file, 3, (6, 4))
+
+
+def test_an_image_of_too_many_pixels_is_refused_by_its_header_alone(monkeypatch):
+    bomb = encoded(np.zeros((4000, 4000), np.uint8))  # 16 MB of pixels in 16 kB
+    assert decode(bomb, 1).shape == (4000, 4000, 1)
+    header = bomb[:60]  # the pixels cannot be unpacked: they are not there
+    with pytest.raises(ImageFileError, match="no whole PNG"):
+        decode_or_raise(header, 1)
+    with pytest.raises(ImageFileError, match="4000 x 4000, not 8 x 8"):
+        decode_or_raise(header, 1, (8, 8))
+    monkeypatch.setattr(image_files, "MAX_PIXELS", 4000 * 4000 - 1)
+    with pytest.raises(ImageFileError, match="4000 x 4000, more than 15,999,999 pixels"):
+        decode_or_raise(header, 1)
