@@ -5,7 +5,6 @@ training and serving cannot differ in it. Every model returns class probabilitie
 called `features` whose output (float32 [B, D]) the last layer classifies.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from keras import layers
 
 from components.common.errors import MonitorError, require, require_known
 
-from .download import download
+from .download import cache_folder, download
 
 FEATURES = "features"  # the penultimate layer
 WHITENING = "whitening"  # the layer that `fit_whitening` fills
@@ -55,7 +54,7 @@ def build(
       name: `small_cnn` or `vgg16`.
       classes: how many classes it tells apart, 2 or more.
       image_shape: height, width and channels (3) of the images; sides of 32 pixels or more.
-      weights: for `vgg16` only: `imagenet` (downloaded once into `weights_folder()`), the path of a Keras .h5 file of
+      weights: for `vgg16` only: `imagenet` (downloaded once into `cache_folder()`), the path of a Keras .h5 file of
         VGG16 without its top, or `none` for random ones.
 
     Raises:
@@ -149,17 +148,12 @@ def _load_vgg16(base: keras.Model, weights: str) -> None:
 
 def _downloaded(file: WeightsFile) -> Path:
     try:
-        return download(file.url, weights_folder() / file.url.rpartition("/")[2], md5=file.md5)
+        return download(file.url, cache_folder() / file.url.rpartition("/")[2], md5=file.md5)
     except MonitorError as error:
         raise MonitorError(
             f"VGG16's ImageNet weights could not be had: {error} Fetch {file.url} where it can be reached and set "
             "`trainer.weights` to the file's path, or set it to 'none' to start from random weights."
         ) from error
-
-
-def weights_folder() -> Path:
-    """Where downloaded weights are kept: `tfx-model-monitor` in the user's cache folder (XDG_CACHE_HOME)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfx-model-monitor"
 
 
 _MODELS: dict[str, Callable[[Any, str], Any]] = {"small_cnn": _small_cnn, "vgg16": _vgg16}

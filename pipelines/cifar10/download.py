@@ -22,6 +22,11 @@ _MAX_CUTS = 10  # connections that broke after they delivered something, within 
 _NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ssl.SSLError)
 
 
+def cache_folder() -> Path:
+    """Where downloads are kept that belong to no checkout: `tfx-model-monitor` in the user's cache (XDG_CACHE_HOME)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfx-model-monitor"
+
+
 class _CutConnectionError(Exception):
     """The connection ended before the whole file was here. What arrived is in the `.part` file."""
 

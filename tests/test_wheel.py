@@ -1,0 +1,100 @@
+"""The wheel, installed outside the checkout and run from an empty folder in an empty home."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGES = ("components", "model_monitor", "pipelines", "schemas")
+BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
+
+
+def python(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy, so that nothing that an earlier build left in the checkout gets into it."""
+    copy, out = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("dist")
+    for name in PACKAGES:
+        shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(REPOSITORY / name, copy)
+    done = python("-c", BUILD, str(out), folder=copy)
+    assert done.returncode == 0, done.stderr
+    return out / done.stdout.splitlines()[-1]
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Calls Python from an empty folder in an empty home, with what the wheel holds in place of the checkout."""
+    site, home, empty = (tmp_path_factory.mktemp(name) for name in ("site", "home", "empty"))
+    target = ["--quiet", "--no-index", "--no-deps", "--target", str(site)]
+    done = python("-m", "pip", "install", *target, str(wheel), folder=empty)
+    assert done.returncode == 0, done.stderr
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return python(*arguments, folder=empty, PYTHONPATH=str(site), HOME=str(home), XDG_CACHE_HOME="")
+
+    call.site, call.home, call.empty = site, home, empty
+    return call
+
+
+def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path):
+    listed = subprocess.run(["git", "ls-files", *PACKAGES], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is no checkout with git's own record of its files")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {"schemas/cifar10/schema.pbtxt", "schemas/cifar10/model_spec.yaml"} <= names
+    assert not sorted(set(listed.stdout.split("\n")) - {""} - names)
+
+
+def test_the_wheel_is_small_and_has_no_data(wheel: Path):
+    assert wheel.stat().st_size < 2_000_000
+    assert not [name for name in zipfile.ZipFile(wheel).namelist() if name.startswith(("data/", "tests/"))]
+
+
+def test_the_packages_and_the_policy_are_those_of_the_wheel(installed):
+    code = (
+        "import components, model_monitor, pipelines.cifar10.config as c, schemas; from pathlib import Path\n"
+        "print(components.__file__, model_monitor.__file__, c.__file__, schemas.__file__, c.SCHEMA_DIR, sep='\\n')\n"
+        "print(len(c.default_spec().classes), (Path(c.SCHEMA_DIR) / 'schema.pbtxt').is_file())"
+    )
+    done = installed("-c", code)
+    assert done.returncode == 0, done.stderr
+    *places, told = done.stdout.splitlines()
+    assert all(place.startswith(str(installed.site)) for place in places), places
+    assert told == "10 True"
+
+
+def test_the_sample_that_is_not_installed_is_one_sentence_with_what_to_do(installed):
+    done = installed("-m", "model_monitor.cli", "train")
+    assert done.returncode == 1
+    assert "`model-monitor data fetch` brings the full data set for `--dataset full`" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(installed.empty.iterdir())
+
+
+def test_what_is_fetched_goes_to_the_user_s_cache_and_not_among_the_packages(installed):
+    done = installed("-m", "model_monitor.cli", "data", "fetch", "--help")
+    assert f"{installed.home}/.cache/tfx-model-monitor/cifar10" in "".join(done.stdout.split())
+
+
+@pytest.mark.e2e
+def test_train_runs_on_a_folder_of_data(installed, tmp_path: Path):
+    """Few images and one epoch: the model is no good, and what is tested is that everything up to the gate is there."""
+    for name in ("data_batch_1.bin.gz", "test_batch.bin.gz"):
+        shutil.copy(REPOSITORY / "data" / "cifar10_sample" / name, tmp_path)
+    done = installed("-m", "model_monitor.cli", "train", "--dataset", str(tmp_path), "--set", "trainer.epochs=1")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Not pushed: " in done.stdout
+    assert {path.name for path in installed.empty.iterdir()} == {"runs"}
