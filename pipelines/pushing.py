@@ -72,6 +72,7 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
     gate = PushGate(model=model, **judged, anomalies=found, policy=policy)
     pusher = AtomicPusher(
         model=model,
+        spec=spec,
         model_blessing=gate.outputs["blessing"],
         statistics=statistics,
         baseline_statistics=held_out,
