@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from components.common.errors import MonitorError
 from components.common.model_spec import ModelSpec
-from components.common.settings import Section, explain, parse_yaml, read_yaml
+from components.common.settings import Section, explain, read_setting, read_yaml
 
 # In this process. Where no option says what workers install, TFX builds a package of itself for every Beam executor,
 # which takes seconds and which nobody here installs.
@@ -160,7 +159,7 @@ def load(
     if file is not None:
         _merge(merged, read_yaml(file, "--config"), f"{file}", origin)
     for setting in settings:
-        _merge(merged, _read_setting(setting), f"--set {setting}", origin)
+        _merge(merged, read_setting(setting), f"--set {setting}", origin)
     _merge(merged, dict(overrides or {}), "the command line", origin)
     defaults = json.loads(json.dumps(kind.defaults_for(merged)))
     _merge(defaults, merged, "", {})
@@ -186,19 +185,6 @@ def load_any(
         except MonitorError as error:
             errors.append(error)
     raise errors[0]
-
-
-def _read_setting(setting: str) -> dict[str, Any]:
-    key, equals, value = setting.partition("=")
-    if not equals or not key.strip():
-        raise MonitorError(f"`--set` must be key=value. Received: {setting!r}")
-    try:
-        content: Any = parse_yaml(value)
-    except yaml.YAMLError as error:
-        raise MonitorError(f"`--set {key}` must have a YAML value. Received: {value!r}") from error
-    for part in reversed(key.strip().split(".")):
-        content = {part: content}
-    return content
 
 
 def _merge(into: dict[str, Any], new: Mapping[str, Any], source: str, origin: dict[str, str], path: str = "") -> None:

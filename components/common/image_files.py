@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,27 @@ _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error,
 
 class ImageFileError(Exception):
     """A file that is no image as it was asked for. Its message is the reason, without the file's name."""
+
+
+class Header(NamedTuple):
+    """What a file says of its image before it is unpacked; `grey` is whether it has no colours."""
+
+    height: int
+    width: int
+    grey: bool
+
+
+def header(value: bytes) -> Header | None:
+    """The header of a PNG or JPEG file; None for other bytes. The rest of the file may be damaged all the same.
+
+    >>> header(b"no image") is None
+    True
+    """
+    try:
+        with Image.open(io.BytesIO(value), formats=_FILE_TYPES) as file:
+            return Header(file.height, file.width, file.mode[0] in "1LI")
+    except _DAMAGE:
+        return None
 
 
 def is_image_file(value: bytes) -> bool:

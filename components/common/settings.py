@@ -108,6 +108,20 @@ def parse_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
 
 
+def read_setting(setting: str) -> dict[str, Any]:
+    """A setting of the command line, `key=value`: dotted keys are sections, values YAML. Raises `MonitorError`."""
+    key, equals, value = setting.partition("=")
+    if not equals or not key.strip():
+        raise MonitorError(f"`--set` must be key=value. Received: {setting!r}")
+    try:
+        content: Any = parse_yaml(value)
+    except yaml.YAMLError as error:
+        raise MonitorError(f"`--set {key}` must have a YAML value. Received: {value!r}") from error
+    for part in reversed(key.strip().split(".")):
+        content = {part: content}
+    return content
+
+
 def explain(kind: type[BaseModel], error: ValidationError, source_of: Callable[[str], str]) -> str:
     """One line for each error: where the key stands, its dotted path, the rule, what was received.
 

@@ -92,3 +92,19 @@ def test_an_image_of_too_many_pixels_is_refused_by_its_header_alone(monkeypatch)
     monkeypatch.setattr(image_files, "MAX_PIXELS", 4000 * 4000 - 1)
     with pytest.raises(ImageFileError, match="4000 x 4000, more than 15,999,999 pixels"):
         decode_or_raise(header, 1)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (RNG.integers(0, 256, (4, 7), np.uint8), (4, 7, True)),
+        (RNG.integers(0, 256, (5, 3, 3), np.uint8), (5, 3, False)),
+        (RNG.integers(0, 2**16, (2, 2)).astype(np.uint16), (2, 2, True)),
+    ],
+)
+def test_a_header_says_size_and_whether_there_are_colours(image, expected):
+    assert image_files.header(encoded(image)) == expected
+
+
+def test_bytes_without_a_header_have_none():
+    assert image_files.header(encoded(RNG.integers(0, 256, (4, 7), np.uint8))[:20]) is None

@@ -1,0 +1,155 @@
+"""Guesses about what Examples say besides their image: label, names of the classes, id, and the range of the pixels."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from components.common.class_names import class_number
+from components.common.errors import MonitorError
+
+from .described import Examples, Feature
+from .draft import Draft, in_words
+from .evidence import Trial, best
+
+_WORDS_OF_LABELS = ("label", "class", "target", "y")
+_WORDS_OF_IDS = ("id", "key", "filename", "file", "uuid", "name")
+_MIN_DIFFERENT = 20  # values without a repetition before they are taken for ids
+
+
+def guess_label(draft: Draft, examples: Examples, classes: int) -> None:
+    """Settles `label` and `classes`."""
+    image = draft.value("image.feature")
+    features = {name: each for name, each in examples.features.items() if name != image and each.single}
+    label = _label(draft, features, classes)
+    if label is None and draft.questions:
+        return
+    _guess_classes(draft, examples, features, label, classes)
+
+
+def guess_id(draft: Draft, examples: Examples) -> None:
+    """Settles `id`, which does not have to be there."""
+    taken = (draft.value("image.feature"), draft.value("label"))
+    able = [name for name, each in examples.features.items() if name not in taken and _may_be_id(each, examples)]
+    named = [name for name in able if _says(name, _WORDS_OF_IDS)]
+    if draft.was_given("id"):
+        draft.settle("id", None, "")
+    elif len(named or able) == 1:
+        [name] = named or able
+        draft.settle("id", name, f"different in each of {examples.features[name].rows:,} Examples")
+    elif able:
+        draft.settle("id", None, f"left out: {in_words(named or able)} would do (--set id=NAME)")
+
+
+def labels_of(examples: Examples, label: str, names: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The class number of each example; -1 where there is none."""
+    values = examples.column(label)
+    known = [None if value is None or isinstance(value, float) else class_number(value, names) for value in values]
+    return np.array([-1 if number is None else number for number in known], np.int64)
+
+
+def guess_range(draft: Draft, trials: Mapping[str, Trial], settings: Mapping[str, object]) -> None:
+    """Settles `image.range` of an input of floats.
+
+    Args:
+      draft: what is known.
+      trials: how the model does under each range; empty without labels.
+      settings: the value of `image.range` for each.
+
+    """
+    key = "image.range"
+    if draft.was_given(key):
+        draft.settle(key, None, "")
+        return
+    if not trials:
+        why = "the input takes floating-point numbers, and without labels nothing says on which scale"
+        draft.ask(key, why, dict.fromkeys(settings, ""))
+        return
+    found = best(dict(trials))
+    if found is None:
+        why = "the input takes floating-point numbers, and the model does as well on several scales"
+        draft.ask(key, why, {name: str(trial) for name, trial in trials.items()})
+        return
+    others = "; ".join(f"{name}: {trial}" for name, trial in trials.items() if name != found)
+    draft.settle(key, settings[found], f"the model does best on it: {trials[found]} ({others})")
+
+
+def _label(draft: Draft, features: Mapping[str, Feature], classes: int) -> str | None:
+    if draft.was_given("label"):
+        return draft.settle("label", None, "")
+    able = {name: each for name, each in features.items() if _may_be_label(each, classes)}
+    named = {name: str(each) for name, each in able.items() if _says(name, _WORDS_OF_LABELS)}
+    counted = {name: said for name, said in named.items() if able[name].whole} or named
+    if not able:
+        _refuse_one_based(features, classes)
+        draft.settle("label", None, f"left out: no feature holds classes, numbers 0 to {classes - 1} or their names")
+        return None
+    return draft.choose(
+        "label",
+        counted or {name: str(each) for name, each in able.items()},
+        only=f"the only such feature with values that can be {classes} classes",
+        several=f"several features can be the label, of {classes} classes (null: there are no labels)",
+        none="",
+    )
+
+
+def _guess_classes(
+    draft: Draft, examples: Examples, features: Mapping[str, Feature], label: str | None, classes: int
+) -> None:
+    if draft.was_given("classes"):
+        draft.settle("classes", None, "")
+        return
+    texts = features[label].texts if label is not None and label in features else ()
+    if label and texts and not all(text.lstrip("+-").isdecimal() for text in texts):
+        if len(texts) == classes:
+            draft.settle(
+                "classes", list(texts), f"the different values of {label}, taken to be numbered by the alphabet"
+            )
+        else:
+            why = f"{label} has {len(texts)} of the {classes} names: {in_words(texts[:10])}"
+            draft.ask("classes", why, {"FILE": "a text file with a name a line, in the order of the scores"})
+        return
+    for name, feature in features.items():
+        names = _names_beside(examples, label, name, classes) if label and feature.texts else None
+        if names:
+            draft.settle("classes", names, f"{name} has one text for each number of {label}")
+            return
+    numbers = [str(number) for number in range(classes)]
+    draft.settle("classes", numbers, "nothing names them, so they are called by their numbers (--set classes=FILE)")
+
+
+def _names_beside(examples: Examples, label: str, name: str, classes: int) -> list[str] | None:
+    """The names that another feature gives the numbers of a label, where there is exactly one for each."""
+    pairs = set(zip(examples.column(label), examples.column(name), strict=True))
+    by_number = {number: text for number, text in pairs if isinstance(number, int) and isinstance(text, bytes)}
+    if len(pairs) != classes or sorted(by_number) != list(range(classes)) or len(set(by_number.values())) != classes:
+        return None
+    return [by_number[number].decode() for number in range(classes)]
+
+
+def _may_be_label(feature: Feature, classes: int) -> bool:
+    if feature.distinct < 2:
+        return False
+    if feature.whole:
+        return feature.whole[0] >= 0 and feature.whole[1] < classes
+    return bool(feature.texts) and feature.distinct <= classes
+
+
+def _refuse_one_based(features: Mapping[str, Feature], classes: int) -> None:
+    for name, feature in features.items():
+        if feature.whole == (1, classes) and _says(name, _WORDS_OF_LABELS):
+            raise MonitorError(
+                f"`{name}` has the numbers 1 to {classes} for {classes} classes, which are numbered from 0: "
+                "write Examples with numbers from 0 or with names (or --set label=null, to go without labels)"
+            )
+
+
+def _may_be_id(feature: Feature, examples: Examples) -> bool:
+    rows = len(examples.rows)
+    whole = feature.single and feature.rows == feature.distinct == rows
+    return whole and rows >= _MIN_DIFFERENT and bool(feature.texts or feature.whole)
+
+
+def _says(name: str, words: Sequence[str]) -> bool:
+    parts = name.lower().replace("/", "_").replace("-", "_").replace(".", "_").split("_")
+    return any(word in parts for word in words)
