@@ -13,6 +13,7 @@ from ..comparing.comparison import Comparison, compare
 from ..reading.history import History
 from ..showing import side_by_side
 from ..showing.comparison_records import comparison_record
+from ..showing.lines import say
 from ..showing.parts import place
 from ..terminal import make_console
 from . import EXIT_FINE
@@ -53,7 +54,7 @@ def _write_page(history: History, found: Comparison, options: argparse.Namespace
 
     write_page(page_text(history, found), options.out)
     for sentence in found.sentences:
-        console.print(escape(sentence))
+        say(console, escape(sentence))
     console.print(f"  {escape(place(str(options.out)))}", soft_wrap=True)
     if options.open:
         webbrowser.open(options.out.absolute().as_uri())

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from components.common import baseline_bundle
 from components.common.baseline_bundle import Bundle
@@ -11,6 +12,7 @@ from components.common.errors import MonitorError, require
 from pipelines.config import MonitoringConfig, load
 
 from ..launching import spans
+from ..showing.lines import say
 from ..terminal import make_console, quiet
 from . import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE
 from .running import add_settings, log_path, run_pipeline, summary_of
@@ -38,8 +40,8 @@ def run(options: argparse.Namespace) -> int:
     log_file = log_path(config, "monitor")
     codes = []
     with quiet(log_file) as console:
-        console.print(f"[bold]Monitoring pipeline[/] {config.name} on {config.serving_logs_path}")
-        console.print(f"against version {bundle.manifest.model_version}\n[dim]Log: {log_file}[/]")
+        say(console, f"[bold]Monitoring pipeline[/] {config.name} on {escape(str(config.serving_logs_path))}")
+        say(console, f"against version {bundle.manifest.model_version}\n[dim]Log: {escape(str(log_file))}[/]")
         for span in chosen:
             codes.append(_monitor(config, bundle, span, log_file, console))
             if codes[-1] == EXIT_ERROR:

@@ -12,6 +12,7 @@ from components.validation_report import build, rendering
 
 from ..reading.report_sources import sources_of
 from ..reading.run_store import Run
+from ..showing.lines import say
 from ..showing.parts import place
 from ..terminal import make_console
 from . import EXIT_FINE
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     out = options.out or store_path(options).parent / "reports" / _file_name(chosen)
     write_page(rendering.render(page), out)
     console = make_console()
-    console.print(f"{templating.MARKS[page.verdict.outcome]} {escape(page.verdict.sentence)}")
+    say(console, f"{templating.MARKS[page.verdict.outcome]} {escape(page.verdict.sentence)}")
     console.print(f"  {escape(place(str(out)))}", soft_wrap=True)
     if options.open:
         webbrowser.open(out.absolute().as_uri())

@@ -4,11 +4,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from components.common import baseline_bundle
 from pipelines.cifar10 import dataset
 from pipelines.cifar10.config import Cifar10Config
 from pipelines.config import TrainingConfig, load
 
+from ..showing.lines import say
 from ..terminal import quiet
 from . import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE
 from .running import add_settings, log_path, run_pipeline, summary_of
@@ -34,7 +37,8 @@ def run(options: argparse.Namespace) -> int:
     arguments: dict[str, Any] = {"data_dir": data_dir, "baseline_uri": _baseline(config, run_key), "run_key": run_key}
     log_file = log_path(config, "train")
     with quiet(log_file) as console:
-        console.print(f"[bold]Training pipeline[/] {config.name} on {data_dir}\n[dim]Log: {log_file}[/]\n")
+        say(console, f"[bold]Training pipeline[/] {config.name} on {escape(str(data_dir))}")
+        say(console, f"[dim]Log: {escape(str(log_file))}[/]\n")
         finished = run_pipeline(config, "cifar10.training", arguments, log_file, console)
         if finished is None:
             return EXIT_ERROR

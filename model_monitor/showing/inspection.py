@@ -14,6 +14,7 @@ from ..reading.history import History
 from ..reading.run_store import Artifact, Node, Run
 from ..reading.verdicts import State, Verdict
 from .json_records import count_nodes
+from .lines import say
 from .parts import place
 
 _SHORT = 60  # characters of a reason in a list
@@ -44,10 +45,10 @@ def show_runs(history: History, runs: Sequence[Run], more: int, console: Console
 def show_run(history: History, run: Run, console: Console) -> None:
     """One run: its verdict, its nodes and what they gave."""
     says = history.verdict(run)
-    console.print(f"[bold]Run {run.id}[/] of {escape(run.pipeline)}: {escape(run.run_id)}")
+    say(console, f"[bold]Run {run.id}[/] of {escape(run.pipeline)}: {escape(run.run_id)}")
     console.print(f"{moment(run.started)}, took {took(run.seconds)}")
     mark = _MARKS.get(says.state, "✗")
-    console.print(_coloured(says, f"{mark} {says.state.value.replace('_', ' ')}: {says.reason}") + "\n")
+    say(console, _coloured(says, f"{mark} {says.state.value.replace('_', ' ')}: {says.reason}") + "\n")
     table = _table("node", "state", ">took", "component")
     for node in run.nodes.values():
         state = f"[{_NODE_COLOURS.get(node.state, 'yellow')}]{node.state.lower()}[/]"
@@ -60,14 +61,13 @@ def show_run(history: History, run: Run, console: Console) -> None:
 def show_artifacts(found: Sequence[Origin], more: int, console: Console, *, with_run: bool = True) -> None:
     """A line for each artifact, with its place below the folder that all of them share."""
     shared = _shared([artifact.uri for *_, artifact in found])
-    if shared:
-        console.print(f"[dim]Places are below {escape(place(shared))}[/]")
+    _say_shared(shared, console)
     run_column = ["run"] if with_run else []
     table = _table("artifact", *run_column, "node", "type", "place")
     for run, node, _, artifact in found:
         where = escape(artifact.uri.removeprefix(shared) if shared else place(artifact.uri))
         if "://" not in artifact.uri and not os.path.exists(artifact.uri):
-            where += " [red](gone)[/]"
+            where = f"[red]gone:[/] {where}"
         runs = [str(run.id)] if with_run else []
         table.add_row(str(artifact.id), *runs, escape(node.name), escape(artifact.type), where)
     _print(table, console)
@@ -97,9 +97,9 @@ def show_opened(opened: Opened, origin: Origin, limit: int, console: Console) ->
     run, node, key, artifact = origin
     name = f"[bold]{escape(artifact.type)} {artifact.id}[/]"
     console.print(f"{name}: {escape(key)} of {escape(node.name)}, run {run.id}")
-    console.print(f"[dim]{escape(place(artifact.uri))}[/]")
+    say(console, f"[dim]{escape(place(artifact.uri))}[/]")
     for problem in opened.problems:
-        console.print(f"[red]✗ {escape(problem)}[/]")
+        say(console, f"[red]✗ {escape(problem)}[/]")
     for table in opened.tables:
         show_table(table, limit, console)
     console.print()
@@ -181,8 +181,8 @@ def _show_taken(title: str, artifacts: Mapping[str, Sequence[Artifact]], console
         return
     console.print()
     shared = _shared([each.uri for found in artifacts.values() for each in found])
-    below = f" below {escape(place(shared))}" if shared else ""
-    table = _table(title, ">artifact", "type", f"place{below}")
+    _say_shared(shared, console)
+    table = _table(title, ">artifact", "type", "place")
     for key, found in artifacts.items():
         for each in found:
             where = each.uri.removeprefix(shared) if shared else place(each.uri)
@@ -208,6 +208,11 @@ def _shared(uris: Sequence[str]) -> str:
     same = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
     folder = "/".join(parts[0] for parts in same)
     return f"{folder}/" if folder else ""
+
+
+def _say_shared(folder: str, console: Console) -> None:
+    if folder:
+        say(console, f"[dim]Places are below\n{escape(place(folder))}[/]")
 
 
 def _table(*columns: str) -> RichTable:

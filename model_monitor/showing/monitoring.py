@@ -15,7 +15,8 @@ from components.common.records.performance import PERFORMANCE_JSON, Performance,
 from components.performance_estimator.later_labels import LabelledAccuracy
 
 from ..reading.run_store import Artifact, Run
-from .parts import MARKS, anomalies_of, grid, report_file, times, told
+from .lines import Facts, say
+from .parts import MARKS, anomalies_of, report_file, times, told
 
 _FEATURES_SHOWN = 5
 _ERROR = anomalies_pb2.AnomalyInfo.ERROR
@@ -76,22 +77,23 @@ class Summary:
         return "unknown" if self._drift.p_value is None else f"{self._drift.p_value:.2g}"
 
     def show(self, console: Console) -> None:
-        table = grid()
-        table.add_row("Logs", _counts(self.run.node("ServingLogExampleGen").output("examples"), self._logs))
-        table.add_row("Log checks", self._log_checks())
-        table.add_row("Compared with", self._compared_with())
-        table.add_row("Data", f"{MARKS[self._outcomes['data']]} {escape(self._drift.sentence)}")
-        table.add_row("p-value", self._p_values())
-        table.add_row("Moved most", self._moved_most())
-        table.add_row("Accuracy", f"{MARKS[self._outcomes['accuracy']]} {escape(self._performance.judgement.reason)}")
+        facts = Facts()
+        facts.add("Logs", _counts(self.run.node("ServingLogExampleGen").output("examples"), self._logs))
+        facts.add("Log checks", self._log_checks())
+        facts.add("Compared with", self._compared_with())
+        facts.add("Data", f"{MARKS[self._outcomes['data']]} {escape(self._drift.sentence)}")
+        facts.add("p-value", self._p_values())
+        facts.add("Moved most", self._moved_most())
+        facts.add("Accuracy", f"{MARKS[self._outcomes['accuracy']]} {escape(self._performance.judgement.reason)}")
         if self._performance.labelled:
-            table.add_row("Labels", _labels(self._performance.labelled, self._performance.class_names))
-        table.add_row("Report", str(report_file(self.run)))
-        table.add_row("Results", f"{self._drift_artifact.path / DRIFT_REPORT_JSON}\nlog: {self.log_file}")
-        table.add_row("Time", times(self.run))
+            facts.add("Labels", _labels(self._performance.labelled, self._performance.class_names))
+        facts.add("Report", escape(str(report_file(self.run))))
+        facts.add("Results", escape(str(self._drift_artifact.path / DRIFT_REPORT_JSON)))
+        facts.add("Log", escape(str(self.log_file)))
+        facts.add("Time", times(self.run))
         colour = "green" if self.fine else "red"
-        console.print(f"\n[bold {colour}]{escape(self.sentence)}[/]\n", soft_wrap=True)
-        console.print(table)
+        say(console, f"\n[bold {colour}]{escape(self.sentence)}[/]\n")
+        facts.show(console)
 
     def _log_checks(self) -> str:
         lines = told(self._log_anomalies)
@@ -100,7 +102,7 @@ class Summary:
     def _compared_with(self) -> str:
         baseline = str(self.run.node("BaselineImporter").output("schema").properties["bundle_uri"])
         held_out = self._drift.baseline.examples if self._drift.baseline else 0
-        lines = [f"{held_out:,} held-out images of {baseline}"]
+        lines = [f"{held_out:,} held-out images of {escape(baseline)}"]
         if self._drift.previous:
             lines.append(f"{self._drift.previous.examples:,} images of span {self._drift.previous.span}")
         else:

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 from rich.markup import escape
-from rich.table import Table
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from components.common.records.decision import Outcome
@@ -19,14 +18,6 @@ def place(uri: str) -> str:
     """Where something is, from here if it is below the working directory."""
     here = f"{os.getcwd()}{os.sep}"
     return uri.removeprefix(here) if uri.startswith(here) and uri != here else uri
-
-
-def grid() -> Table:
-    """An empty table of a bold heading and what belongs to it."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    return table
 
 
 def split_files(artifact: Artifact, file: str) -> dict[str, bytes]:

@@ -15,7 +15,8 @@ from ..reading.lineage import Source, Step
 from ..reading.run_store import Run
 from ..reading.verdicts import State
 from .inspection import short
-from .parts import grid, place
+from .lines import Facts, say
+from .parts import place
 
 _FINDINGS_SHOWN = 3
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
@@ -25,7 +26,7 @@ def show(history: History, found: Explanation, console: Console) -> None:
     """The sentence, then what it rests on."""
     state = found.verdict.state
     colour = "green" if state.good else "yellow" if state in (State.RUNNING, State.UNDECIDED) else "red"
-    console.print(f"[bold {colour}]{escape(found.sentence)}[/]\n", soft_wrap=False)
+    say(console, f"[bold {colour}]{escape(found.sentence)}[/]\n")
     blocking = [each for each in found.findings if each.blocking]
     besides = [each for each in found.findings if not each.blocking]
     rows = {
@@ -40,11 +41,11 @@ def show(history: History, found: Explanation, console: Console) -> None:
         "Watched": _watched(history, found.watched),
         "Open": _open(found),
     }
-    table = grid()
+    facts = Facts()
     for name, text in rows.items():
         if text:
-            table.add_row(name, text)
-    console.print(table)
+            facts.add(name, text)
+    facts.show(console)
 
 
 def _findings(findings: Sequence[Finding]) -> str:
@@ -83,7 +84,7 @@ def _baseline(found: Explanation) -> str:
     if not found.baseline:
         return ""
     by = f", pushed by run {found.baseline_run.id}" if found.baseline_run else ""
-    return escape(f"version {Path(found.baseline).name}{by}: {place(found.baseline)}")
+    return escape(f"version {Path(found.baseline).name}{by}\n{place(found.baseline)}")
 
 
 def _data(found: Explanation) -> list[str]:
@@ -91,13 +92,16 @@ def _data(found: Explanation) -> list[str]:
     own = {artifact.id for node in found.run.nodes.values() for artifact in node.made}
     lines = []
     for source in sorted(filter(_is_data, found.sources), key=lambda each: each.artifact.id not in own):
-        span = f", span {source.span}" if source.span else ""
         files = data_files(source.fingerprint)
         spans = found.verdict.span is not None and source.span not in (None, found.verdict.span)
         compared = "the span before" if spans else f"what it was compared with, run {source.node.run}"
-        note = "" if source.artifact.id in own else f"{compared}: "
-        count = "" if source.rows is None else f", {source.rows:,} examples"
-        lines.append(escape(f"{note}{place(source.place)}{span}{count}{f' ({files})' if files else ''}"))
+        if source.artifact.id not in own:
+            lines.append(f"{compared}:")
+        lines.append(escape(place(source.place)))
+        known = [f"span {source.span}"] if source.span else []
+        known += [] if source.rows is None else [f"{source.rows:,} examples"]
+        known += [files] if files else []
+        lines += [escape(f"  {', '.join(known)}")] if known else []
     return lines
 
 

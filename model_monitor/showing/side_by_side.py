@@ -11,6 +11,7 @@ from components.common.pages.parts import Table
 from ..comparing.comparison import Comparison
 from ..terminal import WIDTH
 from .comparison_tables import sections
+from .lines import say
 
 _COLOURS = {"✓": "green", "✗": "red", "?": "yellow"}
 _MEASURED = re.compile(r"[-+.\de]+ +(>|<=) ")
@@ -22,16 +23,16 @@ _NAME = 36  # characters of a name before it is broken up
 def show(found: Comparison, limit: int, console: Console) -> None:
     """What there is to know first, what could not be read, and then everything that is known of both."""
     for number, sentence in enumerate(found.sentences):
-        console.print(f"[bold]{escape(sentence)}[/]" if number == 0 else escape(sentence))
+        say(console, f"[bold]{escape(sentence)}[/]" if number == 0 else escape(sentence))
     for label, side in zip(found.labels, found.sides, strict=True):
         for problem in side.problems:
-            console.print(f"[red]✗ {escape(f'{label}: {problem}')}[/]")
+            say(console, f"[red]✗ {escape(f'{label}: {problem}')}[/]")
     for section in sections(found, limit):
         console.print(f"\n[bold]{escape(section.title)}[/]" if section.title else "")
         if section.table.rows:
             console.print(_drawn(section.table, console.width))
         for note in section.notes:
-            console.print(f"[dim]{escape(note)}[/]")
+            say(console, f"[dim]{escape(note)}[/]")
 
 
 def _drawn(table: Table, width: int) -> RichTable:

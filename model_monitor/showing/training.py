@@ -13,7 +13,8 @@ from components.common.records.decision import REASONS_JSON, Decision, Effect, O
 
 from ..reading.report_sources import class_names
 from ..reading.run_store import Artifact, Run
-from .parts import MARKS, anomalies_of, grid, report_file, split_files, times, told
+from .lines import Facts, say
+from .parts import MARKS, anomalies_of, report_file, split_files, times, told
 
 _CLASSES_A_LINE = 5
 
@@ -67,28 +68,29 @@ class Summary:
         return [message for messages in found for message in messages] or [self._decision.summary]
 
     def show(self, console: Console) -> None:
-        table = grid()
+        facts = Facts()
         statistics = _statistics(self.run.node("ImageStatisticsGen").output("statistics"))
-        table.add_row("Data", "\n".join(_data(split, s) for split, s in statistics.items()))
-        table.add_row("Statistics", _features(statistics))
-        table.add_row("Schema check", _schema_check(self.run.node("ExampleValidator").output("anomalies")))
-        table.add_row("Baseline", self._baseline())
-        table.add_row(
-            "Accuracy", _accuracy(self.run.node("Evaluator").output("evaluation"), class_names(self.run.nodes, []))
-        )
-        table.add_row("Gate", "\n".join(map(_verdict_line, self._decision.verdicts)))
-        table.add_row("Pushed", str(self._push["pushed_destination"]) if self.pushed else "no")
-        table.add_row("Report", str(report_file(self.run)))
-        table.add_row("Results", f"{self.root}\nthe gate's reasons: {self._reasons_file}\nlog: {self.log_file}")
-        table.add_row("Time", times(self.run))
+        facts.add("Data", "\n".join(_data(split, s) for split, s in statistics.items()))
+        facts.add("Statistics", _features(statistics))
+        facts.add("Schema check", _schema_check(self.run.node("ExampleValidator").output("anomalies")))
+        facts.add("Baseline", self._baseline())
+        evaluation = self.run.node("Evaluator").output("evaluation")
+        facts.add("Accuracy", _accuracy(evaluation, class_names(self.run.nodes, [])))
+        facts.add("Gate", "\n".join(map(_verdict_line, self._decision.verdicts)))
+        facts.add("Pushed", escape(str(self._push["pushed_destination"])) if self.pushed else "no")
+        facts.add("Report", escape(str(report_file(self.run))))
+        facts.add("Results", escape(str(self.root)))
+        facts.add("Decision", escape(str(self._reasons_file)))
+        facts.add("Log", escape(str(self.log_file)))
+        facts.add("Time", times(self.run))
         colour = "green" if self.pushed else "red"
-        console.print(f"\n[bold {colour}]{escape(self.sentence)}[/]\n", soft_wrap=True)
-        console.print(table)
+        say(console, f"\n[bold {colour}]{escape(self.sentence)}[/]\n")
+        facts.show(console)
 
     def _baseline(self) -> str:
         if "BaselineImporter" not in self.run.nodes:
             return "none: there was nothing to compare the model with"
-        return str(self.run.node("BaselineImporter").output("model").properties["bundle_uri"])
+        return escape(str(self.run.node("BaselineImporter").output("model").properties["bundle_uri"]))
 
 
 def _verdict_line(verdict: Verdict) -> str:

@@ -105,10 +105,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     total, plural = len(window.indices), "s"[: len(batches) != 1]
     console.print(
         f"Span {span}: {total:,} images of split {split} in {len(batches):,} request{plural}, {described}. "
-        f"Version {scorer.model.version} got {right / total:.1%} right. "
-        f"Logs: {escape(str(options.logs / str(span)))}",
-        soft_wrap=True,
+        f"Version {scorer.model.version} got {right / total:.1%} right."
     )
+    console.print(f"Logs: {escape(str(options.logs / str(span)))}", soft_wrap=True)
     return 0
 
 

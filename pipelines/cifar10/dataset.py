@@ -117,7 +117,8 @@ def fetch(directory: Path, console: Console, source: Source = CIFAR10) -> None:
             shutil.rmtree(downloads)
     except OSError as error:
         raise MonitorError(f"The data set could not be written to {directory}: {error}") from error
-    console.print(f"{len(source.files)} files in {directory}, each with the right SHA-256.")
+    console.print(f"{len(source.files)} files, each with the right SHA-256, in")
+    console.print(f"  {directory}", markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -163,7 +164,7 @@ def _fetch_missing(directory: Path, console: Console, source: Source) -> None:
             return
         except MonitorError as error:
             reason = str(error) if attempt.name in str(error) else f"{attempt.name}: {error}"
-            console.print(reason, style="yellow", markup=False, highlight=False)
+            console.print(reason, style="yellow", markup=False, highlight=False, soft_wrap=True)
             reasons.append(reason)
     listed = "".join(f"\n  {number}. {reason}" for number, reason in enumerate(reasons, 1))
     raise MonitorError(

@@ -9,6 +9,7 @@ import pytest
 
 from components.common import baseline_bundle
 from model_monitor.reading import run_store as inspect
+from tests.support.printed import words
 
 # A script of its own, which pytest would import to look for doctests: it sets the environment for Keras 2, and TFX's
 # example defines the flag --runner for the whole process (docs/traps.md).
@@ -34,7 +35,7 @@ class Outcome:
     @property
     def words(self) -> str:
         """The output without its line breaks."""
-        return " ".join(self.output.split())
+        return words(self.output)
 
 
 def model_monitor(*arguments: str) -> subprocess.CompletedProcess[str]:

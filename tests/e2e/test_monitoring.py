@@ -17,6 +17,7 @@ from components.common.records.performance import PERFORMANCE_JSON, Performance
 from model_monitor.reading import run_store as inspect
 from model_monitor.ui.app import Application
 from model_monitor.ui.pages import Site
+from tests.support.printed import words
 
 from .conftest import REPOSITORY, SAMPLE, Outcome, model_monitor, run_pipeline, train
 
@@ -73,7 +74,7 @@ def test_a_clean_span_passes(clean: Outcome):
     assert clean.run.node("ServingLogExampleGen").output("examples").properties["rows"] == 1000
     page = clean.run.node("ValidationReport").output("report").path / "report.html"
     assert "Span 1 is fine" in page.read_text()
-    assert str(page) in clean.output.replace(" ", "").replace("\n", "")
+    assert f" {page}\n" in clean.output
 
 
 def test_the_rest_is_looked_at_in_order_and_is_not_fine(rest: Outcome, root: Path, logs: Path):
@@ -179,7 +180,7 @@ def test_skew_blocks_the_push_of_a_good_model(root: Path, good: Outcome, logs: P
     blocking = [v for v in json.loads(blocked.reasons)["verdicts"] if v["outcome"] != "passed"]
     assert any(v["subject"] == "SkewDriftValidator, serving" for v in blocking)
     assert all(v["gate"] == "anomalies" for v in blocking)
-    sentence = " ".join(blocked.output.split("Not pushed: ")[1].split())
+    sentence = words(blocked.output.split("Not pushed: ")[1])
     assert sentence.startswith("the dataset: The window as a whole differs from the baseline, most in image_")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from model_monitor import cli
 from model_monitor.reading import run_store as inspect
+from tests.support.printed import too_wide, words
 
 pytestmark = pytest.mark.e2e
 SCRIPT = Path(__file__).with_name("stock_penguin.py")
@@ -34,8 +35,8 @@ def call(metadata, capsys):
         text = capsys.readouterr().out
         if "--json" in arguments:
             return text
-        assert max(map(len, text.splitlines())) <= 100
-        return " ".join(text.split())
+        assert too_wide(text) == []
+        return words(text)
 
     return run
 
@@ -57,7 +58,7 @@ def test_why_a_model_was_pushed(call):
     _, pushed = runs(call)
     text = call("why", str(pushed["id"]))
     assert text.startswith(f"Pushed as version {pushed['verdict']['version']}: every check let it pass.")
-    assert "data/labelled (single_split: 1 file" in text
+    assert "data/labelled single_split: 1 file" in text
     for name in (pushed["verdict"]["version"], pushed["verdict"]["destination"]):
         assert call("why", name) == text
     record = json.loads(call("why", str(pushed["id"]), "--json"))

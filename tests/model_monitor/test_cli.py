@@ -9,6 +9,9 @@ import pytest
 
 from model_monitor import cli
 from pipelines.cifar10 import dataset
+from tests.support.printed import words
+
+pytestmark = pytest.mark.prints
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -65,7 +68,7 @@ def test_broken_data_stops_the_run_with_file_offset_and_log(tmp_path: Path):
     ]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    said = " ".join((done.stdout + done.stderr).split())
+    said = words(done.stdout + done.stderr)
     assert "error: Cifar10ExampleGen failed" in said
     for part in ("data_batch_1.bin", str(3073 * 7), "17", "Log: "):
         assert part in said

@@ -10,6 +10,9 @@ from model_monitor import cli
 from model_monitor.reading.artifact_tables import open_artifact
 from model_monitor.reading.run_store import Artifact
 from tests.support.example_runs import FEATURES
+from tests.support.printed import words
+
+pytestmark = pytest.mark.prints
 
 
 def inspect(stored, *arguments):
@@ -37,7 +40,7 @@ def test_runs_are_listed_the_newest_first_with_their_verdicts(stored, capsys):
     lines = told(stored, capsys).splitlines()
     assert lines[0].split() == ["id", "started", "pipeline", "took", "nodes", "verdict"]
     assert [line.split()[3] for line in lines[1:4]] == ["monitoring"] * 3
-    text = " ".join(" ".join(lines).split())
+    text = words(" ".join(lines))
     for verdict in ("? span 4 undecided", "✗ span 3 not fine, p = 0.001", "✓ span 1 fine, p = 0.4", "✓ pushed 17000",
                     "✗ StatisticsGen failed", "✗ not pushed: binary_accuracy is 0.5, below 0.6"):  # fmt: skip
         assert verdict in text
@@ -72,8 +75,8 @@ def test_a_cache_hit_and_a_node_that_goes_on_are_counted(fresh, capsys):
 
 def test_an_artifact_that_is_gone_is_marked(fresh, capsys):
     shutil.rmtree(fresh.run("penguin-1").node("SchemaGen").output("schema").path)
-    assert re.search(r"Schema +SchemaGen/schema/\d+ \(gone\)", told(fresh, capsys, "penguin-1"))
-    assert "is gone" in told(fresh, capsys, "penguin-1", "--type", "Schema")
+    assert re.search(r"Schema +gone: SchemaGen/schema/\d+ *$", told(fresh, capsys, "penguin-1"), re.MULTILINE)
+    assert "\nis gone\n" in told(fresh, capsys, "penguin-1", "--type", "Schema")
 
 
 def test_a_node_shows_what_it_was_told_what_it_took_and_what_it_gave(stored, capsys):

@@ -13,11 +13,15 @@ import pytest
 from components.common.errors import MonitorError
 from model_monitor import cli
 from model_monitor.reading.run_store import open_store, reading
+from tests.support.printed import too_wide
+
+pytestmark = pytest.mark.prints
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HEAVY = ("tensorflow", "tfx", "apache_beam", "tensorflow_data_validation", "tensorflow_model_analysis", "tfx_bsl")
 HOLD = """
 import sqlite3, sys, time
+from tests.support.printed import too_wide
 store = sqlite3.connect(sys.argv[1], isolation_level=None)
 store.execute("BEGIN " + sys.argv[2])
 store.execute("UPDATE Execution SET last_update_time_since_epoch = 0")
@@ -169,7 +173,7 @@ def test_an_answer_that_goes_wrong_for_another_reason_is_an_error():
 def test_the_output_fits_100_columns_and_has_no_colour_outside_a_terminal(stored, tmp_path, capsys, command):
     call(stored, tmp_path, *command)
     text = capsys.readouterr().out
-    assert max(map(len, text.splitlines())) <= 100
+    assert too_wide(text) == []
     assert "\x1b" not in text
 
 

@@ -18,6 +18,8 @@ from model_monitor.reading.report_sources import sources_of
 from model_monitor.reading.run_store import open_store
 from tests.support.example_runs import _anomalies
 
+pytestmark = pytest.mark.prints
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 HEAVY = ("tensorflow", "tfx", "apache_beam", "tensorflow_data_validation", "tensorflow_model_analysis")
 

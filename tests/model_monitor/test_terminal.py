@@ -7,10 +7,12 @@ import subprocess
 import sys
 
 import pytest
-from rich.console import Console
 
 from model_monitor import terminal
 from pipelines import progress
+from tests.support import printed
+
+pytestmark = pytest.mark.prints
 
 
 def test_everything_but_the_console_goes_to_the_log(tmp_path):
@@ -36,14 +38,14 @@ def test_descriptors_are_given_back(tmp_path):
 
 
 def test_a_step_shows_its_messages_its_mark_and_its_remark():
-    out = io.StringIO()
-    shown = progress.Progress(Console(file=out, width=100))
+    out = printed.console()
+    shown = progress.Progress(out)
     with shown.step("Trainer") as step:
         logging.getLogger(progress.PROGRESS_LOGGER).info("epoch 1/2")
         step.remark = "from cache"
     with pytest.raises(RuntimeError), shown.step("Evaluator"):
         raise RuntimeError
-    message, trainer, evaluator = out.getvalue().splitlines()
+    message, trainer, evaluator = printed.text_of(out).splitlines()
     assert message.strip() == "epoch 1/2"
     assert trainer.startswith("✓ Trainer")
     assert trainer.endswith("from cache")

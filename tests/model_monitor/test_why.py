@@ -6,7 +6,10 @@ import pytest
 
 from model_monitor import cli
 from model_monitor.reading.explanation import data_files, explain
+from tests.support import printed
 from tests.support.example_runs import _anomalies, _write
+
+pytestmark = pytest.mark.prints
 
 
 def why(stored, *arguments):
@@ -16,7 +19,7 @@ def why(stored, *arguments):
 def told(stored, capsys, *arguments):
     """The output without its line breaks."""
     assert why(stored, *arguments) == 0
-    return " ".join(capsys.readouterr().out.split())
+    return printed.words(capsys.readouterr().out)
 
 
 def explained(stored, name):
@@ -135,7 +138,7 @@ def test_logs_that_are_wrong_come_first_and_still_say_where_they_are(fresh, caps
     text = told(fresh, capsys, "span:9")
     assert text.startswith("Span 9 is not fine: image in serving: Column is completely missing. The window differs.")
     assert "Check ServingLogExampleGen, SkewDriftValidator" in text
-    assert "Data /logs, span 9, 1,000 examples" in text
+    assert "Data /logs span 9, 1,000 examples" in text
 
 
 def test_data_of_an_earlier_run_is_said_to_be_what_it_was_compared_with(fresh, capsys):

