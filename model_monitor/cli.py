@@ -23,6 +23,7 @@ COMMANDS = {
     "compare": "show two runs or two spans side by side",
     "ui": "show the timeline of spans and every run in a browser",
     "why": "say why a model was pushed or not, or why a span is not fine",
+    "vendor": "copy the components into a project under another name",
     "data": "the data set",
 }
 
