@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format notebook lock clean bench-detection
+.PHONY: help install demo test lint format notebook docs lock clean bench-detection
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ notebook: install ## run docs/inspect.ipynb anew, on runs/ (MODEL_MONITOR_ROOT=)
 	@$(BIN)/jupyter nbconvert --log-level ERROR --to notebook --inplace docs/inspect.ipynb \
 	  --TagRemovePreprocessor.enabled=True --TagRemovePreprocessor.remove_all_outputs_tags=live
 	@$(BIN)/ruff format -q docs/inspect.ipynb
+
+docs: install ## the documentation as a site in build/site; any warning is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q -f docs/site/mkdocs.yml
 
 lock: install ## solve the requirements anew
 	@.tools/bin/uv pip compile -q --generate-hashes --no-header --no-annotate --no-emit-index-url \

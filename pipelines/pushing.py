@@ -31,7 +31,36 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
     run_key: str = "",
     settings: MonitorConfig = MonitorConfig(),  # noqa: B008 - frozen
 ) -> list[BaseNode]:
-    """The nodes to append to a pipeline that trains and evaluates a model."""
+    """The nodes to append to a pipeline that trains and evaluates a model: scored, described, judged, pushed, reported.
+
+    Example:
+      components += monitored_push(
+          ModelSpec.load("monitor.yaml"),
+          examples=example_gen.outputs["examples"],
+          model=trainer.outputs["model"],
+          evaluator=evaluator,
+          serving_dir="/serving",
+          ...
+      )
+
+    Args:
+      spec: what the model takes and answers.
+      examples: channel of the `Examples`, which have the split `eval` that the model was not trained on.
+      model: channel of the `Model`.
+      evaluator: the Evaluator, for its `blessing` and its `evaluation`.
+      serving_dir: where blessed versions are pushed to, a local or mounted folder.
+      schema: channel of the `Schema`, to which the thresholds of monitoring are added.
+      statistics: channel of the `ExampleStatistics` of the data that the model was trained on.
+      anomalies: channels of `ExampleAnomalies` that can block the push as well, ExampleValidator's for one.
+      policy: the text of a push policy (docs/push_gate.md).
+      serving_logs: folder of serving logs; the newest span is scored by the new model and compared with the held-out
+        examples. Empty: no logs are read.
+      baseline: folder of the pushed version that `evaluator` compared the model with, to be noted in the bundle; empty
+        where it was none.
+      run_key: identifies the run's inputs, see `baseline_bundle.choose_baseline`.
+      settings: the false-alarm rate and the like.
+
+    """
     scored, described = nodes.scored_statistics(spec, examples, model, schema)
     held_out = described.outputs["statistics"]
     rules = settings.model_dump(include={"window_size", "false_alarm_rate", "resamples", "seed"})
@@ -43,6 +72,7 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
     gate = PushGate(model=model, **judged, anomalies=found, policy=policy)
     pusher = AtomicPusher(
         model=model,
+        spec=spec,
         model_blessing=gate.outputs["blessing"],
         statistics=statistics,
         baseline_statistics=held_out,

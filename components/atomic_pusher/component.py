@@ -1,5 +1,7 @@
 """AtomicPusher: TFX's Pusher, except that a version appears whole or not at all and brings its baseline bundle."""
 
+from collections.abc import Iterable
+
 from google.protobuf.json_format import ParseError
 from tfx import types
 from tfx.components.pusher import component as pusher_component
@@ -10,31 +12,39 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import proto_utils
 
-from ..common.errors import MonitorError
+from ..common.errors import MonitorError, require
+from ..common.model_spec import ModelSpec
 from . import executor
 
 
 class AtomicPusherSpec(ComponentSpec):
     """As TFX's Pusher, but a push without a blessing or a baseline is not one.
 
-    Only the held-out examples may be left out, or turn out to be none: reports of windows then show no image of them.
+    The held-out examples may turn out to be none: reports of windows then show no image of them. The inputs that a
+    pipeline may leave out are added for the pusher that has them, and must then hold something: TFX starts an optional
+    one's component without it.
     """
 
     PARAMETERS = {  # noqa: RUF012 - as TFX declares it
         executor.PUSH_DESTINATION_KEY: ExecutionParameter(type=pusher_pb2.PushDestination),
+        executor.SPEC_KEY: ExecutionParameter(type=str),
         executor.RUN_KEY: ExecutionParameter(type=str),
         executor.JUDGED_AGAINST_KEY: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
         executor.MODEL_BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),
-        executor.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
         executor.BASELINE_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
         executor.BASELINE_EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples, optional=True),
         executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
-        executor.EVALUATION_KEY: ChannelParameter(type=standard_artifacts.ModelEvaluation),
     }
     OUTPUTS = {executor.PUSHED_MODEL_KEY: ChannelParameter(type=standard_artifacts.PushedModel)}  # noqa: RUF012
+
+
+_MAY_BE_LEFT_OUT = {
+    executor.STATISTICS_KEY: standard_artifacts.ExampleStatistics,
+    executor.EVALUATION_KEY: standard_artifacts.ModelEvaluation,
+}
 
 
 class AtomicPusher(pusher_component.Pusher):
@@ -43,6 +53,7 @@ class AtomicPusher(pusher_component.Pusher):
     Example:
       pusher = AtomicPusher(
           trainer.outputs["model"],
+          spec=ModelSpec.load("monitor.yaml"),
           model_blessing=gate.outputs["blessing"],
           statistics=statistics_gen.outputs["statistics"],
           baseline_statistics=held_out_statistics.outputs["statistics"],
@@ -54,20 +65,22 @@ class AtomicPusher(pusher_component.Pusher):
 
     Args:
       model: channel of the `Model`.
+      spec: the model's. It travels with the baseline, so that monitoring needs no other description of the model.
+        Where it does not say the channel means of colour images, those of the baseline are put in.
       model_blessing: channel of the `ModelBlessing`, PushGate's or any other.
-      statistics: channel of the `ExampleStatistics` of the data the model was trained on.
+      statistics: channel of the `ExampleStatistics` of the data the model was trained on; may be left out.
       baseline_statistics: channel of the `ExampleStatistics` of held-out examples scored by this model: what its
         serving logs will be compared with.
       baseline_examples: channel of these `Examples`, or of ones with the same ids. They are not copied: the bundle says
         where they are, so that reports of serving can show the baseline's images.
       schema: channel of the `Schema` that the data was held against; ThresholdCalibrator's, to carry the comparators.
-      evaluation: channel of the `ModelEvaluation`.
+      evaluation: channel of the `ModelEvaluation`; may be left out.
       push_destination: as for TFX's Pusher; a local or mounted file system, for object stores cannot rename.
       run_key: what tells this run's settings and data from another's; see `baseline_bundle.choose_baseline`.
       judged_against: the folder of the pushed version that was the model's baseline; empty when there was none.
 
     Raises:
-      MonitorError: if the destination is none of these.
+      MonitorError: if the destination is none of these, or `spec` no ModelSpec.
 
     """
 
@@ -78,34 +91,44 @@ class AtomicPusher(pusher_component.Pusher):
         self,
         model: types.BaseChannel,
         *,
+        spec: ModelSpec,
         model_blessing: types.BaseChannel,
-        statistics: types.BaseChannel,
         baseline_statistics: types.BaseChannel,
         schema: types.BaseChannel,
-        evaluation: types.BaseChannel,
         push_destination: pusher_pb2.PushDestination | RuntimeParameter,
+        statistics: types.BaseChannel | None = None,
+        evaluation: types.BaseChannel | None = None,
         baseline_examples: types.BaseChannel | None = None,
         run_key: str = "",
         judged_against: str = "",
     ) -> None:
         _check_destination(push_destination)
-        spec = AtomicPusherSpec(
+        require(isinstance(spec, ModelSpec), executor.SPEC_KEY, "be a ModelSpec, such as ModelSpec.load gives", spec)
+        channels = {executor.STATISTICS_KEY: statistics, executor.EVALUATION_KEY: evaluation}
+        given = {key: channel for key, channel in channels.items() if channel is not None}
+        component_spec = _spec_class(given)(
             **{
+                **given,
                 executor.MODEL_KEY: model,
                 executor.MODEL_BLESSING_KEY: model_blessing,
-                executor.STATISTICS_KEY: statistics,
                 executor.BASELINE_STATISTICS_KEY: baseline_statistics,
                 executor.BASELINE_EXAMPLES_KEY: baseline_examples,
                 executor.SCHEMA_KEY: schema,
-                executor.EVALUATION_KEY: evaluation,
                 executor.PUSH_DESTINATION_KEY: push_destination,
+                executor.SPEC_KEY: spec.to_json(),
                 executor.RUN_KEY: run_key,
                 executor.JUDGED_AGAINST_KEY: judged_against,
                 executor.PUSHED_MODEL_KEY: types.Channel(type=standard_artifacts.PushedModel),
             }
         )
         # Not Pusher's own: it builds TFX's spec, which has no place for the bundle's inputs.
-        super(pusher_component.Pusher, self).__init__(spec=spec)
+        super(pusher_component.Pusher, self).__init__(spec=component_spec)
+
+
+def _spec_class(given: Iterable[str]) -> type[AtomicPusherSpec]:
+    """The spec with the inputs that were given of those that may be left out."""
+    added = {key: ChannelParameter(type=_MAY_BE_LEFT_OUT[key]) for key in given}
+    return type(AtomicPusherSpec.__name__, (AtomicPusherSpec,), {"INPUTS": {**AtomicPusherSpec.INPUTS, **added}})
 
 
 def _check_destination(destination: pusher_pb2.PushDestination | RuntimeParameter) -> None:

@@ -2,13 +2,10 @@
 
 import os
 import re
-from datetime import datetime, timezone
 from typing import Any
 
-import tensorflow as tf
 from absl import logging
 from tfx import types
-from tfx import version as tfx_version
 from tfx.components.evaluator import constants as evaluator_constants
 from tfx.components.pusher import executor as pusher_executor
 from tfx.dsl.io import fileio
@@ -18,6 +15,9 @@ from tfx.utils import io_utils, proto_utils
 
 from ..common import baseline_bundle
 from ..common.errors import MonitorError, require
+from ..common.model_spec import ModelSpec
+from . import bundle_files
+from .bundle_files import BundleSources, Run
 from .publish import publish
 
 MODEL_KEY = standard_component_specs.MODEL_KEY
@@ -29,6 +29,7 @@ SCHEMA_KEY = standard_component_specs.SCHEMA_KEY
 EVALUATION_KEY = standard_component_specs.EVALUATION_KEY
 PUSHED_MODEL_KEY = standard_component_specs.PUSHED_MODEL_KEY
 PUSH_DESTINATION_KEY = standard_component_specs.PUSH_DESTINATION_KEY
+SPEC_KEY = "spec"
 RUN_KEY = "run_key"
 JUDGED_AGAINST_KEY = "judged_against"
 Artifacts = dict[str, list[types.Artifact]]
@@ -37,8 +38,8 @@ Artifacts = dict[str, list[types.Artifact]]
 class Executor(pusher_executor.Executor):
     """TFX's Pusher, except that a version appears whole or not at all and brings its baseline bundle.
 
-    Inputs: model, model_blessing (required: without one nothing is pushed), statistics, baseline_statistics,
-      schema, evaluation.
+    Inputs: model, model_blessing (required: without one nothing is pushed), baseline_statistics, schema; statistics,
+      evaluation and baseline_examples where the pipeline has them.
 
     Outputs:
       pushed_model: a copy of the model, with TFX's custom properties `pushed` (1 or 0), `pushed_destination` (the
@@ -46,6 +47,7 @@ class Executor(pusher_executor.Executor):
 
     Execution properties:
       push_destination: a `PushDestination` as JSON, its file system a local or mounted one.
+      spec: the model's `ModelSpec` as JSON; goes into the bundle, with the baseline's channel means where it has none.
       run_key: what `baseline_bundle.choose_baseline` tells a repeated run by.
       judged_against: the pushed version that was the model's baseline; empty when there was none.
 
@@ -62,15 +64,22 @@ class Executor(pusher_executor.Executor):
             self._MarkNotPushed(pushed)
             return
         serving_dir = base_directory(exec_properties[PUSH_DESTINATION_KEY])
+        spec = ModelSpec.from_json(exec_properties[SPEC_KEY], SPEC_KEY)
         model_path = self.GetModelPath(input_dict)
         _require_saved_model(model_path)
         # The archive first: once the version is published, nothing may fail that is not the file system's doing.
         io_utils.copy_dir(model_path, pushed.uri)
-        version = publish(
-            serving_dir,
-            fill=lambda folder: _fill(folder, model_path, input_dict),
-            seal=lambda folder, number: self._seal(folder, number, input_dict, exec_properties),
-        )
+        sources, run = _sources(input_dict), self._run(exec_properties)
+
+        def fill(folder: str) -> None:
+            _copy_model(model_path, folder)
+            bundle_files.copy_parts(sources, os.path.join(folder, baseline_bundle.BUNDLE))
+
+        def seal(folder: str, number: int) -> None:
+            bundle_files.write_manifest(sources, os.path.join(folder, baseline_bundle.BUNDLE), spec, number, run)
+            baseline_bundle.read(folder)  # what cannot be read back must not be published
+
+        version = publish(serving_dir, fill, seal)
         destination = os.path.join(serving_dir, str(version))
         self._MarkPushed(pushed, pushed_destination=destination, pushed_version=str(version))
         logging.info("Pushed to %s.", destination)
@@ -86,23 +95,14 @@ class Executor(pusher_executor.Executor):
         blessed: bool = super().CheckBlessing(input_dict)
         return blessed
 
-    def _seal(self, folder: str, version: int, inputs: Artifacts, properties: dict[str, Any]) -> None:
+    def _run(self, properties: dict[str, Any]) -> Run:
         pipeline = self._context.pipeline_info if self._context else None
-        manifest = baseline_bundle.Manifest(
-            model_version=version,
-            pushed_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            model_uri=artifact_utils.get_single_uri(inputs[MODEL_KEY]),
-            baseline_examples_uri=_uri_or_none(inputs.get(BASELINE_EXAMPLES_KEY)),
+        return Run(
             run_key=properties.get(RUN_KEY) or "",
             judged_against=properties.get(JUDGED_AGAINST_KEY) or None,
             pipeline_name=pipeline.id if pipeline else None,
             pipeline_run_id=self._context.pipeline_run_id if self._context else None,
-            tensorflow_version=tf.__version__,
-            tfx_version=tfx_version.__version__,
         )
-        path = os.path.join(folder, baseline_bundle.BUNDLE, baseline_bundle.MANIFEST_FILE)
-        io_utils.write_string_file(path, manifest.to_json())
-        baseline_bundle.read(folder)  # what cannot be read back must not be published
 
 
 def base_directory(push_destination: str) -> str:
@@ -138,21 +138,19 @@ def _require_saved_model(path: str) -> None:
     require(present, MODEL_KEY, f"hold a SavedModel ({' or '.join(baseline_bundle.MODEL_FILES)})", path)
 
 
-def _fill(folder: str, model_path: str, inputs: Artifacts) -> None:
-    """Copies the model and the bundle's parts into `folder`."""
+def _sources(inputs: Artifacts) -> BundleSources:
+    return BundleSources(
+        model=artifact_utils.get_single_uri(inputs[MODEL_KEY]),
+        baseline_statistics=artifact_utils.get_single_uri(inputs[BASELINE_STATISTICS_KEY]),
+        schema=artifact_utils.get_single_uri(inputs[SCHEMA_KEY]),
+        statistics=_uri_or_none(inputs.get(STATISTICS_KEY)),
+        evaluation=_uri_or_none(inputs.get(EVALUATION_KEY)),
+        blessing=artifact_utils.get_single_uri(inputs[MODEL_BLESSING_KEY]),
+        baseline_examples=_uri_or_none(inputs.get(BASELINE_EXAMPLES_KEY)),
+    )
+
+
+def _copy_model(model_path: str, folder: str) -> None:
     # A model that was pushed once and imported may carry the bundle of then.
     carried = "^" + re.escape(os.path.join(model_path.rstrip("/"), baseline_bundle.BUNDLE)) + "(/|$)"
     io_utils.copy_dir(model_path, folder, deny_regex_patterns=[carried])
-    bundle = os.path.join(folder, baseline_bundle.BUNDLE)
-    for key, part in (
-        (STATISTICS_KEY, baseline_bundle.STATISTICS_DIR),
-        (BASELINE_STATISTICS_KEY, baseline_bundle.BASELINE_STATISTICS_DIR),
-        (EVALUATION_KEY, baseline_bundle.EVALUATION_DIR),
-    ):
-        io_utils.copy_dir(artifact_utils.get_single_uri(inputs[key]), os.path.join(bundle, part))
-    schema = io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(inputs[SCHEMA_KEY]))
-    io_utils.copy_file(schema, os.path.join(bundle, baseline_bundle.SCHEMA_FILE))
-    to = os.path.join(bundle, baseline_bundle.REASONS_FILE)
-    reasons = os.path.join(artifact_utils.get_single_uri(inputs[MODEL_BLESSING_KEY]), os.path.basename(to))
-    if fileio.exists(reasons):  # another component's blessing, such as Evaluator's, gives none
-        io_utils.copy_file(reasons, to)

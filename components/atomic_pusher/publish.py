@@ -1,8 +1,8 @@
-"""Publishing a folder as the next version of a serving folder, all or nothing. Standard library only.
+"""Publishing a version of a serving folder, or a bundle beside one that is served, all or nothing.
 
 A model server polls the serving folder and loads any new folder whose name is a number. So a version is put together
 under a hidden name beside the others, on the same file system, forced to disk, and then renamed: POSIX's rename(2) is
-atomic, to other processes and, the folder being synced first, to a crash of the machine.
+atomic, to other processes and, the folder being synced first, to a crash of the machine. Needs no TFX or TensorFlow.
 """
 
 import errno
@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from ..common.baseline_bundle import is_version
-from ..common.errors import require
+from ..common.baseline_bundle import BUNDLE, MODEL_FILES, is_version
+from ..common.errors import MonitorError, require
 
 STAGING_PREFIX = ".push-"
 _LOCK = "lock"
 _ENTRY_LOCK = ".push.lock"
 _PAYLOAD = "version"
+_REPLACED = "replaced"
 _ATTEMPTS = 100
 # What rename(2) says when the name is taken: by a folder that is not empty, or by a file.
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
@@ -64,6 +65,52 @@ def publish(
                 return version
     require(False, serving_dir, f"have a free version number within {_ATTEMPTS} attempts", None)
     return 0
+
+
+def publish_bundle(
+    version_dir: str, fill: Callable[[str], None], check: Callable[[str], object], *, replace: bool = False
+) -> None:
+    """Publishes what `fill` writes as the baseline bundle of a model that is served already.
+
+    The model's files are not touched, and servers do not look where the bundle is. Whoever reads finds no bundle or a
+    whole one, whenever this is killed; between the two renames of a replacement there is none.
+
+    Args:
+      version_dir: the folder of the SavedModel.
+      fill: writes the bundle into the folder it is given, which exists and is empty.
+      check: raises if that is no whole bundle; nothing is published then.
+      replace: whether a bundle that is there gives way.
+
+    Raises:
+      MonitorError: `version_dir` holds no SavedModel, cannot be written to, or has a bundle and `replace` is false.
+      OSError: from the file system.
+
+    """
+    names = os.listdir(version_dir) if os.path.isdir(version_dir) else []
+    require(any(name in names for name in MODEL_FILES), version_dir, f"hold a SavedModel ({MODEL_FILES[0]})", names)
+    target = os.path.join(version_dir, BUNDLE)
+    _refuse_taken(target, replace=replace)
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with _staging(os.path.dirname(target)) as payload:
+            fill(payload)
+            check(payload)
+            _sync_tree(payload)
+            if replace and os.path.exists(target):
+                os.rename(target, os.path.join(os.path.dirname(payload), _REPLACED))  # removed with the staging
+            if not _rename(payload, target):
+                _refuse_taken(target, replace=False)  # by someone else, meanwhile
+            _sync(os.path.dirname(target))
+    except PermissionError as error:
+        raise MonitorError(
+            f"{version_dir} must be a folder that can be written to, for the bundle goes into its {BUNDLE}. "
+            f"Received: {error}. Adopt a copy of it, or ask whoever owns it"
+        ) from error
+
+
+def _refuse_taken(target: str, *, replace: bool) -> None:
+    if os.path.exists(target) and not replace:
+        raise MonitorError(f"{target} is there already. Say `replace` to put another bundle in its place")
 
 
 def _next_version(serving_dir: str, now: float) -> int:

@@ -4,12 +4,12 @@ A pushed version is `<serving folder>/<number>/`: a SavedModel whose `assets.ext
 Loaders of SavedModels ignore `assets.extra`, so model and bundle are one folder and are published in one rename.
 
     assets.extra/baseline/
-      manifest.json            what was pushed, when, by which run, judged against what
-      statistics/Split-*/      ExampleStatistics of the data the model was trained on
+      manifest.json            what was pushed, when, by which run, judged against what, and the model's spec
       baseline_statistics/Split-*/  ExampleStatistics of held-out examples and of what the model predicted for them,
                                which is what serving is compared with
       schema/schema.pbtxt      the schema that the data was held against, with the calibrated comparators
-      evaluation/              metrics, plots and validations, as TFMA wrote them
+      statistics/Split-*/      ExampleStatistics of the data the model was trained on, where that is known
+      evaluation/              metrics, plots and validations, as TFMA wrote them, where the model was evaluated
       gate/reasons.json        PushGate's decision, where it was PushGate that blessed the model
 """
 
@@ -17,12 +17,13 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from .errors import MonitorError, require
+from .model_spec import ModelSpec
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 BUNDLE = os.path.join("assets.extra", "baseline")
 MANIFEST_FILE = "manifest.json"
 STATISTICS_DIR = "statistics"
@@ -30,8 +31,10 @@ BASELINE_STATISTICS_DIR = "baseline_statistics"
 SCHEMA_FILE = os.path.join("schema", "schema.pbtxt")
 EVALUATION_DIR = "evaluation"
 REASONS_FILE = os.path.join("gate", "reasons.json")
+OPTIONAL_PARTS = (STATISTICS_DIR, EVALUATION_DIR)  # an adopted model was neither trained nor evaluated here
 SPLIT_PREFIX = "Split-"
 MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+NO_VERSION = 0  # of a model whose folder is no numbered version: its logs are those of any version
 
 
 @dataclass(frozen=True)
@@ -39,19 +42,22 @@ class Manifest:
     """Who pushed a version, and on what grounds.
 
     Attributes:
-      model_version: the number of the version.
+      model_version: the number of the version; `NO_VERSION` where its folder's name is no number.
+      spec: what the model takes and answers.
       pushed_at: when, as ISO 8601 in UTC.
       model_uri: the `Model` artifact it was copied from.
       baseline_examples_uri: the `Examples` that the baseline's statistics describe; None when the pipeline did not say.
       run_key: what tells one run's settings and data from another's; empty when the run gave none.
       judged_against: the pushed version that was this model's baseline; None when it had none.
       pipeline_name, pipeline_run_id: the run, where the orchestrator says.
+      parts: what is in the bundle besides the baseline's statistics and the schema, of `OPTIONAL_PARTS`.
       tensorflow_version, tfx_version: what wrote it.
       format_version: of the bundle.
 
     """
 
     model_version: int
+    spec: ModelSpec
     pushed_at: str
     model_uri: str
     baseline_examples_uri: str | None
@@ -61,10 +67,12 @@ class Manifest:
     pipeline_run_id: str | None
     tensorflow_version: str
     tfx_version: str
+    parts: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
+        record = {field.name: getattr(self, field.name) for field in fields(self)}
+        return json.dumps({**record, "spec": self.spec.to_record()}, indent=2, ensure_ascii=False) + "\n"
 
     @staticmethod
     def from_json(text: str, path: str) -> "Manifest":
@@ -83,26 +91,31 @@ class Manifest:
         except json.JSONDecodeError as error:
             raise MonitorError(f"{path} is damaged: {error}. It begins {text[:60]!r}") from error
         require(isinstance(record, dict), path, "hold a JSON object", record)
-        found = record.get("format_version")
-        require(found == FORMAT_VERSION, f"format_version in {path}", f"be {FORMAT_VERSION}", found)
+        _check_format(record, path)
         _check_types(record, path)
-        return Manifest(**record)
+        spec = ModelSpec.from_record(record["spec"], f"spec in {path}")
+        return Manifest(**{**record, "spec": spec, "parts": tuple(record["parts"])})
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """The bundle of one pushed version, whose folder is `version_dir`."""
+    """The bundle of one version, whose folder is `version_dir`; in `folder` while it is being put together."""
 
     version_dir: str
     manifest: Manifest
+    folder: str = ""
 
     def path(self, part: str) -> str:
         """Where a part of the bundle is, such as `STATISTICS_DIR`."""
-        return os.path.join(self.version_dir, BUNDLE, part)
+        return os.path.join(self.folder or os.path.join(self.version_dir, BUNDLE), part)
 
-    def splits(self, part: str = STATISTICS_DIR) -> list[str]:
-        """The splits that there are statistics of in a part of the bundle, sorted."""
-        names = os.listdir(self.path(part))
+    def has(self, part: str) -> bool:
+        """Whether the bundle has a part: that of a model that was not trained here has no `STATISTICS_DIR`."""
+        return part not in OPTIONAL_PARTS or part in self.manifest.parts
+
+    def splits(self, part: str = BASELINE_STATISTICS_DIR) -> list[str]:
+        """The splits that there are statistics of in a part of the bundle, sorted; none where there is no such part."""
+        names = os.listdir(self.path(part)) if self.has(part) else []
         return sorted(name[len(SPLIT_PREFIX) :] for name in names if name.startswith(SPLIT_PREFIX))
 
 
@@ -119,6 +132,12 @@ def is_version(name: str) -> bool:
     return re.fullmatch(r"[0-9]+", name) is not None
 
 
+def version_of(version_dir: str) -> int:
+    """The number of a version by the name of its folder; `NO_VERSION` where that is no number."""
+    name = os.path.basename(os.path.abspath(version_dir))
+    return int(name) if is_version(name) else NO_VERSION
+
+
 def read(version_dir: str) -> Bundle:
     """The bundle of a pushed version.
 
@@ -126,19 +145,25 @@ def read(version_dir: str) -> Bundle:
       MonitorError: if the folder is not there, was not pushed with a bundle, or lacks a part of it.
 
     """
+    return read_bundle(version_dir, "")
+
+
+def read_bundle(version_dir: str, folder: str) -> Bundle:
+    """As `read`, of a bundle that is being put together in `folder`, which is the version's own where it is empty."""
     require(os.path.isdir(version_dir), "the pushed version", "be a folder", version_dir)
-    path = os.path.join(version_dir, BUNDLE, MANIFEST_FILE)
+    path = os.path.join(folder or os.path.join(version_dir, BUNDLE), MANIFEST_FILE)
     try:
         with open(path, encoding="utf-8") as file:
             manifest = Manifest.from_json(file.read(), path)
     except FileNotFoundError as error:
         raise MonitorError(
             f"{version_dir} has no baseline bundle ({path} is missing), so AtomicPusher did not push it. "
-            "Push into a folder of its own, or name the version to compare with"
+            "Push into a folder of its own, name the version to compare with, or give this one a bundle with "
+            "`model-monitor adopt`"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise MonitorError(f"{path} cannot be read: {error}") from error
-    bundle = Bundle(version_dir, manifest)
+    bundle = Bundle(version_dir, manifest, folder)
     _check_parts(bundle)
     return bundle
 
@@ -182,6 +207,16 @@ def _is_dir(parent: str, name: str) -> bool:
     return os.path.isdir(os.path.join(parent, name))
 
 
+def _check_format(record: dict[str, Any], path: str) -> None:
+    found = record.get("format_version")
+    if found in range(1, FORMAT_VERSION):
+        raise MonitorError(
+            f"{path} is of format {found}, which does not say what the model takes and answers; wanted is format "
+            f"{FORMAT_VERSION}. Push the model again, or give this version a new bundle with `model-monitor adopt`"
+        )
+    require(found == FORMAT_VERSION, f"format_version in {path}", f"be {FORMAT_VERSION}", found)
+
+
 def _check_types(record: dict[str, Any], path: str) -> None:
     names = [field.name for field in fields(Manifest)]
     missing = sorted(set(names) - set(record))
@@ -189,6 +224,9 @@ def _check_types(record: dict[str, Any], path: str) -> None:
     unknown = sorted(set(record) - set(names))
     require(not unknown, path, f"hold nothing but {', '.join(names)}", unknown)
     _require_types(record, ("model_version",), int, path)
+    _require_types(record, ("spec",), dict, path)
+    known = isinstance(record["parts"], list) and set(record["parts"]) <= set(OPTIONAL_PARTS)
+    require(known, f"parts in {path}", f"be a list of some of {', '.join(OPTIONAL_PARTS)}", record["parts"])
     _require_types(record, ("pushed_at", "model_uri", "run_key", "tensorflow_version", "tfx_version"), str, path)
     optional = ("baseline_examples_uri", "judged_against", "pipeline_name", "pipeline_run_id")
     _require_types({key: record[key] or "" for key in optional}, optional, str, path)
@@ -205,9 +243,10 @@ def _check_parts(bundle: Bundle) -> None:
     require(
         present, bundle.version_dir, f"hold a SavedModel ({' or '.join(MODEL_FILES)})", os.listdir(bundle.version_dir)
     )
-    for part in (STATISTICS_DIR, BASELINE_STATISTICS_DIR, EVALUATION_DIR):
+    for part in (BASELINE_STATISTICS_DIR, *bundle.manifest.parts):
         require(os.path.isdir(bundle.path(part)), f"the bundle of {bundle.version_dir}", f"have a folder {part}", None)
     found = os.path.isfile(bundle.path(SCHEMA_FILE))
     require(found, f"the bundle of {bundle.version_dir}", f"have a file {SCHEMA_FILE}", None)
     for part in (STATISTICS_DIR, BASELINE_STATISTICS_DIR):
-        require(bool(bundle.splits(part)), bundle.path(part), f"have a folder {SPLIT_PREFIX}*", bundle.splits(part))
+        whole = bool(bundle.splits(part)) or not bundle.has(part)
+        require(whole, bundle.path(part), f"have a folder {SPLIT_PREFIX}*", bundle.splits(part))

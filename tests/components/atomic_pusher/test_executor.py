@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils, proto_utils
@@ -14,6 +15,9 @@ from tfx.utils import io_utils, proto_utils
 from components.atomic_pusher.executor import Executor, base_directory
 from components.common import baseline_bundle
 from components.common.errors import MonitorError
+from tests.support.model_specs import digits_spec
+
+SPEC = digits_spec()
 
 
 def destination(folder, **changes) -> str:
@@ -30,6 +34,7 @@ def push(tmp_path, serving, inputs):
         pushed = standard_artifacts.PushedModel()
         pushed.uri = str(tmp_path / "pushed")
         given = {"push_destination": destination(serving), "run_key": "", "judged_against": "", **properties}
+        given = {"spec": SPEC.to_json(), **given}
         Executor().Do(inputs, {"pushed_model": [pushed]}, given)
         return pushed
 
@@ -47,7 +52,9 @@ def test_model_and_bundle_arrive_together(push, serving, inputs, model):
     assert load(folder) == 42.0
     assert (folder / "assets.extra" / "tf_serving_warmup_requests").read_bytes() == b"warm"
     bundle = baseline_bundle.read(str(folder))
-    assert bundle.splits() == ["eval", "train"]
+    assert bundle.splits("statistics") == ["eval", "train"]
+    assert bundle.manifest.spec == SPEC
+    assert bundle.manifest.parts == ("statistics", "evaluation")
     for part in ("statistics", "baseline_statistics", "evaluation", "schema"):
         source = Path(inputs[part][0].uri)
         assert files(Path(bundle.path(part))) == files(source)
@@ -69,6 +76,50 @@ def test_the_bundle_says_where_the_held_out_examples_are(push, serving, inputs):
     inputs["baseline_examples"] = [examples]
     push()
     assert baseline_bundle.newest(str(serving)).manifest.baseline_examples_uri == "/examples/1"
+
+
+def test_without_training_and_evaluation_the_bundle_has_the_baseline_alone(push, serving, inputs):
+    del inputs["statistics"], inputs["evaluation"]
+    push()
+    bundle = baseline_bundle.newest(str(serving))
+    assert (bundle.manifest.parts, bundle.splits("statistics"), bundle.splits()) == ((), [], ["eval"])
+    assert not Path(bundle.path("evaluation")).exists()
+
+
+def described(folder: Path, *means: float, images: int = 10) -> None:
+    data = statistics_pb2.DatasetFeatureStatistics(num_examples=images)
+    for colour, mean in zip(("red", "green", "blue"), means, strict=True):
+        feature = data.features.add(path={"step": [f"image_{colour}_mean"]}, type="FLOAT")
+        feature.num_stats.mean = mean
+        feature.num_stats.common_stats.num_non_missing = images
+    folder.mkdir(parents=True, exist_ok=True)
+    content = statistics_pb2.DatasetFeatureStatisticsList(datasets=[data]).SerializeToString()
+    (folder / "FeatureStats.pb").write_bytes(content)
+
+
+COLOUR = digits_spec(image={"channels": 3})
+
+
+def test_the_channel_means_of_colour_images_come_from_the_baseline(push, serving, inputs):
+    folder = Path(inputs["baseline_statistics"][0].uri)
+    described(folder / "Split-eval", 0.5, 0.25, 0.1, images=30)
+    described(folder / "Split-test", 0.9, 0.25, 0.1, images=10)
+    push(spec=COLOUR.to_json())
+    spec = baseline_bundle.newest(str(serving)).manifest.spec
+    assert spec.image.channel_means == pytest.approx((0.6 * 255, 0.25 * 255, 25.5), abs=0.01)
+    assert spec.model_copy(update={"image": COLOUR.image}) == COLOUR
+
+
+def test_channel_means_that_the_spec_has_stay(push, serving, inputs):
+    described(Path(inputs["baseline_statistics"][0].uri) / "Split-eval", 0.5, 0.25, 0.1)
+    push(spec=digits_spec(image={"channels": 3, "channel_means": [1, 2, 3]}).to_json())
+    assert baseline_bundle.newest(str(serving)).manifest.spec.image.channel_means == (1, 2, 3)
+
+
+def test_without_statistics_of_colours_there_are_no_channel_means(push, serving, inputs):
+    (Path(inputs["baseline_statistics"][0].uri) / "Split-eval" / "FeatureStats.pb").write_bytes(b"")
+    push(spec=COLOUR.to_json())
+    assert baseline_bundle.newest(str(serving)).manifest.spec == COLOUR
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -192,7 +243,12 @@ def test_killed_in_the_middle_of_a_copy_the_last_version_keeps_serving(push, ser
     spec = {
         "inputs": {key: (type(value[0]).__name__, value[0].uri) for key, value in inputs.items()},
         "pushed": str(tmp_path / "killed"),
-        "properties": {"push_destination": destination(serving), "run_key": "", "judged_against": ""},
+        "properties": {
+            "push_destination": destination(serving),
+            "spec": SPEC.to_json(),
+            "run_key": "",
+            "judged_against": "",
+        },
     }
     done, loaded, errors = threading.Event(), {}, []
     watcher = threading.Thread(target=watch, args=(serving, done, loaded, errors))

@@ -1,6 +1,7 @@
 """All or nothing: whatever happens during a push, a watcher sees whole versions only."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from components.atomic_pusher import publish as module
-from components.atomic_pusher.publish import STAGING_PREFIX, publish
+from components.atomic_pusher.publish import STAGING_PREFIX, publish, publish_bundle
 from components.common.errors import MonitorError
 
 FILES = {"a": b"1" * 1000, "sub/b": b"2" * 1000, "sub/deep/c": b"3" * 1000}
@@ -241,3 +242,132 @@ def test_a_watcher_only_ever_sees_whole_versions(serving):
     watcher.join()
     assert errors == []
     assert len(loaded) == 50
+
+
+# Beside a version that is served already.
+
+
+@pytest.fixture
+def served(tmp_path):
+    folder = tmp_path / "my_model"
+    (folder / "variables").mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"graph")
+    return folder
+
+
+def no_check(folder: str) -> None:
+    assert set(os.listdir(folder)) == {"a", "sub"}
+
+
+def bundle_of(version) -> dict[str, bytes]:
+    root = version / "assets.extra" / "baseline"
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_bundle_appears_beside_the_model_and_nothing_else_changes(served):
+    publish_bundle(str(served), fill, no_check)
+    assert bundle_of(served) == FILES
+    assert (served / "saved_model.pb").read_bytes() == b"graph"
+    assert sorted(os.listdir(served)) == ["assets.extra", "saved_model.pb", "variables"]
+    assert sorted(os.listdir(served / "assets.extra")) == [".push.lock", "baseline"]
+
+
+def test_a_bundle_that_is_there_stays_unless_it_is_to_be_replaced(served):
+    publish_bundle(str(served), fill, no_check)
+    with pytest.raises(MonitorError, match=r"baseline is there already. Say `replace`"):
+        publish_bundle(str(served), lambda folder: open(os.path.join(folder, "x"), "w").close(), lambda _: None)
+    assert bundle_of(served) == FILES
+    publish_bundle(
+        str(served), lambda folder: open(os.path.join(folder, "x"), "w").close(), lambda _: None, replace=True
+    )
+    assert bundle_of(served) == {"x": b""}
+    assert sorted(os.listdir(served / "assets.extra")) == [".push.lock", "baseline"]
+
+
+def failing(folder: str) -> None:
+    raise ValueError("no whole bundle")
+
+
+@pytest.mark.parametrize("steps", [{"fill": failing}, {"check": failing}])
+def test_what_fails_leaves_the_bundle_of_before(served, steps):
+    publish_bundle(str(served), fill, no_check)
+    with pytest.raises(ValueError, match="no whole bundle"):
+        publish_bundle(str(served), **{"fill": fill, "check": no_check, **steps}, replace=True)
+    assert bundle_of(served) == FILES
+    assert staged(served / "assets.extra") == []
+
+
+def test_a_folder_without_a_model_gets_no_bundle(tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(MonitorError, match="must hold a SavedModel"):
+            publish_bundle(str(folder), fill, no_check)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_said(served, monkeypatch):
+    def refuse(**named):
+        raise PermissionError(13, "Permission denied", named["dir"])
+
+    monkeypatch.setattr(module.tempfile, "mkdtemp", refuse)  # what a read-only folder does to anyone but root
+    with pytest.raises(MonitorError, match=r"must be a folder that can be written to.*Permission denied"):
+        publish_bundle(str(served), fill, no_check)
+
+
+def test_of_two_at_the_same_time_one_wins(served):
+    def slow(folder: str) -> None:
+        fill(folder)
+        publish_bundle(str(served), fill, no_check)  # someone else is quicker
+
+    with pytest.raises(MonitorError, match="is there already"):
+        publish_bundle(str(served), slow, no_check)
+    assert bundle_of(served) == FILES
+    assert staged(served / "assets.extra") == []
+
+
+ADOPTER = """
+import os, signal, sys
+from components.atomic_pusher import publish
+
+version, kill_at, replace = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "True"
+calls = 0
+
+def killing(real):
+    def call(*arguments, **named):
+        global calls
+        calls += 1
+        if calls == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **named)
+    return call
+
+for name in ("mkdir", "rename", "fsync", "open"):
+    setattr(os, name, killing(getattr(os, name)))
+
+def fill(folder):
+    for name in ("a", "b"):
+        with open(os.path.join(folder, name), "w") as file:
+            file.write("new")
+
+publish.publish_bundle(version, fill, lambda folder: None, replace=replace)
+"""
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_killed_at_any_time_it_leaves_none_or_the_whole(served, replace):
+    outcomes = set()
+    for kill_at in range(1, 40):
+        if replace and not (served / "assets.extra" / "baseline").exists():
+            publish_bundle(str(served), fill, no_check)
+        arguments = [sys.executable, "-c", ADOPTER, str(served), str(kill_at), str(replace)]
+        killed = subprocess.run(arguments, capture_output=True, check=False)
+        assert killed.returncode in (0, -signal.SIGKILL), killed.stderr
+        left = bundle_of(served)
+        assert left in ({}, {"a": b"new", "b": b"new"}, FILES)
+        outcomes.add((killed.returncode, len(left)))
+        if killed.returncode == 0:
+            break
+        if left and not replace:
+            shutil.rmtree(served / "assets.extra" / "baseline")
+    assert (0, 2) in outcomes
+    assert any(code == -signal.SIGKILL for code, _ in outcomes)
+    assert staged(served / "assets.extra") == []

@@ -16,6 +16,7 @@ from components import AtomicPusher, BaselineImporter
 from components.baseline_importer.executor import Executor
 from components.common import baseline_bundle
 from components.common.errors import MonitorError
+from tests.support.model_specs import digits_spec
 
 
 class Adder(tf.Module):
@@ -84,6 +85,7 @@ def version(root) -> str:
     destination.filesystem.base_directory = str(root / "serving")
     pusher = AtomicPusher(
         found["model"],
+        spec=digits_spec(),
         model_blessing=found["blessing"],
         statistics=found["statistics"],
         baseline_statistics=found["baseline_statistics"],

@@ -8,9 +8,11 @@ import pytest
 from components.common import baseline_bundle
 from components.common.baseline_bundle import BUNDLE, Manifest, choose_baseline, newest, read, versions
 from components.common.errors import MonitorError
+from tests.support.model_specs import digits_spec
 
 MANIFEST = Manifest(
     model_version=1,
+    spec=digits_spec(),
     pushed_at="2026-11-24T01:02:03+00:00",
     model_uri="/models/1",
     baseline_examples_uri="/examples/1",
@@ -20,6 +22,7 @@ MANIFEST = Manifest(
     pipeline_run_id=None,
     tensorflow_version="2.16.2",
     tfx_version="1.16.0",
+    parts=("statistics", "evaluation"),
 )
 
 
@@ -62,8 +65,15 @@ RECORD = json.loads(MANIFEST.to_json())
         ("", "f is damaged"),
         ('{"a":', "f is damaged"),
         ("[]", "f` must hold a JSON object"),
-        ("{}", "format_version in f` must be 2. Received: None"),
-        (json.dumps({**RECORD, "format_version": 1}), "must be 2. Received: 1"),
+        ("{}", "format_version in f` must be 3. Received: None"),
+        (json.dumps({**RECORD, "format_version": 4}), "must be 3. Received: 4"),
+        (
+            json.dumps({**RECORD, "format_version": 2}),
+            "of format 2, .* Push the model again, or .*`model-monitor adopt`",
+        ),
+        (json.dumps({**RECORD, "spec": None}), "spec in f` must be of type dict. Received: None"),
+        (json.dumps({**RECORD, "spec": {"image": {}}}), "spec in f: `image.feature` must be given"),
+        (json.dumps({**RECORD, "parts": ["more"]}), "parts in f` must be a list of some of statistics, evaluation"),
         (json.dumps({k: v for k, v in RECORD.items() if k != "run_key"}), "must hold run_key"),
         (json.dumps({**RECORD, "more": 1}), r"nothing but .* Received: \['more'\]"),
         (json.dumps({**RECORD, "model_version": "1"}), "model_version in f` must be of type int. Received: '1'"),
@@ -90,8 +100,8 @@ def test_newest_is_by_number_not_by_name(push, serving):
     last = push(10)
     bundle = newest(serving)
     assert bundle.version_dir == last
-    assert bundle.splits() == ["eval", "train"]
-    assert bundle.splits("baseline_statistics") == ["eval"]
+    assert bundle.splits("statistics") == ["eval", "train"]
+    assert bundle.splits() == ["eval"]
     assert newest(serving + "/nowhere") is None
 
 
@@ -161,12 +171,30 @@ def test_runs_without_a_key_are_never_taken_for_the_same(push, serving):
     assert choose_baseline(serving, "") == last
 
 
-def test_it_needs_only_the_standard_library():
+@pytest.mark.parametrize(
+    ("name", "number"), [("/serving/3", 3), ("/serving/0179/", 179), ("my_model", 0), ("v3", 0), ("/models/1.5", 0)]
+)
+def test_the_name_of_a_folder_is_its_version_if_it_is_a_number(name, number):
+    assert baseline_bundle.version_of(name) == number
+
+
+def test_an_adopted_model_has_neither_training_nor_evaluation(push, serving):
+    folder = Path(push(1, parts=()))
+    for part in ("statistics", "evaluation"):
+        shutil.rmtree(folder / BUNDLE / part)
+    bundle = newest(serving)
+    assert bundle.splits("statistics") == []
+    assert not bundle.has("statistics")
+    assert bundle.has("baseline_statistics")
+
+
+def test_it_needs_neither_tfx_nor_tensorflow():
     import subprocess
     import sys
 
-    heavy = "{'numpy', 'yaml', 'tensorflow', 'tfx'}"
-    code = f"import sys, components.common.baseline_bundle; print({heavy} & set(sys.modules))"
+    code = (
+        "import sys, components.common.baseline_bundle; print({'tensorflow', 'tfx', 'apache_beam'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-    assert baseline_bundle.FORMAT_VERSION == 2
+    assert baseline_bundle.FORMAT_VERSION == 3

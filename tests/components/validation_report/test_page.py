@@ -15,6 +15,7 @@ from components.common.pages import charts
 from components.common.pages.parts import Outcome
 from components.common.statistics.feature_sample import FeatureSample
 from components.validation_report import build, rendering
+from tests.support.model_specs import digits_spec
 
 VOID = {"meta", "img", "input", "br", "hr", "link"}
 
@@ -203,7 +204,7 @@ def test_a_folder_that_is_gone_leaves_the_rest(damaged):
 
 def bundle_naming(folder, uri):
     """The schema that a BaselineImporter gives for a pushed version whose bundle names these held-out examples."""
-    manifest = Manifest(7, "2026-01-02T03:04:05+00:00", "/model", uri, "", None, None, None, "2", "1")
+    manifest = Manifest(7, digits_spec(), "2026-01-02T03:04:05+00:00", "/model", uri, "", None, None, None, "2", "1")
     (folder / BUNDLE).mkdir(parents=True)
     (folder / BUNDLE / "manifest.json").write_text(manifest.to_json())
     return Given(str(folder), "Schema", "BaselineImporter", properties={"bundle_uri": str(folder)})

@@ -1,0 +1,169 @@
+"""Canonical rows: the one form of images and a model's answers to them, whatever their own names are. NumPy only.
+
+ServingLogExampleGen makes them of logs and HeldOutScorer of held-out examples, so that both are described and compared
+by the same names: `ModelSpec.rows` says which.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from .certainty import Certainty, certainty_of
+from .class_scores import Floats, Rows, ScoreCounts, are_probabilities, probabilities_of
+from .errors import MonitorError
+from .image_spec import ImageSpec
+from .model_spec import CLASS_ID, CONFIDENCE, EMBEDDING, PROBABILITIES, ModelSpec
+
+ENTROPY = "entropy"
+MARGIN = "margin"
+# Every feature of a row that says what a model answered; the others say what it was asked.
+PREDICTED = (CLASS_ID, PROBABILITIES, CONFIDENCE, ENTROPY, MARGIN, EMBEDDING)
+_NAMES_SHOWN = 20
+
+Array: TypeAlias = npt.NDArray[Any]
+Value: TypeAlias = bytes | int | float | npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model answered for the B images of a batch.
+
+    Attributes:
+      probabilities: [B, K] or None.
+      class_ids: int64 [B].
+      embeddings: [B, D] or None.
+      certainty: what follows from the probabilities; None without them.
+      usable: bool [B]; False: the row's probabilities, class or embedding are none.
+      counts: how the scores looked before they became probabilities.
+
+    """
+
+    probabilities: Floats | None
+    class_ids: npt.NDArray[np.int64]
+    embeddings: Floats | None
+    certainty: Certainty | None
+    usable: Rows
+    counts: ScoreCounts
+
+    def features(self, row: int) -> dict[str, Value]:
+        """What a row says of the answer; nothing where that is not usable."""
+        if not self.usable[row]:
+            return {}
+        features: dict[str, Value] = {CLASS_ID: int(self.class_ids[row])}
+        if self.probabilities is not None and self.certainty is not None:
+            features[PROBABILITIES] = self.probabilities[row]
+            features[CONFIDENCE] = float(self.certainty.confidence[row])
+            features[ENTROPY] = float(self.certainty.entropy[row])
+            features[MARGIN] = float(self.certainty.margin[row])
+        if self.embeddings is not None:
+            features[EMBEDDING] = self.embeddings[row]
+        return features
+
+
+def predictions_of(outputs: Mapping[str, Array], spec: ModelSpec, batch: int) -> Predictions:
+    """What the outputs of a model say, by the names and the kind of its spec.
+
+    Args:
+      outputs: arrays by the name of the output, with a row an image: scores `[B, K]`, of one sigmoid `[B]` or `[B, 1]`;
+        embeddings `[B, D]`; class ids, whole numbers, `[B]` or `[B, 1]`. Others are not looked at.
+      spec: the model's. An answer without scores will do where it has the class ids that the spec names.
+      batch: B, how many images the model was asked for.
+
+    Raises:
+      MonitorError: an output that the spec names is missing or has another shape; the message says which shape was
+        wanted and which was received. Rows that hold no numbers that a score can be are no error but not usable.
+
+    """
+    names = spec.outputs
+    wanted = [name for name in (names.scores, names.embedding, names.class_id) if name is not None]
+    found = {name: outputs[name] for name in wanted if name in outputs}
+    _require_names(found, outputs, spec)
+    for name, values in found.items():
+        _require_rows(name, values, batch)
+    usable = np.ones(batch, np.bool_)
+    probabilities, counts = None, ScoreCounts()
+    if names.scores in found:
+        probabilities, counts = _probabilities(found[names.scores], spec)
+        usable &= are_probabilities(probabilities)
+    classes = _class_ids(found.get(names.class_id or ""), probabilities, names.class_id or "")
+    usable &= (classes >= 0) & (classes < spec.num_classes)
+    embeddings = _embeddings(found.get(names.embedding or ""), names.embedding or "")
+    if embeddings is not None:
+        usable &= np.isfinite(embeddings).all(axis=1)
+    certainty = None if probabilities is None else certainty_of(np.where(usable[:, np.newaxis], probabilities, 0))
+    return Predictions(probabilities, classes, embeddings, certainty, usable, counts)
+
+
+def stored_image(pixels: npt.NDArray[np.uint8], image: ImageSpec) -> bytes:
+    """Pixels `uint8[H, W, C]` as a row holds them: raw, or a PNG file, which loses nothing, where images are files."""
+    return np.ascontiguousarray(pixels).tobytes() if image.format == "raw" else encode_png(pixels)
+
+
+def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Pixels `uint8[H, W, C]`, C 1 (grey) or 3 (red, green, blue), as a PNG file."""
+    file = BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def write_features(features: Mapping[str, Value], example: Any) -> None:
+    """Adds the features of a row to a `tf.train.Example`."""
+    for name, value in features.items():
+        feature = example.features.feature[name]
+        if isinstance(value, bytes):
+            feature.bytes_list.value.append(value)
+        elif isinstance(value, int):
+            feature.int64_list.value.append(value)
+        elif isinstance(value, float):
+            feature.float_list.value.append(value)
+        else:
+            feature.float_list.value.extend(value.tolist())
+
+
+def _require_names(found: Mapping[str, Array], outputs: Mapping[str, Array], spec: ModelSpec) -> None:
+    names = spec.outputs
+    wanted = {"scores": names.scores} if names.class_id not in found else {}
+    wanted |= {"embedding": names.embedding} if names.embedding else {}
+    for key, name in wanted.items():
+        if name not in found:
+            known = ", ".join(sorted(outputs)[:_NAMES_SHOWN]) or "there are none"
+            raise MonitorError(f"`outputs.{key}` must be among the model's outputs, {known}. Received: {name!r}")
+
+
+def _require_rows(name: str, values: Array, batch: int) -> None:
+    if values.ndim == 0 or len(values) != batch:
+        rule = f"must have a row for each of {batch} images"
+        raise MonitorError(f"output {name!r} {rule}. Received: the shape {list(values.shape)}")
+
+
+def _probabilities(scores: Array, spec: ModelSpec) -> tuple[Floats, ScoreCounts]:
+    try:
+        values = scores.astype(np.float64)
+        probabilities = probabilities_of(scores, spec.outputs.kind, spec.num_classes)
+    except (MonitorError, ValueError) as error:  # text is no number
+        raise MonitorError(f"output {spec.outputs.scores!r}: {error}") from error
+    return probabilities, ScoreCounts.of(values)
+
+
+def _class_ids(values: Array | None, probabilities: Floats | None, name: str) -> npt.NDArray[np.int64]:
+    """Those that the model gave; else the class of the largest probability, the first of equals."""
+    if values is None:
+        return np.zeros(0, np.int64) if probabilities is None else probabilities.argmax(axis=1).astype(np.int64)
+    if values.size != len(values) or values.dtype.kind not in "iu":
+        rule = "must be one whole number an image"
+        raise MonitorError(f"output {name!r} {rule}. Received: {values.dtype} of the shape {list(values.shape)}")
+    return values.reshape(-1).astype(np.int64)
+
+
+def _embeddings(values: Array | None, name: str) -> Floats | None:
+    if values is None:
+        return None
+    if values.ndim != 2 or values.shape[1] == 0:
+        raise MonitorError(f"output {name!r} must have the shape [batch, D]. Received: {list(values.shape)}")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is found to be
+        return values.astype(np.float32)

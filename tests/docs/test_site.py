@@ -1,0 +1,72 @@
+"""The documentation builds as a site without a warning, needs no other machine, and leaves nothing public out."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import components
+
+REPOSITORY = Path(__file__).parents[2]
+DOCS = REPOSITORY / "docs"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    command = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "-q",
+        "-f",
+        "docs/site/mkdocs.yml",
+        "-d",
+        str(folder),
+    ]
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    return folder
+
+
+def test_the_site_fetches_nothing_from_another_machine(site):
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 30
+    fetched = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)=\"?(https?:)?//")
+    assert [str(page) for page in pages if fetched.search(page.read_text(encoding="utf-8"))] == []
+    imports = re.compile(r"@import|url\([\"']?(?:https?:)?//")
+    assert [str(sheet) for sheet in site.rglob("*.css") if imports.search(sheet.read_text(encoding="utf-8"))] == []
+
+
+def test_every_public_name_of_the_components_is_in_the_reference(site):
+    headings = "".join(page.read_text(encoding="utf-8") for page in (site / "reference").glob("*.html"))
+    ids = set(re.findall(r'id="(components\.[\w.]+)"', headings))
+    homes = {f"components.{home}.{name}" for name, home in components._HOME.items()}
+    assert sorted(homes - ids) == []
+
+
+def test_every_decision_is_in_the_list_of_decisions():
+    pages = {page.name for page in (DOCS / "decisions").glob("2*.md")}
+    listed = re.findall(r"\]\((2[^)]+\.md)\)", (DOCS / "decisions" / "index.md").read_text(encoding="utf-8"))
+    assert sorted(listed) == sorted(pages)
+
+
+def test_no_term_of_the_glossary_is_defined_twice_and_each_takes_one_sentence():
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", (DOCS / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
+    terms = {term: meaning for term, meaning in rows if term not in ("term", "---")}
+    assert (
+        len(terms) == len(rows) - 4 + 2
+    )  # each of the two tables has a heading and a rule; both headings are one term
+    assert [term for term, meaning in terms.items() if not re.fullmatch(r"[^.]*(?:\.\w[^.]*)*\.", meaning)] == []
