@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from pipelines.cifar10 import dataset
-
 from ..terminal import make_console
+from ..worked_example import NAME, dataset
 from . import EXIT_FINE
 
 DESCRIPTION = "Fetches the data set that the example is about."
@@ -13,7 +12,7 @@ DESCRIPTION = "Fetches the data set that the example is about."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    fetch = actions.add_parser("fetch", help="download the full CIFAR-10 and check it")
+    fetch = actions.add_parser("fetch", help=f"download the full {NAME} and check it")
     fetch.add_argument("--to", type=Path, default=dataset.FULL, metavar="DIR", help="default: %(default)s")
 
 

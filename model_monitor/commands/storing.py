@@ -73,7 +73,6 @@ def _finite(value: Any) -> Any:
 
 def _configured(options: argparse.Namespace) -> Path:
     """The store under the root of a configuration, which may be one of either pipeline."""
-    from pipelines.cifar10.config import Cifar10Config  # noqa: PLC0415 - not needed with `--metadata`
-    from pipelines.config import MonitoringConfig, load_any  # noqa: PLC0415
+    from ..worked_example import any_config  # noqa: PLC0415 - not needed with `--metadata`
 
-    return load_any((Cifar10Config, MonitoringConfig), options.config, options.set).metadata_path
+    return any_config(options.config, options.set).metadata_path

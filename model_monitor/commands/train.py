@@ -7,12 +7,11 @@ from typing import Any
 from rich.markup import escape
 
 from components.common import baseline_bundle
-from pipelines.cifar10 import dataset
-from pipelines.cifar10.config import Cifar10Config
 from pipelines.config import TrainingConfig, load
 
 from ..showing.lines import say
 from ..terminal import quiet
+from ..worked_example import NAME, PIPELINE, ExampleConfig, dataset
 from . import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE
 from .running import add_settings, log_path, run_pipeline, summary_of
 
@@ -20,7 +19,7 @@ DESCRIPTION = "Runs the training pipeline. Exit code: 0 pushed, 2 blocked by the
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dataset", help="sample (default), full, or a folder of CIFAR-10 binary files")
+    parser.add_argument("--dataset", help=f"sample (default), full, or a folder of {NAME} binary files")
     parser.add_argument(
         "--serving-logs", metavar="DIR", help="hold the newest span of these logs against the new model; skew blocks"
     )
@@ -29,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     given = {"dataset": options.dataset, "serving_logs": options.serving_logs}
-    config = load(Cifar10Config, options.config, options.set, {key: value for key, value in given.items() if value})
+    config = load(ExampleConfig, options.config, options.set, {key: value for key, value in given.items() if value})
     data_dir = dataset.resolve(config.dataset)
     if config.serving_logs:
         config.serving_logs_path  # noqa: B018 - says now, rather than after the training, that there is no span
@@ -39,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     with quiet(log_file) as console:
         say(console, f"[bold]Training pipeline[/] {config.name} on {escape(str(data_dir))}")
         say(console, f"[dim]Log: {escape(str(log_file))}[/]\n")
-        finished = run_pipeline(config, "cifar10.training", arguments, log_file, console)
+        finished = run_pipeline(config, PIPELINE, arguments, log_file, console)
         if finished is None:
             return EXIT_ERROR
         summary = summary_of(finished, "showing.training", root=config.root_path, log_file=log_file)

@@ -18,10 +18,8 @@ from components.cifar10_example_gen import cifar10_format
 from components.common import baseline_bundle
 from components.common.errors import MonitorError, require
 from components.serving_log_writer.writer import ServedModel, ServingLogWriter
-from pipelines.cifar10 import dataset
-from pipelines.cifar10.config import Cifar10Config
-from pipelines.config import MonitoringConfig, load_any
 
+from ..worked_example import NAME, any_config, dataset
 from . import shifts
 from .image_filters import Images
 
@@ -62,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--logs", type=Path, required=True, metavar="DIR", help="where to write; each span is a folder in it")
     add("--serving", type=Path, metavar="DIR", help="pushed models, newest is used; default: `serving` under the root")
-    add("--dataset", default="sample", help="sample (default), full, or a folder of CIFAR-10 binary files")
+    add("--dataset", default="sample", help=f"sample (default), full, or a folder of {NAME} binary files")
     add(
         "--split",
         choices=sorted(_FILES),
@@ -88,8 +86,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     """
     _check(options)
-    kinds = (Cifar10Config, MonitoringConfig)
-    serving = options.serving or load_any(kinds, options.config, options.set).serving_path
+    serving = options.serving or any_config(options.config, options.set).serving_path
     folder = dataset.resolve(options.dataset)
     split = options.split or _default_split(folder)
     images, labels = read_images(folder, split)
