@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines.cifar10 import dataset
+from pipelines.cifar10 import images as images_of
 from pipelines.cifar10.config import Cifar10Config as ExampleConfig
 from pipelines.config import MonitoringConfig, PipelineConfig, load_any
 
-__all__ = ["NAME", "PIPELINE", "ExampleConfig", "any_config", "dataset"]
+__all__ = ["NAME", "PIPELINE", "ExampleConfig", "any_config", "dataset", "images_of"]
 
 NAME = "CIFAR-10"
 PIPELINE = "cifar10.training"  # the module in `pipelines`

@@ -4,6 +4,8 @@ One run looks at one span. It needs no resolver: what it compares with comes in 
 that of the previous span's statistics, so that the same function serves every runner.
 """
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,43 +16,63 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 
 from components import BaselineImporter, ImageStatisticsGen, ValidationReport
+from components.common import baseline_bundle
+from components.common.baseline_bundle import BUNDLE, NO_VERSION, Bundle
+from components.common.errors import require
 from components.common.model_spec import EMBEDDING, PROBABILITIES, ModelSpec
 
 from . import nodes
-from .cifar10.config import default_spec
 from .config import MonitorConfig, MonitoringConfig
 
 
 def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how; all but one by keyword
-    spec: ModelSpec,
+    model: str | Path | Bundle | ModelSpec,
     *,
-    baseline: str,
-    model_version: int,
     logs: str | Path,
     span: int | None = None,
+    baseline: str = "",
+    model_version: int | None = None,
     previous: str = "",
     labels: str = "",
     settings: MonitorConfig = MonitorConfig(),  # noqa: B008 - frozen
     **pipeline_arguments: Any,
 ) -> Pipeline:
-    """A pipeline that holds one span of serving logs against a baseline, for any runner.
+    """A pipeline that holds one span of serving logs against the baseline of the model that is served, for any runner.
+
+    Example:
+      pipeline = monitoring_pipeline(
+          "/serving",
+          logs="/logs",
+          span=20781,
+          pipeline_root="/pipelines/monitoring",
+          metadata_connection_config=metadata.sqlite_metadata_connection_config("/pipelines/metadata.sqlite"),
+      )
+      LocalDagRunner().run(pipeline)
 
     Args:
-      spec: what the model takes and answers.
-      baseline: folder of the pushed version whose baseline the span is compared with.
-      model_version: the version whose answers are judged; those of others are counted and left out.
+      model: the folder of a pushed version, whose baseline bundle says all there is to say about the model; or the
+        folder of versions that servers watch, for the newest; or a bundle. Where the folder cannot be read when the
+        pipeline is built, the model's spec, and `baseline`.
       logs: folder of serving logs, with a folder for each span that is named by its number.
       span: the number of the span; None: the newest.
+      baseline: with a spec, the folder of the pushed version, which is read when the pipeline runs.
+      model_version: the version whose answers are judged; those of others are counted and left out. 0: any version's.
+        None: the bundle's; with a spec, any.
       previous: folder of the statistics of the previous span, for drift; empty where there is none.
-      labels: file of labels that came later, `id,label` as CSV or TFRecord; empty where there is none.
+      labels: file of delayed labels, `id,label` as CSV or TFRecord; empty where there is none.
       settings: the false-alarm rate and the like.
       pipeline_arguments: of TFX's `Pipeline`, such as `pipeline_root`, `metadata_connection_config` and
         `beam_pipeline_args`. Its name is `monitoring` unless told otherwise.
 
+    Raises:
+      MonitorError: there is no bundle that can be read, or a spec came without `baseline`.
+
     """
-    importer = BaselineImporter(bundle_uri=baseline)
+    served = _served(model, baseline, model_version)
+    spec = served.spec
+    importer = BaselineImporter(bundle_uri=served.folder)
     schema = importer.outputs["schema"]
-    read = nodes.serving_log_example_gen(spec, str(logs), settings, span=span, model_version=model_version)
+    read = nodes.serving_log_example_gen(spec, str(logs), settings, span=span, model_version=served.version)
     examples = read.outputs["examples"]
     described = ImageStatisticsGen(
         examples=examples,
@@ -82,8 +104,7 @@ def create_pipeline(
 ) -> Pipeline:
     """The pipeline for one span as a configuration says, see `monitoring_pipeline`."""
     return monitoring_pipeline(
-        default_spec(),
-        baseline=baseline_uri,
+        baseline_uri,
         model_version=model_version,
         logs=config.serving_logs_path,
         span=span,
@@ -92,6 +113,31 @@ def create_pipeline(
         settings=config.monitor,
         **nodes.pipeline_arguments(config),
     )
+
+
+@dataclass(frozen=True)
+class _Served:
+    """A pushed version: its spec, its folder, and the version that its logs name, 0 for any."""
+
+    spec: ModelSpec
+    folder: str
+    version: int
+
+
+def _served(model: str | Path | Bundle | ModelSpec, baseline: str, version: int | None) -> _Served:
+    if isinstance(model, ModelSpec):
+        require(bool(baseline), "baseline", "be the folder of a pushed version where a spec describes it", baseline)
+        return _Served(model, baseline, version or NO_VERSION)
+    require(not baseline, "baseline", "be left out where the folder of the model is given", baseline)
+    bundle = model if isinstance(model, Bundle) else _bundle_in(str(model))
+    manifest = bundle.manifest
+    return _Served(manifest.spec, bundle.version_dir, manifest.model_version if version is None else version)
+
+
+def _bundle_in(folder: str) -> Bundle:
+    """That of a version or, in a folder of versions, that of the newest."""
+    newest = None if os.path.isdir(os.path.join(folder, BUNDLE)) else baseline_bundle.newest(folder)
+    return newest or baseline_bundle.read(folder)
 
 
 def _previous(uri: str) -> tuple[list[BaseNode], types.BaseChannel | None]:

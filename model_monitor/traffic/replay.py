@@ -14,20 +14,18 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.markup import escape
 
-from components.cifar10_example_gen import cifar10_format
 from components.common import baseline_bundle
 from components.common.errors import MonitorError, require
 from components.serving_log_writer.writer import ServedModel, ServingLogWriter
 
-from ..worked_example import NAME, any_config, dataset
+from ..worked_example import NAME, any_config, dataset, images_of
 from . import shifts
 from .image_filters import Images
 
-MODEL_NAME = "cifar10"
+MODEL_NAME = "model"  # what the logs call it
 SIGNATURE = "serving_default"
 DEFAULT_SEVERITY = 3
 FIRST_SPAN = 1
-_FILES = {"train": "data_batch*", "eval": "test_batch*", "serving": "serving_batch*"}
 _PLAIN = "the data set as it is"
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -63,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dataset", default="sample", help=f"sample (default), full, or a folder of {NAME} binary files")
     add(
         "--split",
-        choices=sorted(_FILES),
+        choices=sorted(images_of.SPLITS),
         help="default: serving where the data set has it, else eval, the baseline's own",
     )
     add("--span", type=int, metavar="N", help="default: one more than the highest there is")
@@ -88,8 +86,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     _check(options)
     serving = options.serving or any_config(options.config, options.set).serving_path
     folder = dataset.resolve(options.dataset)
-    split = options.split or _default_split(folder)
-    images, labels = read_images(folder, split)
+    split = options.split or images_of.unseen_split(folder)
+    images, labels = images_of.read(folder, split)
     window, described = _window(options, images, labels)
     span = next_span(options.logs) if options.span is None else options.span
     with console.status("Loading the model ..."):
@@ -116,29 +114,6 @@ def _check(options: argparse.Namespace) -> None:
     for name in ("severity", "fraction"):
         value = getattr(options, name)
         require(value is None or options.shift is not None, f"--{name}", "come with --shift", value)
-
-
-def _default_split(folder: Path) -> str:
-    """Images that the baseline does not have either, where there are any: a clean window of its own is too good."""
-    return "serving" if any(folder.glob(_FILES["serving"])) else "eval"
-
-
-def read_images(folder: Path, split: str) -> tuple[Images, npt.NDArray[np.int64]]:
-    """All images uint8 [N, 32, 32, 3] and labels [N] of a split of CIFAR-10 binary files.
-
-    Raises:
-      MonitorError: there is no such file, or one is damaged.
-
-    """
-    paths = sorted(folder.glob(_FILES[split]))
-    require(bool(paths), f"{folder}", f"hold files {_FILES[split]} for the split {split}", sorted(os.listdir(folder)))
-    chunks = [chunk for path in paths for chunk in _chunks(path)]
-    return np.concatenate([c.images for c in chunks]), np.concatenate([c.labels for c in chunks]).astype(np.int64)
-
-
-def _chunks(path: Path) -> list[cifar10_format.Chunk]:
-    with path.open("rb") as file:
-        return list(cifar10_format.read_file(file, str(path)))
 
 
 def _window(options: argparse.Namespace, images: Images, labels: npt.NDArray[np.int64]) -> tuple[shifts.Shifted, str]:

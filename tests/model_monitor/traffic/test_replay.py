@@ -19,6 +19,7 @@ from components.common.errors import MonitorError
 from components.serving_log_writer.log_fields import REQUEST_ID
 from model_monitor.traffic import replay, shifts
 from pipelines.cifar10 import dataset
+from pipelines.cifar10 import images as images_of
 from pipelines.cifar10.classifier import FEATURES
 from pipelines.cifar10.serving_signatures import EMBEDDING_SIZE, Projection, export
 from tests.support.printed import words
@@ -48,7 +49,7 @@ def serving(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sample():
-    return replay.read_images(dataset.SAMPLE, "serving")
+    return images_of.read(dataset.SAMPLE, "serving")
 
 
 def run(serving, logs, *arguments):
@@ -96,7 +97,7 @@ def test_logs_the_whole_split_as_it_was_sent_and_answered(serving, sample, tmp_p
         else:
             np.testing.assert_array_equal(found, expected.numpy())
     spec = logs[0].log_metadata.model_spec
-    assert (spec.name, spec.version.value, spec.signature_name) == ("cifar10", 10, "serving_default")
+    assert (spec.name, spec.version.value, spec.signature_name) == ("model", 10, "serving_default")
     right = (scored["class_id"].numpy() == sample[1]).mean()
     told, place = printed.split("Logs: ")
     assert words(told) == (
@@ -165,7 +166,7 @@ def test_a_client_that_normalises_is_logged_as_it_sends_and_scored_as_it_is_cast
 
 def test_the_training_split(serving, tmp_path):
     run(serving, tmp_path, "--split", "train", "--count", 10)
-    training, _ = replay.read_images(dataset.SAMPLE, "train")
+    training, _ = images_of.read(dataset.SAMPLE, "train")
     assert len(training) == 4000
     np.testing.assert_array_equal(images(tmp_path, 1), training[shifts.draw(4000, 10, 0)])
 
@@ -193,7 +194,7 @@ def test_refuses_what_breaks_a_rule_and_logs_nothing(serving, tmp_path, argument
 
 def test_by_default_sends_images_that_the_baseline_does_not_have(serving, sample, tmp_path):
     run(serving, tmp_path)
-    known = {image.tobytes() for image in replay.read_images(dataset.SAMPLE, "eval")[0]}
+    known = {image.tobytes() for image in images_of.read(dataset.SAMPLE, "eval")[0]}
     assert not known & {image.tobytes() for image in images(tmp_path, 1)}
     (tmp_path / "data").mkdir()
     shutil.copy(dataset.SAMPLE / "test_batch.bin.gz", tmp_path / "data")
