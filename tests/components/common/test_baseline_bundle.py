@@ -1,4 +1,4 @@
-import dataclasses
+import functools
 import json
 import shutil
 from pathlib import Path
@@ -8,43 +8,13 @@ import pytest
 from components.common import baseline_bundle
 from components.common.baseline_bundle import BUNDLE, Manifest, choose_baseline, newest, read, versions
 from components.common.errors import MonitorError
-from tests.support.model_specs import digits_spec
-
-MANIFEST = Manifest(
-    model_version=1,
-    spec=digits_spec(),
-    pushed_at="2026-11-24T01:02:03+00:00",
-    model_uri="/models/1",
-    baseline_examples_uri="/examples/1",
-    run_key="key",
-    judged_against=None,
-    pipeline_name="p",
-    pipeline_run_id=None,
-    tensorflow_version="2.16.2",
-    tfx_version="1.16.0",
-    parts=("statistics", "evaluation"),
-)
+from tests.support.pushed_version import MANIFEST, write_version
 
 
 @pytest.fixture
 def push(tmp_path):
     """Writes a version with its bundle: (number, manifest's changes) -> its folder."""
-
-    def make(version: int, **changes) -> str:
-        folder = tmp_path / "serving" / str(version)
-        bundle = folder / BUNDLE
-        (bundle / "statistics" / "Split-train").mkdir(parents=True)
-        (bundle / "statistics" / "Split-eval").mkdir()
-        (bundle / "baseline_statistics" / "Split-eval").mkdir(parents=True)
-        (bundle / "evaluation").mkdir()
-        (bundle / "schema").mkdir()
-        (bundle / "schema" / "schema.pbtxt").touch()
-        (folder / "saved_model.pb").touch()
-        manifest = dataclasses.replace(MANIFEST, model_version=version, **changes)
-        (bundle / "manifest.json").write_text(manifest.to_json())
-        return str(folder)
-
-    return make
+    return functools.partial(write_version, tmp_path / "serving")
 
 
 @pytest.fixture

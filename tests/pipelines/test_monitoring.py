@@ -1,0 +1,101 @@
+"""What a monitoring pipeline is made of, and from what it takes what it has to know. Nothing runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tfx.orchestration import metadata
+
+from components.common import baseline_bundle
+from components.common.errors import MonitorError
+from pipelines import MonitorConfig, monitoring_pipeline
+from pipelines.config import MonitoringConfig, load
+from pipelines.monitoring import create_pipeline
+from tests.support.model_specs import digits_spec
+from tests.support.pushed_version import write_version
+
+NODES = {"BaselineImporter", "ServingLogExampleGen", "ImageStatisticsGen", "SkewDriftValidator",
+         "PerformanceEstimator", "ValidationReport"}  # fmt: skip
+
+
+def nodes(pipeline):
+    return {node.id: node for node in pipeline.components}
+
+
+def properties(pipeline, node):
+    return nodes(pipeline)[node].exec_properties
+
+
+def version_read(pipeline) -> int:
+    return json.loads(properties(pipeline, "ServingLogExampleGen")["read_options"])["model_version"]
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Path:
+    write_version(tmp_path / "serving", 7, spec=digits_spec(classes=["even", "odd"]))
+    write_version(tmp_path / "serving", 9)
+    return tmp_path / "serving"
+
+
+def test_a_folder_of_versions_gives_the_newest_and_all_that_its_bundle_says(serving: Path):
+    pipeline = monitoring_pipeline(serving, logs="/logs", pipeline_root="/root")
+    assert set(nodes(pipeline)) == NODES
+    assert properties(pipeline, "BaselineImporter")["bundle_uri"] == str(serving / "9")
+    assert version_read(pipeline) == 9
+    assert pipeline.pipeline_info.pipeline_name == "monitoring"
+    assert pipeline.pipeline_info.pipeline_root == "/root"
+
+
+def test_a_version_s_folder_or_its_bundle_means_that_version(serving: Path):
+    for given in (serving / "7", str(serving / "7"), baseline_bundle.read(str(serving / "7"))):
+        pipeline = monitoring_pipeline(given, logs="/logs")
+        assert properties(pipeline, "BaselineImporter")["bundle_uri"] == str(serving / "7")
+        assert version_read(pipeline) == 7
+
+
+def test_a_spec_goes_with_a_folder_that_is_read_only_when_the_pipeline_runs():
+    pipeline = monitoring_pipeline(digits_spec(), baseline="/not/here/3", logs="/logs")
+    assert properties(pipeline, "BaselineImporter")["bundle_uri"] == "/not/here/3"
+    assert version_read(pipeline) == 0, "of any version"
+    with pytest.raises(MonitorError, match="`baseline` must be the folder of a pushed version"):
+        monitoring_pipeline(digits_spec(), logs="/logs")
+
+
+def test_what_has_no_bundle_is_refused(tmp_path: Path, serving: Path):
+    with pytest.raises(MonitorError, match="has no baseline bundle"):
+        monitoring_pipeline(tmp_path, logs="/logs")
+    with pytest.raises(MonitorError, match="`baseline` must be left out"):
+        monitoring_pipeline(serving, baseline=str(serving / "7"), logs="/logs")
+
+
+def test_the_span_the_version_the_labels_and_the_settings_are_told_on(serving: Path):
+    settings = MonitorConfig(false_alarm_rate=0.05, max_accuracy_drop=0.2, one_example_per="request")
+    pipeline = monitoring_pipeline(
+        serving, logs="/logs", span=20, model_version=0, labels="/labels.csv", settings=settings, enable_cache=True
+    )
+    read = properties(pipeline, "ServingLogExampleGen")
+    assert json.loads(read["range_config"])["static_range"] == {"start_span_number": 20, "end_span_number": 20}
+    assert (read["input_base"], version_read(pipeline)) == ("/logs", 0)
+    assert properties(pipeline, "SkewDriftValidator")["false_alarm_rate"] == 0.05
+    estimator = properties(pipeline, "PerformanceEstimator")
+    assert (estimator["max_accuracy_drop"], estimator["labels_file"]) == (0.2, "/labels.csv")
+    assert pipeline.enable_cache
+
+
+def test_with_the_previous_span_there_is_a_check_for_drift(serving: Path):
+    pipeline = monitoring_pipeline(serving, logs="/logs", previous="/statistics")
+    assert set(nodes(pipeline)) == NODES | {"PreviousStatistics"}
+    assert properties(pipeline, "SkewDriftValidator")["has_previous"] == 1
+
+
+def test_a_configuration_gives_the_same_pipeline(serving: Path, tmp_path: Path):
+    (tmp_path / "logs" / "20").mkdir(parents=True)
+    settings = [f"root={tmp_path / 'root'}", "monitor.false_alarm_rate=0.05", "cache=false"]
+    config = load(MonitoringConfig, None, settings, {"serving_logs": str(tmp_path / "logs")})
+    pipeline = create_pipeline(config, span=20, baseline_uri=str(serving / "7"), model_version=7)
+    assert set(nodes(pipeline)) == NODES
+    store = metadata.sqlite_metadata_connection_config(str(tmp_path / "root" / "metadata.sqlite"))
+    assert pipeline.metadata_connection_config == store
+    assert pipeline.pipeline_info.pipeline_root == str(tmp_path / "root" / "artifacts")
+    assert not pipeline.enable_cache
+    assert properties(pipeline, "SkewDriftValidator")["false_alarm_rate"] == 0.05
