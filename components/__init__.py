@@ -11,6 +11,7 @@ _HOME = {
     "AtomicPusher": "atomic_pusher.component",
     "BaselineImporter": "baseline_importer.component",
     "Cifar10ExampleGen": "cifar10_example_gen.component",
+    "HeldOutScorer": "held_out_scorer.component",
     "HtmlReport": "validation_report.artifact",
     "ImageStatisticsGen": "image_statistics_gen.component",
     "PerformanceEstimator": "performance_estimator.component",

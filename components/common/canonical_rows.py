@@ -6,16 +6,15 @@ by the same names: `ModelSpec.rows` says which.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from .certainty import Certainty, certainty_of
 from .class_scores import Floats, Rows, ScoreCounts, are_probabilities, probabilities_of
 from .errors import MonitorError
+from .image_files import encode_png
 from .image_spec import ImageSpec
 from .model_spec import CLASS_ID, CONFIDENCE, EMBEDDING, PROBABILITIES, ModelSpec
 
@@ -102,13 +101,6 @@ def predictions_of(outputs: Mapping[str, Array], spec: ModelSpec, batch: int) ->
 def stored_image(pixels: npt.NDArray[np.uint8], image: ImageSpec) -> bytes:
     """Pixels `uint8[H, W, C]` as a row holds them: raw, or a PNG file, which loses nothing, where images are files."""
     return np.ascontiguousarray(pixels).tobytes() if image.format == "raw" else encode_png(pixels)
-
-
-def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Pixels `uint8[H, W, C]`, C 1 (grey) or 3 (red, green, blue), as a PNG file."""
-    file = BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
-    return file.getvalue()
 
 
 def write_features(features: Mapping[str, Value], example: Any) -> None:

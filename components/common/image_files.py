@@ -1,4 +1,4 @@
-"""PNG and JPEG files to arrays. The one place that hands bytes from outside to an image decoder."""
+"""PNG and JPEG files to arrays, and back. The one place that hands bytes from outside to an image decoder."""
 
 import io
 import struct
@@ -92,6 +92,13 @@ def decode_or_raise(value: bytes, channels: int, size: tuple[int, int] | None = 
     except _DAMAGE as error:
         raise ImageFileError(f"it is no whole PNG or JPEG file: {error}") from error
     return array.reshape(*array.shape[:2], channels)
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """`uint8[H, W, C]`, C 1 or 3, as a PNG file, without loss; the same bytes for the same pixels."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
 
 
 def _check_size(file: Image.Image, size: tuple[int, int] | None) -> None:

@@ -1,0 +1,1 @@
+"""Scores held-out examples with the model that is to be served, as rows that logs are compared with."""

@@ -1,0 +1,136 @@
+"""Moves examples and a model in and scored examples out of `HeldOutScorer`."""
+
+import json
+import os
+from typing import Any
+
+import apache_beam as beam
+from absl import logging
+from tfx import types
+from tfx.components.example_gen import write_split
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils, path_utils
+
+from ..common.errors import MonitorError, require
+from ..common.model_spec import ModelSpec
+from .score_examples import ROWS, TALLY, ModelHandle, ScoreExamples
+from .tally import Tally, require_usable
+
+EXAMPLES_KEY = "held_out_examples"  # an input and an output of one component cannot have the same name
+MODEL_KEY = standard_component_specs.MODEL_KEY
+OUTPUT_EXAMPLES_KEY = standard_component_specs.EXAMPLES_KEY
+SPEC_KEY = "spec"
+SPLITS_KEY = "splits"
+LOGGED_KEY = "logged"
+COUNTS_FILE = "scored-{}.json"  # of a split, beside the folders of the splits
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Asks a model about the examples of some splits.
+
+    Inputs:
+      held_out_examples: `Examples` of tf.Examples in TFRecord files.
+      model: the `Model`.
+
+    Outputs:
+      examples: `Examples` of canonical rows with the splits that were scored, the span of the input, and the custom
+        properties `examples` and `scored`, how many there are and how many carry an answer.
+
+    Execution properties: `spec`, the model's `ModelSpec` as JSON; `splits`, a JSON list; `logged`, 1 where the examples
+    are ServingLogExampleGen's.
+
+    Raises:
+      MonitorError: the model cannot be loaded, its signature does not fit the spec, the examples are of another payload
+        or lack the split, or more than 1 % of a split's images, labels or answers cannot be used.
+
+    """
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY])
+        output = artifact_utils.get_single_instance(output_dict[OUTPUT_EXAMPLES_KEY])
+        spec = ModelSpec.from_json(exec_properties[SPEC_KEY], SPEC_KEY)
+        logged = bool(exec_properties[LOGGED_KEY])
+        splits = json.loads(exec_properties[SPLITS_KEY])
+        patterns = {split: _pattern(examples, split) for split in splits}
+        handle = ModelHandle(_model_path(input_dict), spec)
+        asker = handle.acquire()  # before the pipeline, so that what does not fit is said at once, and by us
+        _describe(output, examples, splits)
+        with self._make_beam_pipeline() as pipeline:
+            for split, pattern in patterns.items():
+                _score_split(pipeline, split, pattern, handle, output, logged)
+        del asker  # held until here: workers in this process share it
+        counts = [_read_counts(output, split) for split in splits]
+        for name in ("examples", "scored"):
+            output.set_int_custom_property(name, sum(each[name] for each in counts))
+
+
+def _score_split(  # noqa: PLR0913, PLR0917 - where from, by what, where to
+    pipeline: beam.Pipeline, split: str, pattern: str, handle: ModelHandle, output: types.Artifact, logged: bool
+) -> None:
+    found = (
+        pipeline
+        | f"Pattern[{split}]" >> beam.Create([pattern])
+        | f"Score[{split}]" >> ScoreExamples(handle, logged=logged)
+    )
+    prefix = os.path.join(artifact_utils.get_split_uri([output], split), write_split.DEFAULT_TF_RECORD_FILE_NAME)
+    _ = found[ROWS] | f"Write[{split}]" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
+    spec = handle.spec.rows if logged else handle.spec
+    _ = found[TALLY] | f"Judge[{split}]" >> beam.Map(_write_counts, handle.spec, spec.image.feature, split, output.uri)
+
+
+def _write_counts(tally: Tally, spec: ModelSpec, image_feature: str, split: str, uri: str) -> None:
+    """Writes the counts and what is wrong with the split, for the executor to raise: Beam would bury it in its own."""
+    try:
+        require_usable(tally, spec, image_feature, split)
+        refused = ""
+    except MonitorError as error:
+        refused = str(error)
+    record = {
+        "examples": tally.examples,
+        "scored": tally.scored,
+        "images": tally.images.words,
+        "labels": tally.labels.words,
+        "answers": tally.predictions.words,
+        "refused": refused,
+    }
+    io_utils.write_string_file(os.path.join(uri, COUNTS_FILE.format(split)), json.dumps(record, ensure_ascii=False))
+
+
+def _read_counts(output: types.Artifact, split: str) -> dict[str, Any]:
+    with fileio.open(os.path.join(output.uri, COUNTS_FILE.format(split))) as file:
+        record: dict[str, Any] = json.loads(file.read())
+    if record["refused"]:
+        raise MonitorError(record["refused"])
+    unusable = {key: record[key] for key in ("images", "labels", "answers") if record[key]}
+    if unusable:
+        logging.warning("Of split %s, some could not be used: %s", split, unusable)
+    return record
+
+
+def _pattern(examples: types.Artifact, split: str) -> str:
+    payload = examples_utils.get_payload_format(examples)
+    if payload != example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE:
+        name = example_gen_pb2.PayloadFormat.Name(payload)
+        raise MonitorError(f"`examples` must hold tf.Examples (FORMAT_TF_EXAMPLE). Received: {name}")
+    known = artifact_utils.decode_split_names(examples.split_names)
+    require(split in known, SPLITS_KEY, f"name splits of the examples, {', '.join(known)}", split)
+    return str(examples_utils.get_split_file_patterns([examples], split)[0])
+
+
+def _model_path(inputs: Artifacts) -> str:
+    model = artifact_utils.get_single_instance(inputs[MODEL_KEY])
+    return str(path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)))
+
+
+def _describe(output: types.Artifact, examples: types.Artifact, splits: list[str]) -> None:
+    output.split_names = artifact_utils.encode_split_names(splits)
+    output.span = examples.span
+    examples_utils.set_payload_format(output, example_gen_pb2.FORMAT_TF_EXAMPLE)
+    file_format = write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
+    examples_utils.set_file_format(output, file_format)

@@ -1,0 +1,130 @@
+"""The Beam part: files of examples in; serialised rows and one tally out."""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
+
+import apache_beam as beam
+from apache_beam.io import fileio
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils import shared
+from apache_beam.utils.windowed_value import WindowedValue
+from tensorflow.core.example import example_pb2
+from tfx.dsl.io import fileio as tfx_fileio
+
+from ..common.artifacts.tfrecord import read_records
+from ..common.canonical_rows import Value, write_features
+from ..common.errors import MonitorError
+from ..common.model_spec import ModelSpec
+from ..served_model.asking import LARGEST_BATCH, Asker
+from ..served_model.saved_model import SavedModel
+from .held_out import HeldOut, read_held_out
+from .scoring import score
+from .tally import Tally, merged
+
+ROWS = "rows"
+TALLY = "tally"
+_LARGEST_BYTES = 64 << 20  # of the images that are held at a time
+_Batch: TypeAlias = list[HeldOut]
+
+
+class ModelHandle:
+    """A model that each worker loads once, however many threads and bundles it has.
+
+    Attributes:
+      spec: the model's.
+
+    """
+
+    def __init__(self, path: str, spec: ModelSpec) -> None:
+        self.spec = spec
+        self._path = path
+        self._record = spec.to_json()
+        self._shared = shared.Shared()
+
+    def acquire(self) -> Asker:
+        """The model, ready to be asked. Raises `MonitorError` if it cannot be loaded or does not fit the spec."""
+        asker: Asker = self._shared.acquire(self._load)
+        return asker
+
+    def _load(self) -> Asker:
+        signatures = self.spec.signatures
+        return Asker(SavedModel(self._path).signature(signatures.examples or signatures.serve), self.spec)
+
+
+class ScoreExamples(beam.PTransform):
+    """File patterns of one split -> `ROWS`, serialised tf.Examples in no particular order, and `TALLY`, one `Tally`."""
+
+    def __init__(self, handle: ModelHandle, *, logged: bool) -> None:
+        super().__init__()
+        self._handle = handle
+        self._logged = logged
+
+    def expand(self, patterns: beam.PCollection) -> Any:
+        scored = (
+            patterns
+            | "Match" >> fileio.MatchAll(fileio.EmptyMatchTreatment.ALLOW)
+            | "Path" >> beam.Map(lambda found: found.path)
+            | "Spread" >> beam.Reshuffle()
+            | "Score" >> beam.ParDo(_ScoreFile(self._handle, logged=self._logged)).with_outputs(TALLY, main=ROWS)
+        )
+        return {ROWS: scored[ROWS], TALLY: scored[TALLY] | "Merge" >> beam.CombineGlobally(merged)}
+
+
+@beam.typehints.with_output_types(bytes)
+class _ScoreFile(beam.DoFn):
+    """Path of a TFRecord file -> its rows; the tally comes once a bundle."""
+
+    def __init__(self, handle: ModelHandle, *, logged: bool) -> None:
+        self._handle = handle
+        self._logged = logged
+
+    def setup(self) -> None:
+        self._asker = self._handle.acquire()
+
+    def start_bundle(self) -> None:
+        self._tally = Tally()
+
+    def finish_bundle(self) -> Iterator[Any]:
+        window = GlobalWindow()
+        yield beam.pvalue.TaggedOutput(TALLY, WindowedValue(self._tally, window.max_timestamp(), (window,)))
+
+    def process(self, path: str) -> Iterator[bytes]:
+        try:
+            for batch in _batches(self._read(path)):
+                for row in score(batch, self._asker, self._tally):
+                    yield _serialise(row)
+        except MonitorError as error:  # said by the executor, not by Beam: see `Tally.failure`
+            self._tally.merge(Tally(failure=str(error)))
+
+    def _read(self, path: str) -> Iterator[HeldOut]:
+        spec = self._handle.spec.rows if self._logged else self._handle.spec
+        with tfx_fileio.open(path, "rb") as file:
+            for record in read_records(file, strict=True, source=path):
+                made_id = f"{os.path.basename(path)}:{record.number}"
+                yield self._askable(read_held_out(record.data, spec, made_id, logged=self._logged))
+
+    def _askable(self, example: HeldOut) -> HeldOut:
+        """A logged row as an Example of the model's own, where the model takes Examples: its names are others."""
+        if not (self._logged and self._asker.takes_examples and example.image is not None):
+            return example
+        return example.with_record(_serialise({self._handle.spec.image.feature: example.image}))
+
+
+def _batches(examples: Iterable[HeldOut]) -> Iterator[_Batch]:
+    batch: _Batch = []
+    size = 0
+    for example in examples:
+        batch.append(example)
+        size += len(example.image or b"")
+        if len(batch) == LARGEST_BATCH or size >= _LARGEST_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _serialise(features: dict[str, Value]) -> bytes:
+    example = example_pb2.Example()
+    write_features(features, example)
+    return bytes(example.SerializeToString(deterministic=True))
