@@ -104,7 +104,7 @@ def imbalanced(window: Cell, rng: np.random.Generator) -> Cell:
 def errors(name: str, held_out: HeldOut, windows: Iterable[Cell]) -> npt.NDArray[np.float64]:
     """Estimated less true accuracy of each window, in points."""
     found = [
-        estimate(name, held_out, each.probabilities, features=each.looks, resamples=20).accuracy - each.accuracy
+        estimate(name, held_out, each.probabilities, features=each.looks, resamples=20).value - each.accuracy
         for each in windows
     ]
     return 100 * np.array(found)
@@ -123,7 +123,7 @@ def coverage(name: str, pool: Cell) -> tuple[float, float]:
         window, held_out = pool.take(rows), pool.take(known).held_out()
         settings = {"features": window.looks, "seed": number, "resamples": NULL_RESAMPLES}
         found = estimate(name, held_out, window.probabilities, **settings)
-        misses.append(abs(found.accuracy - window.accuracy))
+        misses.append(abs(found.value - window.accuracy))
         held += found.low <= window.accuracy <= found.high
     return 100 * float(np.mean(misses)), held / NULL_WINDOWS
 

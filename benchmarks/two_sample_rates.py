@@ -9,7 +9,6 @@ disjoint from the held-out images. Printed are the rates at nominal 1 % and 5 %,
 """
 
 import argparse
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from benchmarks.detection.data import table_path
 from benchmarks.detection.suites import CLEAN
 from benchmarks.detection.table import Table, monitored_features
+from components.common.proportion import Proportion
 from components.common.two_sample.comparison import Rows, compare, thresholds
 
 RATES = (0.01, 0.05)
@@ -63,14 +63,6 @@ def _judged(reference: Rows, window: Rows, resamples: int, seed: int) -> list[bo
     return [p_value <= rate for rate in RATES]
 
 
-def wilson(count: int, trials: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927)."""
-    z, share = 1.96, count / trials
-    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
-    return middle - half, middle + half
-
-
 MEASURES: Mapping[str, Callable[[Table, argparse.Namespace, int], list[bool]]] = {
     "null": null_alarms,
     "thresholds": threshold_alarms,
@@ -91,9 +83,9 @@ def main() -> None:
     table = Table.read(table_path(arguments.cache, CLEAN))
     alarms = [MEASURES[arguments.measure](table, arguments, trial) for trial in range(arguments.trials)]
     for rate, count in zip(RATES, np.sum(alarms, axis=0).tolist(), strict=True):
-        low, high = wilson(count, arguments.trials)
+        rate_of = Proportion.of(count, arguments.trials)
         what = f"{arguments.measure}, n = {arguments.size}, reference {arguments.reference}, {arguments.trials} windows"
-        print(f"{what}, nominal {rate:.0%}: {count / arguments.trials:.2%} ({low:.2%} to {high:.2%})", flush=True)
+        print(f"{what}, nominal {rate:.0%}: {rate_of.value:.2%} ({rate_of.low:.2%} to {rate_of.high:.2%})", flush=True)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def _measure(cache: Path, shift: Shift, draw: int) -> dict[str, float]:
     seen = clean.mixed(drawn.rows, table, drawn.shifted)
     known = HeldOut(clean.softmax[rest], labels[rest], clean.looks[rest])
     found = {
-        name: estimate(name, known, seen.softmax, features=seen.looks, resamples=_RESAMPLES).accuracy
+        name: estimate(name, known, seen.softmax, features=seen.looks, resamples=_RESAMPLES).value
         for name in ESTIMATORS
     }
     return {"truth": float(np.mean(seen.classes == labels[drawn.rows])), **found}

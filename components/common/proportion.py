@@ -1,4 +1,4 @@
-"""Shares with the interval that chance leaves them."""
+"""Proportions with the interval that chance leaves them."""
 
 import math
 from dataclasses import dataclass
@@ -9,35 +9,67 @@ _Z = 1.959963984540054  # 97.5 % of a normal distribution lie below: two-sided 9
 
 
 @dataclass(frozen=True)
-class Share:
-    """How many of how many, with the ends of the 95 % interval: low <= share <= high, all in [0, 1]."""
+class Proportion:
+    """A proportion with the ends of its 95 % interval: low <= value <= high, all in [0, 1].
 
-    count: int
-    total: int
-    share: float
-    low: float
-    high: float
+    Attributes:
+      value: the proportion.
+      low, high: the ends; NaN where nothing is known of the interval.
+      total: of how many examples; 0 where that is not known.
+
+    """
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    total: int = 0
 
     @staticmethod
-    def of(count: int, total: int) -> "Share":
-        """The share with its score interval (Wilson, "Probable inference ...", JASA 1927).
+    def of(count: int, total: int) -> "Proportion":
+        """`count` of `total` with its score interval.
 
-        >>> found = Share.of(45, 50)
-        >>> round(found.low, 4), found.share, round(found.high, 4)
+        >>> right = Proportion.of(45, 50)
+        >>> round(right.low, 4), right.value, round(right.high, 4)
         (0.7864, 0.9, 0.9565)
         """
         require(total > 0 and 0 <= count <= total, "count", "be in 0 .. total, and total at least 1", (count, total))
-        share = count / total
-        return Share(count, total, share, *score_interval(share, total))
+        return Proportion.about(count / total, total)
+
+    @staticmethod
+    def about(value: float, total: float) -> "Proportion":
+        """`value`, known of `total` examples (which TFMA may have weighted), with its score interval."""
+        return Proportion(value, *score_interval(value, total), round(total))
+
+    @property
+    def count(self) -> int:
+        """How many of `total`."""
+        return round(self.value * self.total)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether its interval is known."""
+        return not math.isnan(self.low)
+
+    def __str__(self) -> str:
+        """As a person reads it.
+
+        >>> print(Proportion(0.5, 0.41, 0.592)), print(Proportion(0.5))
+        0.500 (0.410 to 0.592)
+        0.500
+        (None, None)
+        """
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})" if self.bounded else f"{self.value:.3f}"
 
 
-def score_interval(share: float, total: int) -> tuple[float, float]:
-    """The ends of Wilson's interval about `share` of `total`, in [0, 1]; wider than a point at 0 and 1 too.
+def score_interval(value: float, total: float) -> tuple[float, float]:
+    """The ends of the score interval (Wilson, "Probable inference ...", JASA 1927) about `value` of `total`, in [0, 1].
+
+    It is wider than a point at 0 and 1 too.
 
     >>> [round(end, 4) for end in score_interval(0.0, 1000)]
     [0.0, 0.0038]
     """
     weight = _Z * _Z / total
-    middle = (share + weight / 2) / (1 + weight)
-    half = _Z / (1 + weight) * math.sqrt(share * (1 - share) / total + weight / (4 * total))
-    return min(max(0.0, middle - half), share), max(min(1.0, middle + half), share)
+    middle = (value + weight / 2) / (1 + weight)
+    half = _Z / (1 + weight) * math.sqrt(value * (1 - value) / total + weight / (4 * total))
+    return min(max(0.0, middle - half), value), max(min(1.0, middle + half), value)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.errors import require, require_known
-from ..common.proportion import score_interval
+from ..common.proportion import Proportion, score_interval
 from . import optimal_transport as transport
 from .image_change import unexplained_move
 from .temperature import fit_temperature, logits, softmax
@@ -65,15 +65,6 @@ class HeldOut:
             _check_features("held_out.features", self.features, count)
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """An accuracy in [0, 1] with the ends of its 95 % interval: low <= accuracy <= high."""
-
-    accuracy: float
-    low: float
-    high: float
-
-
 def is_distribution(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Which rows of [n, K] are probabilities: not negative and summing to 1; [n]. A NaN is none."""
     values = np.asarray(probabilities, np.float64)
@@ -98,7 +89,7 @@ def estimate(  # noqa: PLR0913 - both samples, and two settings
     features: NDArray[np.floating[Any]] | None = None,
     seed: int = 0,
     resamples: int = 200,
-) -> Estimate:
+) -> Proportion:
     """The accuracy that the estimator `name` expects on the examples with these probabilities.
 
     The interval holds the middle 95 % of the estimates from `resamples` bootstrap draws of both samples, so it covers
@@ -133,7 +124,7 @@ def estimate(  # noqa: PLR0913 - both samples, and two settings
     low, high = np.quantile(np.clip(draws, 0, 1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     accuracy = float(np.clip(resampled(np.arange(len(known)), np.arange(len(window))), 0, 1))
     least = score_interval(accuracy, len(window))
-    return Estimate(accuracy, min(float(low), least[0]), max(float(high), least[1]))
+    return Proportion(accuracy, min(float(low), least[0]), max(float(high), least[1]), len(window))
 
 
 def _moved(

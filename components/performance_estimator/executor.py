@@ -13,10 +13,12 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, writer_utils
 
 from ..common.errors import MonitorError
-from ..common.records.performance import PERFORMANCE_JSON, Judgement, Performance, State, measure
+from ..common.records.performance import PERFORMANCE_JSON, STATES, LabelledAccuracy, Performance
 from ..common.statistics.feature_sample import FeatureSample
+from ..common.verdict import Check, Outcome
 from . import readers
-from .later_labels import LabelledAccuracy, join
+from .delayed_labels import join
+from .measurement import measure
 
 STATISTICS_KEY = standard_component_specs.STATISTICS_KEY
 BASELINE_STATISTICS_KEY = "baseline_statistics"
@@ -78,7 +80,7 @@ class Executor(base_executor.BaseExecutor):
             seed=exec_properties[SEED_KEY],
             class_names=names,
         )
-        logging.info("%s: %s", found.judgement.state.value, found.judgement.reason)
+        logging.info("%s: %s", STATES[found.check.outcome], found.check.reason)
         anomalies = artifact_utils.get_single_instance(output_dict[ANOMALIES_KEY])
         anomalies.span = statistics.span
         _write(found, anomalies, exec_properties[SPLIT_KEY])
@@ -105,29 +107,29 @@ def _num_classes(names: tuple[str, ...], samples: tuple[FeatureSample | None, ..
 
 def _write(found: Performance, anomalies: types.Artifact, split: str) -> None:
     anomalies.split_names = artifact_utils.encode_split_names([split])
-    anomalies.set_string_custom_property(STATE_PROPERTY, found.judgement.state.value)
-    anomalies.set_string_custom_property(REASON_PROPERTY, found.judgement.reason)
+    anomalies.set_string_custom_property(STATE_PROPERTY, STATES[found.check.outcome])
+    anomalies.set_string_custom_property(REASON_PROPERTY, found.check.reason)
     if found.estimate is not None:
-        anomalies.set_float_custom_property(ESTIMATED_ACCURACY_PROPERTY, found.estimate.accuracy)
+        anomalies.set_float_custom_property(ESTIMATED_ACCURACY_PROPERTY, found.estimate.value)
     if found.labelled is not None and found.labelled.overall is not None:
-        anomalies.set_float_custom_property(MEASURED_ACCURACY_PROPERTY, found.labelled.overall.share)
+        anomalies.set_float_custom_property(MEASURED_ACCURACY_PROPERTY, found.labelled.overall.value)
     io_utils.write_string_file(os.path.join(anomalies.uri, PERFORMANCE_JSON), found.to_json())
     path = os.path.join(artifact_utils.get_split_uri([anomalies], split), DEFAULT_FILE_NAME)
-    writer_utils.write_anomalies(path, to_anomalies(found.judgement))
+    writer_utils.write_anomalies(path, to_anomalies(found.check))
 
 
-def to_anomalies(judgement: Judgement) -> anomalies_pb2.Anomalies:
-    """The judgement as TFDV says it: about the dataset, always of severity ERROR.
+def to_anomalies(check: Check) -> anomalies_pb2.Anomalies:
+    """The check as TFDV says it: about the dataset, always of severity ERROR.
 
     A pass still takes some bytes, so that it cannot be mistaken for a file that was never written.
     """
     made = anomalies_pb2.Anomalies(anomaly_name_format=anomalies_pb2.Anomalies.SERIALIZED_PATH)
-    if judgement.state is State.FINE:
+    if check.passed:
         return made
-    title = "Accuracy fell" if judgement.state is State.HURTS else "Accuracy unknown"
+    title = "Accuracy fell" if check.outcome is Outcome.FAILED else "Accuracy unknown"
     info = made.dataset_anomaly_info
     info.severity = anomalies_pb2.AnomalyInfo.ERROR
-    info.short_description, info.description = title, judgement.reason
-    kind = anomalies_pb2.AnomalyInfo.Type.Value(judgement.anomaly)
-    info.reason.add(type=kind, short_description=title, description=judgement.reason)
+    info.short_description, info.description = title, check.reason
+    kind = anomalies_pb2.AnomalyInfo.Type.Value(check.findings[0].what)
+    info.reason.add(type=kind, short_description=title, description=check.reason)
     return made

@@ -19,7 +19,7 @@ from tfx.types import artifact_utils
 from ..common.errors import MonitorError, require, require_known
 from ..common.statistics import feature_sample
 from ..common.statistics.feature_sample import FeatureSample
-from .later_labels import ID, LABEL, LabelRow, LoggedExamples, read_csv
+from .delayed_labels import ID, LABEL, LabelRow, LoggedExamples, read_csv
 
 CLASS_ID, PROBABILITIES = "class_id", "probabilities"
 _BATCH = 1_000

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..common.records.decision import Effect, Finding, Verdict
+from ..common.verdict import Check, Effect, Finding
 from .policy import AnomaliesPolicy
 
 GATE = "anomalies"
@@ -29,16 +29,16 @@ def anomalies_in(proto: Any) -> Iterator[Anomaly]:
         yield from _reasons(".".join(info.path.step) or key, info)
 
 
-def judge(anomalies: Iterator[Anomaly], policy: AnomaliesPolicy, subject: str) -> Verdict:
+def judge(anomalies: Iterator[Anomaly], policy: AnomaliesPolicy, subject: str) -> Check:
     """The verdict on one split."""
     findings = [_finding(anomaly, policy) for anomaly in anomalies]
     passed = "no anomaly that blocks" if findings else "no anomaly"
-    return Verdict.of(GATE, findings, passed=passed, subject=subject)
+    return Check.of(GATE, findings, passed=passed, subject=subject)
 
 
-def unreadable(reason: str, subject: str = "") -> Verdict:
+def unreadable(reason: str, subject: str = "") -> Check:
     """The verdict on a split, or on the data as a whole, that cannot be judged."""
-    return Verdict.of(GATE, [Finding("input", "", Effect.UNDECIDED, reason)], passed="", subject=subject)
+    return Check.of(GATE, [Finding("input", "", Effect.UNDECIDED, reason)], passed="", subject=subject)
 
 
 def _reasons(feature: str, info: Any) -> Iterator[Anomaly]:

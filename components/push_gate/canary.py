@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..common.errors import MonitorError
-from ..common.records.decision import Effect, Finding, Verdict
+from ..common.verdict import Check, Effect, Finding
 from .policy import CanaryPolicy
 
 GATE = "canary"
@@ -74,15 +74,15 @@ def check(outputs: Batch, size: int, policy: CanaryPolicy, batch: str) -> Iterat
         yield from _check_class_ids(outputs, size, policy, batch)
 
 
-def judge(findings: list[Finding], runs: int, policy: CanaryPolicy) -> Verdict:
+def judge(findings: list[Finding], runs: int, policy: CanaryPolicy) -> Check:
     """The verdict on a model that answered `runs` batches."""
     if not runs and not findings:
         findings = [Finding("batches", "", Effect.UNDECIDED, "no batch was run")]
-    return Verdict.of(GATE, findings, passed=f"signature {policy.signature} answered {runs} made-up batches properly")
+    return Check.of(GATE, findings, passed=f"signature {policy.signature} answered {runs} made-up batches properly")
 
 
-def skipped() -> Verdict:
-    return Verdict.of(GATE, [], passed="not run: the policy says canary.run is false")
+def skipped() -> Check:
+    return Check.of(GATE, [], passed="not run: the policy says canary.run is false")
 
 
 def unusable(message: str, *, effect: Effect = Effect.FAIL) -> Finding:

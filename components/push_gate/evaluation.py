@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..common.records.decision import Effect, Finding, Verdict
+from ..common.verdict import Check, Effect, Finding
 from .policy import EvaluationPolicy
 
 GATE = "evaluation"
@@ -21,7 +21,7 @@ class Blessing:
     has_baseline: bool
 
 
-def judge(findings: list[Finding], has_baseline: bool, policy: EvaluationPolicy) -> Verdict:
+def judge(findings: list[Finding], has_baseline: bool, policy: EvaluationPolicy) -> Check:
     """The verdict on a model whose metrics gave `findings`.
 
     Args:
@@ -30,14 +30,14 @@ def judge(findings: list[Finding], has_baseline: bool, policy: EvaluationPolicy)
       policy: the policy's section.
 
     """
-    return Verdict.of(GATE, [*findings, *_baseline(has_baseline, policy)], passed="every threshold was met")
+    return Check.of(GATE, [*findings, *_baseline(has_baseline, policy)], passed="every threshold was met")
 
 
-def not_given(policy: EvaluationPolicy) -> Verdict:
+def not_given(policy: EvaluationPolicy) -> Check:
     """The verdict when the gate is given neither an evaluation nor a blessing."""
     if policy.required:
         return judge([_undecided("input", "the gate was given neither an evaluation nor a blessing")], True, policy)
-    return Verdict.of(GATE, [], passed="not given, and the policy does not require it")
+    return Check.of(GATE, [], passed="not given, and the policy does not require it")
 
 
 def unreadable(message: str) -> Finding:

@@ -13,7 +13,8 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
 from ..common.errors import MonitorError
-from ..common.records.decision import REASONS_JSON, REASONS_TXT, Decision, Effect, Finding, Verdict
+from ..common.records.decision import REASONS_JSON, REASONS_TXT, Decision
+from ..common.verdict import Check, Effect, Finding
 from . import anomalies, canary, evaluation, readers
 from .policy import AnomaliesPolicy, CanaryPolicy, EvaluationPolicy, parse_policy
 
@@ -56,17 +57,17 @@ class Executor(base_executor.BaseExecutor):
         policy = parse_policy(exec_properties[POLICY_KEY], readers.anomaly_types())
         sources = json.loads(exec_properties.get(SOURCES_KEY) or "{}")
         model = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
-        verdicts = [
+        checks = [
             _judge_evaluation(input_dict, model.uri, policy.evaluation),
             *_judge_anomalies(input_dict, sources, policy.anomalies),
             _judge_model(model, policy.canary),
         ]
-        decision = Decision(model.uri, tuple(verdicts))
+        decision = Decision(model.uri, tuple(checks))
         logging.info("%s", decision.to_text())
         _write(decision, artifact_utils.get_single_instance(output_dict[BLESSING_KEY]), input_dict)
 
 
-def _judge_evaluation(inputs: Artifacts, model_uri: str, policy: EvaluationPolicy) -> Verdict:
+def _judge_evaluation(inputs: Artifacts, model_uri: str, policy: EvaluationPolicy) -> Check:
     if EVALUATION_KEY not in inputs and MODEL_BLESSING_KEY not in inputs:
         return evaluation.not_given(policy)
     findings: list[Finding] = []
@@ -101,22 +102,22 @@ def _all(inputs: Artifacts, key: str, findings: list[Finding]) -> list[types.Art
     return inputs[key]
 
 
-def _judge_anomalies(inputs: Artifacts, sources: dict[str, str], policy: AnomaliesPolicy) -> list[Verdict]:
+def _judge_anomalies(inputs: Artifacts, sources: dict[str, str], policy: AnomaliesPolicy) -> list[Check]:
     keys = sorted((key for key in inputs if key.startswith(ANOMALIES_PREFIX)), key=lambda key: (len(key), key))
     lost = sorted(set(sources) - set(keys))
-    verdicts = [anomalies.unreadable("connected, but not handed to the gate", sources[key]) for key in lost]
+    checks = [anomalies.unreadable("connected, but not handed to the gate", sources[key]) for key in lost]
     for key in keys:
         source = sources.get(key, key)
         if not inputs[key]:
-            verdicts.append(anomalies.unreadable("connected, but holds nothing", source))
+            checks.append(anomalies.unreadable("connected, but holds nothing", source))
         for artifact in inputs[key]:
-            verdicts += _judge_splits(artifact, source, policy)
-    if not verdicts and policy.required:
-        verdicts = [anomalies.unreadable("the gate was given no anomalies, and the policy requires some")]
-    return verdicts
+            checks += _judge_splits(artifact, source, policy)
+    if not checks and policy.required:
+        checks = [anomalies.unreadable("the gate was given no anomalies, and the policy requires some")]
+    return checks
 
 
-def _judge_splits(artifact: types.Artifact, source: str, policy: AnomaliesPolicy) -> list[Verdict]:
+def _judge_splits(artifact: types.Artifact, source: str, policy: AnomaliesPolicy) -> list[Check]:
     try:
         splits = readers.splits(artifact)
     except MonitorError as error:
@@ -126,14 +127,14 @@ def _judge_splits(artifact: types.Artifact, source: str, policy: AnomaliesPolicy
     return [_judge_split(artifact, split, f"{source}, {split}", policy) for split in splits]
 
 
-def _judge_split(artifact: types.Artifact, split: str, subject: str, policy: AnomaliesPolicy) -> Verdict:
+def _judge_split(artifact: types.Artifact, split: str, subject: str, policy: AnomaliesPolicy) -> Check:
     try:
         return anomalies.judge(iter(readers.anomalies(artifact, split)), policy, subject)
     except readers.UnreadableError as error:
         return anomalies.unreadable(str(error), subject)
 
 
-def _judge_model(model: types.Artifact, policy: CanaryPolicy) -> Verdict:
+def _judge_model(model: types.Artifact, policy: CanaryPolicy) -> Check:
     if not policy.run:
         return canary.skipped()
     findings: list[Finding] = []

@@ -16,7 +16,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from ..common.errors import MonitorError
-from ..common.records.decision import Finding
+from ..common.verdict import Finding
 from .anomalies import Anomaly, anomalies_in
 from .canary import Batch, InputSpec
 from .evaluation import Blessing, validation_findings

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..common.errors import require
-from ..common.records.drift_report import DriftReport, Measurement, Outcome, Side, State, ranked
+from ..common.records.drift_report import DriftReport, Measurement, Side, State, ranked
 from ..common.statistics.feature_sample import FeatureSample
 from ..common.statistics.monitored_features import (
     DRIFT,
@@ -18,6 +18,7 @@ from ..common.statistics.monitored_features import (
     rows_of,
 )
 from ..common.two_sample.comparison import CLASS_FEATURE, Check, Comparison, Feature, compare
+from ..common.verdict import Outcome
 
 ERROR = "ERROR"
 WARNING = "WARNING"

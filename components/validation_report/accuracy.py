@@ -1,4 +1,4 @@
-"""How often the model is right: TFMA's metrics, the estimate on the window, labels that came later, calibration."""
+"""How often the model is right: TFMA's metrics, the estimate on the window, delayed labels, calibration."""
 
 import importlib.util
 import math
@@ -12,22 +12,20 @@ from typing import Any
 
 import numpy as np
 
+from ..common.artifacts.checks import parse_message
 from ..common.artifacts.files import Files
 from ..common.errors import MonitorError
 from ..common.pages import charts
-from ..common.pages.parts import Chart, Outcome, Table
+from ..common.pages.parts import Chart, Table
+from ..common.proportion import Proportion
+from ..common.records.performance import Performance
 from ..common.statistics.feature_sample import FeatureSample
-from . import records
-from .gates import parse_message
 from .page import ConfusionMatrix
 
-_Z = 1.959963984540054  # 97.5 % of a normal distribution lie below: two-sided 95 %
 _BINS = 10
 _PROTO = "tensorflow_model_analysis.proto.metrics_for_slice_pb2"
-_HURTS = {"fine": Outcome.PASSED, "hurts": Outcome.FAILED, "undecided": Outcome.UNDECIDED}
 
-Interval = tuple[float, float, float]  # value, low, high
-Row = tuple[str, str, float, float, float]
+Row = tuple[str, str, Proportion]  # of what, "baseline" or "window", and how much of it the model has right
 
 
 @dataclass(frozen=True)
@@ -35,28 +33,16 @@ class Evaluation:
     """What TFMA measured: metrics of the whole, accuracy with its interval by slice, the confusion matrix."""
 
     metrics: tuple[tuple[str, float], ...]
-    overall: Interval | None
-    by_label: tuple[tuple[int, Interval], ...]
-    other_slices: tuple[tuple[str, Interval], ...]
+    overall: Proportion | None
+    by_label: tuple[tuple[int, Proportion], ...]
+    other_slices: tuple[tuple[str, Proportion], ...]
     confusion: tuple[tuple[float, ...], ...]
-
-
-def wilson(share: float, total: float) -> Interval:
-    """A share with its score interval (Wilson, "Probable inference ...", JASA 1927).
-
-    >>> [round(each, 4) for each in wilson(0.9, 50)]
-    [0.9, 0.7864, 0.9565]
-    """
-    weight = _Z * _Z / total
-    middle = (share + weight / 2) / (1 + weight)
-    half = _Z / (1 + weight) * math.sqrt(share * (1 - share) / total + weight / (4 * total))
-    return share, min(max(0.0, middle - half), share), max(min(1.0, middle + half), share)
 
 
 def read_evaluation(folder: str, files: Files) -> Evaluation:
     """TFMA's files in a folder. Raises `MonitorError` where there are none, or damaged ones."""
     metrics: list[tuple[str, float]] = []
-    found: dict[tuple[tuple[str, Any], ...], Interval] = {}
+    found: dict[tuple[tuple[str, Any], ...], Proportion] = {}
     for record in _records(folder, "metrics", files):
         sliced: Any = parse_message(_proto().MetricsForSlice(), record, f"a record of metrics in {folder}")
         key = _slice_key(sliced.slice_key)
@@ -65,7 +51,7 @@ def read_evaluation(folder: str, files: Files) -> Evaluation:
             metrics = sorted(values.items())
         accuracy, count = _accuracy(values), values.get("example_count", 0)
         if accuracy is not None and count > 0:
-            found[key] = wilson(accuracy, count)
+            found[key] = Proportion.about(accuracy, count)
     labels = sorted((key[0][1], each) for key, each in found.items() if len(key) == 1 and isinstance(key[0][1], int))
     others = sorted((_slice_name(key), each) for key, each in found.items()
                     if key and not (len(key) == 1 and isinstance(key[0][1], int)))  # fmt: skip
@@ -80,50 +66,42 @@ def metrics_table(evaluation: Evaluation) -> Table:
 def by_class_chart(rows: Sequence[Row], source: str) -> Chart:
     """Accuracy of each class with its interval."""
     names = list(dict.fromkeys(row[0] for row in rows))
-    lowest, highest = min(rows, key=lambda r: r[2]), max(rows, key=lambda r: r[2])
+    lowest, highest = min(rows, key=lambda r: r[2].value), max(rows, key=lambda r: r[2].value)
     summary = (
-        f"Lowest on {lowest[0]} ({lowest[2]:.3f}), highest on {highest[0]} ({highest[2]:.3f})",
+        f"Lowest on {lowest[0]} ({lowest[2].value:.3f}), highest on {highest[0]} ({highest[2].value:.3f})",
         f"The bars are 95 % intervals; by {source}",
     )
     table = _interval_table("Accuracy by class", rows)
-    return Chart("Accuracy by class", summary, charts.intervals(names, rows), table)
+    return Chart("Accuracy by class", summary, charts.intervals(names, _drawn(rows)), table)
 
 
-def performance_chart(record: records.Record) -> tuple[Chart | None, tuple[str, ...]]:
+def performance_chart(performance: Performance) -> tuple[Chart | None, tuple[str, ...]]:
     """Baseline, estimate and labels beside each other; where there is none of them, what is said instead."""
-    judgement = record["judgement"]
-    sentences = [str(judgement["reason"])]
-    for name in ("estimate_judgement", "labels_judgement"):
-        if record[name] and record[name]["reason"] != judgement["reason"]:
-            sentences.append(str(record[name]["reason"]))
-    rows: list[Row] = []
-    baseline, estimate = record["baseline"], record["estimate"]
-    labelled = (record["labelled"] or {}).get("overall")
-    if baseline:
-        rows.append(("baseline", "baseline", baseline["share"], baseline["low"], baseline["high"]))
-    if estimate:
-        rows.append(("estimated", "window", estimate["accuracy"], estimate["low"], estimate["high"]))
-    if labelled:
-        rows.append(("labelled", "window", labelled["share"], labelled["low"], labelled["high"]))
+    by_each = (performance.check, performance.estimate_check, performance.labels_check)
+    sentences = tuple(dict.fromkeys(check.reason for check in by_each if check is not None))
+    labelled = performance.labelled.overall if performance.labelled else None
+    known = (("baseline", "baseline", performance.baseline), ("estimated", "window", performance.estimate),
+             ("labelled", "window", labelled))  # fmt: skip
+    rows: list[Row] = [(name, side, accuracy) for name, side, accuracy in known if accuracy]
     if not rows:
-        return None, tuple(sentences)
-    least = baseline["share"] - record["max_accuracy_drop"] if baseline else None
-    spec = charts.intervals([row[0] for row in rows], rows, limit=least)
+        return None, sentences
+    least = performance.least
+    spec = charts.intervals([row[0] for row in rows], _drawn(rows), limit=least)
     allowed = [] if least is None else [f"The dashed line is the least that is allowed: {least:.3f}"]
-    summary = (*sentences, *allowed, f"Estimator: {record['estimator']}")
+    summary = (*sentences, *allowed, f"Estimator: {performance.estimator}")
     table = _interval_table("Accuracy on the window", rows)
-    return Chart("Accuracy on the window", summary, spec, table, _HURTS[judgement["state"]]), ()
+    return Chart("Accuracy on the window", summary, spec, table, performance.check.outcome), ()
 
 
-def classes_of_performance(record: records.Record, class_name: Any) -> list[Row]:
+def classes_of_performance(performance: Performance, class_name: Any) -> list[Row]:
     """Accuracy by class: of the baseline, and of the window where labels came."""
-    labelled = (record["labelled"] or {}).get("by_class") or []
-    sides = (("baseline", record["baseline_by_class"]), ("window", labelled))
+    labelled = performance.labelled.by_class if performance.labelled else ()
+    sides = (("baseline", performance.baseline_by_class), ("window", labelled))
     return [
-        (class_name(number), side, share["share"], share["low"], share["high"])
-        for side, shares in sides
-        for number, share in enumerate(shares)
-        if share
+        (class_name(number), side, accuracy)
+        for side, by_class in sides
+        for number, accuracy in enumerate(by_class)
+        if accuracy
     ]
 
 
@@ -141,11 +119,11 @@ def calibration_chart(sample: FeatureSample) -> Chart | None:
     for number in np.unique(bins):
         inside = bins == number
         count, mean = int(inside.sum()), float(confidence[inside].mean())
-        share, low, high = wilson(float(right[inside].mean()), count)
-        told = f"confidence {mean:.0%}: right {share:.0%} ({low:.0%} to {high:.0%}) of {count:,}"
-        rows.append((mean, share, low, high, told))
+        of = Proportion.of(int(right[inside].sum()), count)
+        told = f"confidence {mean:.0%}: right {of.value:.0%} ({of.low:.0%} to {of.high:.0%}) of {count:,}"
+        rows.append((mean, of.value, of.low, of.high, told))
         cells.append((f"{number / _BINS:.1f} to {(number + 1) / _BINS:.1f}", f"{count:,}", f"{mean:.3f}",
-                      f"{share:.3f}", f"{low:.3f} to {high:.3f}"))  # fmt: skip
+                      f"{of.value:.3f}", f"{of.low:.3f} to {of.high:.3f}"))  # fmt: skip
     gap = float(confidence.mean()) - float(right.mean())
     words = "more sure than right" if gap > 0 else "less sure than right"
     summary = (
@@ -167,8 +145,12 @@ def confusion_matrix(evaluation: Evaluation, class_name: Any) -> ConfusionMatrix
 
 def _interval_table(caption: str, rows: Sequence[Row]) -> Table:
     sides = {"baseline": "held-out baseline", "window": "window"}
-    cells = tuple((name, sides[side], f"{v:.3f}", f"{low:.3f} to {high:.3f}") for name, side, v, low, high in rows)
+    cells = tuple((name, sides[side], f"{of.value:.3f}", f"{of.low:.3f} to {of.high:.3f}") for name, side, of in rows)
     return Table(caption, ("", "Of", "Accuracy", "95 % interval"), cells, frozenset({2}))
+
+
+def _drawn(rows: Sequence[Row]) -> list[tuple[str, str, float, float, float]]:
+    return [(name, side, of.value, of.low, of.high) for name, side, of in rows]
 
 
 def _records(folder: str, prefix: str, files: Files) -> Iterator[bytes]:

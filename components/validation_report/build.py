@@ -8,11 +8,14 @@ from typing import Any, TypeVar
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from ..common import baseline_bundle
+from ..common.artifacts import checks
 from ..common.artifacts.files import Files, Given, Sources
 from ..common.errors import MonitorError
 from ..common.pages.parts import Chart, Table
+from ..common.records.drift_report import DriftReport
+from ..common.records.performance import PERFORMANCE_JSON, Performance
 from ..common.statistics.feature_sample import FILE_NAME, FeatureSample
-from . import accuracy, distributions, facts, gates, image_grid, records
+from . import accuracy, distributions, facts, image_grid
 from .page import Accuracy, Moved, Page, Strip
 
 T = TypeVar("T")
@@ -39,7 +42,7 @@ class _Builder:
     def page(self) -> Page:
         sources = self.sources
         self.problems += sources.missing
-        found = gates.gates_of(sources, self.files)
+        found = checks.checks_of(sources, self.files)
         data = {side: s for side, given, split in self._sides() if (s := self._statistics(side, given, split))}
         samples = {side: s for side, given, split in self._sides()[:2] if (s := self._sample(side, given, split))}
         report = self._try("the comparison", lambda: distributions.report_of(sources, self.files))
@@ -49,8 +52,8 @@ class _Builder:
         return Page(
             title=f"{'Monitoring' if self._monitors else 'Training'} report",
             subtitle=_subtitle(sources),
-            verdict=gates.verdict_of(sources, found),
-            gates=found,
+            verdict=checks.verdict_of(sources, found, report.p_value if report else None),
+            checks=found,
             moved=moved,
             strips=self._strips(samples, features),
             accuracy=self._accuracy(samples.get("baseline")),
@@ -69,8 +72,8 @@ class _Builder:
         """What `read` gives, or None and a line about why not."""
         try:
             return read()
-        except gates.DAMAGE as error:
-            self.problems.append(f"Of {what}: {gates.said(error)}")
+        except checks.DAMAGE as error:
+            self.problems.append(f"Of {what}: {checks.said(error)}")
             return None
 
     def _sides(self) -> list[tuple[str, Given | None, str]]:
@@ -93,15 +96,12 @@ class _Builder:
         path = f"{self.files.split_folder(given, split)}/{FILE_NAME}"
         return FeatureSample.from_bytes(self.files.content(path), path)
 
-    def _moved(self, report: records.Found | None, data: dict[str, Any]) -> tuple[Moved, list[str]]:
+    def _moved(self, report: DriftReport | None, data: dict[str, Any]) -> tuple[Moved, list[str]]:
         if report is None:
             return Moved(_NOT_COMPARED), []
         names = self.sources.class_names
         moved = self._try("the comparison", lambda: distributions.moved(report, data, names))
-        features = self._try(
-            "the comparison", lambda: distributions.moved_features(distributions.measurements_of(report))
-        )
-        return moved or Moved("What was compared cannot be read."), features or []
+        return moved or Moved("What was compared cannot be read."), distributions.moved_features(report.measurements)
 
     def _strips(self, samples: dict[str, FeatureSample], features: Sequence[str]) -> tuple[Strip, ...]:
         baseline = samples.get("baseline")
@@ -152,18 +152,17 @@ class _Builder:
         sentences: tuple[str, ...] = ()
         by_class: list[accuracy.Row] = []
         source = ""
-        record = self._try("the estimated accuracy", self._performance)
-        if record is not None:
-            read = self._try("the estimated accuracy", lambda: accuracy.performance_chart(record))
-            chart, sentences = read or (None, ())
+        performance = self._try("the estimated accuracy", self._performance)
+        if performance is not None:
+            chart, sentences = accuracy.performance_chart(performance)
             drawn.append(chart)
-            rows = lambda: accuracy.classes_of_performance(record, self.sources.class_name)  # noqa: E731
-            by_class, source = self._try("the accuracy by class", rows) or [], "the sampled held-out examples"
+            by_class = accuracy.classes_of_performance(performance, self.sources.class_name)
+            source = "the sampled held-out examples"
         evaluation = self._evaluation()
         if evaluation is not None and evaluation.by_label:
             name = self.sources.class_name
             window = [row for row in by_class if row[1] == "window"]
-            held_out: list[accuracy.Row] = [(name(number), "baseline", *each) for number, each in evaluation.by_label]
+            held_out: list[accuracy.Row] = [(name(number), "baseline", each) for number, each in evaluation.by_label]
             by_class, source = [*held_out, *window], "TFMA, on the held-out examples"
         if by_class:
             drawn.append(accuracy.by_class_chart(by_class, source))
@@ -176,11 +175,11 @@ class _Builder:
             confusion=accuracy.confusion_matrix(evaluation, self.sources.class_name) if evaluation else None,
         )
 
-    def _performance(self) -> records.Record | None:
-        given = records.beside(self.files, self.sources.anomalies, records.PERFORMANCE_JSON)
+    def _performance(self) -> Performance | None:
+        given = checks.beside(self.files, self.sources.anomalies, PERFORMANCE_JSON)
         if given is None:
             return None
-        return records.read_json(self.files, given.path(records.PERFORMANCE_JSON))
+        return Performance.from_json(self.files.content(given.path(PERFORMANCE_JSON)).decode())
 
     def _evaluation(self) -> accuracy.Evaluation | None:
         """The model's, or that of the pushed version whose baseline a window is compared with."""
@@ -194,25 +193,25 @@ class _Builder:
     def _anomalies(self) -> tuple[Table | None, str]:
         rows: list[tuple[str, ...]] = []
         told: list[str] = []
-        looked_at = 0
+        evaluated = 0
         for given in self.sources.anomalies:
             name = given.producer or given.uri
-            found = self._try(f"the anomalies of {name}", lambda given=given: gates.read_anomalies(given, self.files))  # type: ignore[misc]
+            found = self._try(f"the anomalies of {name}", lambda given=given: checks.read_anomalies(given, self.files))  # type: ignore[misc]
             for split, anomalies in (found or {}).items():
-                looked_at += 1
+                evaluated += 1
                 new = _rows(f"{name}, {split}", anomalies)
                 rows += new
                 told += [f"{len(new)} by {name} in split {split}"] if new else []
         if rows:
             columns = ("Found by", "Feature", "Severity", "What", "Details")
             return Table("Anomalies", columns, tuple(rows)), f"{len(rows):,} found: {', '.join(told)}."
-        if not looked_at:
+        if not evaluated:
             return None, "No anomalies could be read, so nothing can be said of the data's schema."
-        return None, f"No anomaly: {looked_at} split{'s' if looked_at > 1 else ''} looked at."
+        return None, f"No anomaly: {evaluated} split{'s' if evaluated > 1 else ''} evaluated."
 
     def _described(self, data: dict[str, Any]) -> dict[str, Any]:
         """The statistics whose examples are counted on the page, by what they are called there."""
-        names = {"window": "Window", "baseline": "Held-out baseline", "previous": "Span before"}
+        names = {"window": "Window", "baseline": "Held-out baseline", "previous": "Previous span"}
         found = {names[side]: each for side, each in data.items()}
         training = self.sources.training_statistics
         for split in (self._try("the training data", lambda: self.files.splits(training)) or ()) if training else ():
@@ -223,7 +222,7 @@ class _Builder:
 
 
 def _rows(name: str, anomalies: anomalies_pb2.Anomalies) -> list[tuple[str, ...]]:
-    found = gates.infos(anomalies)
+    found = checks.infos(anomalies)
     rows: list[tuple[str, ...]] = [(name, feature or "the data set", _SEVERITIES.get(info.severity, "severity unknown"),
              info.short_description, info.description) for feature, info in found]  # fmt: skip
     if anomalies.data_missing:

@@ -8,54 +8,19 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from ..common.artifacts.checks import beside, parse_message
 from ..common.artifacts.files import Files, Given, Sources
 from ..common.errors import MonitorError
 from ..common.pages import charts
-from ..common.pages.parts import Chart, Outcome, Table
-from ..common.statistics.monitored_features import name_of, standard_histogram
-from . import records
-from .gates import parse_message
+from ..common.pages.parts import Chart, Table
+from ..common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement
+from ..common.statistics.monitored_features import name_of, name_of_test, standard_histogram
+from ..common.verdict import Outcome
 from .page import Moved
 
 STATISTICS_FILE = "FeatureStats.pb"  # StatisticsGen's
 FEATURES_SHOWN = 6
-_SIDES = {"baseline": "baseline", "window": "window", "previous": "span before"}
-_TESTS = {
-    "jensen_shannon": "Jensen-Shannon",
-    "kolmogorov_smirnov": "Kolmogorov-Smirnov",
-    "l_infinity": "L-infinity",
-    "hotelling_t2": "Hotelling T²",
-}
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One test of the report. `feature` is "" for a joint test."""
-
-    comparison: str
-    feature: str
-    test: str
-    measured: float
-    threshold: float | None
-    p_value: float
-    reference_mean: float | None
-    window_mean: float | None
-
-    @staticmethod
-    def of(record: records.Record) -> "Measured":
-        return Measured(**{name: record[name] for name in Measured.__dataclass_fields__})
-
-    @property
-    def exceeded(self) -> bool:
-        return self.threshold is not None and self.measured > self.threshold
-
-    @property
-    def against(self) -> str:
-        return "baseline" if self.comparison == "skew" else "span before"
-
-    @property
-    def title(self) -> str:
-        return _TESTS.get(self.test, self.test.replace("_", " "))
+_SIDES = {"baseline": "baseline", "window": "window", "previous": "previous span"}
 
 
 @dataclass(frozen=True)
@@ -79,27 +44,22 @@ def read_statistics(given: Given, split: str, files: Files) -> statistics_pb2.Da
     return read.datasets[0]
 
 
-def report_of(sources: Sources, files: Files) -> records.Found | None:
+def report_of(sources: Sources, files: Files) -> DriftReport | None:
     """The comparison's report; None when the run compared nothing."""
-    given = records.beside(files, sources.anomalies, records.DRIFT_REPORT_JSON)
+    given = beside(files, sources.anomalies, DRIFT_REPORT_JSON)
     if given is None:
         return None
-    return records.Found(records.read_json(files, given.path(records.DRIFT_REPORT_JSON)), given)
+    return DriftReport.from_json(files.content(given.path(DRIFT_REPORT_JSON)).decode())
 
 
-def measurements_of(report: records.Found) -> list[Measured]:
-    """Every test, the most unusual first."""
-    return [Measured.of(each) for each in report.record["measurements"]]
-
-
-def moved_features(measurements: Sequence[Measured]) -> list[str]:
+def moved_features(measurements: Sequence[Measurement]) -> list[str]:
     """The features that could move, the one furthest beyond chance first."""
     return list(dict.fromkeys(m.feature for m in measurements if m.feature and m.threshold is not None))
 
 
-def moved(report: records.Found, data: dict[str, Any], class_names: Sequence[str]) -> Moved:
+def moved(report: DriftReport, data: dict[str, Any], class_names: Sequence[str]) -> Moved:
     """The section of the page. `data` are the statistics of the sides "baseline", "window" and "previous"."""
-    measurements = measurements_of(report)
+    measurements = report.measurements
     drawn = []
     for feature in moved_features(measurements)[:FEATURES_SHOWN]:
         of_feature = [m for m in measurements if m.feature == feature]
@@ -107,8 +67,8 @@ def moved(report: records.Found, data: dict[str, Any], class_names: Sequence[str
         if bins:
             drawn.append(_chart(feature, of_feature, bins))
     return Moved(
-        sentence=str(report.record["sentence"]) + ".",
-        facts=_facts(report.record),
+        sentence=report.sentence + ".",
+        facts=_facts(report),
         charts=tuple(drawn),
         measurements=_table(measurements) if measurements else None,
         series={side: _SIDES[side] for side in data} if drawn else {},
@@ -154,7 +114,7 @@ def _classes(counts: dict[str, float], class_names: Sequence[str]) -> Bins:
     return Bins(tuple(names), tuple(counts.get(label, 0.0) for label in labels))
 
 
-def _chart(feature: str, measured: Sequence[Measured], bins: dict[str, Bins]) -> Chart:
+def _chart(feature: str, measured: Sequence[Measurement], bins: dict[str, Bins]) -> Chart:
     exceeded = any(m.exceeded for m in measured)
     summary = (*_means(measured), *map(_told, _strongest(measured)))
     outcome, badge = (Outcome.FAILED, "alarm") if exceeded else (Outcome.PASSED, "within")
@@ -175,17 +135,17 @@ def overlaid(feature: str, bins: Mapping[str, Bins], sides: Mapping[str, str], s
     labels = max((each.labels for each in bins.values()), key=len)
     same = {side: each for side, each in bins.items() if each.labels == labels}
     edges = next(iter(same.values())).edges
-    shares = {side: [count / (sum(each.counts) or 1) for count in each.counts] for side, each in same.items()}
-    first, last = _occupied(list(shares.values())) if edges else (0, len(labels))
-    shares = {side: values[first:last] for side, values in shares.items()}
+    proportions = {side: [count / (sum(each.counts) or 1) for count in each.counts] for side, each in same.items()}
+    first, last = _occupied(list(proportions.values())) if edges else (0, len(labels))
+    proportions = {side: values[first:last] for side, values in proportions.items()}
     labels = labels[first : last + 1] if edges else labels
     spans = [f"{a} to {b}" for a, b in itertools.pairwise(labels)] if edges else list(labels)
-    told = [f"{span}: " + ", ".join(f"{sides[side]} {v[i]:.1%}" for side, v in shares.items())
+    told = [f"{span}: " + ", ".join(f"{sides[side]} {v[i]:.1%}" for side, v in proportions.items())
             for i, span in enumerate(spans)]  # fmt: skip
-    rows = tuple((span, *(f"{values[i]:.1%}" for values in shares.values())) for i, span in enumerate(spans))
-    columns = ("Values", *(sides[side].capitalize() for side in shares))
-    table = Table(f"{feature}: share of examples", columns, rows, frozenset(range(1, len(columns))))
-    return Chart(feature, summary, charts.histogram(labels, shares, told, edges=edges), table)
+    rows = tuple((span, *(f"{values[i]:.1%}" for values in proportions.values())) for i, span in enumerate(spans))
+    columns = ("Values", *(sides[side].capitalize() for side in proportions))
+    table = Table(f"{feature}: proportion of examples", columns, rows, frozenset(range(1, len(columns))))
+    return Chart(feature, summary, charts.histogram(labels, proportions, told, edges=edges), table)
 
 
 def _occupied(series: Sequence[Sequence[float]]) -> tuple[int, int]:
@@ -196,53 +156,52 @@ def _occupied(series: Sequence[Sequence[float]]) -> tuple[int, int]:
     return max(0, held[0] - 1), min(len(series[0]), held[-1] + 2)
 
 
-def _strongest(measured: Sequence[Measured]) -> list[Measured]:
+def _strongest(measured: Sequence[Measurement]) -> list[Measurement]:
     """Against each side the first, which is the most unusual."""
-    first: dict[str, Measured] = {}
+    first: dict[str, Measurement] = {}
     for each in measured:
-        first.setdefault(each.against, each)
+        first.setdefault(each.reference, each)
     return list(first.values())
 
 
-def _means(measured: Sequence[Measured]) -> list[str]:
+def _means(measured: Sequence[Measurement]) -> list[str]:
     for each in measured:
         if each.comparison == "skew" and each.reference_mean is not None and each.window_mean is not None:
             return [f"Mean {each.reference_mean:.3g} in the baseline, {each.window_mean:.3g} in the window"]
     return []
 
 
-def _told(each: Measured) -> str:
+def _told(each: Measurement) -> str:
     if each.threshold is None:
-        return f"Against the {each.against}: never varies"
+        return f"Against the {each.reference}: never varies"
     sign = "above" if each.exceeded else "within"
-    measured = f"{each.title} {each.measured:.3f}, {sign} the {each.threshold:.3f} allowed"
-    return f"Against the {each.against}: {measured}, p = {p_value(each.p_value)}"
+    measured = f"{name_of_test(each.test)} {each.measured:.3f}, {sign} the {each.threshold:.3f} allowed"
+    return f"Against the {each.reference}: {measured}, p = {p_value(each.p_value)}"
 
 
 def p_value(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2g}"
 
 
-def _facts(report: records.Record) -> tuple[tuple[str, str], ...]:
-    compared = {"Against the baseline": report["skew_p_value"], "Against the span before": report["drift_p_value"]}
-    facts = [("p-value, everything together", p_value(report["p_value"])),
-             *((f"p-value, {name[:1].lower()}{name[1:]}", p_value(v)) for name, v in compared.items() if v is not None),
-             ("False-alarm rate asked for", f"{report['false_alarm_rate']:g}")]  # fmt: skip
-    for name in ("window", "baseline", "previous"):
-        side = report[name]
+def _facts(report: DriftReport) -> tuple[tuple[str, str], ...]:
+    compared = {"against the baseline": report.skew_p_value, "against the previous span": report.drift_p_value}
+    facts = [("p-value, everything together", p_value(report.p_value)),
+             *((f"p-value, {name}", p_value(value)) for name, value in compared.items() if value is not None),
+             ("False-alarm rate asked for", f"{report.false_alarm_rate:g}")]  # fmt: skip
+    for name, side in (("window", report.window), ("baseline", report.baseline), ("previous", report.previous)):
         if side is not None:
-            sampled = f", {side['sampled']:,} of them compared" if side["sampled"] != side["examples"] else ""
-            span = f" (span {side['span']})" if name == "previous" else ""
-            facts.append((f"{_SIDES[name].capitalize()}{span}", f"{side['examples']:,} examples{sampled}"))
+            sampled = f", {side.sampled:,} of them compared" if side.sampled != side.examples else ""
+            span = f" (span {side.span})" if name == "previous" else ""
+            facts.append((f"{_SIDES[name].capitalize()}{span}", f"{side.examples:,} examples{sampled}"))
     return tuple(facts)
 
 
-def _table(measurements: Sequence[Measured]) -> Table:
+def _table(measurements: Sequence[Measurement]) -> Table:
     rows = tuple(
         (
             each.feature or "all features together",
-            each.title,
-            each.against,
+            name_of_test(each.test),
+            each.reference,
             f"{each.measured:.4f}",
             "-" if each.threshold is None else f"{each.threshold:.4f}",
             p_value(each.p_value),

@@ -1,13 +1,16 @@
 """Counts of the data, and the facts of the run."""
 
 import importlib.metadata
+import json
 from typing import Any
 
+from ..common.artifacts.checks import COUNTS_JSON, beside
 from ..common.artifacts.files import Files, Sources
+from ..common.errors import MonitorError, require
 from ..common.pages.parts import Table
-from ..common.statistics.monitored_features import name_of
-from . import records
+from ..common.statistics.monitored_features import corrupt_images
 
+DEAD_LETTERS = "dead_letters"  # the folder beside the counts
 _PACKAGES = ("tfx", "tensorflow", "tensorflow-data-validation", "tensorflow-model-analysis", "apache-beam")
 _COUNTS = {
     "files": "Log files",
@@ -46,17 +49,17 @@ def data_counts(data: dict[str, Any]) -> tuple[Table, ...]:
 
 def log_counts(sources: Sources, files: Files) -> tuple[Table, ...]:
     """The counts of the serving logs, what was wrong with them, and where the dead letters are."""
-    given = records.beside(files, sources.anomalies, records.COUNTS_JSON)
+    given = beside(files, sources.anomalies, COUNTS_JSON)
     if given is None:
         return ()
-    counts = records.read_json(files, given.path(records.COUNTS_JSON))
+    counts = _read_counts(files.content(given.path(COUNTS_JSON)), given.path(COUNTS_JSON))
     rows = tuple((title, f"{counts[key]:,}") for key, title in _COUNTS.items() if key in counts)
     tables = [Table("Serving logs", ("Count", "Number"), rows, frozenset({1}))]
     problems = tuple((kind.replace("_", " "), _number(each)) for kind, each in sorted(counts["problems"].items()))
     if problems:
         tables.append(Table("What was wrong with them", ("Problem", "Number"), problems, frozenset({1})))
     if counts["dead_letters"]:
-        folder = given.path(records.DEAD_LETTERS)
+        folder = given.path(DEAD_LETTERS)
         tables.append(Table("Dead letters are kept in", ("", "Folder"), (("dead letters", folder),)))
     return tuple(tables)
 
@@ -85,8 +88,17 @@ def run_tables(sources: Sources) -> tuple[Table, ...]:
 
 
 def _corrupt(data: Any) -> str:
-    found = next((each.num_stats for each in data.features if name_of(each) == "image_corrupt"), None)
-    return "not looked at" if found is None else f"{round(found.mean * data.num_examples):,}"
+    count = corrupt_images(data)
+    return "not evaluated" if count is None else f"{count:,}"
+
+
+def _read_counts(content: bytes, path: str) -> dict[str, Any]:
+    try:
+        counts = json.loads(content)
+    except ValueError as error:
+        raise MonitorError(f"{path} must hold JSON. Received: {error}; it begins {content[:40]!r}") from error
+    require(isinstance(counts, dict), path, "hold a JSON object", type(counts).__name__)
+    return dict(counts)
 
 
 def _number(value: Any) -> str:

@@ -3,15 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..common.pages.parts import Chart, Gate, Outcome, Table
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The whole in one sentence."""
-
-    outcome: Outcome
-    sentence: str
+from ..common.pages.parts import Chart, Table
+from ..common.verdict import Check, Verdict
 
 
 @dataclass(frozen=True)
@@ -42,14 +35,14 @@ class ConfusionMatrix:
     counts: tuple[tuple[float, ...], ...]
     source: str
 
-    def share(self, row: int, column: int) -> float:
+    def proportion(self, row: int, column: int) -> float:
         total = sum(self.counts[row])
         return self.counts[row][column] / total if total else 0.0
 
 
 @dataclass(frozen=True)
 class Moved:
-    """What moved between baseline, window and the span before.
+    """What moved between baseline, window and previous span.
 
     Attributes:
       sentence: the report's own, or why there is none.
@@ -84,7 +77,7 @@ class Page:
     title: str
     subtitle: str
     verdict: Verdict
-    gates: tuple[Gate, ...]
+    checks: tuple[Check, ...]
     problems: tuple[str, ...]
     moved: Moved
     strips: tuple[Strip, ...]

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from components.common.errors import require
-from components.common.pages.parts import Gate
+from components.common.proportion import Proportion
 from components.common.records.drift_report import DriftReport, Measurement
+from components.common.verdict import Check
 
 from ..reading.findings import Finding
 from ..reading.history import History
 from ..reading.run_store import Artifact, Node, Run
 from ..reading.verdicts import State
-from .run_figures import BASELINE, ESTIMATED, HELD_OUT, LABELLED, Accuracy, Figures, figures_of
+from .run_figures import BASELINE, ESTIMATED, HELD_OUT, LABELLED, Figures, figures_of
 
 T = TypeVar("T")
 Key = TypeVar("Key")
@@ -78,7 +79,7 @@ class Accuracies:
 
     known: str
     slice: str
-    values: Pair[Accuracy]
+    values: Pair[Proportion]
 
     @property
     def difference(self) -> Difference | None:
@@ -180,7 +181,7 @@ class Comparison:
         return {name: not pair.differs for name, pair in found.items() if None not in pair.both}
 
     @property
-    def checks(self) -> dict[str, Pair[Gate]]:
+    def checks(self) -> dict[str, Pair[Check]]:
         return paired(self.first.checks, self.second.checks)
 
     @property
@@ -272,13 +273,13 @@ def compare(history: History, first: Run, second: Run) -> Comparison:
     return Comparison(figures_of(history, first), figures_of(history, second))
 
 
-def difference(first: Accuracy, second: Accuracy) -> Difference:
+def difference(first: Proportion, second: Proportion) -> Difference:
     """The second less the first, the two taken for independent.
 
     The interval is made from those of the two (Newcombe, "Interval estimation for the difference between independent
     proportions", Statistics in Medicine 1998, method 10). On the same examples it is wider than it would have to be.
 
-    >>> found = difference(Accuracy(48 / 80, 0.4904, 0.7003, 80), Accuracy(56 / 70, 0.6918, 0.8769, 70))
+    >>> found = difference(Proportion(48 / 80, 0.4904, 0.7003), Proportion(56 / 70, 0.6918, 0.8769))
     >>> round(found.value, 2), round(found.low, 3), round(found.high, 3)
     (0.2, 0.052, 0.334)
     """
@@ -334,7 +335,7 @@ def _p_values(drift: DriftReport | None) -> dict[str, float | None]:
     if drift is None:
         return {}
     return {"everything together": drift.p_value, "against the baseline": drift.skew_p_value,
-             "against the span before": drift.drift_p_value, "false-alarm rate": drift.false_alarm_rate}  # fmt: skip
+             "against the previous span": drift.drift_p_value, "false-alarm rate": drift.false_alarm_rate}  # fmt: skip
 
 
 def _measurements(drift: DriftReport | None) -> dict[tuple[str, str, str], Measurement]:

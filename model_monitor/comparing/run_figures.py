@@ -12,15 +12,14 @@ from typing import Any, TypeVar
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from components.common.artifacts import checks
 from components.common.artifacts.files import Sources, local_files
 from components.common.errors import MonitorError
-from components.common.pages.parts import Gate
-from components.common.proportion import Share, score_interval
+from components.common.proportion import Proportion
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
 from components.common.records.performance import PERFORMANCE_JSON, Performance
-from components.common.statistics.monitored_features import name_of
-from components.validation_report import gates
-from components.validation_report.records import COUNTS_JSON
+from components.common.statistics.monitored_features import corrupt_images
+from components.common.verdict import Check
 
 from ..reading import tfma_files
 from ..reading.artifact_tables.table import WHOLE, read_message, read_record, split_folders
@@ -42,20 +41,6 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Accuracy:
-    """A share of right answers with the ends of its 95 % interval, and of how many examples; all in [0, 1]."""
-
-    value: float
-    low: float
-    high: float
-    examples: int
-
-    @staticmethod
-    def of(share: Share) -> "Accuracy":
-        return Accuracy(share.share, share.low, share.high, share.total)
-
-
-@dataclass(frozen=True)
 class Figures:
     """What is known of one run.
 
@@ -66,7 +51,7 @@ class Figures:
       parameters: by node and name; the parts of a parameter that is JSON have names of their own.
       counts: how many examples, corrupt images, dead letters and the like, by what they are of and their name.
       fingerprints: TFX's of the input files, by the node that read them.
-      checks: what each check or gate decided.
+      checks: what each check says.
       findings: what the checks have against the model or the data, measurements of features left out.
       accuracy: by how it is known (`ESTIMATED`, `LABELLED`, `HELD_OUT`, `BASELINE`) and the slice, "" for the whole.
       metrics: what else TFMA measured on all held-out examples.
@@ -81,9 +66,9 @@ class Figures:
     parameters: dict[tuple[str, str], str]
     counts: dict[tuple[str, str], int]
     fingerprints: dict[str, str]
-    checks: dict[str, Gate]
+    checks: dict[str, Check]
     findings: tuple[Finding, ...]
-    accuracy: dict[tuple[str, str], Accuracy]
+    accuracy: dict[tuple[str, str], Proportion]
     metrics: dict[str, float]
     drift: DriftReport | None
     problems: tuple[str, ...]
@@ -135,7 +120,7 @@ class _Reader:
             parameters=self._parameters,
             counts={**self._examples(), **self._log_counts(), **_label_counts(performance)},
             fingerprints=self._fingerprints(),
-            checks={gate.name: gate for gate in gates.gates_of(self._sources, local_files())},
+            checks={check.title: check for check in checks.checks_of(self._sources, local_files())},
             findings=tuple(self._findings()),
             accuracy={**evaluated, **_accuracies(performance)},
             metrics=metrics,
@@ -189,12 +174,12 @@ class _Reader:
         if found is None or not found.datasets:
             return {}
         data = found.datasets[0]
-        corrupt = next((each.num_stats.mean for each in data.features if name_of(each) == "image_corrupt"), None)
+        corrupt = corrupt_images(data)
         counts = {"examples": int(data.num_examples)}
-        return counts if corrupt is None else {**counts, "corrupt images": round(corrupt * data.num_examples)}
+        return counts if corrupt is None else {**counts, "corrupt images": corrupt}
 
     def _log_counts(self) -> dict[tuple[str, str], int]:
-        record = self._beside(COUNTS_JSON, json.loads)
+        record = self._beside(checks.COUNTS_JSON, json.loads)
         named = record.items() if isinstance(record, dict) else ()
         counted = [(key, value) for key, value in named if isinstance(value, int) and key != _BYTES]
         return {("logs", key.replace("_", " ")): value for key, value in counted}
@@ -207,9 +192,9 @@ class _Reader:
         read = lambda: [each for each in findings(self._run) if "outcome" not in each.artifact.properties]  # noqa: E731
         return self._try(read, [])
 
-    def _evaluation(self) -> tuple[dict[tuple[str, str], Accuracy], dict[str, float]]:
+    def _evaluation(self) -> tuple[dict[tuple[str, str], Proportion], dict[str, float]]:
         """The accuracy of every slice of the held-out examples, and the other metrics of all of them."""
-        accuracy: dict[tuple[str, str], Accuracy] = {}
+        accuracy: dict[tuple[str, str], Proportion] = {}
         metrics: dict[str, float] = {}
         for _, evaluation in self._run.made("ModelEvaluation"):
             for found in self._slices(evaluation.path):
@@ -220,7 +205,7 @@ class _Reader:
                 if name and count:
                     value = found.metrics[name]
                     where = self._class_name(found.slice)
-                    accuracy[HELD_OUT, where] = Accuracy(value, *score_interval(value, count), count)
+                    accuracy[HELD_OUT, where] = Proportion.about(value, count)
                 if not found.slice:
                     told = (name, _COUNT) if name and count else (_COUNT,)  # without a count there is no interval
                     metrics |= {key: each for key, each in found.metrics.items() if key not in told}
@@ -236,22 +221,21 @@ class _Reader:
         return self._sources.class_name(int(value)) if column in labels and value.isdecimal() else where
 
 
-def _accuracies(found: Performance | None) -> dict[tuple[str, str], Accuracy]:
+def _accuracies(found: Performance | None) -> dict[tuple[str, str], Proportion]:
     """What PerformanceEstimator knows of the window and of the baseline."""
-    accuracy: dict[tuple[str, str], Accuracy] = {}
+    accuracy: dict[tuple[str, str], Proportion] = {}
     if found is None:
         return accuracy
     if found.labelled and found.labelled.overall:
-        accuracy[LABELLED, ""] = Accuracy.of(found.labelled.overall)
-        for number, share in enumerate(found.labelled.by_class):
+        accuracy[LABELLED, ""] = found.labelled.overall
+        for number, of_class in enumerate(found.labelled.by_class):
             name = found.class_names[number] if number < len(found.class_names) else f"class {number}"
-            if share:
-                accuracy[LABELLED, name] = Accuracy.of(share)
+            if of_class:
+                accuracy[LABELLED, name] = of_class
     if found.estimate:
-        guess = found.estimate
-        accuracy[ESTIMATED, ""] = Accuracy(guess.accuracy, guess.low, guess.high, found.window_examples.used)
+        accuracy[ESTIMATED, ""] = found.estimate
     if found.baseline:
-        accuracy[BASELINE, ""] = Accuracy.of(found.baseline)
+        accuracy[BASELINE, ""] = found.baseline
     return accuracy
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from components.common.errors import MonitorError
-from components.common.records.decision import REASONS_JSON, Decision, Effect
+from components.common.records.decision import REASONS_JSON, Decision
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement
+from components.common.verdict import Effect
 from components.push_gate.evaluation import validation_findings
 
 from . import tfma_files
@@ -132,13 +133,12 @@ def _gate_findings(node: Node, blessing: Artifact) -> Iterator[Finding]:
         yield _unreadable(node, blessing, str(path), error)
         return
     blocking = (Effect.FAIL, Effect.UNDECIDED)
-    each = [(verdict, found) for verdict in decision.verdicts for found in verdict.findings]
+    each = [(check, found) for check in decision.checks for found in check.findings]
     for effect in blocking:
         for judged, found in each:
             if found.effect is effect:
-                check = f"{judged.gate} of {judged.subject}" if judged.subject else judged.gate
-                yield Finding(check, found.what, found.where, found.message, node.name, blessing, str(path),
-                              found.measured, found.bound)  # fmt: skip
+                yield Finding(judged.title, found.what, found.where, found.message, node.name, blessing, str(path),
+                              found.measured, found.allowed)  # fmt: skip
 
 
 def _evaluation_findings(node: Node, evaluation: Artifact) -> Iterator[Finding]:
@@ -151,7 +151,7 @@ def _evaluation_findings(node: Node, evaluation: Artifact) -> Iterator[Finding]:
         return
     for found in validation_findings(result) if result is not None else []:
         yield Finding(node.name, found.what, found.where, found.message, node.name, evaluation, folder,
-                      found.measured, found.bound)  # fmt: skip
+                      found.measured, found.allowed)  # fmt: skip
 
 
 def _window_findings(node: Node, window: Artifact) -> Iterator[Finding]:
@@ -181,7 +181,7 @@ def _first_of_each(measurements: Iterable[Measurement]) -> list[Measurement]:
 
 
 def _told(found: Measurement) -> str:
-    against = "the baseline" if found.comparison == "skew" else "the span before"
+    against = "the baseline" if found.comparison == "skew" else "the previous span"
     mean = ""
     if found.reference_mean is not None and found.window_mean is not None:
         mean = f", mean {found.reference_mean:.3g} -> {found.window_mean:.3g}"

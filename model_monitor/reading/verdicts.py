@@ -9,6 +9,9 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
+from components.common.records.performance import outcome_of
+from components.common.verdict import Outcome
+
 from .findings import Finding, anomaly_findings, counted, deciding_blessings, is_blessed, objections, unheeded
 from .run_store import Artifact, Node, Run
 
@@ -32,7 +35,7 @@ class State(str, Enum):
         return self in (State.PUSHED, State.BLESSED, State.FINE)
 
 
-_OUTCOMES = {"passed": State.FINE, "failed": State.NOT_FINE}
+_SPAN_STATES = {Outcome.PASSED: State.FINE, Outcome.FAILED: State.NOT_FINE, Outcome.UNDECIDED: State.UNDECIDED}
 
 
 @dataclass(frozen=True)
@@ -169,15 +172,19 @@ def _span_check(node: Node, artifact: Artifact) -> SpanCheck:
     """What an anomalies artifact is of: the comparison, the accuracy, or else the logs themselves."""
     found = artifact.properties
     if "outcome" in found:
-        state = _OUTCOMES.get(str(found["outcome"]), State.UNDECIDED)
+        state = _SPAN_STATES[_outcome(found["outcome"])]
         return SpanCheck(CheckOf.DATA, state, str(found.get("sentence", "")), artifact)
     if "state" in found:
-        state = {"fine": State.FINE, "hurts": State.NOT_FINE}.get(str(found["state"]), State.UNDECIDED)
+        state = _SPAN_STATES[outcome_of(str(found["state"]))]
         reason = "" if state is State.FINE else str(found.get("reason", ""))
         return SpanCheck(CheckOf.ACCURACY, state, reason, artifact)
     problems = list(anomaly_findings(node, artifact))
     state, reason = _state_of(problems) if problems else (State.FINE, "")
     return SpanCheck(CheckOf.LOGS, state, reason, artifact)
+
+
+def _outcome(value: object) -> Outcome:
+    return Outcome(value) if value in list(Outcome) else Outcome.UNDECIDED
 
 
 def _accuracy(artifact: Artifact) -> float | None:

@@ -7,13 +7,14 @@ from typing import Any
 from components.common.artifacts.files import Given, Sources, local_files
 from components.common.errors import MonitorError
 from components.common.pages import charts
-from components.common.pages.parts import Chart, Outcome, Table
+from components.common.pages.parts import Chart, Table
 from components.common.pages.templating import render_template
 from components.common.records.drift_report import Measurement
+from components.common.statistics.monitored_features import short_name_of_test
+from components.common.verdict import Outcome
 from components.validation_report import distributions
 
 from ..comparing.comparison import Accuracies, Comparison, Moved
-from ..reading.artifact_tables.reports import TESTS
 from ..reading.explanation import explain
 from ..reading.history import History
 from ..reading.report_sources import sources_of
@@ -94,8 +95,8 @@ def _moved_charts(found: Comparison, statistics: Mapping[str, Any], class_names:
 
 
 def _told(moved: Moved, labels: Sequence[str]) -> tuple[str, ...]:
-    against = "the baseline" if moved.comparison == "skew" else "the span before"
-    lines = [f"{TESTS.get(moved.test, moved.test)} against {against}:"]
+    against = f"the {moved.reference}"
+    lines = [f"{short_name_of_test(moved.test)} against {against}:"]
     means = []
     for label, each in zip(labels, moved.measured.both, strict=True):
         lines.append(f"{label}: {_measured(each)}")

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from components.common.pages.parts import Gate
 from components.common.records.drift_report import Measurement
+from components.common.verdict import Check
 
 from ..comparing.comparison import Accuracies, Comparison, Moved, Output
 from ..reading.findings import Finding
@@ -27,7 +27,7 @@ def comparison_record(history: History, found: Comparison) -> dict[str, Any]:
         "counts": [{"of": of, "name": name, "values": list(pair.both)} for (of, name), pair in found.counts.items()],
         "same_input": found.same_input,
         "checks": [
-            {"name": name, "decided": [_gate(each) for each in pair.both]} for name, pair in found.checks.items()
+            {"name": name, "decided": [_check(each) for each in pair.both]} for name, pair in found.checks.items()
         ],
         "findings": [[_finding(each) for each in pair.both] for pair in found.findings],
         "accuracy": [_accuracy(each) for each in found.accuracies],
@@ -46,8 +46,8 @@ def comparison_record(history: History, found: Comparison) -> dict[str, Any]:
     }
 
 
-def _gate(gate: Gate | None) -> dict[str, str] | None:
-    return None if gate is None else {"outcome": gate.outcome.value, "reason": gate.reason}
+def _check(check: Check | None) -> dict[str, str] | None:
+    return None if check is None else {"outcome": check.outcome.value, "reason": check.reason}
 
 
 def _finding(found: Finding | None) -> dict[str, Any] | None:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from components.common.pages.parts import Gate, Outcome, Table
+from components.common.pages.parts import Table
 from components.common.pages.templating import MARKS
+from components.common.proportion import Proportion
 from components.common.records.drift_report import Measurement
+from components.common.statistics.monitored_features import short_name_of_test
+from components.common.verdict import Check, Outcome
 
 from ..comparing.comparison import Accuracies, Comparison, Output
-from ..comparing.run_figures import Accuracy
-from ..reading.artifact_tables.reports import TESTS
 from ..reading.explanation import data_files, moment
 from ..reading.findings import Finding
 from ..reading.run_store import Node
@@ -108,17 +109,17 @@ def _files(found: Comparison, node: str, same: bool) -> str:
 
 
 def _checks(found: Comparison) -> Section:
-    rows = [(name, *map(_gate, pair.both)) for name, pair in found.checks.items()]
+    rows = [(name, *map(_check, pair.both)) for name, pair in found.checks.items()]
     return Section("checks", "Checks", _table("Checks", ("check", *found.labels), rows))
 
 
-def _gate(gate: Gate | None) -> str:
-    return NONE if gate is None else f"{MARKS[gate.outcome]} {gate.reason}"
+def _check(check: Check | None) -> str:
+    return NONE if check is None else f"{MARKS[check.outcome]} {check.reason}"
 
 
 def _findings(found: Comparison) -> Section:
     """What checks found that their reasons do not say already."""
-    said = " ".join(gate.reason for pair in found.checks.values() for gate in pair.both if gate)
+    said = " ".join(check.reason for pair in found.checks.values() for check in pair.both if check)
     rows = [
         ((pair.first or pair.second).check, *map(_finding, pair.both))  # type: ignore[union-attr]
         for pair in found.findings
@@ -133,7 +134,7 @@ def _finding(found: Finding | None) -> str:
 
 def _accuracy(found: Comparison) -> Section:
     rows = [
-        (f"  {each.slice}" if each.slice else each.known, *map(_share, each.values.both), *_difference(each))
+        (f"  {each.slice}" if each.slice else each.known, *map(_shown, each.values.both), *_difference(each))
         for each in found.accuracies
     ]
     notes = ("* the interval of the difference leaves 0 out",) if any(row[-1] for row in rows) else ()
@@ -141,8 +142,8 @@ def _accuracy(found: Comparison) -> Section:
     return Section("accuracy", title, _numbers(title, ("", *found.labels, "difference", ""), rows), notes)
 
 
-def _share(found: Accuracy | None) -> str:
-    return NONE if found is None else f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+def _shown(accuracy: Proportion | None) -> str:
+    return NONE if accuracy is None else str(accuracy)
 
 
 def _difference(found: Accuracies) -> tuple[str, str]:
@@ -168,7 +169,7 @@ def _p_values(found: Comparison) -> Section:
     ]
     others = rows and not found.same_baseline and all(side.baseline for side in found.sides)
     notes = ("The two were held against different baselines.",) if others else ()
-    title = "p-values, against the baseline and the span before"
+    title = "p-values, against the baseline and the previous span"
     return Section("p-values", title, _numbers(title, ("", *found.labels), rows), notes)
 
 
@@ -177,8 +178,8 @@ def _moved(found: Comparison, limit: int) -> Section:
     rows = [
         (
             each.feature or "(all together)",
-            TESTS.get(each.test, each.test.replace("hotelling_t2", "T2").replace("_", " ")),
-            "baseline" if each.comparison == "skew" else "span before",
+            short_name_of_test(each.test)),
+            each.reference,
             *(cell for side in each.measured.both for cell in _measured(side)),
         )
         for each in shown

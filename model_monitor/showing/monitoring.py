@@ -1,4 +1,4 @@
-"""The table at the end of a monitoring run: is this span fine, what changed, and does it hurt."""
+"""The table at the end of a monitoring run: is this span fine, what changed, and is accuracy degraded."""
 
 import json
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from components.common.records.decision import Outcome
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement
-from components.common.records.performance import PERFORMANCE_JSON, Performance, State
-from components.performance_estimator.later_labels import LabelledAccuracy
+from components.common.records.performance import PERFORMANCE_JSON, LabelledAccuracy, Performance
+from components.common.statistics.monitored_features import short_name_of_test
+from components.common.verdict import Outcome
 
 from ..reading.run_store import Artifact, Run
 from .lines import Facts, say
@@ -20,12 +20,6 @@ from .parts import MARKS, anomalies_of, report_file, times, told
 
 _FEATURES_SHOWN = 5
 _ERROR = anomalies_pb2.AnomalyInfo.ERROR
-_PERFORMANCE_OUTCOMES = {
-    State.FINE: Outcome.PASSED,
-    State.HURTS: Outcome.FAILED,
-    State.UNDECIDED: Outcome.UNDECIDED,
-}
-_TESTS = {"jensen_shannon": "JS", "kolmogorov_smirnov": "KS", "l_infinity": "Linf"}
 
 
 @dataclass
@@ -45,8 +39,8 @@ class Summary:
         self._log_anomalies = anomalies_of(self._logs)["serving"]
         self._outcomes = {
             "logs": Outcome.FAILED if _has_error(self._log_anomalies) else Outcome.PASSED,
-            "data": Outcome(self._drift.outcome.value),
-            "accuracy": _PERFORMANCE_OUTCOMES[self._performance.judgement.state],
+            "data": self._drift.outcome,
+            "accuracy": self._performance.check.outcome,
         }
 
     @property
@@ -67,7 +61,7 @@ class Summary:
         reasons = {
             "logs": "; ".join(told(self._log_anomalies, severity=_ERROR)),
             "data": self._drift.sentence,
-            "accuracy": self._performance.judgement.reason,
+            "accuracy": self._performance.check.reason,
         }
         said = [reasons[part] for part, outcome in self._outcomes.items() if outcome is worst]
         return f"Span {self.span} {verdict}: {said[0][0].lower()}{'. '.join(said)[1:]}."
@@ -84,7 +78,7 @@ class Summary:
         facts.add("Data", f"{MARKS[self._outcomes['data']]} {escape(self._drift.sentence)}")
         facts.add("p-value", self._p_values())
         facts.add("Moved most", self._moved_most())
-        facts.add("Accuracy", f"{MARKS[self._outcomes['accuracy']]} {escape(self._performance.judgement.reason)}")
+        facts.add("Accuracy", f"{MARKS[self._outcomes['accuracy']]} {escape(self._performance.check.reason)}")
         if self._performance.labelled:
             facts.add("Labels", _labels(self._performance.labelled, self._performance.class_names))
         facts.add("Report", escape(str(report_file(self.run))))
@@ -111,7 +105,10 @@ class Summary:
 
     def _p_values(self) -> str:
         """Of each comparison; the two share the false-alarm rate."""
-        each = {"against the baseline": self._drift.skew_p_value, "against the span before": self._drift.drift_p_value}
+        each = {
+            "against the baseline": self._drift.skew_p_value,
+            "against the previous span": self._drift.drift_p_value,
+        }
         parts = [f"{value:.2g} {what}" for what, value in each.items() if value is not None]
         rate = self._drift.false_alarm_rate / max(1, len(parts))
         return f"{', '.join(parts) or 'nothing could be compared'}; an alarm at {rate:g}"
@@ -138,7 +135,7 @@ def _counts(examples: Artifact, logs: Artifact) -> str:
         "of another model version": counts["records_excluded"],
     }
     left_out = "".join(f", {number:,} {what}" for what, number in unused.items() if number)
-    thinned = f", {counts['thinned_out']:,} thinned out" if counts["thinned_out"] else ""
+    thinned = f", {counts['thinned_out']:,} subsampled" if counts["thinned_out"] else ""
     return f"{counts['records']:,} requests{left_out}: {examples.properties['rows']:,} images{thinned}"
 
 
@@ -147,9 +144,9 @@ def _labels(found: LabelledAccuracy, names: Sequence[str]) -> str:
     unused = [*found.row_problems.items(), *found.example_problems.items(), ("ids that repeat", found.repeated_ids)]
     counts = "".join(f", {problem.count:,} {name.replace('_', ' ')}" for name, problem in unused if problem.count)
     classes = [
-        f"{names[number] if names else number} {share.share:.2f} ({share.low:.2f}-{share.high:.2f})"
-        for number, share in enumerate(found.by_class)
-        if share
+        f"{names[number] if names else number} {accuracy.value:.2f} ({accuracy.low:.2f}-{accuracy.high:.2f})"
+        for number, accuracy in enumerate(found.by_class)
+        if accuracy
     ]
     lines = ["".join(f"{each:<28}" for each in classes[i : i + 3]).rstrip() for i in range(0, len(classes), 3)]
     return "\n".join([f"{found.rows:,} rows, {found.used:,} used{counts}", *lines])
@@ -158,9 +155,9 @@ def _labels(found: LabelledAccuracy, names: Sequence[str]) -> str:
 def _measured(found: Measurement) -> str:
     """A line of fixed columns: the feature, the test, what was measured, what is allowed, and how its mean moved."""
     mark, sign = ("[red]✗[/]", ">") if found.exceeded else ("[green]✓[/]", "<=")
-    test = _TESTS.get(found.test, found.test)
+    test = short_name_of_test(found.test)
     mean = ""
     if found.reference_mean is not None and found.window_mean is not None:
         mean = f"mean {found.reference_mean:.3g} -> {found.window_mean:.3g}"
-    against = "" if found.comparison == "skew" else ", span before"
+    against = "" if found.comparison == "skew" else ", previous span"
     return f"{mark} {found.feature:<26} {test:<4} {found.measured:.3f} {sign:>2} {found.threshold:.3f}  {mean}{against}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.markup import escape
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from components.common.records.decision import Outcome
+from components.common.verdict import Outcome
 
 from ..reading.run_store import Artifact, Run
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from ..reading.artifact_tables.reports import TESTS
+from components.common.statistics.monitored_features import short_name_of_test
+
 from ..reading.explanation import Explanation, data_files, moment
 from ..reading.findings import Finding
 from ..reading.history import History
@@ -59,7 +60,7 @@ def _finding(found: Finding) -> str:
     numbers = ""
     said = found.measured is not None and f"{found.measured:.4g}" in _NUMBER.findall(found.message)
     if found.measured is not None and found.allowed is not None and not said:
-        numbers = f": {TESTS.get(found.what, found.what)} {found.measured:.4g}, allowed {found.allowed:.4g}"
+        numbers = f": {short_name_of_test(found.what)} {found.measured:.4g}, allowed {found.allowed:.4g}"
     mark = "[red]✗[/]" if found.decided else "[yellow]?[/]"
     by = "" if found.blocking else f"{found.node}: "
     return f"{mark} {escape(by + found.message + numbers)}"

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.common.records.decision import REASONS_JSON, Decision, Effect, Outcome, Verdict
+from components.common.records.decision import REASONS_JSON, Decision
+from components.common.verdict import Check, Effect, Outcome
 
 from ..reading.report_sources import class_names
 from ..reading.run_store import Artifact, Run
@@ -62,7 +63,7 @@ class Summary:
     def _blocking_reasons(self) -> list[str]:
         """Every finding that blocks, the failed gates' first; a gate without findings gives its reason."""
         order = (Outcome.FAILED, Outcome.UNDECIDED)
-        verdicts = [v for outcome in order for v in self._decision.verdicts if v.outcome is outcome]
+        verdicts = [v for outcome in order for v in self._decision.checks if v.outcome is outcome]
         effects = (Effect.FAIL, Effect.UNDECIDED)
         found = [[f.message for f in v.findings if f.effect in effects] or [v.reason] for v in verdicts]
         return [message for messages in found for message in messages] or [self._decision.summary]
@@ -76,7 +77,7 @@ class Summary:
         facts.add("Baseline", self._baseline())
         evaluation = self.run.node("Evaluator").output("evaluation")
         facts.add("Accuracy", _accuracy(evaluation, class_names(self.run.nodes, [])))
-        facts.add("Gate", "\n".join(map(_verdict_line, self._decision.verdicts)))
+        facts.add("Gate", "\n".join(map(_check_line, self._decision.checks)))
         facts.add("Pushed", escape(str(self._push["pushed_destination"])) if self.pushed else "no")
         facts.add("Report", escape(str(report_file(self.run))))
         facts.add("Results", escape(str(self.root)))
@@ -93,9 +94,8 @@ class Summary:
         return escape(str(self.run.node("BaselineImporter").output("model").properties["bundle_uri"]))
 
 
-def _verdict_line(verdict: Verdict) -> str:
-    subject = f" of {verdict.subject}" if verdict.subject else ""
-    return f"{MARKS[verdict.outcome]} {verdict.gate}{subject}: {escape(verdict.reason)}"
+def _check_line(check: Check) -> str:
+    return f"{MARKS[check.outcome]} {check.title}: {escape(check.reason)}"
 
 
 def _statistics(artifact: Artifact) -> dict[str, statistics_pb2.DatasetFeatureStatistics]:

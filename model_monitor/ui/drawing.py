@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
+from components.common.proportion import Proportion
+
 from ..reading.verdicts import CheckOf, State
-from .timeline import Level, Point, Push, Timeline
+from .timeline import Point, Push, Timeline
 
 NARROWEST = 14  # pixels of a column; where there are more than fit, the drawing is scrolled
 _ROOM = 300  # pixels that the narrowest telephone leaves for all columns
@@ -198,7 +200,7 @@ def _accuracy(points: Sequence[Point], top: float) -> Panel | None:
     levels = [level for p in points for level in (p.estimated, p.real, p.baseline) if level is not None]
     if not levels:
         return None
-    values = [end for each in levels for end in (each.low, each.value, each.high) if end is not None]
+    values = [end for each in levels for end in (each.low, each.value, each.high) if not math.isnan(end)]
     low, high, step = scale([*values, *(p.least for p in points if p.least is not None)])
 
     def place(value: float) -> float:
@@ -224,9 +226,9 @@ def _accuracy(points: Sequence[Point], top: float) -> Panel | None:
     return Panel("Accuracy", top, top + _ACCURACY_HEIGHT, ticks, lines, tuple(marks))
 
 
-def _ends(level: Level, place: Callable[[float], float]) -> tuple[float | None, float | None]:
+def _ends(level: Proportion, place: Callable[[float], float]) -> tuple[float | None, float | None]:
     """Where an interval begins and ends; nowhere for a value without one."""
-    if level.low is None or level.high is None:
+    if not level.bounded:
         return None, None
     return place(level.low), place(level.high)
 

@@ -13,11 +13,12 @@ import jinja2
 
 from components.common.artifacts.files import Files, local_files
 from components.common.errors import MonitorError
+from components.common.proportion import Proportion
+from components.common.statistics.monitored_features import short_name_of_test
 from components.validation_report import build, rendering
 
 from ..reading import confinement
 from ..reading.artifact_tables import open_artifact
-from ..reading.artifact_tables.reports import TESTS
 from ..reading.artifact_tables.table import DAMAGE, Opened
 from ..reading.explanation import Explanation, data_files, explain, moment, sentence_of
 from ..reading.findings import Finding
@@ -28,7 +29,7 @@ from ..reading.verdicts import CheckOf, State, Verdict, span_checks
 from ..showing.inspection import cell_text, nodes_in_words, origins, short, took
 from ..showing.parts import place
 from . import drawing, timeline
-from .timeline import Level, Point
+from .timeline import Point
 
 SPANS_SHOWN, RUNS_SHOWN = 60, 25  # the newest ones, unless all are asked for
 _ROWS_SHOWN = 400  # of a table of an artifact
@@ -296,16 +297,13 @@ def brief(says: Verdict) -> str:
     return cut(says.reason)
 
 
-def level(found: Level | None) -> str:
+def level(found: Proportion | None) -> str:
     """An accuracy with its interval.
 
-    >>> level(Level(0.5, 0.41, 0.592)), level(None)
+    >>> level(Proportion(0.5, 0.41, 0.592)), level(None)
     ('0.500 (0.410 to 0.592)', '')
     """
-    if found is None:
-        return ""
-    ends = "" if found.low is None or found.high is None else f" ({found.low:.3f} to {found.high:.3f})"
-    return f"{found.value:.3f}{ends}"
+    return "" if found is None else str(found)
 
 
 def told(point: Point) -> str:
@@ -323,7 +321,7 @@ def measured(found: Finding) -> str:
     """A finding's value against its bound; "" where it has none or says them already."""
     if found.measured is None or found.allowed is None or f"{found.measured:.4g}" in found.message:
         return ""
-    return f"{TESTS.get(found.what, found.what)} {found.measured:.4g}, allowed {found.allowed:.4g}"
+    return f"{short_name_of_test(found.what)} {found.measured:.4g}, allowed {found.allowed:.4g}"
 
 
 def below(site: Site, uri: str) -> str:

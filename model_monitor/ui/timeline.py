@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.common.errors import MonitorError
+from components.common.proportion import Proportion
 from components.common.records.performance import PERFORMANCE_JSON, Performance
 
 from ..reading.artifact_tables.table import read_record
@@ -17,15 +18,6 @@ from ..reading.run_store import Artifact, Run
 from ..reading.verdicts import CheckOf, SpanCheck, State, Verdict, span_checks
 
 _WORST_FIRST = (State.NOT_FINE, State.UNDECIDED, State.FINE)
-
-
-@dataclass(frozen=True)
-class Level:
-    """An accuracy in [0, 1], with the ends of its 95 % interval where they are known."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +32,7 @@ class Point:
       checks: what each check says; of several of one kind, the worst.
       allowed: p-values below this raise the alarm; None where the run does not say.
       estimated: the accuracy without labels; None where it is not known.
-      real: the accuracy by labels that came later; None where there are none.
+      real: the accuracy by delayed labels; None where there are none.
       baseline: the accuracy of the held-out examples that the model was pushed with.
       least: the accuracy below which the span is not fine.
       version: the number of the pushed version that it was compared with; "" for none.
@@ -54,9 +46,9 @@ class Point:
     verdict: Verdict
     checks: dict[CheckOf, SpanCheck]
     allowed: float | None = None
-    estimated: Level | None = None
-    real: Level | None = None
-    baseline: Level | None = None
+    estimated: Proportion | None = None
+    real: Proportion | None = None
+    baseline: Proportion | None = None
     least: float | None = None
     version: str = ""
     problem: str = ""
@@ -146,20 +138,13 @@ def _with_accuracy(point: Point, artifact: Artifact) -> Point:
 
 def _levels(found: Performance) -> dict[str, Any]:
     labelled = found.labelled.overall if found.labelled else None
-    levels: dict[str, Any] = {}
-    if found.estimate:
-        levels["estimated"] = Level(found.estimate.accuracy, found.estimate.low, found.estimate.high)
-    if labelled:
-        levels["real"] = Level(labelled.share, labelled.low, labelled.high)
-    if found.baseline:
-        levels["baseline"] = Level(found.baseline.share, found.baseline.low, found.baseline.high)
-        levels["least"] = max(0.0, found.baseline.share - found.max_accuracy_drop)
-    return levels
+    known = {"estimated": found.estimate, "real": labelled, "baseline": found.baseline, "least": found.least}
+    return {name: value for name, value in known.items() if value is not None}
 
 
-def _noted(artifact: Artifact, name: str) -> Level | None:
+def _noted(artifact: Artifact, name: str) -> Proportion | None:
     value = artifact.properties.get(name)
-    return Level(float(value)) if isinstance(value, int | float) and 0 <= value <= 1 else None
+    return Proportion(float(value)) if isinstance(value, int | float) and 0 <= value <= 1 else None
 
 
 def _pushes(history: History, serving: set[Path], points: Sequence[Point], *, whole: bool) -> Iterator[Push]:

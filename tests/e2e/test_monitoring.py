@@ -95,7 +95,7 @@ def test_a_blurred_span_is_flagged_with_the_right_properties_on_top(root: Path, 
     assert set(drift.features[:3]) <= DETAIL
     assert drift.p_value <= 0.01
     assert drift.previous.examples == 1000
-    assert performance.judgement.state.value == "hurts"
+    assert performance.check.outcome.value == "failed"
     assert any(name in rest.output.split("Moved most")[1] for name in DETAIL)
 
 

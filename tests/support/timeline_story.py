@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.performance_estimator.later_labels import LabelledAccuracy, Problem
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from components.common.proportion import Share
@@ -25,7 +26,6 @@ from components.common.records.drift_report import (
 from components.common.records.performance import PERFORMANCE_JSON, Examples, Judgement, Performance
 from components.common.records.performance import State as Hurts
 from components.performance_estimator.accuracy_estimation import Estimate
-from components.performance_estimator.later_labels import LabelledAccuracy, Problem
 from tests.support.example_runs import Story
 
 PIPELINE, TRAINING = "cifar10-monitoring", "cifar10-training"

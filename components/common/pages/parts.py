@@ -1,27 +1,10 @@
-"""What pages are made of: a check, a table, a chart."""
+"""What pages are made of: a table, a chart."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
-
-class Outcome(str, Enum):
-    """Only `passed` says that nothing is wrong."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    UNDECIDED = "undecided"
-
-
-@dataclass(frozen=True)
-class Gate:
-    """What one check decided, why, and what it noticed besides."""
-
-    name: str
-    outcome: Outcome
-    reason: str
-    details: tuple[str, ...] = ()
+from ..verdict import Outcome
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ import jinja2
 from markupsafe import Markup
 
 from ..errors import MonitorError
+from ..verdict import Outcome
 from . import charts
-from .parts import Chart, Outcome
+from .parts import Chart
 
 FOLDER = Path(__file__).parent / "templates"  # the page's style and script too, for pages that go with it
 MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.UNDECIDED: "?"}
-_WORDS = {Outcome.PASSED: "passed", Outcome.FAILED: "failed", Outcome.UNDECIDED: "undecided"}
 
 
 def render_template(
@@ -42,7 +42,7 @@ def render_template(
         "problems": problems,
         "svg": lambda chart: svg[id(chart)],
         "mark": MARKS.__getitem__,
-        "word": _WORDS.__getitem__,
+        "word": lambda outcome: outcome.value,
         "slug": _Slugs(),
         "style": Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own files
         "script": Markup((FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704

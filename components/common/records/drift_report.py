@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from ..errors import MonitorError, require, require_known
+from ..verdict import Outcome
 
 FORMAT_VERSION = 1
 DRIFT_REPORT_JSON = "drift_report.json"
@@ -23,14 +24,6 @@ class State(str, Enum):
     BASELINE_TOO_SMALL = "baseline_too_small"
     TOO_FEW_EXAMPLES = "too_few_examples"
     NO_PREVIOUS_SPAN = "no_previous_span"
-
-
-class Outcome(str, Enum):
-    """What a state means for whoever waits for it."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True)
@@ -77,6 +70,11 @@ class Measurement:
     excess: float | None
     reference_mean: float | None = None
     window_mean: float | None = None
+
+    @property
+    def reference(self) -> str:
+        """What the window was compared with."""
+        return "baseline" if self.comparison == "skew" else "previous span"
 
     @property
     def exceeded(self) -> bool:

@@ -11,13 +11,47 @@ from typing import Any
 import numpy as np
 
 from ..errors import MonitorError, nearest, require
-from ..two_sample.comparison import CLASS_FEATURE, JENSEN_SHANNON, L_INFINITY, Feature, Rows
+from ..two_sample.comparison import CLASS_FEATURE, JENSEN_SHANNON, KOLMOGOROV_SMIRNOV, L_INFINITY, Feature, Rows
 from .feature_sample import FeatureSample
 
 FINE_HISTOGRAM = "frozen_histogram"  # the custom statistic that holds every bin of a feature with frozen edges
 SKEW = "skew"  # training against serving
-DRIFT = "drift"  # this span against the one before
+DRIFT = "drift"  # this span against the previous one
+CORRUPT = "image_corrupt"  # 1 for an image that cannot be decoded
 MIN_BASELINE_EXAMPLES = 100  # fewer say too little about what chance does to the tails of fourteen buckets
+
+
+# What the tests are called, in full and in a table: those of features, and the joint one.
+_TEST_NAMES = {
+    JENSEN_SHANNON: ("Jensen-Shannon", "JS"),
+    KOLMOGOROV_SMIRNOV: ("Kolmogorov-Smirnov", "KS"),
+    L_INFINITY: ("L-infinity", "Linf"),
+    "hotelling_t2": ("Hotelling T²", "T2"),
+}
+
+
+def name_of_test(test: str) -> str:
+    """What a person calls a test.
+
+    >>> name_of_test("l_infinity"), name_of_test("joint_test")
+    ('L-infinity', 'joint test')
+    """
+    return _TEST_NAMES[test][0] if test in _TEST_NAMES else test.replace("_", " ")
+
+
+def short_name_of_test(test: str) -> str:
+    """The same in a few characters, for a table.
+
+    >>> short_name_of_test("l_infinity"), short_name_of_test("joint_test")
+    ('Linf', 'joint test')
+    """
+    return _TEST_NAMES[test][1] if test in _TEST_NAMES else test.replace("_", " ")
+
+
+def corrupt_images(data: Any) -> int | None:
+    """How many images of a `DatasetFeatureStatistics` cannot be decoded; None where that was not evaluated."""
+    described = next((each.num_stats for each in data.features if name_of(each) == CORRUPT), None)
+    return None if described is None else round(described.mean * data.num_examples)
 
 
 def statistic_of(feature: str) -> str:

@@ -24,17 +24,17 @@ def blessing(artifact: Artifact) -> Iterator[Table]:
 
 
 def reasons(artifact: Artifact) -> Iterator[Table]:
-    """Every verdict of the gate, then every finding."""
+    """Every check of the gate, then every finding."""
     decision = read_record(artifact.path / REASONS_JSON, Decision.from_json)
-    verdicts = tuple((each.gate, each.subject, each.outcome.value, each.reason) for each in decision.verdicts)
-    yield Table("Verdicts", ("gate", "of", "outcome", "reason"), verdicts)
+    checks = tuple((check.name, check.subject, check.outcome.value, check.reason) for check in decision.checks)
+    yield Table("Checks", ("check", "of", "outcome", "reason"), checks)
     findings = tuple(
-        (verdict.gate, found.what, found.where, found.effect.value, found.measured, found.bound)
-        for verdict in decision.verdicts
-        for found in verdict.findings
+        (check.name, found.what, found.where, found.effect.value, found.measured, found.allowed)
+        for check in decision.checks
+        for found in check.findings
     )
     if findings:
-        yield Table("Findings", ("gate", "what", "of", "effect", "measured", "bound"), findings)
+        yield Table("Findings", ("check", "what", "of", "effect", "measured", "allowed"), findings)
 
 
 def thresholds(artifact: Artifact) -> Iterator[Table]:
@@ -43,8 +43,8 @@ def thresholds(artifact: Artifact) -> Iterator[Table]:
     if result is None:
         return
     found = list(validation_findings(result))
-    rows = tuple((each.what, each.where, each.measured, each.bound, each.message) for each in found)
-    columns = ("metric", "slice", "measured", "bound", "what is wrong")
+    rows = tuple((each.what, each.where, each.measured, each.allowed, each.message) for each in found)
+    columns = ("metric", "slice", "measured", "allowed", "what is wrong")
     yield Table("Thresholds: " + ("not met" if found else "all met"), columns, rows)
 
 

@@ -3,15 +3,15 @@
 import json
 from collections.abc import Iterator
 
-from components.common.proportion import Share
+from components.common.proportion import Proportion
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
-from components.common.records.performance import PERFORMANCE_JSON, Performance
+from components.common.records.performance import PERFORMANCE_JSON, STATES, Performance
+from components.common.statistics.monitored_features import short_name_of_test
 
 from ..run_store import Artifact
 from .table import DAMAGE, Cell, Table, read_record
 
 _DRIFT = ("feature", "test", "against", "measured", "threshold", "p", "mean was", "is", "alarm")
-TESTS = {"jensen_shannon": "JS", "kolmogorov_smirnov": "KS", "l_infinity": "Linf", "hotelling_t2": "T2"}
 
 
 def drift_report(artifact: Artifact) -> Iterator[Table]:
@@ -29,7 +29,7 @@ def drift_report(artifact: Artifact) -> Iterator[Table]:
     rows: list[tuple[Cell, ...]] = [
         (
             found.feature or "(all together)",
-            TESTS.get(found.test, found.test),
+            short_name_of_test(found.test),
             "baseline" if found.comparison == "skew" else "previous",
             found.measured,
             found.threshold,
@@ -45,21 +45,20 @@ def drift_report(artifact: Artifact) -> Iterator[Table]:
 
 
 def performance(artifact: Artifact) -> Iterator[Table]:
-    """The accuracy: of the baseline, as it is estimated, and by the labels that came later."""
+    """The accuracy: of the baseline, as it is estimated, and by delayed labels."""
     found = read_record(artifact.path / PERFORMANCE_JSON, Performance.from_json)
-    yield Table(f"Accuracy: {found.judgement.state.value}", ("", "found"), (("reason", found.judgement.reason),))
+    yield Table(f"Accuracy: {STATES[found.check.outcome]}", ("", "found"), (("reason", found.check.reason),))
     rows: list[tuple[Cell, ...]] = []
     if found.baseline:
-        rows.append(("baseline", *_share(found.baseline)))
+        rows.append(("baseline", *_cells(found.baseline)))
     if found.estimate:
-        rows.append((f"estimate ({found.estimator})", found.estimate.accuracy, found.estimate.low,
-                     found.estimate.high, found.window_examples.used))  # fmt: skip
+        rows.append((f"estimate ({found.estimator})", *_cells(found.estimate)))
     if found.labelled and found.labelled.overall:
-        rows.append(("labels that came later", *_share(found.labelled.overall)))
+        rows.append(("delayed labels", *_cells(found.labelled.overall)))
     if found.labelled:
         names = found.class_names
-        each = [(f"class {names[n] if n < len(names) else n}", s) for n, s in enumerate(found.labelled.by_class) if s]
-        rows += [(name, *_share(share)) for name, share in each]
+        by_class = [(names[n] if n < len(names) else n, s) for n, s in enumerate(found.labelled.by_class) if s]
+        rows += [(f"class {name}", *_cells(accuracy)) for name, accuracy in by_class]
     yield Table("Accuracy with its 95 % interval", ("of", "accuracy", "low", "high", "examples"), tuple(rows))
 
 
@@ -74,5 +73,5 @@ def counts(artifact: Artifact) -> Iterator[Table]:
     yield Table("Counts", ("of", "count"), rows)
 
 
-def _share(share: Share) -> tuple[Cell, ...]:
-    return share.share, share.low, share.high, share.total
+def _cells(accuracy: Proportion) -> tuple[Cell, ...]:
+    return accuracy.value, accuracy.low, accuracy.high, accuracy.total

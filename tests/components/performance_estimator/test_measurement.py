@@ -5,10 +5,10 @@ import json
 
 import numpy as np
 import pytest
+from components.performance_estimator.later_labels import LabelRow, LoggedExamples, join
 
 from components.common.errors import MonitorError
 from components.common.records.performance import Examples, Performance, State, measure
-from components.performance_estimator.later_labels import LabelRow, LoggedExamples, join
 
 BASELINE_RIGHT = 0.9
 

@@ -4,12 +4,12 @@ import csv
 import io
 
 import pytest
+from components.performance_estimator.later_labels import LabelRow, LoggedExamples, Problem, join, read_csv
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components.common.errors import MonitorError
 from components.performance_estimator import later_labels
-from components.performance_estimator.later_labels import LabelRow, LoggedExamples, Problem, join, read_csv
 
 NAMES = ("cat", "dog", "frog")
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..common.errors import MonitorError, require
-from ..common.proportion import Share
+from ..common.proportion import Proportion
+from ..common.records.performance import LabelledAccuracy, Problem
 
 ID, LABEL = "id", "label"
 NAMED = 5  # how many ids of each problem are kept, the first ones in alphabetical order
@@ -46,38 +47,6 @@ class LoggedExamples:
 
     ids: Sequence[str]
     classes: Sequence[int]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """How many rows or examples have it, and the first few by name: an id, or the place of a row without one."""
-
-    count: int = 0
-    named: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class LabelledAccuracy:
-    """The accuracy on the examples whose labels arrived.
-
-    Attributes:
-      overall: the share of labelled examples that the model had right; None when there are none.
-      by_class: the same of the examples with each label, in the order of the classes; None for a class without any.
-      rows: rows of the labels file: `used` ones and those of `row_problems`, each in one of them.
-      used: rows whose label was given to an example or to several that share an id.
-      examples: logged examples: those of `overall` and those of `example_problems`, each in one of them.
-      repeated_ids: ids that more than one logged example has, which cannot be told apart by them.
-
-    """
-
-    overall: Share | None
-    by_class: tuple[Share | None, ...]
-    rows: int
-    used: int
-    row_problems: Mapping[str, Problem]
-    examples: int
-    example_problems: Mapping[str, Problem]
-    repeated_ids: Problem
 
 
 def read_csv(content: bytes, name: str) -> Iterator[LabelRow]:
@@ -132,8 +101,8 @@ def join(
             right[label] += predicted == label
     repeated = [identity for identity, count in Counter(examples.ids).items() if identity and count > 1]
     return LabelledAccuracy(
-        overall=_share(sum(right.values()), sum(total.values())),
-        by_class=tuple(_share(right[each], total[each]) for each in range(num_classes)),
+        overall=_proportion(sum(right.values()), sum(total.values())),
+        by_class=tuple(_proportion(right[each], total[each]) for each in range(num_classes)),
         rows=found.rows,
         used=len(found.labels),
         row_problems={kind: _problem(found.problems[kind]) for kind in ROW_PROBLEMS},
@@ -203,5 +172,5 @@ def _problem(names: Sequence[str]) -> Problem:
     return Problem(len(names), tuple(sorted(set(names))[:NAMED]))
 
 
-def _share(right: int, total: int) -> Share | None:
-    return Share.of(right, total) if total else None
+def _proportion(right: int, total: int) -> Proportion | None:
+    return Proportion.of(right, total) if total else None

@@ -1,0 +1,239 @@
+"""What checks come to: one outcome, one finding, one check and one verdict, for every component, page and command.
+
+A *check* looks at one thing. Its *outcome* is passed, failed or undecided; a *finding* is one reason for it, with what
+was measured and what is allowed. The *verdict* is what all checks come to.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+_SHOWN = 3  # findings that a one-line reason spells out; the rest are counted
+
+
+class Outcome(str, Enum):
+    """Only `passed` is a pass: what could not be decided blocks, and is reported, like what failed."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNDECIDED = "undecided"
+
+
+class Effect(str, Enum):
+    """What one finding does to the outcome of its check."""
+
+    FAIL = "fail"
+    UNDECIDED = "undecided"
+    WARN = "warn"
+    EXEMPT = "exempt"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason for an outcome, or one thing noticed besides.
+
+    Attributes:
+      what: the metric, test or type of anomaly, such as `accuracy` or `SCHEMA_NEW_COLUMN`.
+      where: the slice, feature or model output it is about; empty for the whole.
+      effect: what it does to the outcome.
+      message: a sentence for a person, without a full stop.
+      measured: the value measured, None where there is none or it is not finite.
+      allowed: the bound it was held against, None where there is none.
+
+    """
+
+    what: str
+    where: str
+    effect: Effect
+    message: str
+    measured: float | None = None
+    allowed: float | None = None
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it keeps the check from passing."""
+        return self.effect in (Effect.FAIL, Effect.UNDECIDED)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one check says of one subject.
+
+    Attributes:
+      name: of the check.
+      subject: what it looked at, an artifact's split, say; empty where there is only one thing.
+      outcome: passed, failed or undecided.
+      reason: why, in a few words, without a full stop; empty where there is nothing to say.
+      findings: what it rests on, and what was noticed besides.
+
+    """
+
+    name: str
+    subject: str
+    outcome: Outcome
+    reason: str
+    findings: tuple[Finding, ...] = ()
+
+    @staticmethod
+    def of(name: str, findings: Iterable[Finding], *, passed: str, subject: str = "") -> "Check":
+        """The check that follows from `findings`; `passed` is the reason to give when none of them blocks."""
+        kept = tuple(findings)
+        effects = {finding.effect for finding in kept}
+        if Effect.FAIL in effects:
+            outcome = Outcome.FAILED
+        elif Effect.UNDECIDED in effects:
+            outcome = Outcome.UNDECIDED
+        else:
+            outcome = Outcome.PASSED
+        return Check(name, subject, outcome, _reason(outcome, kept, passed), kept)
+
+    @property
+    def passed(self) -> bool:
+        return self.outcome is Outcome.PASSED
+
+    @property
+    def title(self) -> str:
+        """Its name and its subject."""
+        return f"{self.name} of {self.subject}" if self.subject else self.name
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The findings that the reason does not spell out."""
+        return tuple(finding.message for finding in self.findings if finding.message not in self.reason)
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """Failed before undecided before passed; of none at all, undecided."""
+    present = set(outcomes)
+    order = (Outcome.FAILED, Outcome.UNDECIDED, Outcome.PASSED)
+    return next((outcome for outcome in order if outcome in present), Outcome.UNDECIDED)
+
+
+def lowered(sentence: str) -> str:
+    """To go on with after a colon; a name that begins it stays as it is.
+
+    >>> lowered("The window differs"), lowered("SkewDriftValidator failed")
+    ('the window differs', 'SkewDriftValidator failed')
+    """
+    word = sentence.partition(" ")[0]
+    return sentence if word[1:] != word[1:].lower() else sentence[:1].lower() + sentence[1:]
+
+
+def _reason(outcome: Outcome, findings: tuple[Finding, ...], passed: str) -> str:
+    if outcome is Outcome.PASSED:
+        warned = [finding.message for finding in findings if finding.effect is Effect.WARN]
+        return f"{passed}. Warned: {first_of(warned)}" if warned else passed
+    # What failed is said before what could not be decided.
+    blocking = [f.message for effect in (Effect.FAIL, Effect.UNDECIDED) for f in findings if f.effect is effect]
+    return first_of(blocking)
+
+
+def first_of(messages: list[str]) -> str:
+    """The first few messages in one line, and how many more there are."""
+    more = len(messages) - _SHOWN
+    return "; ".join(messages[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What all checks come to.
+
+    Attributes:
+      outcome: passed, failed or undecided.
+      headline: what became of the span or the model, such as "Span 3 is not fine".
+      reason: why, without a full stop.
+
+    """
+
+    outcome: Outcome
+    headline: str
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """The whole in one sentence."""
+        return f"{self.headline}: {lowered(self.reason)}."
+
+
+@dataclass(frozen=True)
+class Push:
+    """What the pusher did with a model.
+
+    Attributes:
+      pushed: whether it is in the serving folder, by this run or by the earlier one that this run repeats.
+      version: its version, "" where it is not known.
+      repeated: whether the run repeats an earlier one, so that nothing was pushed anew.
+      gone: whether its folder is there no longer.
+
+    """
+
+    pushed: bool
+    version: str = ""
+    repeated: bool = False
+    gone: bool = False
+
+
+def verdict_of_span(
+    checks: Sequence[Check], *, span: int | None = None, p_value: float | None = None, missing: Sequence[str] = ()
+) -> Verdict:
+    """The verdict on a span of serving logs, or on any data.
+
+    Args:
+      checks: of the span, what explains the rest first.
+      span: its number; None where the data have none.
+      p_value: of the comparison with the baseline; None where there was none.
+      missing: what the checks should have been given and were not, a sentence each; it is no pass then.
+
+    """
+    if not checks:
+        return Verdict(Outcome.UNDECIDED, "No verdict", "nothing was checked")
+    subject, are = ("The data", "are") if span is None else (f"Span {span}", "is")
+    outcome = worst(check.outcome for check in checks)
+    if outcome is Outcome.PASSED and missing:
+        return Verdict(Outcome.UNDECIDED, f"{subject} cannot be judged", missing[0])
+    if outcome is Outcome.PASSED:
+        chance = f"it differs from the baseline no more than by chance, p = {p_value or 0:.2g}"
+        return Verdict(outcome, f"{subject} {are} fine", "no check found anything wrong" if p_value is None else chance)
+    state = f"{are} not fine" if outcome is Outcome.FAILED else "cannot be judged"
+    reasons = [check.reason.rstrip(".") for check in checks if check.outcome is outcome and check.reason]
+    return Verdict(outcome, f"{subject} {state}", ". ".join(reasons) or "no check says why")
+
+
+def verdict_of_push(checks: Sequence[Check], push: Push | None) -> Verdict:
+    """The verdict on a model.
+
+    Args:
+      checks: that the push depends on. Where there are none, nothing is known of the model, and that is no pass.
+      push: what became of it; None where the pipeline does not push.
+
+    """
+    outcome = worst(check.outcome for check in checks)
+    if outcome is not Outcome.PASSED:
+        return Verdict(outcome, _headline(push, blocked=bool(checks)), _blocking(checks, outcome))
+    if push is None:
+        return Verdict(outcome, "Blessed", "every check let it pass")
+    if not push.pushed:
+        return Verdict(Outcome.UNDECIDED, "Not pushed", "every check let it pass, and yet it was not pushed")
+    if push.repeated and push.gone:
+        gone = f"version {push.version}, which an earlier run pushed and this run repeats, is gone"
+        return Verdict(Outcome.UNDECIDED, "Not pushed", f"{gone} from the serving folder")
+    reason = "nothing has changed since it was pushed" if push.repeated else "every check let it pass"
+    gone = "; it is gone from the serving folder since" if push.gone else ""
+    return Verdict(outcome, _headline(push, blocked=False), reason + gone)
+
+
+def _headline(push: Push | None, *, blocked: bool) -> str:
+    if push is None:
+        return "Not blessed"
+    if not push.pushed:
+        return "Not pushed"
+    return f"Pushed{f' as version {push.version}' if push.version else ''}{' although a check blocks it' * blocked}"
+
+
+def _blocking(checks: Sequence[Check], outcome: Outcome) -> str:
+    """The reason of the first check that has the outcome, and how many more block."""
+    if not checks:
+        return "no check was asked"
+    first = next(check for check in checks if check.outcome is outcome)
+    more = sum(not check.passed for check in checks) - 1
+    return first.reason + (f" (and {more} more {'check' if more == 1 else 'checks'})" if more else "")

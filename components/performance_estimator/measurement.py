@@ -1,0 +1,185 @@
+"""Whether a window is degraded: its accuracy, estimated or measured, held against that of the baseline."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..common.proportion import Proportion
+from ..common.records.performance import Examples, LabelledAccuracy, Performance, accuracy_check
+from ..common.statistics.feature_sample import FeatureSample
+from ..common.verdict import Check, Outcome
+from .accuracy_estimation import HeldOut, estimate, is_distribution
+
+FEWEST_EXAMPLES = 50  # on either side: below, an interval is too wide to say more than nothing
+
+# `AnomalyInfo.Type` of what a person is told.
+DEGRADED_ANOMALY = "CUSTOM_VALIDATION"
+NO_BASELINE_ANOMALY = "COMPARATOR_CONTROL_DATA_MISSING"
+NO_WINDOW_ANOMALY = "COMPARATOR_TREATMENT_DATA_MISSING"
+TOO_FEW_ANOMALY = "COMPARATOR_LOW_NUM_EXAMPLES"
+NO_DATA_ANOMALY = "NO_DATA_IN_SPAN"
+
+_PREDICTIONS = "prediction_"  # how features begin that are made of what a model said
+
+
+def measure(  # noqa: PLR0913 - two samples and what the component takes
+    baseline: FeatureSample | None,
+    window: FeatureSample | None,
+    labelled: LabelledAccuracy | None,
+    *,
+    estimator: str,
+    max_accuracy_drop: float,
+    seed: int = 0,
+    class_names: tuple[str, ...] = (),
+) -> Performance:
+    """Estimates the window's accuracy, and says whether it is worse than the baseline's by more than is allowed.
+
+    Args:
+      baseline: sample of the held-out split, with labels and probabilities; None when there is none.
+      window: sample of the window, with probabilities; None when there is none.
+      labelled: what `delayed_labels.join` made of a labels file; None without one.
+      estimator: one of `ESTIMATORS`.
+      max_accuracy_drop: in [0, 1].
+      seed: of the estimate's bootstrap.
+      class_names: carried along for whoever reads the result.
+
+    """
+    image_features = _shared_image_features(baseline, window)
+    known, scored = _rows(baseline, image_features, labels=True), _rows(window, image_features, labels=False)
+    accuracy, by_class = _accuracy(known)
+    cannot = _undecidable(baseline, window, known, scored)
+    guess = None if cannot else _estimate(estimator, known, scored, seed)
+    by_estimate = cannot or accuracy_check(Outcome.UNDECIDED, "nothing was estimated", NO_BASELINE_ANOMALY)
+    if guess is not None and accuracy is not None:
+        by_estimate = _judge("Estimated accuracy", guess, accuracy, max_accuracy_drop)
+    by_labels = None if labelled is None else _judge_labels(labelled, accuracy, max_accuracy_drop)
+    return Performance(
+        check=_joint(by_estimate, by_labels),
+        estimate_check=by_estimate,
+        labels_check=by_labels,
+        estimator=estimator,
+        max_accuracy_drop=max_accuracy_drop,
+        baseline=accuracy,
+        baseline_by_class=by_class,
+        estimate=guess,
+        labelled=labelled,
+        baseline_examples=known.examples,
+        window_examples=scored.examples,
+        class_names=class_names,
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The usable rows of a sample: with probabilities, and labels where they are asked for.
+
+    `features` are what the images look like, no columns where both samples do not say the same of them.
+    """
+
+    probabilities: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    features: NDArray[np.float32]
+    examples: Examples
+
+
+def _shared_image_features(baseline: FeatureSample | None, window: FeatureSample | None) -> tuple[str, ...]:
+    """The features of both that are not made of predictions."""
+    if baseline is None or window is None:
+        return ()
+    return tuple(name for name in baseline.names if name in window.names and not name.startswith(_PREDICTIONS))
+
+
+def _rows(sample: FeatureSample | None, image_features: tuple[str, ...], *, labels: bool) -> _Rows:
+    nothing, none = np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
+    if sample is None:
+        return _Rows(none, nothing, none, Examples())
+    examples = Examples(sample.population, len(sample.ids))
+    if sample.probabilities is None or (labels and sample.labels is None):
+        return _Rows(none, nothing, none, examples)
+    found = nothing if sample.labels is None else sample.labels
+    usable = is_distribution(sample.probabilities)
+    if labels:
+        usable &= (found >= 0) & (found < sample.probabilities.shape[1])
+        found = found[usable]
+    features = sample.values[usable][:, [sample.names.index(name) for name in image_features]]
+    return _Rows(sample.probabilities[usable], found, features, replace(examples, used=int(usable.sum())))
+
+
+def _estimate(estimator: str, known: _Rows, scored: _Rows, seed: int) -> Proportion:
+    if not scored.features.shape[1]:
+        return estimate(estimator, HeldOut(known.probabilities, known.labels), scored.probabilities, seed=seed)
+    held_out = HeldOut(known.probabilities, known.labels, known.features)
+    return estimate(estimator, held_out, scored.probabilities, features=scored.features, seed=seed)
+
+
+def _accuracy(known: _Rows) -> tuple[Proportion | None, tuple[Proportion | None, ...]]:
+    if known.examples.used == 0:
+        return None, ()
+    right = known.probabilities.argmax(axis=1) == known.labels
+    each = [known.labels == number for number in range(known.probabilities.shape[1])]
+    by_class = tuple(Proportion.of(int(right[rows].sum()), int(rows.sum())) if rows.any() else None for rows in each)
+    return Proportion.of(int(right.sum()), len(right)), by_class
+
+
+def _undecidable(
+    baseline: FeatureSample | None, window: FeatureSample | None, known: _Rows, scored: _Rows
+) -> Check | None:
+    """Why the accuracy cannot be estimated, or None when it can."""
+    if window is not None and window.population == 0:
+        return _undecided("The window has no examples", NO_DATA_ANOMALY)
+    for name, sample, anomaly in (("baseline", baseline, NO_BASELINE_ANOMALY), ("window", window, NO_WINDOW_ANOMALY)):
+        missing = _missing(name, sample)
+        if missing:
+            return _undecided(missing, anomaly)
+    for name, rows in (("baseline", known), ("window", scored)):
+        if rows.examples.used < FEWEST_EXAMPLES:
+            told = f"The {name} has {rows.examples.used} usable examples of {rows.examples.sampled}"
+            return _undecided(f"{told}, fewer than the {FEWEST_EXAMPLES} needed", TOO_FEW_ANOMALY)
+    classes = known.probabilities.shape[1], scored.probabilities.shape[1]
+    if classes[0] != classes[1]:
+        told = f"The baseline has {classes[0]} probabilities an example and the window {classes[1]}"
+        return _undecided(told, NO_BASELINE_ANOMALY)
+    return None
+
+
+def _missing(name: str, sample: FeatureSample | None) -> str:
+    """What the sample of the baseline or of the window lacks; nothing when it is all there."""
+    if sample is None:
+        return f"The statistics of the {name} hold no sample of its examples"
+    if sample.probabilities is None:
+        return f"The sample of the {name} has no probabilities"
+    lacks = name == "baseline" and sample.labels is None
+    return f"The sample of the {name} has no labels" if lacks else ""
+
+
+def _undecided(reason: str, anomaly: str) -> Check:
+    return accuracy_check(Outcome.UNDECIDED, f"{reason}, so whether accuracy is degraded is undecided", anomaly)
+
+
+def _judge(what: str, found: Proportion, baseline: Proportion, allowed: float) -> Check:
+    """Degraded when even the upper end of the interval lies lower than is allowed."""
+    points = 100 * (baseline.value - found.value)
+    if found.high < baseline.value - allowed:
+        reason = f"{what} fell by {points:.1f} points, more than the {100 * allowed:g} allowed: {found}"
+        return accuracy_check(Outcome.FAILED, f"{reason}; the baseline's is {baseline.value:.3f}", DEGRADED_ANOMALY)
+    direction = "below" if points >= 0 else "above"
+    where = f"{abs(points):.1f} points {direction} the baseline's {baseline.value:.3f}"
+    return accuracy_check(Outcome.PASSED, f"{what} is {found}, {where}; {100 * allowed:g} below are allowed")
+
+
+def _judge_labels(labelled: LabelledAccuracy, baseline: Proportion | None, allowed: float) -> Check:
+    total = labelled.overall.total if labelled.overall else 0
+    if baseline is None:
+        return _undecided("There is no baseline accuracy to hold the labels against", NO_BASELINE_ANOMALY)
+    if labelled.overall is None or total < FEWEST_EXAMPLES:
+        told = f"Labels came for {total} of {labelled.examples} examples"
+        return _undecided(f"{told}, fewer than the {FEWEST_EXAMPLES} needed", TOO_FEW_ANOMALY)
+    return _judge(f"Accuracy on {total} labelled examples", labelled.overall, baseline, allowed)
+
+
+def _joint(by_estimate: Check, by_labels: Check | None) -> Check:
+    """Labels that decide are believed. Labels that do not cannot make an estimate pass, nor excuse one that failed."""
+    if by_labels is None or (by_labels.outcome is Outcome.UNDECIDED and by_estimate.outcome is Outcome.FAILED):
+        return by_estimate
+    return by_labels
