@@ -103,6 +103,11 @@ class Moved:
         return any(each is not None and each.exceeded for each in self.measured.both)
 
     @property
+    def reference(self) -> str:
+        """What the windows were compared with."""
+        return next(each.reference for each in self.measured.both if each is not None)
+
+    @property
     def rank(self) -> tuple[bool, float, float]:
         """Sorts alarms first, and then the most unusual."""
         return min((not each.exceeded, *each.rank) for each in self.measured.both if each is not None)

@@ -178,7 +178,7 @@ def _moved(found: Comparison, limit: int) -> Section:
     rows = [
         (
             each.feature or "(all together)",
-            short_name_of_test(each.test)),
+            short_name_of_test(each.test),
             each.reference,
             *(cell for side in each.measured.both for cell in _measured(side)),
         )

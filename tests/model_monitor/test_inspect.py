@@ -142,7 +142,7 @@ def test_blessings_and_the_gate_s_reasons(stored):
     assert ("blessed", 0) in plain.rows
     assert ("file", "NOT_BLESSED") in plain.rows
     found = opened(stored, "gated-2", "PushGate", "blessing")
-    assert table(found, "Verdicts").rows[0][:3] == ("anomalies", "ExampleValidator, eval", "failed")
+    assert table(found, "Checks").rows[0][:3] == ("anomalies", "ExampleValidator, eval", "failed")
     assert table(found, "Findings").rows[0][:4] == ("anomalies", "SCHEMA_MISSING_COLUMN", FEATURES[1], "fail")
 
 

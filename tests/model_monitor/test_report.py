@@ -113,7 +113,7 @@ def test_the_latest_run_s_page_is_made_under_the_root(root, capsys):
     before = (root.folder / "metadata.sqlite").read_bytes()
     assert run("--metadata", str(root.folder)) == 0
     text = (root.folder / "reports" / "2026-01-02T00:00:00.1.html").read_text()
-    assert "Pushed as version 3: every gate let the model pass." in text
+    assert "Pushed as version 3: every check let it pass." in text
     assert "Pushed as version 3" in capsys.readouterr().out
     assert "No anomaly: 1 split looked at." in text
     assert (root.folder / "metadata.sqlite").read_bytes() == before
@@ -123,7 +123,7 @@ def test_a_run_is_found_by_how_its_id_begins(root, tmp_path):
     out = tmp_path / "deep" / "page.html"
     assert run("2026-01-01", "--metadata", str(root.folder / "metadata.sqlite"), "--out", str(out)) == 0
     text = out.read_text()
-    assert "Not pushed: Evaluator: the model is not blessed." in text
+    assert "Not pushed: Evaluator did not bless the model." in text
     assert "Unexpected &lt;b&gt;type&lt;/b&gt;" in text
     assert "ExampleValidator" in text
     assert "taxi" in text
@@ -179,8 +179,8 @@ def test_class_names_are_those_that_a_node_was_told(root):
 def test_a_model_that_evaluator_blocked_has_the_threshold_on_its_page(stored, tmp_path, capsys):
     out = tmp_path / "page.html"
     assert run("penguin-2", "--metadata", str(stored.metadata), "--out", str(out)) == 0
-    assert "✗ Not pushed: Evaluator: binary_accuracy is 0.5, below 0.6." in capsys.readouterr().out
-    assert "Not pushed: Evaluator: binary_accuracy is 0.5, below 0.6." in out.read_text()
+    assert "✗ Not pushed: binary_accuracy is 0.5, below 0.6." in capsys.readouterr().out
+    assert "Not pushed: binary_accuracy is 0.5, below 0.6." in out.read_text()
 
 
 @pytest.mark.parametrize("folder", ["", "SplitPair-train_eval"])

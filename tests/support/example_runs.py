@@ -12,12 +12,11 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from components.common.artifacts.tfrecord import frame
-from components.common.proportion import Share
-from components.common.records.decision import REASONS_JSON, Decision, Effect, Finding, Verdict
-from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement, Outcome, Side, State
-from components.common.records.performance import PERFORMANCE_JSON, Examples, Judgement, Performance
-from components.common.records.performance import State as Hurts
-from components.performance_estimator.accuracy_estimation import Estimate
+from components.common.proportion import Proportion
+from components.common.records.decision import REASONS_JSON, Decision
+from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement, Side, State
+from components.common.records.performance import PERFORMANCE_JSON, STATES, Examples, Performance, accuracy_check
+from components.common.verdict import Check, Effect, Finding, Outcome
 from model_monitor.reading.tfma_files import message_class
 from tests.support.metadata_store import RunWriter, StoreWriter
 
@@ -94,17 +93,17 @@ class Story:
         _write(statistics[0], "Split-serving/FeatureStats.pb", _statistics(""))
         run.node("ImageStatisticsGen", inputs={"examples": examples}, outputs={"statistics": statistics})
         inputs = {"statistics": statistics, "schema": baseline}
-        report, hurts = _too_few() if few else _drift_report(changed), len(changed) > 1
+        report, degraded = _too_few() if few else _drift_report(changed), len(changed) > 1
         drift = [self._artifact("SkewDriftValidator", "anomalies", "ExampleAnomalies", ("serving",), span=span,
                                 state=report.state.value, outcome=report.outcome.value, sentence=report.sentence,
                                 p_value=-1.0 if report.p_value is None else report.p_value)]  # fmt: skip
         _write(drift[0], DRIFT_REPORT_JSON, report.to_json().encode())
         _write(drift[0], "Split-serving/SchemaDiff.pb", _anomalies(""))
         run.node("SkewDriftValidator", inputs=inputs, outputs={"anomalies": drift})
-        performance = _performance(hurts)
+        performance = _performance(degraded)
         accuracy = [self._artifact("PerformanceEstimator", "anomalies", "ExampleAnomalies", ("serving",), span=span,
-                                   state=performance.judgement.state.value, reason=performance.judgement.reason,
-                                   estimated_accuracy=0.4 if hurts else 0.9)]  # fmt: skip
+                                   state=STATES[performance.check.outcome], reason=performance.check.reason,
+                                   estimated_accuracy=0.4 if degraded else 0.9)]  # fmt: skip
         _write(accuracy[0], PERFORMANCE_JSON, performance.to_json().encode())
         _write(accuracy[0], "Split-serving/SchemaDiff.pb", _anomalies(""))
         run.node("PerformanceEstimator", inputs=inputs, outputs={"anomalies": accuracy})
@@ -146,8 +145,8 @@ class Story:
         """What PushGate makes of the anomalies."""
         message = f"{missing}: Column is completely missing"
         found = [Finding("SCHEMA_MISSING_COLUMN", missing, Effect.FAIL, message)] if missing else []
-        verdict = Verdict.of("anomalies", found, passed="no anomaly", subject="ExampleValidator, eval")
-        decision = Decision(model[0].uri, (verdict,))
+        check = Check.of("anomalies", found, passed="no anomaly", subject="ExampleValidator, eval")
+        decision = Decision(model[0].uri, (check,))
         blessing = [self._artifact("PushGate", "blessing", "ModelBlessing", blessed=int(decision.blessed),
                                    reason=decision.summary, current_model=model[0].uri)]  # fmt: skip
         _write(blessing[0], REASONS_JSON, decision.to_json().encode())
@@ -302,18 +301,19 @@ def _too_few() -> DriftReport:
                    p_value=None, skew_p_value=None, window=Side(10, 10, 0), measurements=())  # fmt: skip
 
 
-def _performance(hurts: bool) -> Performance:
-    state, reason = (Hurts.HURTS, "Estimated accuracy fell by 50 points") if hurts else (Hurts.FINE, "It is 0.9")
-    value = 0.4 if hurts else 0.9
+def _performance(degraded: bool) -> Performance:
+    failed = accuracy_check(Outcome.FAILED, "Estimated accuracy fell by 50 points", "CUSTOM_VALIDATION")
+    check = failed if degraded else accuracy_check(Outcome.PASSED, "It is 0.9")
+    value = 0.4 if degraded else 0.9
     return Performance(
-        judgement=Judgement(state, reason),
-        estimate_judgement=Judgement(state, reason),
-        labels_judgement=None,
+        check=check,
+        estimate_check=check,
+        labels_check=None,
         estimator="atc_confidence",
         max_accuracy_drop=0.05,
-        baseline=Share.of(900, 1000),
+        baseline=Proportion.of(900, 1000),
         baseline_by_class=(),
-        estimate=Estimate(value, value - 0.05, value + 0.05),
+        estimate=Proportion(value, value - 0.05, value + 0.05, 800),
         labelled=None,
         baseline_examples=Examples(1000, 1000, 1000),
         window_examples=Examples(800, 800, 800),

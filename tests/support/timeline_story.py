@@ -10,22 +10,27 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.performance_estimator.later_labels import LabelledAccuracy, Problem
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from components.common.proportion import Share
+from components.common.proportion import Proportion
 from components.common.records.drift_report import (
     DRIFT_REPORT_JSON,
     DriftReport,
     Measurement,
-    Outcome,
     Side,
     State,
     ranked,
 )
-from components.common.records.performance import PERFORMANCE_JSON, Examples, Judgement, Performance
-from components.common.records.performance import State as Hurts
-from components.performance_estimator.accuracy_estimation import Estimate
+from components.common.records.performance import (
+    PERFORMANCE_JSON,
+    STATES,
+    Examples,
+    LabelledAccuracy,
+    Performance,
+    Problem,
+    accuracy_check,
+)
+from components.common.verdict import Check, Outcome
 from tests.support.example_runs import Story
 
 PIPELINE, TRAINING = "cifar10-monitoring", "cifar10-training"
@@ -81,10 +86,10 @@ def look(story: Story, seen: Seen, version: str, accuracy: float, draw: random.R
     run.node("SkewDriftValidator", inputs={"schema": baseline, "statistics": examples}, outputs={"anomalies": drift},
              parameters={"false_alarm_rate": FALSE_ALARM_RATE, "resamples": 2000})  # fmt: skip
     found = performance(seen, accuracy, draw)
-    known = {"estimated_accuracy": found.estimate.accuracy} if found.estimate else {}
-    known |= {"measured_accuracy": found.labelled.overall.share} if found.labelled and found.labelled.overall else {}
+    known = {"estimated_accuracy": found.estimate.value} if found.estimate else {}
+    known |= {"measured_accuracy": found.labelled.overall.value} if found.labelled and found.labelled.overall else {}
     estimate = [story._artifact("PerformanceEstimator", "anomalies", "ExampleAnomalies", ("serving",), span=seen.span,
-                                state=found.judgement.state.value, reason=found.judgement.reason, **known)]  # fmt: skip
+                                state=STATES[found.check.outcome], reason=found.check.reason, **known)]  # fmt: skip
     _write(estimate[0].uri, PERFORMANCE_JSON, found.to_json())
     _write_anomalies(estimate[0].uri, "")
     run.node("PerformanceEstimator", inputs={"schema": baseline, "statistics": examples},
@@ -116,27 +121,30 @@ def drift_report(seen: Seen) -> DriftReport:
 
 def performance(seen: Seen, accuracy: float, draw: random.Random) -> Performance:
     """An estimate a little off what is right, and the labels of some spans."""
-    baseline = Share.of(round(accuracy * BASELINE_EXAMPLES), BASELINE_EXAMPLES)
-    guess, undecided = None, Judgement(Hurts.UNDECIDED, "The window has 12 examples, fewer than 50", "NO_DATA_IN_SPAN")
+    baseline = Proportion.of(round(accuracy * BASELINE_EXAMPLES), BASELINE_EXAMPLES)
+    guess = None
+    undecided = accuracy_check(Outcome.UNDECIDED, "The window has 12 examples, fewer than 50", "NO_DATA_IN_SPAN")
     by_estimate = undecided
     if seen.p_value is not None:
         value = min(0.99, max(0.01, seen.right + draw.gauss(0, 0.012)))
-        guess = Estimate(value, value - 0.035, value + 0.035)
-        by_estimate = _judged("Estimated accuracy", guess.high, value, baseline.share)
-    share = Share.of(round(seen.right * EXAMPLES), EXAMPLES) if seen.labels else None
-    by_labels = _judged("Accuracy by labels", share.high, share.share, baseline.share) if share else None
-    labelled = LabelledAccuracy(share, (), EXAMPLES, EXAMPLES, {}, EXAMPLES, {}, Problem()) if share else None
+        guess = Proportion(value, value - 0.035, value + 0.035, EXAMPLES)
+        by_estimate = _judged("Estimated accuracy", guess.high, value, baseline.value)
+    right = Proportion.of(round(seen.right * EXAMPLES), EXAMPLES) if seen.labels else None
+    by_labels = _judged("Accuracy by labels", right.high, right.value, baseline.value) if right else None
+    labelled = LabelledAccuracy(right, (), EXAMPLES, EXAMPLES, {}, EXAMPLES, {}, Problem()) if right else None
     used = EXAMPLES if guess else 12
     return Performance(by_labels or by_estimate, by_estimate, by_labels, "atc_confidence", DROP, baseline, (), guess,
                        labelled, Examples(BASELINE_EXAMPLES, BASELINE_EXAMPLES, BASELINE_EXAMPLES),
                        Examples(used, used, used))  # fmt: skip
 
 
-def _judged(what: str, high: float, value: float, baseline: float) -> Judgement:
+def _judged(what: str, high: float, value: float, baseline: float) -> Check:
     if high < baseline - DROP or value < baseline - DROP:
         fell = f"{what} fell by {100 * (baseline - value):.1f} points, more than the {100 * DROP:.0f} allowed"
-        return Judgement(Hurts.HURTS, f"{fell}: {value:.3f}; the baseline's is {baseline:.3f}", "CUSTOM_VALIDATION")
-    return Judgement(Hurts.FINE, f"{what} is {value:.3f}; the baseline's is {baseline:.3f}")
+        return accuracy_check(
+            Outcome.FAILED, f"{fell}: {value:.3f}; the baseline's is {baseline:.3f}", "CUSTOM_VALIDATION"
+        )
+    return accuracy_check(Outcome.PASSED, f"{what} is {value:.3f}; the baseline's is {baseline:.3f}")
 
 
 def _seen(span: int, spans: int, accuracy: float, draw: random.Random) -> Seen:

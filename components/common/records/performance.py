@@ -166,7 +166,9 @@ def _share(proportion: Proportion | None) -> dict[str, Any] | None:
 
 
 def _estimate(proportion: Proportion | None) -> dict[str, float] | None:
-    return proportion and {"accuracy": proportion.value, "low": proportion.low, "high": proportion.high}
+    if proportion is None:
+        return None
+    return {"accuracy": proportion.value, "low": proportion.low, "high": proportion.high}
 
 
 def _labelled(labelled: LabelledAccuracy) -> dict[str, Any]:

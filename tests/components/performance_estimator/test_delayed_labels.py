@@ -4,12 +4,13 @@ import csv
 import io
 
 import pytest
-from components.performance_estimator.later_labels import LabelRow, LoggedExamples, Problem, join, read_csv
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components.common.errors import MonitorError
-from components.performance_estimator import later_labels
+from components.common.records.performance import Problem
+from components.performance_estimator import delayed_labels
+from components.performance_estimator.delayed_labels import LabelRow, LoggedExamples, join, read_csv
 
 NAMES = ("cat", "dog", "frog")
 
@@ -143,5 +144,5 @@ def test_what_is_no_csv_of_labels_is_refused(content, message):
 
 def test_the_problems_have_one_list():
     found = join([], LoggedExamples([], []), num_classes=2)
-    assert tuple(found.row_problems) == later_labels.ROW_PROBLEMS
-    assert tuple(found.example_problems) == later_labels.EXAMPLE_PROBLEMS
+    assert tuple(found.row_problems) == delayed_labels.ROW_PROBLEMS
+    assert tuple(found.example_problems) == delayed_labels.EXAMPLE_PROBLEMS

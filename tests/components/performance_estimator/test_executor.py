@@ -17,8 +17,9 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.common.errors import MonitorError
-from components.common.records.performance import Performance, State
+from components.common.records.performance import Performance
 from components.common.statistics.feature_sample import FILE_NAME
+from components.common.verdict import Outcome
 from components.performance_estimator.component import PerformanceEstimator
 from components.performance_estimator.executor import Executor
 from components.push_gate import anomalies as gate
@@ -120,7 +121,7 @@ def verdict(artifact):
 
 def test_a_fine_window_has_no_anomaly_and_passes_the_gate(run):
     artifact, found = run()
-    assert found.judgement.state is State.FINE
+    assert found.check.outcome is Outcome.PASSED
     assert verdict(artifact).outcome.value == "passed"
     assert artifact.get_string_custom_property("state") == "fine"
     assert artifact.get_float_custom_property("estimated_accuracy") == pytest.approx(0.9, abs=0.01)
@@ -130,7 +131,7 @@ def test_a_fine_window_has_no_anomaly_and_passes_the_gate(run):
 
 def test_a_window_that_hurts_blocks_with_the_points(run, sample):
     artifact, found = run(window=sample(600, right=0.7, labels=False))
-    assert found.judgement.state is State.HURTS
+    assert found.check.outcome is Outcome.FAILED
     judged = verdict(artifact)
     assert judged.outcome.value == "failed"
     assert "the dataset: Estimated accuracy fell by 20.0 points, more than the 5 allowed" in judged.reason
@@ -145,13 +146,13 @@ def test_a_window_that_hurts_blocks_with_the_points(run, sample):
 @pytest.mark.parametrize("given", [{"window": None}, {"baseline": None}])
 def test_statistics_without_a_sample_are_undecided_and_block(run, given):
     artifact, found = run(**given)
-    assert found.judgement.state is State.UNDECIDED
+    assert found.check.outcome is Outcome.UNDECIDED
     assert verdict(artifact).outcome.value == "failed"
 
 
 def test_too_few_examples_are_undecided_for_the_gate_too(run, sample):
     artifact, found = run(window=sample(10))
-    assert found.judgement.state is State.UNDECIDED
+    assert found.check.outcome is Outcome.UNDECIDED
     assert verdict(artifact).outcome.value == "undecided"
 
 
@@ -170,8 +171,8 @@ def test_labels_of_more_examples_than_the_sample_holds(run, examples, tmp_path):
     counts = {kind: problem.count for kind, problem in labelled.row_problems.items() if problem.count}
     assert counts == {"duplicate": 1, "conflicting": 2, "unknown_id": 1}
     assert labelled.row_problems["conflicting"].named == ("e2",)
-    assert found.judgement.state is State.HURTS
-    assert found.judgement.reason.startswith("Accuracy on 11999 labelled examples fell by 15.0 points")
+    assert found.check.outcome is Outcome.FAILED
+    assert found.check.reason.startswith("Accuracy on 11999 labelled examples fell by 15.0 points")
     assert artifact.get_float_custom_property("measured_accuracy") == pytest.approx(0.75, abs=0.001)
 
 
@@ -202,7 +203,7 @@ def test_records_that_hold_no_label_are_counted(run, examples, tmp_path):
     counts = {kind: problem.count for kind, problem in found.labelled.row_problems.items() if problem.count}
     assert counts == {"malformed": 3, "unknown_id": 1}
     assert found.labelled.row_problems["unknown_id"].named == ("\\xff\\xfe",)
-    assert found.judgement.state is State.UNDECIDED
+    assert found.check.outcome is Outcome.UNDECIDED
 
 
 def damaged(folder: Path, name: str, content: bytes) -> str:
@@ -269,7 +270,7 @@ def test_it_runs_in_a_pipeline(tmp_path, sample, examples):
     LocalDagRunner().run(Pipeline("performance", str(tmp_path / "root"), store, [window, known, logs, performance]))
     (path,) = (tmp_path / "root").glob("PerformanceEstimator/anomalies/*/performance.json")
     found = Performance.from_json(path.read_text())
-    assert found.judgement.state is State.HURTS
+    assert found.check.outcome is Outcome.FAILED
     with metadata.Metadata(store) as handle:
         (artifact,) = handle.store.get_artifacts_by_type("ExampleAnomalies")
     assert artifact.custom_properties["state"].string_value == "hurts"

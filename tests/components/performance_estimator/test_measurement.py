@@ -1,14 +1,16 @@
-"""The judgement: fine, hurts or undecided, and never fine for want of evidence."""
+"""The check: fine, degraded or undecided, and never fine for want of evidence."""
 
 import dataclasses
 import json
 
 import numpy as np
 import pytest
-from components.performance_estimator.later_labels import LabelRow, LoggedExamples, join
 
 from components.common.errors import MonitorError
-from components.common.records.performance import Examples, Performance, State, measure
+from components.common.records.performance import Examples, Performance
+from components.common.verdict import Outcome
+from components.performance_estimator.delayed_labels import LabelRow, LoggedExamples, join
+from components.performance_estimator.measurement import measure
 
 BASELINE_RIGHT = 0.9
 
@@ -37,29 +39,29 @@ def labels(count, right):
 
 def test_a_window_like_the_baseline_is_fine(judge):
     found = judge()
-    assert found.judgement.state is State.FINE
-    assert found.judgement.anomaly == ""
+    assert found.check.outcome is Outcome.PASSED
+    assert found.check.findings == ()
     assert (found.baseline.count, found.baseline.total) == (900, 1000)
-    assert found.estimate.accuracy == pytest.approx(0.9, abs=0.02)
+    assert found.estimate.value == pytest.approx(0.9, abs=0.02)
     assert (found.baseline_examples, found.window_examples) == (Examples(1000, 1000, 1000), Examples(500, 500, 500))
-    assert found.labelled is found.labels_judgement is None
+    assert found.labelled is found.labels_check is None
     assert [share.total for share in found.baseline_by_class] == [250] * 4
 
 
 def test_a_window_that_lost_confidence_hurts_and_says_by_how_much(judge, sample):
     found = judge(window=sample(500, right=0.7, labels=False))
-    assert (found.judgement.state, found.judgement.anomaly) == (State.HURTS, "CUSTOM_VALIDATION")
-    assert found.judgement.reason.startswith("Estimated accuracy fell by 20.0 points, more than the 5 allowed: 0.700 (")
-    assert judge(window=sample(500, right=0.7), max_accuracy_drop=0.4).judgement.state is State.FINE
+    assert (found.check.outcome, found.check.findings[0].what) == (Outcome.FAILED, "CUSTOM_VALIDATION")
+    assert found.check.reason.startswith("Estimated accuracy fell by 20.0 points, more than the 5 allowed: 0.700 (")
+    assert judge(window=sample(500, right=0.7), max_accuracy_drop=0.4).check.outcome is Outcome.PASSED
 
 
 def test_a_fall_within_the_interval_does_not_hurt(judge, sample):
     """The estimate is 6 points lower; with 100 examples that may be chance, with 5,000 it may not."""
     small, large = (judge(window=sample(count, right=0.84, labels=False)) for count in (100, 5000))
-    assert small.estimate.accuracy == pytest.approx(large.estimate.accuracy, abs=0.005)
-    assert small.judgement.state is State.FINE
-    assert small.judgement.reason.endswith("6.0 points below the baseline's 0.900; 5 below are allowed")
-    assert judge(window=sample(5000, right=0.82, labels=False)).judgement.state is State.HURTS
+    assert small.estimate.value == pytest.approx(large.estimate.value, abs=0.005)
+    assert small.check.outcome is Outcome.PASSED
+    assert small.check.reason.endswith("6.0 points below the baseline's 0.900; 5 below are allowed")
+    assert judge(window=sample(5000, right=0.82, labels=False)).check.outcome is Outcome.FAILED
 
 
 def without_probabilities(sample, count):
@@ -93,8 +95,8 @@ def without_probabilities(sample, count):
 )
 def test_what_cannot_be_told_is_undecided(judge, sample, given, reason, anomaly):
     found = judge(**given(sample))
-    assert (found.judgement.state, found.judgement.anomaly) == (State.UNDECIDED, anomaly)
-    assert reason in found.judgement.reason
+    assert (found.check.outcome, found.check.findings[0].what) == (Outcome.UNDECIDED, anomaly)
+    assert reason in found.check.reason
     assert found.estimate is None
     assert Performance.from_json(found.to_json()) == found
 
@@ -103,40 +105,40 @@ def test_another_number_of_classes_is_undecided(judge, sample):
     other = sample(100)
     wider = dataclasses.replace(other, probabilities=np.pad(other.probabilities, ((0, 0), (0, 1))))
     found = judge(window=wider)
-    assert found.judgement.state is State.UNDECIDED
-    assert "4 probabilities an example and the window 5" in found.judgement.reason
+    assert found.check.outcome is Outcome.UNDECIDED
+    assert "4 probabilities an example and the window 5" in found.check.reason
 
 
 def test_rows_that_cannot_be_used_are_left_out_and_counted(judge, sample):
     found = judge(window=without_probabilities(sample(500), 100))
     assert found.window_examples == Examples(500, 500, 400)
-    assert found.estimate.accuracy == pytest.approx(350 / 400, abs=0.01)
+    assert found.estimate.value == pytest.approx(350 / 400, abs=0.01)
 
 
 @pytest.mark.parametrize(
     ("labelled", "window_right", "state", "reason"),
     [
-        ((400, 300), 0.9, State.HURTS, "Accuracy on 400 labelled examples fell by 15.0 points"),
-        ((400, 360), 0.5, State.FINE, "Accuracy on 400 labelled examples is 0.900"),
-        ((20, 20), 0.9, State.UNDECIDED, "Labels came for 20 of 20 examples, fewer than the 50 needed"),
-        ((0, 0), 0.9, State.UNDECIDED, "Labels came for 0 of 0 examples"),
-        ((20, 20), 0.5, State.HURTS, "Estimated accuracy fell by 40.0 points"),
+        ((400, 300), 0.9, Outcome.FAILED, "Accuracy on 400 labelled examples fell by 15.0 points"),
+        ((400, 360), 0.5, Outcome.PASSED, "Accuracy on 400 labelled examples is 0.900"),
+        ((20, 20), 0.9, Outcome.UNDECIDED, "Labels came for 20 of 20 examples, fewer than the 50 needed"),
+        ((0, 0), 0.9, Outcome.UNDECIDED, "Labels came for 0 of 0 examples"),
+        ((20, 20), 0.5, Outcome.FAILED, "Estimated accuracy fell by 40.0 points"),
     ],
 )
 def test_labels_that_decide_are_believed_and_others_excuse_nothing(
     judge, sample, labelled, window_right, state, reason
 ):
     found = judge(window=sample(500, right=window_right, labels=False), labelled=labels(*labelled))
-    assert found.judgement.state is state
-    assert found.judgement.reason.startswith(reason)
-    assert found.estimate_judgement.state is (State.HURTS if window_right == 0.5 else State.FINE)
+    assert found.check.outcome is state
+    assert found.check.reason.startswith(reason)
+    assert found.estimate_check.outcome is (Outcome.FAILED if window_right == 0.5 else Outcome.PASSED)
     assert Performance.from_json(found.to_json()) == found
 
 
 def test_labels_need_a_baseline_too(judge):
     found = judge(baseline=None, labelled=labels(400, 400))
-    assert found.judgement.state is State.UNDECIDED
-    assert "no baseline accuracy" in found.judgement.reason
+    assert found.check.outcome is Outcome.UNDECIDED
+    assert "no baseline accuracy" in found.check.reason
 
 
 def test_json_is_strict_and_versioned(judge):

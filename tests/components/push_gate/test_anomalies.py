@@ -4,7 +4,7 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
-from components.common.records.decision import Outcome
+from components.common.verdict import Outcome
 from components.push_gate import anomalies
 from components.push_gate.policy import AnomaliesPolicy
 
@@ -62,7 +62,7 @@ def test_policy_decides_what_an_anomaly_does(found, table, policy, outcome, reas
     verdict = judge(found[table], **policy)
     assert verdict.outcome is outcome
     assert re.search(reason, verdict.reason), verdict.reason
-    assert (verdict.gate, verdict.subject) == ("anomalies", "Validator, train")
+    assert (verdict.name, verdict.subject) == ("anomalies", "Validator, train")
 
 
 def test_an_exemption_stays_visible_with_its_reason(found):

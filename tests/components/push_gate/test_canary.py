@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from components.common.errors import MonitorError
-from components.common.records.decision import Outcome
+from components.common.verdict import Outcome
 from components.push_gate import canary
 from components.push_gate.canary import InputSpec
 from components.push_gate.policy import CanaryPolicy

@@ -100,7 +100,7 @@ def run(tmp_path, models, folder):
 def test_a_pipeline_without_anomalies_runs(run):
     decision, pushed = run()
     assert decision.blessed, decision.to_text()
-    assert [v.gate for v in decision.verdicts] == ["evaluation", "canary"]
+    assert [v.name for v in decision.checks] == ["evaluation", "canary"]
     assert len(pushed) == 1
 
 

@@ -4,7 +4,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_model_analysis.proto import validation_result_pb2
 
-from components.common.records.decision import Outcome
+from components.common.verdict import Outcome
 from components.push_gate import evaluation, readers
 from components.push_gate.evaluation import Blessing
 from components.push_gate.policy import EvaluationPolicy
@@ -22,7 +22,7 @@ def test_a_missed_slice_is_named_with_value_and_threshold(evaluate):
 def test_a_missed_change_is_named(evaluate):
     result, _ = evaluate("bad_at_3", "good")
     findings = readers.evaluation_findings(result.uri)
-    (change,) = [f for f in findings if f.where == "" and f.bound == pytest.approx(-0.02)]
+    (change,) = [f for f in findings if f.where == "" and f.allowed == pytest.approx(-0.02)]
     assert change.message == "accuracy changed by -0.1875 against the baseline, but the change must be at least -0.02"
     assert change.measured == pytest.approx(-0.1875)
     assert readers.has_baseline(result.uri) is True

@@ -18,7 +18,8 @@ from tfx.utils import proto_utils, writer_utils
 
 from components.atomic_pusher.executor import Executor as AtomicPusherExecutor
 from components.common import baseline_bundle
-from components.common.records.decision import Decision, Outcome
+from components.common.records.decision import Decision
+from components.common.verdict import Outcome
 from components.push_gate.executor import Executor
 
 POLICY = "canary: {num_classes: 4}"
@@ -82,7 +83,7 @@ def test_a_good_model_is_blessed(decide, evaluate, clean, models):
     assert blessing.get_string_custom_property("current_model") == models["good"].uri
     assert not blessing.has_custom_property("baseline_model")
     assert files(blessing) == {"BLESSED", "reasons.json", "reasons.txt"}
-    assert [(v.gate, v.subject) for v in decision.verdicts] == [
+    assert [(v.name, v.subject) for v in decision.checks] == [
         ("evaluation", ""),
         ("anomalies", "Validator, eval"),
         ("anomalies", "Validator, train"),
@@ -100,7 +101,7 @@ def test_a_bad_model_is_blocked_with_metric_slice_and_threshold(decide, evaluate
     assert "accuracy of label 3 is 0.25, below 0.35" in blessing.get_string_custom_property("reason")
     assert "did not bless" not in decision.summary
     assert files(blessing) == {"NOT_BLESSED", "reasons.json", "reasons.txt"}
-    assert [v.gate for v in decision.verdicts if v.outcome is not Outcome.PASSED] == ["evaluation"]
+    assert [v.name for v in decision.checks if v.outcome is not Outcome.PASSED] == ["evaluation"]
 
 
 def test_one_bad_split_of_one_artifact_blocks(decide, evaluate, clean, anomalies):
@@ -109,8 +110,8 @@ def test_one_bad_split_of_one_artifact_blocks(decide, evaluate, clean, anomalies
     sources = {"anomalies_0": "Data", "anomalies_1": "Skew"}
     blessing, decision = decide(evaluation=evaluation, anomalies_0=clean, anomalies_1=dark, sources=sources)
     assert blessing.get_int_custom_property("blessed") == 0
-    (verdict,) = [v for v in decision.verdicts if v.outcome is not Outcome.PASSED]
-    assert (verdict.gate, verdict.subject) == ("anomalies", "Skew, eval")
+    (verdict,) = [v for v in decision.checks if v.outcome is not Outcome.PASSED]
+    assert (verdict.name, verdict.subject) == ("anomalies", "Skew, eval")
     assert "feature brightness" in verdict.reason
 
 
@@ -135,7 +136,7 @@ def test_a_damaged_split_is_undecided(decide, clean, tmp_path, new_artifact, dam
     damaged = new_artifact(standard_artifacts.ExampleAnomalies, copy)
     damaged.split_names = clean.split_names
     blessing, decision = decide(policy="evaluation: {required: false}\n" + POLICY, anomalies_0=damaged)
-    (verdict,) = [v for v in decision.verdicts if v.outcome is not Outcome.PASSED]
+    (verdict,) = [v for v in decision.checks if v.outcome is not Outcome.PASSED]
     assert (verdict.outcome, verdict.subject) == (Outcome.UNDECIDED, "anomalies_0, eval")
     assert reason in verdict.reason
     assert blessing.get_int_custom_property("blessed") == 0
@@ -145,7 +146,7 @@ def test_a_split_that_is_there_but_not_named_is_judged_too(decide, anomalies):
     made = anomalies("unnamed", train=1.0, extra=300.0)
     made.split_names = artifact_utils.encode_split_names(["train"])
     _, decision = decide(policy="evaluation: {required: false}\n" + POLICY, anomalies_0=made)
-    assert [v.subject for v in decision.verdicts if v.outcome is Outcome.FAILED] == ["anomalies_0, extra"]
+    assert [v.subject for v in decision.checks if v.outcome is Outcome.FAILED] == ["anomalies_0, extra"]
 
 
 def test_anomalies_in_text_form_are_read(decide, tmp_path, new_artifact):
@@ -200,8 +201,8 @@ def test_a_damaged_evaluation_is_undecided(decide, evaluate, clean, tmp_path, ne
         (copy / name).write_bytes(content)
     damaged = new_artifact(standard_artifacts.ModelEvaluation, copy)
     _, decision = decide(evaluation=damaged, anomalies_0=clean)
-    (verdict,) = [v for v in decision.verdicts if v.outcome is not Outcome.PASSED]
-    assert (verdict.gate, verdict.outcome) == ("evaluation", Outcome.UNDECIDED)
+    (verdict,) = [v for v in decision.checks if v.outcome is not Outcome.PASSED]
+    assert (verdict.name, verdict.outcome) == ("evaluation", Outcome.UNDECIDED)
     assert reason in verdict.reason
     assert len(verdict.findings) == 1 + (name == "validations.tfrecord")  # it is still told that there was no baseline
 
@@ -210,7 +211,7 @@ def test_a_blessing_alone_is_enough_for_the_metrics(decide, evaluate, clean):
     _, given = evaluate("good")
     _, decision = decide(model_blessing=given, anomalies_0=clean)
     assert decision.blessed, decision.to_text()
-    assert "first push" in decision.verdicts[0].reason
+    assert "first push" in decision.checks[0].reason
 
 
 def test_a_blessing_withheld_blocks_even_if_the_metrics_look_fine(decide, evaluate, clean):
@@ -278,8 +279,8 @@ def test_a_model_that_cannot_serve_is_blocked(decide, saved, classifier, tmp_pat
     if damage:
         damage(tmp_path / "model")
     blessing, decision = decide(policy=ONLY_CANARY, model=model)
-    verdict = decision.verdicts[-1]
-    assert (verdict.gate, verdict.outcome) == ("canary", outcome)
+    verdict = decision.checks[-1]
+    assert (verdict.name, verdict.outcome) == ("canary", outcome)
     assert reason in verdict.reason
     assert blessing.get_int_custom_property("blessed") == 0
 
@@ -292,7 +293,7 @@ def test_a_signature_that_is_not_there_is_named(decide):
 def test_the_canary_can_be_left_out(decide):
     _, decision = decide(policy=ONLY_CANARY.replace("num_classes: 4", "run: false"))
     assert decision.blessed
-    assert "canary.run is false" in decision.verdicts[-1].reason
+    assert "canary.run is false" in decision.checks[-1].reason
 
 
 @pytest.mark.parametrize(("policy", "pushed"), [(ONLY_CANARY, 1), (POLICY, 0)])

@@ -11,9 +11,9 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import standard_artifacts
 
 from components.common.errors import MonitorError
-from components.common.records.decision import Decision, Outcome
+from components.common.records.decision import Decision
 from components.common.records.drift_report import DriftReport, State
-from components.common.records.drift_report import Outcome as WindowOutcome
+from components.common.verdict import Outcome
 from components.push_gate.executor import Executor as GateExecutor
 from components.skew_drift_validator.executor import Executor
 from components.threshold_calibrator.executor import Executor as Calibrator
@@ -100,7 +100,7 @@ def kinds(info):
 
 def test_a_clean_window_is_fine(judge, windows):
     output, report, anomalies = judge(windows["clean"], previous=windows["before"])
-    assert (report.state, report.outcome) == (State.FINE, WindowOutcome.PASSED)
+    assert (report.state, report.outcome) == (State.FINE, Outcome.PASSED)
     assert not anomalies.anomaly_info
     assert not anomalies.HasField("dataset_anomaly_info")
     assert anomalies.HasField("baseline")
@@ -123,7 +123,7 @@ def test_a_clean_window_is_fine(judge, windows):
 )
 def test_a_changed_window_is_flagged_with_the_right_features_on_top(judge, windows, window, on_top):
     output, report, anomalies = judge(windows[window], previous=windows["before"])
-    assert (report.state, report.outcome) == (State.CHANGED, WindowOutcome.FAILED)
+    assert (report.state, report.outcome) == (State.CHANGED, Outcome.FAILED)
     assert set(report.features[:3]) <= on_top
     assert report.sentence.startswith(
         f"The window differs from the baseline and the previous span in {report.features[0]}"
@@ -200,7 +200,7 @@ def test_thresholds_are_those_for_the_windows_size(judge, pool, tmp_path, write_
 
 def test_no_previous_span_is_a_warning_where_the_pipeline_has_none(judge, windows):
     _, report, anomalies = judge(windows["clean"])
-    assert (report.state, report.outcome) == (State.NO_PREVIOUS_SPAN, WindowOutcome.PASSED)
+    assert (report.state, report.outcome) == (State.NO_PREVIOUS_SPAN, Outcome.PASSED)
     info = anomalies.dataset_anomaly_info
     assert (info.short_description, info.severity) == ("No previous span", SEVERITIES.Value("WARNING"))
     assert kinds(info) == {"COMPARATOR_CONTROL_DATA_MISSING"}
@@ -209,7 +209,7 @@ def test_no_previous_span_is_a_warning_where_the_pipeline_has_none(judge, window
 
 def test_a_previous_span_that_is_connected_and_empty_is_an_error(judge, windows):
     _, report, anomalies = judge(windows["clean"], has_previous=1)
-    assert (report.state, report.outcome) == (State.NO_PREVIOUS_SPAN, WindowOutcome.UNDECIDED)
+    assert (report.state, report.outcome) == (State.NO_PREVIOUS_SPAN, Outcome.UNDECIDED)
     assert anomalies.dataset_anomaly_info.severity == SEVERITIES.Value("ERROR")
     assert "connected but hold nothing" in anomalies.dataset_anomaly_info.description
 
@@ -217,7 +217,7 @@ def test_a_previous_span_that_is_connected_and_empty_is_an_error(judge, windows)
 @pytest.mark.parametrize(("connected", "words"), [(0, "no statistics of one are"), (1, "connected but hold nothing")])
 def test_no_baseline_is_an_error_and_drift_is_checked_all_the_same(judge, windows, connected, words):
     _, report, anomalies = judge(windows["clean"], against=None, previous=windows["before"], has_baseline=connected)
-    assert (report.state, report.outcome) == (State.NO_BASELINE, WindowOutcome.UNDECIDED)
+    assert (report.state, report.outcome) == (State.NO_BASELINE, Outcome.UNDECIDED)
     info = anomalies.dataset_anomaly_info
     assert (info.short_description, info.severity) == ("No baseline", SEVERITIES.Value("ERROR"))
     assert words in info.description
@@ -242,7 +242,7 @@ def test_drift_alone_is_found(judge, windows):
 )
 def test_too_few_examples_are_not_judged(judge, windows, window, kind, words):
     output, report, anomalies = judge(windows[window], previous=windows["before"])
-    assert (report.state, report.outcome) == (State.TOO_FEW_EXAMPLES, WindowOutcome.UNDECIDED)
+    assert (report.state, report.outcome) == (State.TOO_FEW_EXAMPLES, Outcome.UNDECIDED)
     assert kinds(anomalies.dataset_anomaly_info) == {kind}
     assert report.sentence == words
     assert (report.p_value, report.measurements) == (None, ())
@@ -251,7 +251,7 @@ def test_too_few_examples_are_not_judged(judge, windows, window, kind, words):
 
 def test_a_small_baseline_and_a_small_previous_span_are_named(judge, windows):
     _, report, anomalies = judge(windows["clean"], previous=windows["tiny"], baseline_split="few")
-    assert (report.state, report.outcome) == (State.BASELINE_TOO_SMALL, WindowOutcome.UNDECIDED)
+    assert (report.state, report.outcome) == (State.BASELINE_TOO_SMALL, Outcome.UNDECIDED)
     told = anomalies.dataset_anomaly_info
     # the warning is told beside the error, and is no error
     assert [reason.short_description for reason in told.reason] == ["Baseline too small"]
@@ -262,7 +262,7 @@ def test_a_small_baseline_and_a_small_previous_span_are_named(judge, windows):
 
 def test_a_window_against_the_schema_is_invalid(judge, windows):
     _, report, anomalies = judge(windows["black"], previous=windows["before"])
-    assert (report.state, report.outcome) == (State.INVALID, WindowOutcome.FAILED)
+    assert (report.state, report.outcome) == (State.INVALID, Outcome.FAILED)
     assert "FLOAT_TYPE_SMALL_FLOAT" in kinds(anomalies.anomaly_info["image_brightness"])
     assert report.sentence.startswith("Feature image_")
     assert not report.alarm
@@ -400,7 +400,7 @@ def test_a_missing_sample_is_an_error(judge, windows, baseline, tmp_path, side):
 def test_the_gate_decides_as_it_should(judge, windows, tmp_path, window, previous, expected):
     output, report, _ = judge(windows[window], previous=windows["before"] if previous else None)
     decision = gate(output, tmp_path)
-    (verdict,) = [each for each in decision.verdicts if each.gate == "anomalies"]
+    (verdict,) = [each for each in decision.checks if each.name == "anomalies"]
     assert verdict.outcome is expected, verdict
     assert verdict.outcome.value == report.outcome.value
     if not previous:

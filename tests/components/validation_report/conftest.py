@@ -13,8 +13,9 @@ from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tfx.types import standard_artifacts
 
 from components.common.artifacts.files import Given, NodeFacts, RunFacts, Sources
-from components.common.records.decision import REASONS_JSON, Decision, Effect, Finding, Verdict
+from components.common.records.decision import REASONS_JSON, Decision
 from components.common.statistics.feature_sample import FILE_NAME, FeatureSample
+from components.common.verdict import Check, Effect, Finding
 from components.performance_estimator.executor import Executor as Estimator
 from components.skew_drift_validator.executor import Executor as Validator
 from components.threshold_calibrator.executor import Executor as Calibrator
@@ -142,7 +143,7 @@ def _log_anomalies(folder):
 def trained(tmp_path, monitored):
     """The sources of a training run that the gate blocked."""
     finding = Finding("accuracy", "label 3", Effect.FAIL, "accuracy of label 3 is 0.2, below 0.25", 0.2, 0.25)
-    verdicts = (Verdict.of("evaluation", [finding], passed="fine"), Verdict.of("canary", [], passed="answered"))
+    verdicts = (Check.of("evaluation", [finding], passed="fine"), Check.of("canary", [], passed="answered"))
     (tmp_path / "blessing").mkdir()
     (tmp_path / "blessing" / REASONS_JSON).write_text(Decision("/model", verdicts).to_json())
     matrix = [[90, 10, 0, 0], [5, 95, 0, 0], [0, 0, 70, 30], [0, 0, 80, 20]]

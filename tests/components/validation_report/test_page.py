@@ -85,7 +85,7 @@ def test_a_monitored_window_that_changed(monitored):
     assert page.problems == ()
     assert page.verdict.outcome is Outcome.FAILED
     assert page.verdict.sentence.startswith("Span 7 is not fine: the window differs from the baseline")
-    outcomes = {gate.name.partition(" (")[0]: gate.outcome for gate in page.gates}
+    outcomes = {each.title.partition(" (")[0]: each.outcome for each in page.checks}
     assert outcomes["Serving logs"] is Outcome.PASSED
     assert outcomes["Data"] is Outcome.FAILED
     first = page.moved.charts[0]
@@ -118,7 +118,7 @@ def test_the_page_of_a_window_is_valid_and_complete(monitored):
 def test_a_blocked_push_says_why_and_hostile_names_are_text(trained):
     text = html_of(trained)
     found = check(text)
-    assert "Not pushed: evaluation: accuracy of label 3 is 0.2, below 0.25." in " ".join(found.text)
+    assert "Not pushed: accuracy of label 3 is 0.2, below 0.25." in " ".join(found.text)
     assert "<script>alert(1)</script>" in "".join(found.text)  # as text, in the names of classes
     assert '"><img src=x onerror=alert(2)>' in "".join(found.text)
     page = page_of(trained)
@@ -142,7 +142,7 @@ def test_pushed_although_nothing_says_so_is_undecided(trained, tmp_path):
     fine = dataclasses.replace(trained, blessing=Given(str(tmp_path / "other"), producer="Evaluator"))
     assert page_of(fine).verdict.outcome is Outcome.UNDECIDED
     pushed = dataclasses.replace(fine, pushed_model=Given("/x", properties={"pushed": 1, "pushed_version": "12"}))
-    assert page_of(pushed).verdict.sentence == "Pushed as version 12: every gate let the model pass."
+    assert page_of(pushed).verdict.sentence == "Pushed as version 12: every check let it pass."
 
 
 def test_reasons_that_contradict_themselves_are_no_pass(trained):
@@ -150,7 +150,7 @@ def test_reasons_that_contradict_themselves_are_no_pass(trained):
     path.write_text(path.read_text().replace('"blessed": false', '"blessed": true'))
     page = page_of(trained)
     assert page.verdict.outcome is Outcome.UNDECIDED
-    assert "says of itself what its verdicts do not" in page.gates[0].reason
+    assert "must follow from the verdicts" in page.checks[0].reason
 
 
 @pytest.mark.parametrize(
@@ -181,15 +181,15 @@ def test_a_damaged_report_is_a_line_and_never_a_pass(damaged, content, number, f
     page = page_of(damaged)
     assert page.problems
     if number:
-        gate = next(gate for gate in page.gates if damaged.anomalies[number].producer in gate.name)
-        assert gate.outcome is Outcome.UNDECIDED
+        of_it = next(each for each in page.checks if damaged.anomalies[number].producer in each.title)
+        assert of_it.outcome is Outcome.UNDECIDED
     check(rendering.render(page))
 
 
 def test_anomalies_that_cannot_be_read_are_undecided(damaged):
     (Path(damaged.anomalies[0].uri) / "Split-serving" / "SchemaDiff.pb").write_bytes(b"hello")
     page = page_of(damaged)
-    assert page.gates[0].outcome is Outcome.UNDECIDED
+    assert page.checks[0].outcome is Outcome.UNDECIDED
     assert any("SchemaDiff.pb must hold a" in line for line in page.problems)
 
 

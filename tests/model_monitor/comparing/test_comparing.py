@@ -10,10 +10,11 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.common.artifacts.tfrecord import frame
 from components.common.errors import MonitorError
+from components.common.proportion import Proportion
 from components.common.records.decision import REASONS_JSON
 from model_monitor import cli
 from model_monitor.comparing.comparison import Pair, compare, difference, paired, same_content
-from model_monitor.comparing.run_figures import ESTIMATED, HELD_OUT, Accuracy, figures_of, flat
+from model_monitor.comparing.run_figures import ESTIMATED, HELD_OUT, figures_of, flat
 from model_monitor.reading.history import History
 from model_monitor.reading.run_store import open_store
 from model_monitor.reading.tfma_files import message_class
@@ -122,7 +123,7 @@ def test_accuracy_of_the_held_out_examples_is_by_slice_with_intervals(story):
     rows = {(each.known, each.slice): each for each in comparison(story, "good", "bad").accuracies}
     assert list(rows) == [(HELD_OUT, ""), (HELD_OUT, "species Adelie"), (HELD_OUT, "species Gentoo")]
     first, second = rows[HELD_OUT, ""].values.both
-    assert (first.value, second.value, first.examples) == (0.9, 0.5, 100)
+    assert (first.value, second.value, first.total) == (0.9, 0.5, 100)
     assert first.low < 0.9 < first.high
     assert rows[HELD_OUT, ""].difference.beyond_chance
 
@@ -318,7 +319,7 @@ def test_no_figure_is_cut_off_where_names_are_long_or_the_terminal_is_narrow(own
     monkeypatch.setattr("model_monitor.terminal.WIDTH", int(columns))
     _, out, _ = run(own, capsys, "good", "bad")
     assert max(map(len, out.splitlines())) <= int(columns)
-    part = words(out[out.index("Accuracy, with") : out.index("Durations")])
+    part = words(out[out.index("with") : out.index("Durations")])
     for figure in ("0.500", "(0.404", "+0.000", "(-0.136", "+0.136)", "0.596)"):
         assert figure in part
     assert "state" in part
@@ -413,13 +414,13 @@ def test_a_parameter_in_parts(value, parts):
 
 
 def test_the_interval_of_a_difference_is_within_reason():
-    sure, unsure = Accuracy(0.5, 0.49, 0.51, 10_000), Accuracy(0.5, 0.2, 0.8, 10)
+    sure, unsure = Proportion(0.5, 0.49, 0.51, 10_000), Proportion(0.5, 0.2, 0.8, 10)
     assert not difference(sure, unsure).beyond_chance
     wide, narrow = difference(sure, unsure), difference(sure, sure)
     assert wide.low < narrow.low < 0 < narrow.high < wide.high
     less, more = (
-        difference(sure, Accuracy(0.4, 0.39, 0.41, 10_000)),
-        difference(Accuracy(0.4, 0.39, 0.41, 10_000), sure),
+        difference(sure, Proportion(0.4, 0.39, 0.41, 10_000)),
+        difference(Proportion(0.4, 0.39, 0.41, 10_000), sure),
     )
     assert (less.low, less.high) == pytest.approx((-more.high, -more.low))
 

@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 
+from components.common.proportion import Proportion
 from model_monitor.reading.verdicts import CheckOf, State, Verdict
 from model_monitor.ui import drawing, timeline
-from model_monitor.ui.timeline import Level, Point, Push, Timeline
+from model_monitor.ui.timeline import Point, Push, Timeline
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_a_damaged_record_is_a_problem_and_the_noted_accuracy_stays(fresh):
     for record in fresh.story.root.glob("artifacts/PerformanceEstimator/**/performance.json"):
         record.write_text("{")
     (found,) = timeline.timelines(fresh.history())
-    assert found.points[0].estimated == Level(0.9)
+    assert found.points[0].estimated == Proportion(0.9)
     assert found.points[0].problem.startswith("Of the accuracy on span 1: ")
     assert found.points[0].baseline is None
 
@@ -128,7 +129,7 @@ def test_the_axis_of_accuracies_ends_at_round_numbers_around_all(values, ends):
 
 @pytest.mark.parametrize("count", [1, 2, 60, 1000])
 def test_every_mark_is_on_the_drawing_and_labels_do_not_touch(count):
-    line = made_up([0.5] * count, estimated=Level(0.7, 0.6, 0.8), baseline=Level(0.75), least=0.7)
+    line = made_up([0.5] * count, estimated=Proportion(0.7, 0.6, 0.8), baseline=Proportion(0.75), least=0.7)
     drawn = drawing.draw(line)
     assert len(drawn.columns) == count
     assert drawn.columns[-1].label == str(count)

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from components.common.errors import MonitorError
-from components.common.records.decision import Decision, Effect, Finding, Outcome, Verdict
+from components.common.records.decision import Decision
+from components.common.verdict import Check, Effect, Finding, Outcome
 
 
 def finding(effect: Effect, message: str = "m") -> Finding:
@@ -20,16 +21,16 @@ def finding(effect: Effect, message: str = "m") -> Finding:
     ],
 )
 def test_worst_finding_decides(effects, outcome):
-    assert Verdict.of("g", [finding(effect) for effect in effects], passed="fine").outcome is outcome
+    assert Check.of("g", [finding(effect) for effect in effects], passed="fine").outcome is outcome
 
 
 def test_reason_says_what_failed_first_and_counts_the_rest():
     findings = [finding(Effect.UNDECIDED, "unsure"), *(finding(Effect.FAIL, f"bad {n}") for n in range(4))]
-    assert Verdict.of("g", findings, passed="fine").reason == "bad 0; bad 1; bad 2; and 2 more"
+    assert Check.of("g", findings, passed="fine").reason == "bad 0; bad 1; bad 2; and 2 more"
 
 
 def test_warnings_are_part_of_the_reason_for_passing():
-    assert Verdict.of("g", [finding(Effect.WARN, "odd")], passed="fine").reason == "fine. Warned: odd"
+    assert Check.of("g", [finding(Effect.WARN, "odd")], passed="fine").reason == "fine. Warned: odd"
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_warnings_are_part_of_the_reason_for_passing():
     ],
 )
 def test_only_a_model_that_everything_passed_is_blessed(outcomes, blessed):
-    decision = Decision("uri", tuple(Verdict("g", "", outcome, "r") for outcome in outcomes))
+    decision = Decision("uri", tuple(Check("g", "", outcome, "r") for outcome in outcomes))
     assert decision.blessed is blessed
     assert decision.summary.startswith("Blessed" if blessed else "Not blessed")
     assert json.loads(decision.to_json())["blessed"] is blessed
@@ -51,22 +52,22 @@ def test_only_a_model_that_everything_passed_is_blessed(outcomes, blessed):
 def test_json_there_and_back():
     findings = [finding(effect) for effect in Effect] + [Finding("x", "", Effect.WARN, "no numbers")]
     verdicts = (
-        Verdict.of("evaluation", findings, passed=""),
-        Verdict.of("anomalies", [], passed="ok", subject="train"),
+        Check.of("evaluation", findings, passed=""),
+        Check.of("anomalies", [], passed="ok", subject="train"),
     )
     decision = Decision("/models/1", verdicts)
     assert Decision.from_json(decision.to_json()) == decision
 
 
 def test_text_names_every_verdict_and_finding():
-    verdict = Verdict.of("anomalies", [finding(Effect.FAIL, "too dark")], passed="", subject="Validator, train")
+    verdict = Check.of("anomalies", [finding(Effect.FAIL, "too dark")], passed="", subject="Validator, train")
     text = Decision("/models/1", (verdict,)).to_text()
     assert text.startswith("Not blessed. anomalies (Validator, train): too dark.")
     assert "FAILED    anomalies (Validator, train): too dark" in text
     assert "fail      too dark" in text
 
 
-GOOD = json.loads(Decision("m", (Verdict.of("g", [finding(Effect.FAIL)], passed=""),)).to_json())
+GOOD = json.loads(Decision("m", (Check.of("g", [finding(Effect.FAIL)], passed=""),)).to_json())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from components.common.errors import MonitorError
-from components.common.records.drift_report import DriftReport, Measurement, Outcome, Side, State, ranked
+from components.common.records.drift_report import DriftReport, Measurement, Side, State, ranked
+from components.common.verdict import Outcome
 
 
 def measurement(feature="image_noise", measured=0.3, *, threshold=0.2, adjusted=0.001, excess=2.0, comparison="skew"):
