@@ -16,7 +16,7 @@ from components.common.class_scores import are_probabilities, probabilities_of
 from components.common.errors import MonitorError
 from components.common.model_spec import ModelSpec
 from components.common.pixel_range import PixelRange
-from components.common.proportion import Share
+from components.common.proportion import Proportion
 
 from .described import STRING, Examples, Signature, Tensor
 from .draft import Draft, flat
@@ -97,10 +97,10 @@ def check(draft: Draft, answer: Mapping[str, Array], examples: Examples) -> None
     if not known.any():
         values = examples.column(spec.label)[:3]
         raise MonitorError(f"No value of `{spec.label}` is one of the classes, such as {spec.classes[:3]}: {values}")
-    right = Share.of(int(Trial.of(probabilities[known], labels[known]).right.sum()), int(known.sum()))
+    right = Proportion.of(int(Trial.of(probabilities[known], labels[known]).right.sum()), int(known.sum()))
     commonest = int(np.bincount(labels[known]).max())
     interval = f"95 % interval {right.low:.1%} to {right.high:.1%}"
-    draft.checks.append(f"{right.count:,} of {right.total:,} labelled are right: {right.share:.1%}, {interval}")
+    draft.checks.append(f"{right.count:,} of {right.total:,} labelled are right: {right.value:.1%}, {interval}")
     if right.count <= commonest < right.total:
         why = f"the commonest class is that of {commonest:,} of {right.total:,}, and only {right.count:,} are right"
         if draft.was_given("label"):

@@ -123,7 +123,7 @@ def test_a_run_is_found_by_how_its_id_begins(root, tmp_path):
     out = tmp_path / "deep" / "page.html"
     assert run("2026-01-01", "--metadata", str(root.folder / "metadata.sqlite"), "--out", str(out)) == 0
     text = out.read_text()
-    assert "Not pushed: Evaluator did not bless the model." in text
+    assert "Not pushed: the model is not blessed by Evaluator." in text
     assert "Unexpected &lt;b&gt;type&lt;/b&gt;" in text
     assert "ExampleValidator" in text
     assert "taxi" in text

@@ -95,9 +95,9 @@ def _decision(blessing: Given | None, files: Files, objections: tuple[str, ...])
 def _marker(blessing: Given, present: list[str], objections: tuple[str, ...]) -> Check:
     name = blessing.producer or "blessing"
     if BLESSED in present and NOT_BLESSED not in present:
-        return Check(name, "", Outcome.PASSED, f"{name} blessed the model")
+        return Check(name, "", Outcome.PASSED, f"the model is blessed by {name}")
     if NOT_BLESSED in present:
-        return Check(name, "", Outcome.FAILED, "; ".join(objections) or f"{name} did not bless the model")
+        return Check(name, "", Outcome.FAILED, "; ".join(objections) or f"the model is not blessed by {name}")
     return Check(name, "", Outcome.UNDECIDED, f"there is no blessing in {blessing.uri}")
 
 
