@@ -9,15 +9,19 @@ from pydantic import BaseModel
 
 from components.common.errors import MonitorError
 from components.common.model_spec import ModelSpec
+from tests.support.code_blocks import blocks
 
 PAGE = (Path(__file__).parents[2] / "docs" / "model_spec.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+BLOCKS = blocks("docs/model_spec.md")
 
 
-*GOOD, BAD = blocks("yaml")
+def texts(language):
+    return [block.text for block in BLOCKS if block.language == language]
+
+
+*GOOD, BAD = texts("yaml")
 
 
 @pytest.fixture
@@ -37,12 +41,12 @@ def test_the_errors_are_those_on_the_page(folder):
     (folder / "monitor.yaml").write_text(BAD, encoding="utf-8")
     with pytest.raises(MonitorError) as caught:
         ModelSpec.load("monitor.yaml")
-    assert [f"{caught.value}\n"] == blocks("text")
+    assert [f"{caught.value}\n"] == texts("text")
 
 
 def test_the_python_runs_on_the_first_example(folder):
     (folder / "monitor.yaml").write_text(GOOD[0], encoding="utf-8")
-    (code,) = blocks("python")
+    (code,) = texts("python")
     names: dict[str, object] = {}
     exec(code, names)  # noqa: S102 - the page's own
     spec = names["spec"]
