@@ -127,6 +127,8 @@ class MonitoringConfig(PipelineConfig):
     """Everything a monitoring run can be told."""
 
     name: Annotated[str, Field(pattern=PIPELINE_NAME)] = "monitoring"
+    # folder of the version that is served, with its baseline; empty: the newest in `serving_dir`
+    bundle: str = ""
     labels: str = ""  # labels that came later, `id,label` as CSV or TFRecord; empty: none yet
 
 

@@ -3,7 +3,6 @@
 import argparse
 import datetime
 import importlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,9 @@ from rich.markup import escape
 from components.common.errors import MonitorError
 from pipelines.config import PipelineConfig
 from pipelines.progress import Progress
+
+from ..launching.pipelines import NodeFailedError
+from ..showing.lines import say
 
 if TYPE_CHECKING:
     from ..reading.run_store import Run
@@ -30,22 +32,18 @@ def log_path(config: PipelineConfig, command: str) -> Path:
     return config.root_path / "logs" / f"{command}-{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
 
 
-def run_pipeline(
-    config: PipelineConfig, module: str, arguments: dict[str, Any], log_file: Path, console: Console
-) -> "Run | None":
-    """Builds `module.create_pipeline(config, **arguments)` and runs it; says what failed and gives None if a node did.
+def told(launch: Callable[[Progress], "Run"], log_file: Path, console: Console) -> "Run | None":
+    """What `launch` gives, whose steps are shown; says what failed and gives None if a node of its pipeline did.
 
     Raises:
       MonitorError: the pipeline could not be built.
 
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    progress = Progress(console)
-    create, launching = _import(module, progress)
     try:
-        return launching.run(create(config, **arguments), str(config.metadata_path), progress)
-    except launching.local.NodeError as error:
-        console.print(f"\n[red]error:[/] {error.node} failed: {plain(_root(error))}\nLog: {log_file}", soft_wrap=True)
+        return launch(Progress(console))
+    except NodeFailedError as error:
+        say(console, f"\n[red]error:[/] {plain(error)}")
+        say(console, f"Log: {escape(str(log_file))}")
         return None
 
 
@@ -58,19 +56,3 @@ def plain(error: BaseException) -> str:
     """An error's message, with rich's markup characters taken literally."""
     text = str(error) if isinstance(error, MonitorError) else f"{type(error).__name__}: {error}"
     return escape(text)
-
-
-def _import(module: str, progress: Progress) -> tuple[Callable[..., Any], Any]:
-    with progress.step("Importing TFX"):  # takes ten seconds
-        created = importlib.import_module(f"pipelines.{module}")
-        launching = importlib.import_module("..launching.pipelines", __package__)
-    return created.create_pipeline, launching
-
-
-def _root(error: BaseException) -> BaseException:
-    """What an error goes back to: Beam and TFX wrap what our executors raise."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        if isinstance(error, MonitorError):
-            break
-        error = cause
-    return error

@@ -9,11 +9,12 @@ from rich.markup import escape
 from components.common import baseline_bundle
 from pipelines.config import TrainingConfig, load
 
+from ..launching.pipelines import launch
 from ..showing.lines import say
 from ..terminal import quiet
 from ..worked_example import NAME, PIPELINE, ExampleConfig, dataset
 from . import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE
-from .running import add_settings, log_path, run_pipeline, summary_of
+from .running import add_settings, log_path, summary_of, told
 
 DESCRIPTION = "Runs the training pipeline. Exit code: 0 pushed, 2 blocked by the gate, 1 error."
 
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     with quiet(log_file) as console:
         say(console, f"[bold]Training pipeline[/] {config.name} on {escape(str(data_dir))}")
         say(console, f"[dim]Log: {escape(str(log_file))}[/]\n")
-        finished = run_pipeline(config, PIPELINE, arguments, log_file, console)
+        finished = told(lambda progress: launch(config, PIPELINE, arguments, progress), log_file, console)
         if finished is None:
             return EXIT_ERROR
         summary = summary_of(finished, "showing.training", root=config.root_path, log_file=log_file)

@@ -6,16 +6,19 @@ from ..reading.explanation import explain
 from ..showing import reasons
 from ..showing.json_records import explanation_record
 from ..terminal import make_console
-from . import EXIT_FINE
+from . import EXIT_FINE, exit_code
 from .storing import NEWEST, SUBJECT, add_json, add_store, open_history, print_json
 
 DESCRIPTION = """Says why: pushed or not, fine or not, by which check, what was measured and what is allowed, since
-when, from which data, and what to open. Reads only."""
+when, from which data, and what to open. Reads only. Exit code: 0, or with --exit-code that of the verdict."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "subject", nargs="?", default="", metavar="RUN|MODEL|span:N", help=f"{SUBJECT}; default: {NEWEST}"
+    )
+    parser.add_argument(
+        "--exit-code", action="store_true", help="0 fine or pushed, 2 not, 1 no verdict (without it: always 0)"
     )
     add_store(parser)
     add_json(parser)
@@ -28,4 +31,4 @@ def run(options: argparse.Namespace) -> int:
         print_json(console, explanation_record(history, found))
     else:
         reasons.show(history, found, console)
-    return EXIT_FINE
+    return exit_code(found.verdict.state) if options.exit_code else EXIT_FINE

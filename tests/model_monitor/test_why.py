@@ -183,3 +183,25 @@ def test_a_name_of_nothing_is_an_error_in_one_line(stored, capsys):
 )
 def test_a_fingerprint_in_words(fingerprint, words):
     assert data_files(fingerprint) == words
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        ("penguin-1", 0),  # pushed
+        ("penguin-2", 2),  # a metric blocked it
+        ("gated-2", 2),
+        ("penguin-5", 1),  # a node failed: no verdict
+        ("span:1", 0),
+        ("span:2", 2),
+        ("span:4", 2),  # cannot be judged, which is no pass
+    ],
+)
+def test_the_exit_code_is_the_verdict_where_it_is_asked_for(stored, subject, expected, capsys):
+    assert why(stored, subject, "--exit-code") == expected
+    assert why(stored, subject) == 0
+
+
+def test_the_exit_code_goes_with_json(stored, capsys):
+    assert why(stored, "span:2", "--json", "--exit-code") == 2
+    assert json.loads(capsys.readouterr().out)

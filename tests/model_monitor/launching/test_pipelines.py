@@ -11,7 +11,6 @@ from components.common.errors import MonitorError
 from model_monitor.launching import pipelines as launching
 from model_monitor.reading import run_store as inspect
 from pipelines.progress import Progress
-from pipelines.runners import local
 from tests.support import printed
 
 pytestmark = pytest.mark.prints
@@ -48,7 +47,7 @@ def test_nodes_share_one_run_and_a_second_run_is_from_cache(pipeline: Pipeline, 
 
 def test_a_node_that_fails_is_named_and_what_follows_does_not_run(pipeline: Pipeline, tmp_path: Path):
     (tmp_path / "csv" / "rows.csv").unlink()
-    with pytest.raises(local.NodeError) as caught:
+    with pytest.raises(launching.NodeFailedError) as caught:
         launching.run(pipeline, str(tmp_path / "store.sqlite"), Progress(printed.console()))
     assert caught.value.node == "CsvExampleGen"
     assert caught.value.__cause__ is not None
