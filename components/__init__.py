@@ -21,6 +21,7 @@ _HOME = {
     "SkewDriftValidator": "skew_drift_validator.component",
     "ThresholdCalibrator": "threshold_calibrator.component",
     "ValidationReport": "validation_report.component",
+    "VerdictGuard": "verdict_guard.component",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - the names are the keys above, once

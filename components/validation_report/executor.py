@@ -13,6 +13,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from ..common.artifacts.files import Files, Given, NodeFacts, RunFacts, Sources
+from ..common.pages.page_artifact import OUTCOME_PROPERTY, PAGE_FILE, VERDICT_PROPERTY
 from . import build, facts, rendering
 
 ANOMALIES_PREFIX = "anomalies_"
@@ -33,8 +34,6 @@ CLASS_NAMES_KEY = "class_names"
 SPLIT_KEY = "split"
 BASELINE_SPLIT_KEY = "baseline_split"
 REPORT_KEY = "report"
-VERDICT_PROPERTY = "verdict"
-OUTCOME_PROPERTY = "outcome"
 Artifacts = dict[str, list[types.Artifact]]
 
 
@@ -62,7 +61,7 @@ class Executor(base_executor.BaseExecutor):
         page = build.build_page(sources, _files())
         report = artifact_utils.get_single_instance(output_dict[REPORT_KEY])
         logging.info("%s", page.verdict.sentence)
-        io_utils.write_string_file(os.path.join(report.uri, rendering.PAGE_FILE), rendering.render(page))
+        io_utils.write_string_file(os.path.join(report.uri, PAGE_FILE), rendering.render(page))
         report.set_string_custom_property(OUTCOME_PROPERTY, page.verdict.outcome.value)
         report.set_string_custom_property(VERDICT_PROPERTY, page.verdict.sentence)
 

@@ -7,7 +7,6 @@ from typing import Any
 from ..common.pages import templating
 from .page import Page
 
-PAGE_FILE = "report.html"
 _FOLDER = Path(__file__).parent / "templates"
 
 

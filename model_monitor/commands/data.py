@@ -13,7 +13,8 @@ DESCRIPTION = "Fetches the data set that the example is about."
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     fetch = actions.add_parser("fetch", help=f"download the full {NAME} and check it")
-    fetch.add_argument("--to", type=Path, default=dataset.FULL, metavar="DIR", help="default: %(default)s")
+    where = "default: where `--dataset full` looks, in the checkout or else in the user's cache"
+    fetch.add_argument("--to", type=Path, default=dataset.FULL, metavar="DIR", help=where)
 
 
 def run(options: argparse.Namespace) -> int:

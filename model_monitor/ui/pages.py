@@ -13,6 +13,7 @@ import jinja2
 
 from components.common.artifacts.files import Files, local_files
 from components.common.errors import MonitorError
+from components.common.pages.page_artifact import PAGE_FILE
 from components.common.proportion import Proportion
 from components.common.statistics.monitored_features import short_name_of_test
 from components.validation_report import build, rendering
@@ -148,7 +149,7 @@ def stored_report(chosen: Run) -> tuple[str | None, str]:
     reports = [each for node in chosen.nodes.values() for each in node.made if each.type.endswith(_REPORT_TYPE)]
     if not reports:
         return None, ""
-    path = reports[-1].path / rendering.PAGE_FILE
+    path = reports[-1].path / PAGE_FILE
     try:
         confinement.check(path)
         text = path.read_text(encoding="utf-8")
