@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from benchmarks.property_ranges import read_images
 from components.image_statistics_gen import image_properties
-from components.image_statistics_gen.image_decoding import ImageFormat
 from components.image_statistics_gen.property_edges import image_features
+from pipelines.cifar10.config import default_spec
 
 PROPERTIES = ("brightness", "contrast", "sharpness", "entropy", "saturation", "gradient", "noise", "orientation")
 CASES = ((50, 0.4, 1.3), (200, 0.2, 1.15), (1000, 0.1, 1.07))  # window, shift in standard deviations, spread
@@ -65,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     found = image_properties.compute(read_images(parser.parse_args().folder))
-    features = image_features("image", ImageFormat())
+    features = image_features(default_spec().image)
     print(f"{'':12}{'window':>7}   JS shifted  spread   KS shifted  spread")
     for kind in ("buckets", "bins"):
         for case in CASES:

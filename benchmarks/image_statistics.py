@@ -27,15 +27,14 @@ from tfx_bsl.tfxio import tf_example_record
 from benchmarks.property_ranges import read_images
 from components.image_statistics_gen import image_properties
 from components.image_statistics_gen.describe_examples import DescribeExamples
-from components.image_statistics_gen.example_accumulator import PredictionFormat, SampleFormat
 from components.image_statistics_gen.record_batches import read_records
 from components.image_statistics_gen.statistics_generator import ImageStatisticsGenerator
+from pipelines.cifar10.config import default_spec
 
 RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 IMAGE_BY_IMAGE = 1000  # images the slow way is tried on; its time is then scaled up
 CLASSES, DIMENSIONS = 10, 16
-SAMPLE = SampleFormat(10_000, "id", "label")
-PREDICTIONS = PredictionFormat("probabilities", CLASSES, "embedding", DIMENSIONS)
+SAMPLE_SIZE = 10_000
 
 
 def write_examples(images: npt.NDArray[np.uint8], path: str, *, scored: bool) -> None:
@@ -60,22 +59,28 @@ def write_examples(images: npt.NDArray[np.uint8], path: str, *, scored: bool) ->
             writer.write(example.SerializeToString())
 
 
-def run_ours(path: str, sample: SampleFormat | None = None, predictions: PredictionFormat | None = None) -> None:
-    generator = ImageStatisticsGenerator("image", describe_image=True, predictions=predictions, sample=sample)
+def run_ours(path: str, sample_size: int = 0, *, predictions: bool = False) -> None:
+    spec = default_spec()
+    generator = ImageStatisticsGenerator(
+        spec if predictions else spec.image,
+        describe_image=True,
+        embedding_size=DIMENSIONS if predictions else 0,
+        sample_size=sample_size,
+    )
     with beam.Pipeline(options=PipelineOptions([RUNNER])) as pipeline:
-        described = pipeline | beam.Create([path]) | DescribeExamples("image", generator, None)
+        described = pipeline | beam.Create([path]) | DescribeExamples(generator, None)
         statistics = described | beam.Map(lambda each: each.statistics)
         _ = statistics | tfdv.WriteStatisticsToBinaryFile(path + ".ours")
-        if sample:
+        if sample_size:
             _ = described | "Sample" >> beam.Map(lambda each: each.sample.write(path + ".npz"))
 
 
 def run_with_sample(path: str) -> None:
-    run_ours(path, SAMPLE)
+    run_ours(path, SAMPLE_SIZE)
 
 
 def run_with_predictions(path: str) -> None:
-    run_ours(path, SAMPLE, PREDICTIONS)
+    run_ours(path, SAMPLE_SIZE, predictions=True)
 
 
 def run_stock(path: str) -> None:

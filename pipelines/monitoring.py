@@ -19,7 +19,7 @@ from components import BaselineImporter, ImageStatisticsGen, ValidationReport
 from components.common import baseline_bundle
 from components.common.baseline_bundle import BUNDLE, NO_VERSION, Bundle
 from components.common.errors import require
-from components.common.model_spec import EMBEDDING, PROBABILITIES, ModelSpec
+from components.common.model_spec import ModelSpec
 
 from . import nodes
 from .config import MonitorConfig, MonitoringConfig
@@ -77,8 +77,7 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
     described = ImageStatisticsGen(
         examples=examples,
         schema=schema,
-        prediction_key=PROBABILITIES,
-        embedding_key=EMBEDDING if spec.outputs.embedding else "",
+        spec=spec.rows,
     )
     compared = {
         "statistics": described.outputs["statistics"],

@@ -9,7 +9,7 @@ from tfx.orchestration import metadata
 from tfx.proto import bulk_inferrer_pb2, range_config_pb2
 
 from components import ImageStatisticsGen, PerformanceEstimator, ServingLogExampleGen, SkewDriftValidator
-from components.common.model_spec import EMBEDDING, LABEL, PROBABILITIES, ModelSpec
+from components.common.model_spec import EMBEDDING, PROBABILITIES, ModelSpec, OutputSpec
 
 from .config import MonitorConfig, PipelineConfig
 
@@ -40,9 +40,7 @@ def serving_log_example_gen(
     return ServingLogExampleGen(
         input_base=logs,
         range_config=None if span is None else chosen,
-        image_key=spec.input,
-        image_shape=spec.image_shape or (),
-        channel_means=spec.image.channel_means or (),
+        spec=spec,
         model_version=model_version,
         one_example_per=settings.one_example_per,
     )
@@ -81,13 +79,18 @@ def scored_statistics(
     statistics = ImageStatisticsGen(
         examples=inferrer.outputs["output_examples"],
         schema=schema,
-        prediction_key=prefix + PROBABILITIES,
-        embedding_key=prefix + EMBEDDING if spec.outputs.embedding else "",
-        label_key="" if serving else LABEL,
+        spec=_described(spec.rows if serving else spec, spec.outputs.kind, prefix),
     )
     if serving:
         return inferrer.with_id("ServingInferrer"), statistics.with_id("ServingStatisticsGen")
     return inferrer, statistics.with_id("BaselineStatisticsGen")
+
+
+def _described(spec: ModelSpec, kind: Any, prefix: str) -> ModelSpec:
+    """The spec of examples to which BulkInferrer has added scores."""
+    embedding = prefix + EMBEDDING if spec.outputs.embedding else None
+    outputs = OutputSpec(scores=prefix + PROBABILITIES, kind=kind, embedding=embedding)
+    return spec.model_copy(update={"outputs": outputs, "label": None if prefix else spec.label})
 
 
 def checks(
@@ -112,4 +115,4 @@ def checks(
     rules = settings.model_dump(include={"false_alarm_rate", "min_examples", "resamples", "seed"})
     validator = SkewDriftValidator(**statistics, schema=schema, previous_statistics=previous, **rules)
     limits = settings.model_dump(include={"max_accuracy_drop", "seed"})
-    return validator, PerformanceEstimator(**statistics, class_names=spec.classes, **limits, **labels)
+    return validator, PerformanceEstimator(**statistics, spec=spec, **limits, **labels)

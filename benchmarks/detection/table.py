@@ -9,15 +9,15 @@ import numpy.typing as npt
 from components.common.errors import require
 from components.common.two_sample.comparison import Feature
 from components.image_statistics_gen import image_properties, prediction_features
-from components.image_statistics_gen.image_decoding import ImageFormat
 from components.image_statistics_gen.prediction_edges import prediction_features as prediction_edges
 from components.image_statistics_gen.property_edges import image_features
+from pipelines.cifar10.config import default_spec
 
 EMBEDDING_SIZE = 16
 CLASSES = 10
 PROPERTIES = image_properties.property_names(3)
 PREDICTIONS = prediction_features.feature_names(CLASSES, EMBEDDING_SIZE)
-_FROZEN = (*image_features("image", ImageFormat()).values(), *prediction_edges(CLASSES, EMBEDDING_SIZE).values())
+_FROZEN = (*image_features(default_spec().image).values(), *prediction_edges(CLASSES, EMBEDDING_SIZE).values())
 NAMES = tuple(feature.name for feature in _FROZEN)
 SOFTMAX = [NAMES.index(f"prediction_probability_{k:02}") for k in range(CLASSES)]
 EMBEDDING = [NAMES.index(f"prediction_embedding_{d:02}") for d in range(EMBEDDING_SIZE)]

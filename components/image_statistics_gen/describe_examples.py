@@ -1,6 +1,6 @@
 """The Beam part: files of examples in, one set of statistics and one sample out."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ from ..common.statistics.feature_sample import FeatureSample
 from .record_batches import read_records
 from .statistics_generator import ImageStatisticsGenerator
 
-# The columns our generator looks at, and those for TFDV's, if any: a batch without columns would count no rows.
+# The columns our generator reads, and those for TFDV's, if any: a batch without columns would count no rows.
 _Columns: TypeAlias = tuple[pa.RecordBatch, pa.RecordBatch | None]
 
 _SKETCH_COUNTERS = 1024  # TFDV's, for the most frequent values of a feature
@@ -45,9 +45,8 @@ class DescribeExamples(beam.PTransform):
 
     """
 
-    def __init__(self, image_key: str, generator: ImageStatisticsGenerator, schema: schema_pb2.Schema | None) -> None:
+    def __init__(self, generator: ImageStatisticsGenerator, schema: schema_pb2.Schema | None) -> None:
         super().__init__()
-        self._image_key = image_key
         self._generator = generator
         self._schema = schema
 
@@ -57,8 +56,8 @@ class DescribeExamples(beam.PTransform):
             | "Match" >> fileio.MatchAll()
             | "Path" >> beam.Map(lambda found: found.path)
             | "Spread" >> beam.Reshuffle()
-            | "Read" >> beam.ParDo(_ReadBatches(self._image_key, self._generator))
-            | "Combine" >> beam.CombineGlobally(_DescribeFn(self._image_key, self._generator, self._schema))
+            | "Read" >> beam.ParDo(_ReadBatches(self._generator))
+            | "Combine" >> beam.CombineGlobally(_DescribeFn(self._generator, self._schema))
         )
 
 
@@ -68,8 +67,7 @@ class _ReadBatches(beam.DoFn):
     Reading and decoding a batch at a time takes a third of the time of Beam's source, which handles single records.
     """
 
-    def __init__(self, image_key: str, generator: ImageStatisticsGenerator) -> None:
-        self._image_key = image_key
+    def __init__(self, generator: ImageStatisticsGenerator) -> None:
         self._generator = generator
 
     def setup(self) -> None:
@@ -81,17 +79,17 @@ class _ReadBatches(beam.DoFn):
 
     def _split(self, batch: pa.RecordBatch, rows: int) -> _Columns:
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        looked_at = {self._image_key: pa.nulls(rows)}
-        looked_at |= {name: column for name, column in columns.items() if name in self._generator.columns}
+        ours = {self._generator.image_key: pa.nulls(rows)}
+        ours |= {name: column for name, column in columns.items() if name in self._generator.columns}
         others = {name: column for name, column in columns.items() if name not in self._generator.described}
-        return _batch_of(looked_at), _batch_of(others) if others else None
+        return _batch_of(ours), _batch_of(others) if others else None
 
 
 class _DescribeFn(beam.CombineFn):
     """Runs TFDV generators over `_Columns`. An accumulator is a list: that of our generator, then those of TFDV's."""
 
-    def __init__(self, image_key: str, generator: ImageStatisticsGenerator, schema: schema_pb2.Schema | None) -> None:
-        self._image_key = image_key
+    def __init__(self, generator: ImageStatisticsGenerator, schema: schema_pb2.Schema | None) -> None:
+        self._image_key = generator.image_key
         # In memory means sketches of frequent values: the exact way needs a sort of all values, which are as many as
         # the examples where a feature is an id.
         others = stats_impl.get_generators(tfdv.StatsOptions(schema=schema), in_memory=True)
@@ -105,8 +103,8 @@ class _DescribeFn(beam.CombineFn):
         return [generator.create_accumulator() for generator in self._generators]
 
     def add_input(self, accumulator: list[Any], columns: _Columns) -> list[Any]:
-        looked_at, others = columns
-        inputs = [looked_at] + [others] * (len(self._generators) - 1)
+        our_columns, others = columns
+        inputs = [our_columns] + [others] * (len(self._generators) - 1)
         return [
             found if batch is None else generator.add_input(found, batch)
             for generator, found, batch in zip(self._generators, accumulator, inputs, strict=True)
@@ -125,14 +123,23 @@ class _DescribeFn(beam.CombineFn):
         (data,) = merged.datasets
         data.num_examples = ours.num_examples  # counts examples without any feature too
         exact = {feature.path.step[0]: feature for feature in ours.features}
-        if data.num_examples and not exact[self._image_key].bytes_stats.common_stats.num_non_missing:
-            known = sorted({feature.path.step[0] for other in others for feature in other.features})
-            rule = f"`image_key` must name a feature of the examples: {', '.join(known) or 'they have none'}"
-            raise MonitorError(f"{rule}. Received: {self._image_key!r}")
+        _check_names(self._image_key, exact, {feature.path.step[0] for other in others for feature in other.features})
         for feature in data.features:
             if feature.path.step[0] not in exact:
                 _forget_noise(feature)
         return Described(merged, self._generators[0].extract_sample(accumulator[0]))
+
+
+def _check_names(
+    image_key: str, ours: Mapping[str, statistics_pb2.FeatureNameStatistics], others: Collection[str]
+) -> None:
+    if ours and not ours[image_key].bytes_stats.common_stats.num_non_missing:
+        rule = f"`image.feature` must name a feature of the examples: {', '.join(sorted(others)) or 'they have none'}"
+        raise MonitorError(f"{rule}. Received: {image_key!r}")
+    taken = sorted(set(ours) & set(others))
+    if taken:
+        rule = "features of examples must have other names than what is computed of images and predictions"
+        raise MonitorError(f"{rule}. Received: {', '.join(taken)}")
 
 
 def _batch_of(columns: Mapping[str, pa.Array]) -> pa.RecordBatch:

@@ -10,8 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from ..common.errors import MonitorError
+from ..common.model_spec import ModelSpec
+from ..common.statistics.usability import Reasons
 from .image_accumulator import ValueLists
-from .prediction_features import NO_CLASS, Counts, Floats, table_of
+from .prediction_features import NO_CLASS, Counts, Floats
+from .scores import Scores, read_scores, table_of
 
 
 def bytes_lists(batch: pa.RecordBatch, key: str) -> ValueLists:
@@ -44,20 +47,45 @@ def number_rows(batch: pa.RecordBatch, key: str, width: int) -> Floats:
     return table_of(lengths, values.astype(np.float32), width)
 
 
-def class_numbers(batch: pa.RecordBatch, key: str) -> Counts:
-    """The one whole number of each row, `int64[N]`; -1 in rows that have none, several, or a negative one.
+def score_rows(batch: pa.RecordBatch, spec: ModelSpec) -> Scores:
+    """The model's scores of each row, as probabilities.
 
     Raises:
-      MonitorError: the feature does not hold whole numbers.
+      MonitorError: the feature does not hold numbers.
 
     """
-    lengths, values = _numbers(batch, key)
-    if len(values) and values.dtype.kind not in "iu":
-        raise MonitorError(f"feature {key!r} must hold whole numbers, one an example. Received: {values.dtype}")
-    single = lengths == 1
-    found = np.full(len(lengths), NO_CLASS, np.int64)
-    found[single] = values[(np.cumsum(lengths) - lengths)[single]]
-    return np.maximum(found, NO_CLASS)
+    lengths, values = _numbers(batch, spec.outputs.scores)
+    return read_scores(lengths, values, spec)
+
+
+def class_numbers(batch: pa.RecordBatch, key: str, spec: ModelSpec | None) -> tuple[Counts, Reasons]:
+    """The class that each row's one label means, `int64[N]`: its number or its name; -1 in rows without.
+
+    The reasons count labels that are there and mean no class.
+
+    Raises:
+      MonitorError: the feature holds neither whole numbers nor names.
+
+    """
+    found, unknown = np.full(batch.num_rows, NO_CLASS, np.int64), Reasons()
+    column = _column(batch, key)
+    if spec is None or column is None or (_is_list(column.type) and not len(column.flatten())):
+        return found, unknown
+    kind = column.type.value_type if _is_list(column.type) else column.type
+    if not _is_list(column.type) or not (pa.types.is_integer(kind) or _is_bytes(kind)):
+        rule = "must hold the number or the name of a class, one an example"
+        raise MonitorError(f"feature {key!r} {rule}. Received: {column.type}")
+    known: dict[int | bytes, int | None] = {}
+    for row, values in enumerate(column.to_pylist()):
+        if values is None or len(values) != 1:
+            continue
+        label = values[0]
+        number = known[label] if label in known else known.setdefault(label, spec.class_number(label))
+        if number is None:
+            unknown.add("no class", _shown(label))
+        else:
+            found[row] = number
+    return found, unknown
 
 
 def names(batch: pa.RecordBatch, key: str) -> list[bytes]:
@@ -89,6 +117,10 @@ def _numbers(batch: pa.RecordBatch, key: str) -> tuple[Counts, Any]:
         raise MonitorError(f"feature {key!r} must hold numbers. Received: {column.type}")
     lengths = np.asarray(column.value_lengths().fill_null(0)).astype(np.int64)
     return lengths, column.flatten().to_numpy(zero_copy_only=False)
+
+
+def _shown(label: int | bytes) -> str:
+    return repr(label.decode("utf-8", "backslashreplace")) if isinstance(label, bytes) else str(label)
 
 
 def _column(batch: pa.RecordBatch, key: str) -> Any:

@@ -18,19 +18,15 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
 from ..common.errors import MonitorError
+from ..common.image_spec import ImageSpec
+from ..common.model_spec import ModelSpec
 from ..common.statistics import feature_sample
 from .describe_examples import DescribeExamples
-from .example_accumulator import PredictionFormat, SampleFormat
 from .record_batches import count_values
+from .scores import numbers_of_scores
 from .statistics_generator import ImageStatisticsGenerator
 
-IMAGE_KEY = "image_key"
-IMAGE_FORMAT = "image_format"
-IMAGE_SHAPE = "image_shape"
-PREDICTION_KEY = "prediction_key"
-EMBEDDING_KEY = "embedding_key"
-LABEL_KEY = "label_key"
-ID_KEY = "id_key"
+SPEC = "spec"
 SAMPLE_SIZE = "sample_size"
 
 
@@ -45,12 +41,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
       statistics: one `ExampleStatistics`; for each split `Split-<name>/FeatureStats.pb`, as StatisticsGen writes it,
         and unless `sample_size` is 0 `Split-<name>/FeatureSample.npz`, see `feature_sample`.
 
-    Execution properties: `image_key`, `image_format`, `prediction_key`, `embedding_key`, `label_key`, `id_key`;
-    `image_shape` and `exclude_splits` as JSON lists; `sample_size`, a whole number.
+    Execution properties: `spec`, the JSON of a ModelSpec or an ImageSpec; `exclude_splits`, a JSON list;
+    `sample_size`, a whole number.
 
     Raises:
       MonitorError: the examples are of another payload, no split is left, a file is damaged, there are examples and not
-        one has the image feature, or a feature does not hold what its parameter says.
+        one has the image feature, or a feature does not hold what the spec says.
 
     """
 
@@ -68,13 +64,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         schema = _read_schema(input_dict.get(standard_component_specs.SCHEMA_KEY))
         statistics.split_names = artifact_utils.encode_split_names(list(patterns))
         statistics.span = examples.span
+        spec = read_spec(exec_properties[SPEC])
         with self._make_beam_pipeline() as pipeline:
             for split, pattern in patterns.items():
-                generator = _generator(exec_properties, pattern)
+                generator = _generator(spec, exec_properties[SAMPLE_SIZE], pattern)
                 described = (
                     pipeline
                     | f"Pattern[{split}]" >> beam.Create([pattern])
-                    | f"Describe[{split}]" >> DescribeExamples(exec_properties[IMAGE_KEY], generator, schema)
+                    | f"Describe[{split}]" >> DescribeExamples(generator, schema)
                 )
                 folder = artifact_utils.get_split_uri([statistics], split)
                 _ = described | f"Write[{split}]" >> _Write(folder, sample=exec_properties[SAMPLE_SIZE] > 0)
@@ -105,25 +102,32 @@ def _write_file(path: str, content: bytes) -> None:
         file.write(content)
 
 
-def _generator(exec_properties: dict[str, Any], pattern: str) -> ImageStatisticsGenerator:
-    """What describes the examples of a split. How many classes and embedding dimensions there are is in the data."""
-    size = exec_properties[SAMPLE_SIZE]
-    sample = SampleFormat(size, id_key=exec_properties[ID_KEY], label_key=exec_properties[LABEL_KEY])
-    return ImageStatisticsGenerator(
-        exec_properties[IMAGE_KEY],
-        image_format=exec_properties[IMAGE_FORMAT],
-        image_shape=json.loads(exec_properties[IMAGE_SHAPE]),
-        describe_image=True,
-        predictions=_prediction_format(exec_properties[PREDICTION_KEY], exec_properties[EMBEDDING_KEY], pattern),
-        sample=sample if size else None,
-    )
+def read_spec(text: str) -> ModelSpec | ImageSpec:
+    """What `to_json` of either made. Raises `MonitorError`."""
+    record = json.loads(text)
+    kind = ModelSpec if "image" in record else ImageSpec
+    return kind.from_record(record, "the execution property `spec`")
 
 
-def _prediction_format(key: str, embedding_key: str, pattern: str) -> PredictionFormat | None:
-    if not key:
-        return None
-    counts = count_values(pattern, [name for name in (key, embedding_key) if name])
-    return PredictionFormat(key, counts[key], embedding_key, counts.get(embedding_key, 0))
+def _generator(spec: ModelSpec | ImageSpec, sample_size: int, pattern: str) -> ImageStatisticsGenerator:
+    """What describes the examples of a split. How many numbers an embedding has is in the data."""
+    size = 0
+    if isinstance(spec, ModelSpec):
+        scores, embedding = spec.outputs.scores, spec.outputs.embedding or ""
+        counts = count_values(pattern, [name for name in (scores, embedding) if name])
+        _check_scores(spec, counts[scores])
+        size = counts.get(embedding, 0)
+    return ImageStatisticsGenerator(spec, describe_image=True, embedding_size=size, sample_size=sample_size)
+
+
+def _check_scores(spec: ModelSpec, count: int) -> None:
+    """Refuses scores of which an example has another number than the spec; 0 where no example has any."""
+    wanted = numbers_of_scores(spec)
+    if count not in (0, *wanted):
+        numbers = " or ".join(f"{number}" for number in wanted)
+        what = f"`outputs.scores` must name a feature with {numbers} scores an example"
+        why = f"{spec.num_classes} classes, kind {spec.outputs.kind}"
+        raise MonitorError(f"{what} ({why}). Received: {spec.outputs.scores!r}, {count} values")
 
 
 def _split_patterns(examples: types.Artifact, excluded: Sequence[str]) -> dict[str, str]:

@@ -5,9 +5,11 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ..common.image_spec import ImageSpec
+from ..common.statistics.usability import Reasons
 from . import image_properties
 from .frozen_histogram import Accumulator, FrozenFeature
-from .image_decoding import ImageFormat, decode
+from .image_decoding import decode, why_corrupt
 
 ValueLists: TypeAlias = Sequence[Sequence[bytes] | None]
 
@@ -53,19 +55,20 @@ class BytesAccumulator:
 class ImageAccumulator:
     """Statistics of the images of some examples. `features` are the properties to keep, by the property's name."""
 
-    __slots__ = ("corrupt", "images", "num_examples", "properties")
+    __slots__ = ("corrupt", "images", "num_examples", "properties", "reasons")
 
     def __init__(self, features: Mapping[str, FrozenFeature], corrupt: FrozenFeature) -> None:
         self.num_examples = 0
         self.images = BytesAccumulator()
         self.corrupt = Accumulator(corrupt)
+        self.reasons = Reasons()
         self.properties = {name: Accumulator(feature) for name, feature in features.items()}
 
-    def add(self, lists: ValueLists, image_format: ImageFormat) -> image_properties.Floats:
+    def add(self, lists: ValueLists, image: ImageSpec) -> image_properties.Floats:
         """Adds a batch: for each example the image feature's values, None where it has no such feature.
 
-        An example is corrupt unless it has exactly one value and that can be read. It then counts in
-        `<image_key>_corrupt` and in no property.
+        An example is corrupt unless it has exactly one value, and that can be read and has the size that `image` gives.
+        It then counts in `image_corrupt` and in no property.
 
         Returns the values, `float32[N, properties + 1]`: the properties, NaN where there is none, then whether corrupt.
         """
@@ -73,13 +76,15 @@ class ImageAccumulator:
         self.images.add(lists)
         values = np.full((len(lists), len(self.properties) + 1), np.nan, np.float32)
         values[:, -1] = 1
-        for group in decode(single_values(lists), image_format):
+        for group in decode(single_values(lists), image):
             values[group.rows, -1] = 0
             found = image_properties.compute(group.images)
             for column, (name, accumulator) in enumerate(self.properties.items()):
                 accumulator.add(found[name])
                 values[group.rows, column] = found[name]
         self.corrupt.add(values[:, -1])
+        for row in np.flatnonzero(values[:, -1]):
+            self.reasons.add(*why_corrupt(lists[row], image))
         return values
 
     def merge(self, other: "ImageAccumulator") -> None:
@@ -87,5 +92,6 @@ class ImageAccumulator:
         self.num_examples += other.num_examples
         self.images.merge(other.images)
         self.corrupt.merge(other.corrupt)
+        self.reasons.merge(other.reasons)
         for name, accumulator in self.properties.items():
             accumulator.merge(other.properties[name])

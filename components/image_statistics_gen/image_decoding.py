@@ -1,8 +1,9 @@
-"""Bytes of images to `uint8` arrays: raw pixels of a declared shape, or PNG and JPEG files of any size.
+"""Bytes of images to `uint8` arrays: raw pixels of a declared shape, or PNG and JPEG files.
 
 Nothing here raises on a bad image: what cannot be decoded is simply not among the rows that come out.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -10,48 +11,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..common.errors import require, require_known
 from ..common.image_files import decode as decode_file
+from ..common.image_spec import ImageSpec
 
-FORMATS = ("encoded", "raw")
 _PIXELS_AT_ONCE = 1 << 22  # decoded images held in memory at a time: 4 Mi pixels, 12 MB in colour
 
 Rows: TypeAlias = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class ImageFormat:
-    """How the bytes of an image are to be read.
-
-    Attributes:
-      name: "raw", `shape` uint8 values in row-major order (height, width, channel), or "encoded", PNG or JPEG.
-      shape: (height, width, channels), channels 1 or 3. Encoded images may have any size: they are converted to the
-        number of channels, and height and width say nothing.
-
-    """
-
-    name: str = "raw"
-    shape: tuple[int, int, int] = (32, 32, 3)
-
-    def __post_init__(self) -> None:
-        require_known(self.name, FORMATS, "image_format")
-        fits = (
-            isinstance(self.shape, list | tuple)
-            and len(self.shape) == 3
-            and all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in self.shape)
-            and self.shape[2] in (1, 3)
-        )
-        rule = "be (height, width, channels), positive integers, channels 1 (grey) or 3 (red, green, blue)"
-        require(fits, "image_shape", rule, self.shape)
-        object.__setattr__(self, "shape", tuple(self.shape))
-
-    @property
-    def channels(self) -> int:
-        return self.shape[2]
-
-    @property
-    def sizes_vary(self) -> bool:
-        return self.name == "encoded"
 
 
 @dataclass(frozen=True)
@@ -62,35 +27,50 @@ class Decoded:
     images: npt.NDArray[np.uint8]
 
 
-def decode(values: Sequence[bytes | None], image_format: ImageFormat) -> Iterator[Decoded]:
+def decode(values: Sequence[bytes | None], image: ImageSpec) -> Iterator[Decoded]:
     """The images of a batch, a group of one size at a time. A row in no group is corrupt (None: the value is missing).
 
-    >>> [group.rows.tolist() for group in decode([b"abc", b"ab", None], ImageFormat(shape=(1, 1, 3)))]
+    >>> spec = ImageSpec(feature="image", format="raw", channels=3, size=(1, 1))
+    >>> [group.rows.tolist() for group in decode([b"abc", b"ab", None], spec)]
     [[0]]
     """
-    if image_format.name == "raw":
-        return _decode_raw(values, image_format.shape)
-    return _decode_encoded(values, image_format.channels)
+    if image.format == "raw" and image.shape is not None:
+        return _decode_raw(values, image.shape)
+    return _decode_encoded(values, image)
+
+
+def why_corrupt(values: Sequence[bytes] | None, image: ImageSpec) -> tuple[str, str]:
+    """Why `decode` finds no image in an example's values: the reason, and what was found."""
+    if not values:
+        return "missing", ""
+    if len(values) > 1:
+        return "several in one example", f"{len(values)}"
+    if image.format == "raw" and image.shape is not None:
+        return f"that are not {math.prod(image.shape):,} bytes", f"{len(values[0]):,}"
+    found = decode_file(values[0], image.channels)
+    if found is None or image.size is None:
+        return "no whole PNG or JPEG file", ""
+    return f"of another size than {image.size[0]} x {image.size[1]}", f"{found.shape[0]} x {found.shape[1]}"
 
 
 def _decode_raw(values: Sequence[bytes | None], shape: tuple[int, int, int]) -> Iterator[Decoded]:
-    size = shape[0] * shape[1] * shape[2]
+    size = math.prod(shape)
     rows = [row for row, value in enumerate(values) if value is not None and len(value) == size]
     if rows:
         pixels = np.frombuffer(b"".join(values[row] or b"" for row in rows), np.uint8)
         yield Decoded(np.array(rows), pixels.reshape(len(rows), *shape))
 
 
-def _decode_encoded(values: Sequence[bytes | None], channels: int) -> Iterator[Decoded]:
+def _decode_encoded(values: Sequence[bytes | None], image: ImageSpec) -> Iterator[Decoded]:
     """Groups by size as it goes, so that memory stays bounded however large the images are."""
     pending: dict[tuple[int, ...], list[tuple[int, npt.NDArray[np.uint8]]]] = {}
     pixels = 0
     for row, value in enumerate(values):
-        image = None if value is None else decode_file(value, channels)
-        if image is None:
+        found = None if value is None else decode_file(value, image.channels, image.size)
+        if found is None:
             continue
-        pending.setdefault(image.shape, []).append((row, image))
-        pixels += image.shape[0] * image.shape[1]
+        pending.setdefault(found.shape, []).append((row, found))
+        pixels += found.shape[0] * found.shape[1]
         if pixels >= _PIXELS_AT_ONCE:
             yield from _groups(pending)
             pending, pixels = {}, 0

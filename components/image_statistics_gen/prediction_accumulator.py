@@ -4,27 +4,36 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..common.class_scores import ScoreCounts
+from ..common.statistics.usability import Reasons
 from .frozen_histogram import Accumulator, FrozenFeature
 from .prediction_features import Floats, Predictions
+from .scores import Scores
 
 
 class PredictionAccumulator:
     """Statistics of some examples' predictions. `features` are the numeric ones by name; `classes` is how many."""
 
-    __slots__ = ("class_counts", "corrupt", "numbers")
+    __slots__ = ("class_counts", "corrupt", "numbers", "reasons", "scores")
 
     def __init__(self, features: Mapping[str, FrozenFeature], corrupt: FrozenFeature, classes: int) -> None:
         self.corrupt = Accumulator(corrupt)
         self.numbers = {name: Accumulator(feature) for name, feature in features.items()}
         self.class_counts = np.zeros(classes, np.int64)
+        self.scores, self.reasons = ScoreCounts(), Reasons()
 
-    def add(self, found: Predictions) -> Floats:
+    def add(self, found: Predictions, scores: Scores) -> Floats:
         """Adds a batch. Returns its values `[N, features + 1]`, in the order of the features, then whether corrupt."""
         corrupt = found.corrupt.astype(np.float32)
         for name, accumulator in self.numbers.items():
             accumulator.add(found.numbers[name])
         self.corrupt.add(corrupt)
         self.class_counts += np.bincount(found.classes[~found.corrupt], minlength=len(self.class_counts))
+        self.scores += scores.counts
+        self.reasons.merge(scores.reasons)
+        unlike = int(found.corrupt.sum()) - scores.reasons.total
+        if unlike:
+            self.reasons.add("that are no probabilities", "", unlike)
         return np.column_stack([*(found.numbers[name] for name in self.numbers), corrupt])
 
     def merge(self, other: "PredictionAccumulator") -> None:
@@ -33,3 +42,5 @@ class PredictionAccumulator:
         for name, accumulator in self.numbers.items():
             accumulator.merge(other.numbers[name])
         self.class_counts = self.class_counts + other.class_counts
+        self.scores += other.scores
+        self.reasons.merge(other.reasons)

@@ -9,12 +9,13 @@ import itertools
 
 import numpy as np
 
+from ..common.image_spec import ImageSpec
 from .frozen_histogram import FrozenFeature
-from .image_decoding import ImageFormat
 from .image_properties import property_names
 
 BINS_PER_BUCKET = 10
-CORRUPT = "corrupt"  # the name, after the image's key, of the feature that says whether an image could be read
+PREFIX = "image"  # whatever the image itself is called, so that any two data sets compare
+CORRUPT = f"{PREFIX}_corrupt"  # the feature that says whether an image could be read
 
 
 def _anchors(*parts: tuple[float, ...]) -> tuple[float, ...]:
@@ -58,20 +59,22 @@ ANCHORS: dict[str, tuple[float, ...]] = {
 }
 
 
-def image_features(image_key: str, image_format: ImageFormat) -> dict[str, FrozenFeature]:
-    """The feature of every property of images of this format, by the property: `<image_key>_<property>` is its name.
+def image_features(image: ImageSpec) -> dict[str, FrozenFeature]:
+    """The feature of every property of such images, by the property: `image_<property>` is its name.
 
-    >>> feature = image_features("image", ImageFormat())["brightness"]
+    Width, height and aspect ratio are among them where images may be of any size.
+
+    >>> feature = image_features(ImageSpec(feature="photo", format="encoded", channels=3))["brightness"]
     >>> feature.name, len(feature.edges) - 1, feature.bins_per_bucket
     ('image_brightness', 140, 10)
     """
-    names = property_names(image_format.channels, sizes_vary=image_format.sizes_vary)
-    return {name: FrozenFeature(f"{image_key}_{name}", _cut(ANCHORS[name]), BINS_PER_BUCKET) for name in names}
+    names = property_names(image.channels, sizes_vary=image.sizes_vary)
+    return {name: FrozenFeature(f"{PREFIX}_{name}", _cut(ANCHORS[name]), BINS_PER_BUCKET) for name in names}
 
 
-def corrupt_feature(image_key: str) -> FrozenFeature:
-    """`<image_key>_corrupt`: 1 for an image that is missing or cannot be read, 0 for any other."""
-    return FrozenFeature(f"{image_key}_{CORRUPT}", (0.0, 0.5, 1.0), integer=True)
+def corrupt_feature() -> FrozenFeature:
+    """`image_corrupt`: 1 for an image that is missing, cannot be read or is of another size, 0 for any other."""
+    return FrozenFeature(CORRUPT, (0.0, 0.5, 1.0), integer=True)
 
 
 def _cut(anchors: tuple[float, ...]) -> tuple[float, ...]:

@@ -1,22 +1,25 @@
 """A generator of image statistics for TensorFlow Data Validation (TFDV), usable with plain TFDV:
 
-    options = tfdv.StatsOptions(generators=[ImageStatisticsGenerator("image", image_shape=(32, 32, 3))])
+    image = ImageSpec(feature="image", format="raw", channels=3, size=(32, 32))
+    options = tfdv.StatsOptions(generators=[ImageStatisticsGenerator(image)])
     statistics = tfdv.generate_statistics_from_tfrecord("gs://bucket/train*", stats_options=options)
 
 TFDV's `feature_allowlist` filters what a generator sees too: if it is used, it must name the features looked at here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import pyarrow as pa
 from tensorflow_data_validation.statistics.generators import stats_generator
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from ..common.errors import require
+from ..common.image_spec import ImageSpec
+from ..common.model_spec import ModelSpec
+from ..common.statistics import usability
 from ..common.statistics.feature_sample import FeatureSample
 from . import example_columns
-from .example_accumulator import Batch, DescriptionFormat, ExampleAccumulator, PredictionFormat, SampleFormat
-from .image_decoding import ImageFormat
+from .example_accumulator import Batch, DescriptionFormat, ExampleAccumulator
+from .prediction_accumulator import PredictionAccumulator
 from .prediction_edges import CLASS, corrupt_feature, prediction_features
 from .property_edges import corrupt_feature as corrupt_image_feature
 from .property_edges import image_features
@@ -24,53 +27,48 @@ from .statistics_messages import FINE_HISTOGRAM, describe_bytes, describe_classe
 
 __all__ = ["FINE_HISTOGRAM", "ImageStatisticsGenerator"]
 
-_MIN_CLASSES = 2  # the width of a table of probabilities where no example has any
-
 
 class ImageStatisticsGenerator(stats_generator.CombinerStatsGenerator):
     """Adds a numeric feature for each image property, and one that says whether the image could be read.
 
     Args:
-      image_key: The feature that holds the images, one bytes value an example.
-      image_format: "raw" (`image_shape` uint8 values, row-major height, width, channel) or "encoded" (PNG, JPEG).
-      image_shape: (height, width, channels); of encoded images only the number of channels, 1 or 3, counts.
+      spec: How the images are stored; of a ModelSpec the predictions, labels and ids are read too.
       describe_image: Whether to describe the image feature itself as well (presence, length in bytes). For use where
         TFDV's default generators do not see it; otherwise they do, and the two descriptions would be merged into one.
-      predictions: The probabilities to describe as well, and the embedding; None for none.
-      sample: What to sample; None for no sample. `extract_sample` hands it out, TFDV alone would drop it.
+      embedding_size: How many numbers the embedding has, at most 100; 0: it is not described.
+      sample_size: How many examples to sample; 0: none. `extract_sample` hands them out, TFDV alone would drop them.
 
     Raises:
       MonitorError: an argument breaks a rule above; later, that a feature does not hold what it should.
 
     """
 
-    def __init__(  # noqa: PLR0913 - how the image is stored, and two things that are off by default
+    def __init__(
         self,
-        image_key: str = "image",
+        spec: ModelSpec | ImageSpec,
         *,
-        image_format: str = "raw",
-        image_shape: Sequence[int] = (32, 32, 3),
         describe_image: bool = False,
-        predictions: PredictionFormat | None = None,
-        sample: SampleFormat | None = None,
+        embedding_size: int = 0,
+        sample_size: int = 0,
     ) -> None:
         super().__init__("ImageStatisticsGenerator")
-        require(isinstance(image_key, str) and image_key != "", "image_key", "be a feature's name", image_key)
-        checked = ImageFormat(image_format, image_shape)  # type: ignore[arg-type]  # which makes it a tuple of three
-        self._format = DescriptionFormat(image_key, checked, predictions, sample)
+        self._format = DescriptionFormat.of(spec, embedding_size=embedding_size, sample_size=sample_size)
         self._describe_image = describe_image
 
     @property
     def described(self) -> frozenset[str]:
         """The features of the examples that are described here, so that nobody else need do it."""
-        wanted = self._format.predictions
-        return frozenset([self._format.image_key, *((wanted.key, wanted.embedding_key) if wanted else ())]) - {""}
+        return self._format.described
 
     @property
     def columns(self) -> frozenset[str]:
-        """The features of the examples that are looked at: beside those `described`, ids and labels for the sample."""
-        wanted = self._format.sample
-        return self.described | (frozenset([wanted.id_key, wanted.label_key]) - {""} if wanted else frozenset())
+        """The features of the examples that are read: beside those `described`, ids and labels for the sample."""
+        return self._format.columns
+
+    @property
+    def image_key(self) -> str:
+        """The feature that holds the image."""
+        return self._format.image.feature
 
     def create_accumulator(self) -> ExampleAccumulator:
         return ExampleAccumulator(self._format)
@@ -97,10 +95,11 @@ class ImageStatisticsGenerator(stats_generator.CombinerStatsGenerator):
         if not images.num_examples:
             return result
         if self._describe_image:
-            result.features.append(describe_bytes(self._format.image_key, images.images, images.num_examples))
-        corrupt = corrupt_image_feature(self._format.image_key)
-        result.features.append(describe_numbers(corrupt, images.corrupt, images.num_examples))
-        for name, feature in image_features(self._format.image_key, self._format.image).items():
+            result.features.append(describe_bytes(self.image_key, images.images, images.num_examples))
+        corrupt = describe_numbers(corrupt_image_feature(), images.corrupt, images.num_examples)
+        _add_text(corrupt, usability.REASONS, images.reasons.words)
+        result.features.append(corrupt)
+        for name, feature in image_features(self._format.image).items():
             result.features.append(describe_numbers(feature, images.properties[name], images.num_examples))
         result.features.extend(self._describe_predictions(accumulator))
         return result
@@ -110,22 +109,41 @@ class ImageStatisticsGenerator(stats_generator.CombinerStatsGenerator):
         return accumulator.extract_sample(self._format)
 
     def _describe_predictions(self, accumulator: ExampleAccumulator) -> Iterable[statistics_pb2.FeatureNameStatistics]:
-        wanted, found, examples = self._format.predictions, accumulator.predictions, accumulator.images.num_examples
-        if wanted is None or found is None:
+        model, found, examples = self._format.model, accumulator.predictions, accumulator.images.num_examples
+        if model is None or found is None:
             return
-        yield describe_numbers(corrupt_feature(), found.corrupt, examples)
+        yield _describe_corrupt(found, accumulator.unknown_labels, model, examples)
         yield describe_classes(CLASS, found.class_counts, examples)
-        for name, feature in prediction_features(wanted.classes, wanted.embedding_size).items():
+        for name, feature in prediction_features(model.num_classes, self._format.embedding_size).items():
             yield describe_numbers(feature, found.numbers[name], examples)
 
 
+def _describe_corrupt(
+    found: PredictionAccumulator, unknown_labels: usability.Reasons, model: ModelSpec, examples: int
+) -> statistics_pb2.FeatureNameStatistics:
+    """Whether predictions are corrupt; and why, and what else must not be so of a baseline (see `usability`)."""
+    described = describe_numbers(corrupt_feature(), found.corrupt, examples)
+    _add_text(described, usability.REASONS, found.reasons.words)
+    _add_text(described, usability.WRONG_KIND, found.scores.wrong_kind(model.outputs.kind))
+    if unknown_labels.total:
+        described.custom_stats.add(name=usability.UNKNOWN_LABELS, num=unknown_labels.total)
+        _add_text(described, usability.UNKNOWN_LABEL, unknown_labels.words)
+    return described
+
+
+def _add_text(described: statistics_pb2.FeatureNameStatistics, name: str, text: str) -> None:
+    if text:
+        described.custom_stats.add(name=name, str=text)
+
+
 def _read(batch: pa.RecordBatch, wanted: DescriptionFormat) -> Batch:
-    predictions = wanted.predictions or PredictionFormat("", 0)
-    sample = wanted.sample or SampleFormat(0)
+    model = wanted.model
+    labels, unknown_labels = example_columns.class_numbers(batch, wanted.label_key, model)
     return Batch(
-        images=example_columns.bytes_lists(batch, wanted.image_key),
-        probabilities=example_columns.number_rows(batch, predictions.key, max(_MIN_CLASSES, predictions.classes)),
-        embedding=example_columns.number_rows(batch, predictions.embedding_key, predictions.embedding_size),
-        ids=example_columns.names(batch, sample.id_key),
-        labels=example_columns.class_numbers(batch, sample.label_key),
+        images=example_columns.bytes_lists(batch, wanted.image.feature),
+        scores=example_columns.score_rows(batch, model) if model else None,
+        embedding=example_columns.number_rows(batch, wanted.embedding_key, wanted.embedding_size),
+        ids=example_columns.names(batch, wanted.id_key),
+        labels=labels,
+        unknown_labels=unknown_labels,
     )

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..common.class_scores import are_probabilities
 from ..common.errors import require, require_known
 from ..common.proportion import Proportion, score_interval
 from . import optimal_transport as transport
@@ -28,7 +29,6 @@ Resampled = Callable[[Rows, Rows], float]
 Prepare = Callable[[Floats, Rows, Floats, float | None], Resampled]
 
 LEVEL = 0.95  # of every interval here
-_SUM_TOLERANCE = 1e-2  # of a row of probabilities, which may have been logged in half precision
 _FEWEST_OF_A_CLASS = 50  # held-out examples of a predicted class, below which it has no threshold of its own
 _MOVE_SCALE = 0.5  # by benchmarks/accuracy_estimators.py; anything between 0.1 and 1.5 is as good to a tenth of a point
 _TRUST_POWER = 4  # where images are not known; 3 and 6 are as good to a point
@@ -65,18 +65,11 @@ class HeldOut:
             _check_features("held_out.features", self.features, count)
 
 
-def is_distribution(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-    """Which rows of [n, K] are probabilities: not negative and summing to 1; [n]. A NaN is none."""
-    values = np.asarray(probabilities, np.float64)
-    shares = ((values >= 0) & (values <= 1 + _SUM_TOLERANCE)).all(axis=1)
-    return np.asarray(shares & (np.abs(np.where(shares[:, np.newaxis], values, 0).sum(axis=1) - 1) <= _SUM_TOLERANCE))
-
-
 def check_probabilities(what: str, probabilities: NDArray[np.floating[Any]]) -> None:
     """Raises `MonitorError` unless `probabilities` is [n >= 1, K >= 2] and every row is a distribution."""
     shape = np.shape(probabilities)
     require(len(shape) == 2 and shape[0] >= 1 and shape[1] >= 2, what, "have the shape [n >= 1, K >= 2]", shape)
-    for row in np.flatnonzero(~is_distribution(probabilities))[:1]:
+    for row in np.flatnonzero(~are_probabilities(probabilities))[:1]:
         rule = f"be probabilities, each row summing to 1; row {row} is not"
         require(False, what, rule, np.asarray(probabilities)[row].tolist())
 

@@ -1,7 +1,4 @@
-"""`PerformanceEstimator`: how accurate the model is on a window, without labels or with those that came later."""
-
-import json
-from collections.abc import Sequence
+"""`PerformanceEstimator`: how accurate the model is on a window, without labels or with delayed ones."""
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -10,6 +7,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from ..common.errors import require, require_known
+from ..common.model_spec import ModelSpec
 from . import executor, readers
 from .accuracy_estimation import DEFAULT_ESTIMATOR, ESTIMATORS
 
@@ -27,7 +25,7 @@ class PerformanceEstimatorSpec(ComponentSpec):
         executor.BASELINE_SPLIT_KEY: ExecutionParameter(type=str),
         executor.ESTIMATOR_KEY: ExecutionParameter(type=str),
         executor.MAX_ACCURACY_DROP_KEY: ExecutionParameter(type=float),
-        executor.CLASS_NAMES_KEY: ExecutionParameter(type=str),
+        executor.SPEC_KEY: ExecutionParameter(type=str),
         executor.SEED_KEY: ExecutionParameter(type=int),
     }
     INPUTS = {  # noqa: RUF012
@@ -45,12 +43,12 @@ class _WithExamplesSpec(PerformanceEstimatorSpec):
 
 
 class PerformanceEstimator(base_component.BaseComponent):
-    """Says whether a shift hurts: the model's accuracy on the window against that on the held-out baseline.
+    """Says whether a shift degrades the model: its accuracy on the window against that on the held-out baseline.
 
     Example:
       performance = PerformanceEstimator(
           statistics_gen.outputs["statistics"], baseline.outputs["baseline_statistics"],
-          examples=logs.outputs["examples"], labels_file="labels/span-7.csv",
+          spec=spec, examples=logs.outputs["examples"], labels_file="labels/span-7.csv",
       )
 
     Component `outputs` contains:
@@ -67,32 +65,33 @@ class PerformanceEstimator(base_component.BaseComponent):
         statistics: types.BaseChannel,
         baseline_statistics: types.BaseChannel,
         *,
+        spec: ModelSpec,
         examples: types.BaseChannel | None = None,
         labels_file: str | RuntimeParameter = "",
         split: str = "serving",
         baseline_split: str = "eval",
         estimator: str = DEFAULT_ESTIMATOR,
         max_accuracy_drop: float = 0.05,
-        class_names: Sequence[str] = (),
         seed: int = 0,
     ) -> None:
         """Args:
           statistics: Channel of `ExampleStatistics` of the window by ImageStatisticsGen, given the probabilities.
           baseline_statistics: The same of held-out examples with labels, scored by the same model.
+          spec: Of the model; labels are the numbers or the names of its classes.
           examples: Channel of `Examples` of the window; read when there is a labels file, and only then.
-          labels_file: Labels that came later: CSV with the header `id,label`, or TFRecord of tf.Examples with both,
+          labels_file: Delayed labels: CSV with the header `id,label`, or TFRecord of tf.Examples with both,
             gzipped or not, told apart by the name (.csv or tfrecord). "" for none.
           split: Of the window.
           baseline_split: Of the held-out examples.
           estimator: One of `accuracy_estimation.ESTIMATORS`.
           max_accuracy_drop: How far below the baseline's the accuracy may fall, in [0, 1).
-          class_names: In the order of the classes, where the labels file holds names.
           seed: Of the bootstrap behind the estimate's interval.
 
         Raises:
           MonitorError: an argument breaks a rule above, or there is a labels file and no `examples`.
 
         """
+        require(isinstance(spec, ModelSpec), executor.SPEC_KEY, "be a ModelSpec", spec)
         require_known(estimator, ESTIMATORS, executor.ESTIMATOR_KEY)
         require(0 <= max_accuracy_drop < 1, executor.MAX_ACCURACY_DROP_KEY, "be in [0, 1)", max_accuracy_drop)
         require(isinstance(seed, int) and seed >= 0, executor.SEED_KEY, "be a whole number, 0 or more", seed)
@@ -107,16 +106,16 @@ class PerformanceEstimator(base_component.BaseComponent):
             executor.BASELINE_SPLIT_KEY: baseline_split,
             executor.ESTIMATOR_KEY: estimator,
             executor.MAX_ACCURACY_DROP_KEY: float(max_accuracy_drop),
-            executor.CLASS_NAMES_KEY: json.dumps(_names(class_names)),
+            executor.SPEC_KEY: spec.to_json(),
             executor.SEED_KEY: seed,
             executor.ANOMALIES_KEY: types.Channel(type=standard_artifacts.ExampleAnomalies),
         }
-        spec = _WithExamplesSpec if executor.EXAMPLES_KEY in given else PerformanceEstimatorSpec
-        super().__init__(spec=spec(**arguments))
+        inputs = _WithExamplesSpec if executor.EXAMPLES_KEY in given else PerformanceEstimatorSpec
+        super().__init__(spec=inputs(**arguments))
 
 
 def _labels(labels_file: str | RuntimeParameter, examples: types.BaseChannel | None) -> dict[str, object]:
-    """The arguments that later labels need: the file, what is in it when the pipeline is built, and the examples."""
+    """The arguments that delayed labels need: the file, what is in it when the pipeline is built, and the examples."""
     fingerprint = ""
     if isinstance(labels_file, str) and labels_file:
         readers.labels_kind(labels_file)
@@ -126,11 +125,3 @@ def _labels(labels_file: str | RuntimeParameter, examples: types.BaseChannel | N
         require(examples is not None, executor.EXAMPLES_KEY, "be given where there is a `labels_file`", examples)
         given[executor.EXAMPLES_KEY] = examples
     return given
-
-
-def _names(class_names: Sequence[str]) -> list[str]:
-    names = list(class_names)
-    words = not isinstance(class_names, str) and all(isinstance(name, str) and name for name in names)
-    rule = "be a list of different names"
-    require(words and len(set(names)) == len(names), executor.CLASS_NAMES_KEY, rule, class_names)
-    return names

@@ -4,9 +4,10 @@ import csv
 import io
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ..common.class_names import class_number
 from ..common.errors import MonitorError, require
 from ..common.proportion import Proportion
 from ..common.records.performance import LabelledAccuracy, Problem
@@ -73,22 +74,19 @@ def read_csv(content: bytes, name: str) -> Iterator[LabelRow]:
         raise MonitorError(f"`{name}` must be a CSV file in UTF-8. Received: {error}") from error
 
 
-def join(
-    rows: Iterable[LabelRow], examples: LoggedExamples, *, num_classes: int, class_names: Sequence[str] = ()
-) -> LabelledAccuracy:
+def join(rows: Iterable[LabelRow], examples: LoggedExamples, classes: Sequence[str]) -> LabelledAccuracy:
     """Gives examples their labels and measures the accuracy.
 
     Of several rows with one id and the same label, one is used and the others are duplicates; with different labels,
-    none is used. A label is the number of a class, or its name if `class_names` are given.
+    none is used. A label is the number or the name of a class; a name goes before a number.
 
     Args:
       rows: of a labels file.
       examples: of the window.
-      num_classes: K; labels lie in 0 .. K - 1.
-      class_names: of the K classes, in order.
+      classes: their names, in order.
 
     """
-    found = _sort(rows, set(examples.ids), num_classes, class_names)
+    found = _sort(rows, set(examples.ids), classes)
     example_problems: dict[str, list[str]] = {problem: [] for problem in EXAMPLE_PROBLEMS}
     right, total = Counter[int](), Counter[int]()
     for position, (identity, predicted) in enumerate(zip(examples.ids, examples.classes, strict=True)):
@@ -102,7 +100,7 @@ def join(
     repeated = [identity for identity, count in Counter(examples.ids).items() if identity and count > 1]
     return LabelledAccuracy(
         overall=_proportion(sum(right.values()), sum(total.values())),
-        by_class=tuple(_proportion(right[each], total[each]) for each in range(num_classes)),
+        by_class=tuple(_proportion(right[each], total[each]) for each in range(len(classes))),
         rows=found.rows,
         used=len(found.labels),
         row_problems={kind: _problem(found.problems[kind]) for kind in ROW_PROBLEMS},
@@ -122,13 +120,15 @@ class _Sorted:
     problems: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
-def _sort(rows: Iterable[LabelRow], known: set[str], num_classes: int, class_names: Sequence[str]) -> _Sorted:
+def _sort(rows: Iterable[LabelRow], known: set[str], classes: Sequence[str]) -> _Sorted:
     found = _Sorted()
-    numbers = {name: number for number, name in enumerate(class_names)}
+    numbers: dict[str | int | None, int | str] = {}
     labels: dict[str, list[int]] = defaultdict(list)
     for row in rows:
         found.rows += 1
-        label = _label(row.label, numbers, num_classes)
+        if row.label not in numbers:
+            numbers[row.label] = _label(row.label, classes)
+        label = numbers[row.label]
         if row.id is None or row.label is None:
             found.problems[MALFORMED].append(row.where)
         elif row.id == "":
@@ -149,13 +149,14 @@ def _sort(rows: Iterable[LabelRow], known: set[str], num_classes: int, class_nam
     return found
 
 
-def _label(given: str | int | None, numbers: Mapping[str, int], num_classes: int) -> int | str:
+def _label(given: str | int | None, classes: Sequence[str]) -> int | str:
     """The number of the class, or what is wrong with it."""
-    if isinstance(given, str) and given in numbers:
-        return numbers[given]
-    if given is None or (isinstance(given, str) and not _INTEGER.fullmatch(given)):
+    if given is None:
         return NOT_A_CLASS
-    return int(given) if 0 <= int(given) < num_classes else OUT_OF_RANGE
+    number = class_number(given, classes)
+    if number is not None:
+        return number
+    return OUT_OF_RANGE if isinstance(given, int) or _INTEGER.fullmatch(given) else NOT_A_CLASS
 
 
 def _example_problem(identity: str, predicted: int, found: _Sorted) -> str:

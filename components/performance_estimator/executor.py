@@ -1,6 +1,5 @@
 """Moves samples, examples and labels into the estimate, and its outcome out."""
 
-import json
 import os
 from typing import Any
 
@@ -13,6 +12,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, writer_utils
 
 from ..common.errors import MonitorError
+from ..common.model_spec import ModelSpec
 from ..common.records.performance import PERFORMANCE_JSON, STATES, LabelledAccuracy, Performance
 from ..common.statistics.feature_sample import FeatureSample
 from ..common.verdict import Check, Outcome
@@ -30,7 +30,7 @@ SPLIT_KEY = "split"
 BASELINE_SPLIT_KEY = "baseline_split"
 ESTIMATOR_KEY = "estimator"
 MAX_ACCURACY_DROP_KEY = "max_accuracy_drop"
-CLASS_NAMES_KEY = "class_names"
+SPEC_KEY = "spec"
 SEED_KEY = "seed"
 STATE_PROPERTY = "state"
 REASON_PROPERTY = "reason"
@@ -53,10 +53,11 @@ class Executor(base_executor.BaseExecutor):
         and, where there are any, `estimated_accuracy` and `measured_accuracy` the gist.
 
     Execution properties: `labels_file` ("" for none), `split`, `baseline_split`, `estimator`, `max_accuracy_drop`,
-      `seed`, and `class_names` as a JSON list. `labels_fingerprint` is there for the cache alone.
+      `seed`, and `spec`, the JSON of the model's. `labels_fingerprint` is there for the cache alone.
 
     Raises:
-      MonitorError: a split is not there, a file is damaged, or the labels file is missing.
+      MonitorError: a split is not there, a file is damaged, the labels file is missing, or a sample has
+        probabilities of another number of classes than the model.
 
     """
 
@@ -66,11 +67,12 @@ class Executor(base_executor.BaseExecutor):
         known = artifact_utils.get_single_instance(input_dict[BASELINE_STATISTICS_KEY])
         baseline = readers.sample(known, exec_properties[BASELINE_SPLIT_KEY], BASELINE_SPLIT_KEY)
         window = readers.sample(statistics, exec_properties[SPLIT_KEY], SPLIT_KEY)
-        names = _names(exec_properties)
+        spec = ModelSpec.from_json(exec_properties[SPEC_KEY], f"the execution property `{SPEC_KEY}`")
+        _check_classes(spec, baseline, window)
         labelled = None
         if exec_properties.get(LABELS_FILE_KEY):
             examples = artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY])
-            labelled = _labelled(examples, exec_properties, _num_classes(names, (baseline, window)))
+            labelled = _labelled(examples, exec_properties, spec)
         found = measure(
             baseline,
             window,
@@ -78,7 +80,7 @@ class Executor(base_executor.BaseExecutor):
             estimator=exec_properties[ESTIMATOR_KEY],
             max_accuracy_drop=exec_properties[MAX_ACCURACY_DROP_KEY],
             seed=exec_properties[SEED_KEY],
-            class_names=names,
+            class_names=spec.classes,
         )
         logging.info("%s: %s", STATES[found.check.outcome], found.check.reason)
         anomalies = artifact_utils.get_single_instance(output_dict[ANOMALIES_KEY])
@@ -86,23 +88,18 @@ class Executor(base_executor.BaseExecutor):
         _write(found, anomalies, exec_properties[SPLIT_KEY])
 
 
-def _labelled(examples: types.Artifact, properties: dict[str, Any], classes: int) -> LabelledAccuracy:
+def _labelled(examples: types.Artifact, properties: dict[str, Any], spec: ModelSpec) -> LabelledAccuracy:
     logged = readers.logged_examples(examples, properties[SPLIT_KEY])
     rows = readers.label_rows(properties[LABELS_FILE_KEY])
-    return join(rows, logged, num_classes=classes, class_names=_names(properties))
+    return join(rows, logged, spec.classes)
 
 
-def _names(properties: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(json.loads(properties.get(CLASS_NAMES_KEY) or "[]"))
-
-
-def _num_classes(names: tuple[str, ...], samples: tuple[FeatureSample | None, ...]) -> int:
-    found = {s.probabilities.shape[1] for s in samples if s is not None and s.probabilities is not None}
-    found |= {len(names)} if names else set()
-    if len(found) == 1:
-        return found.pop()
-    rule = "tell the number of classes, as many as there are probabilities"
-    raise MonitorError(f"`class_names` must {rule}. Received: {list(names)}; numbers found: {sorted(found)}")
+def _check_classes(spec: ModelSpec, *samples: FeatureSample | None) -> None:
+    known = (sample.probabilities for sample in samples if sample is not None)
+    found = {probabilities.shape[1] for probabilities in known if probabilities is not None}
+    if found - {spec.num_classes}:
+        rule = f"have probabilities of {spec.num_classes} classes, as the spec"
+        raise MonitorError(f"the samples of both sides must {rule}. Received: {sorted(found)}")
 
 
 def _write(found: Performance, anomalies: types.Artifact, split: str) -> None:

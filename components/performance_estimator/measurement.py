@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..common.class_scores import are_probabilities
 from ..common.proportion import Proportion
 from ..common.records.performance import Examples, LabelledAccuracy, Performance, accuracy_check
 from ..common.statistics.feature_sample import FeatureSample
 from ..common.verdict import Check, Outcome
-from .accuracy_estimation import HeldOut, estimate, is_distribution
+from .accuracy_estimation import HeldOut, estimate
 
 FEWEST_EXAMPLES = 50  # on either side: below, an interval is too wide to say more than nothing
 
@@ -98,7 +99,7 @@ def _rows(sample: FeatureSample | None, image_features: tuple[str, ...], *, labe
     if sample.probabilities is None or (labels and sample.labels is None):
         return _Rows(none, nothing, none, examples)
     found = nothing if sample.labels is None else sample.labels
-    usable = is_distribution(sample.probabilities)
+    usable = are_probabilities(sample.probabilities)
     if labels:
         usable &= (found >= 0) & (found < sample.probabilities.shape[1])
         found = found[usable]

@@ -1,7 +1,5 @@
 """`ServingLogExampleGen`: serving logs -> Examples, one row an image, and what is wrong with them."""
 
-from collections.abc import Mapping, Sequence
-
 from tfx import types
 from tfx.components.example_gen import component, utils
 from tfx.dsl.components.base import base_beam_component, executor_spec
@@ -10,8 +8,9 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
 from ..common.errors import MonitorError, require
+from ..common.model_spec import ModelSpec
 from . import executor
-from .read_options import OUTPUT_NAMES, ReadOptions
+from .read_options import MAX_BROKEN_FRACTION, MODEL_VERSION, ONE_EXAMPLE_PER, SPEC, ReadOptions
 
 DEFAULT_PATTERN = "{SPAN}/*"
 
@@ -21,7 +20,10 @@ class ServingLogExampleGenSpec(component_spec.ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012 - TFX reads these as class attributes
         **standard_component_specs.FileBasedExampleGenSpec.PARAMETERS,
-        executor.READ_OPTIONS_KEY: component_spec.ExecutionParameter(type=str),
+        SPEC: component_spec.ExecutionParameter(type=str),
+        MODEL_VERSION: component_spec.ExecutionParameter(type=int),
+        ONE_EXAMPLE_PER: component_spec.ExecutionParameter(type=str),
+        MAX_BROKEN_FRACTION: component_spec.ExecutionParameter(type=float),
     }
     INPUTS: dict[str, component_spec.ChannelParameter] = {}  # noqa: RUF012
     OUTPUTS = {  # noqa: RUF012
@@ -33,11 +35,12 @@ class ServingLogExampleGenSpec(component_spec.ComponentSpec):
 class ServingLogExampleGen(component.FileBasedExampleGen):
     """Reads a span of `PredictionLog` records, in TFRecord files plain or gzipped, into tf.Examples, one an image.
 
-        logs = ServingLogExampleGen("/logs", image_shape=(28, 28, 1))
+        logs = ServingLogExampleGen("/logs", spec=ModelSpec.load("monitor.yaml"))
 
     reads the newest of `/logs/1/*`, `/logs/2/*` ... What the requests and records look like is in
-    `docs/serving_logs.md`. What is wrong with them (pixels of another scale, type or shape, missing responses, broken
-    records ...) comes as anomalies that `PushGate` reads.
+    `docs/serving_logs.md`. The rows have the same features whatever the model's own names are: `spec.rows` describes
+    them. What is wrong with the logs (pixels of another scale, type or shape, missing responses, broken records ...)
+    comes as anomalies that `PushGate` reads.
 
     Component `outputs` contains:
       - `examples`: Channel of type `standard_artifacts.Examples`, split `serving`.
@@ -48,17 +51,13 @@ class ServingLogExampleGen(component.FileBasedExampleGen):
     SPEC_CLASS = ServingLogExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
-    def __init__(  # noqa: PLR0913 - what every ExampleGen takes, and what is known of the model's inputs and outputs
+    def __init__(  # noqa: PLR0913 - what every ExampleGen takes, the model, and what is taken of its logs
         self,
         input_base: str | data_types.RuntimeParameter,
         input_config: example_gen_pb2.Input | data_types.RuntimeParameter | None = None,
         range_config: range_config_pb2.RangeConfig | data_types.RuntimeParameter | None = None,
         *,
-        image_key: str = "image",
-        image_shape: Sequence[int] = (32, 32, 3),
-        image_dtype: str = "uint8",
-        outputs: Mapping[str, str] | None = None,
-        channel_means: Sequence[float] = (),
+        spec: ModelSpec,
         model_version: int = 0,
         one_example_per: str = "example",
         max_broken_fraction: float = 0.01,
@@ -67,17 +66,14 @@ class ServingLogExampleGen(component.FileBasedExampleGen):
           input_base: folder with the logs, on any file system that TFX can read.
           input_config: one split `serving` and its pattern below `input_base`; `{SPAN}/*` by default.
           range_config: which span to take; the latest by default.
-          image_key: name of the input of Predict requests, and of the feature of tf.Examples, that holds the image.
-          image_shape: (height, width, channels), channels 1 or 3.
-          image_dtype: the type of pixels that the model takes, such as "uint8" or "float32"; the scale is 0 to 255.
-          outputs: names of the model's outputs by "probabilities", "embedding" and "class_id", where they differ from
-            these words.
-          channel_means: mean red, green and blue, 0 to 255, of the training images; with them, the order of the
-            channels is checked too.
+          spec: the model that was asked. Requests must have its `image.input`, or `examples`, serialised tf.Examples;
+            responses its `outputs`. With `image.dtype` the type is checked, with `image.channel_means` the order of the
+            channels.
           model_version: take the rows of this version only; 0: of all.
           one_example_per: "example" takes all; for correlated traffic, "image" takes one of equal images, "request" one
             of each request and "60s" one of each minute.
-          max_broken_fraction: share, 0 to 1, of records or images above which a problem is an error, not a warning.
+          max_broken_fraction: proportion, 0 to 1, of records or images above which a problem is an error and not a
+            warning.
 
         Raises:
           MonitorError: an argument breaks a rule above.
@@ -88,16 +84,7 @@ class ServingLogExampleGen(component.FileBasedExampleGen):
         input_config = input_config or make_input(DEFAULT_PATTERN)
         if isinstance(input_config, example_gen_pb2.Input):
             _check_input(input_config, range_config)
-        options = ReadOptions(
-            image_key,
-            image_shape,  # type: ignore[arg-type]  # which makes it a tuple of three
-            image_dtype,
-            OUTPUT_NAMES if outputs is None else outputs,
-            tuple(channel_means),
-            model_version,
-            one_example_per,
-            max_broken_fraction,
-        )
+        options = ReadOptions(spec, model_version, one_example_per, max_broken_fraction)
         # Past FileBasedExampleGen's own, which knows one output only; Kubeflow's runner asks for that class.
         base_beam_component.BaseBeamComponent.__init__(
             self, spec=_make_spec(input_base, input_config, range_config, options)
@@ -117,7 +104,7 @@ def _make_spec(
         range_config=range_config,
         output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
         output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
-        read_options=options.to_json(),
+        **options.to_properties(),
         examples=types.Channel(type=standard_artifacts.Examples),
         anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
     )

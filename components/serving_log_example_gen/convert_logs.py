@@ -16,12 +16,14 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tfx.dsl.io import fileio
 
 from ..common.artifacts.tfrecord import Record, read_records
+from ..common.canonical_rows import Value, write_features
+from ..common.model_spec import IMAGE
 from . import dead_letters
 from . import tally as names
 from .input_checks import Flag
-from .prediction_log import IMAGE, Request, Row, Value, read_origin, read_request
+from .prediction_log import Request, Row, read_origin, read_request
 from .problems import Problem
-from .read_options import ReadOptions, Thinning, lot
+from .read_options import ReadOptions, Subsampling, lot
 from .tally import DAMAGE_PROBLEMS, Tally, merged, version_name
 
 ROWS = "rows"
@@ -52,9 +54,9 @@ class ConvertLogs(beam.PTransform):
         # grouping shuffles the rows as well, as every ExampleGen does
         kept = read[ROWS] | "ById" >> beam.GroupByKey() | "Distinct" >> _select(_Distinct())
         tallies = [read[TALLY], kept[TALLY]]
-        thinning = Thinning.parse(self._options.one_example_per)
-        if thinning.across_requests:
-            kept = kept[ROWS] | "ByBlock" >> beam.Map(_by_block, thinning).with_output_types(tuple[bytes, _Keyed])
+        subsampling = Subsampling.parse(self._options.one_example_per)
+        if subsampling.across_requests:
+            kept = kept[ROWS] | "ByBlock" >> beam.Map(_by_block, subsampling).with_output_types(tuple[bytes, _Keyed])
             kept = kept | "Compete" >> beam.GroupByKey() | "Draw" >> _select(_Draw())
             tallies.append(kept[TALLY])
         written = kept[ROWS] | "Examples" >> _select(_Written())
@@ -73,7 +75,7 @@ class _ReadFile(beam.DoFn):
     def __init__(self, options: ReadOptions, dead_letter_folder: str) -> None:
         self._options = options
         self._folder = dead_letter_folder
-        self._by_request = Thinning.parse(options.one_example_per).by_request
+        self._by_request = Subsampling.parse(options.one_example_per).by_request
 
     def process(self, path: str) -> Iterator[Any]:
         tally = Tally()
@@ -84,7 +86,7 @@ class _ReadFile(beam.DoFn):
                 request = self._read(record, file, tally, dead)
                 if request is None:
                     continue
-                for row in self._thinned(request, tally):
+                for row in self._subsampled(request, tally):
                     yield row.id, _found(row, request, file, record.number)
         yield beam.pvalue.TaggedOutput(TALLY, tally)
 
@@ -105,21 +107,21 @@ class _ReadFile(beam.DoFn):
         if self._options.model_version and origin.model_version != self._options.model_version:
             tally.add_excluded(record, version_name(origin.model_version))
             return None
-        request = read_request(log, origin, self._options, identity, parse_example)
+        request = read_request(log, origin, self._options.spec, identity, parse_example)
         tally.add_request(record, request, identity)
         if request.broken:
             dead.add(record, request.broken)
         self._count_colours(request, tally)
         return request
 
-    def _thinned(self, request: Request, tally: Tally) -> list[Row]:
+    def _subsampled(self, request: Request, tally: Tally) -> list[Row]:
         if not self._by_request or len(request.rows) < 2:
             return request.rows
-        tally.add_rows(names.THINNED_OUT, version_name(request.origin.model_version), len(request.rows) - 1)
+        tally.add_rows(names.SUBSAMPLED, version_name(request.origin.model_version), len(request.rows) - 1)
         return [min(request.rows, key=lambda row: lot(row.id))]
 
     def _count_colours(self, request: Request, tally: Tally) -> None:
-        if self._options.channel_means:
+        if self._options.spec.image.channel_means:
             flagged = {row for row, _, _ in request.flags}
             for row in request.rows:
                 if row.number not in flagged:
@@ -159,16 +161,7 @@ def _found(row: Row, request: Request, file: str, record: int) -> _Found:
 def _serialise(features: dict[str, Value]) -> bytes:
     """The features as a serialised tf.Example."""
     example = example_pb2.Example()
-    for name, value in features.items():
-        feature = example.features.feature[name]
-        if isinstance(value, bytes):
-            feature.bytes_list.value.append(value)
-        elif isinstance(value, int):
-            feature.int64_list.value.append(value)
-        elif isinstance(value, float):
-            feature.float_list.value.append(value)
-        else:
-            feature.float_list.value.extend(value.tolist())
+    write_features(features, example)
     return example.SerializeToString(deterministic=True)
 
 
@@ -241,13 +234,13 @@ class _Distinct(_Selecting):
         yield identity, rows[0]
 
 
-def _by_block(keyed: _Keyed, thinning: Thinning) -> tuple[bytes, tuple[bytes, _Found]]:
+def _by_block(keyed: _Keyed, subsampling: Subsampling) -> tuple[bytes, tuple[bytes, _Found]]:
     """By the image's digest, or by the interval; b"" where there is no timestamp."""
     _, timestamp, _, serialised = keyed[1]
-    if thinning.by_image:
+    if subsampling.by_image:
         features = example_pb2.Example.FromString(serialised).features.feature
         return hashlib.blake2b(features[IMAGE].bytes_list.value[0], digest_size=16).digest(), keyed
-    return (b"" if timestamp < 0 else b"%d" % (timestamp // thinning.seconds)), keyed
+    return (b"" if timestamp < 0 else b"%d" % (timestamp // subsampling.seconds)), keyed
 
 
 @beam.typehints.with_output_types(_Keyed)
@@ -264,8 +257,8 @@ class _Draw(_Selecting):
         rows = list(rows)  # as many as the ids of one block
         drawn = min(rows, key=lambda row: lot(row[0]))
         for _, (_, _, version, _) in rows:
-            self._tally.add_rows(names.THINNED_OUT, version)
-        self._tally.add_rows(names.THINNED_OUT, drawn[1][2], -1)
+            self._tally.add_rows(names.SUBSAMPLED, version)
+        self._tally.add_rows(names.SUBSAMPLED, drawn[1][2], -1)
         yield drawn
 
 

@@ -17,6 +17,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils, writer_utils
 
 from ..common.errors import MonitorError
+from ..common.model_spec import IMAGE
 from . import dead_letters
 from .convert_logs import ROWS, TALLY, ConvertLogs
 from .read_options import ReadOptions
@@ -24,7 +25,6 @@ from .span_anomalies import SpanAnomaly, judge
 from .tally import ALL_COUNTS, Tally
 
 SPLIT = "serving"
-READ_OPTIONS_KEY = "read_options"
 ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
 COUNTS_FILE = "counts.json"
 
@@ -38,8 +38,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
       examples: `Examples` with the one split `serving`; each count of `tally.ALL_COUNTS` is a custom property.
       anomalies: `ExampleAnomalies`; `Split-serving/SchemaDiff.pb`, and beside it `counts.json` and `dead_letters/`.
 
-    Execution properties: `input_base`, `input_config`, `span` as for every file-based ExampleGen; `read_options`, the
-    JSON of `ReadOptions`.
+    Execution properties: `input_base`, `input_config`, `span` as for every file-based ExampleGen; those of
+    `ReadOptions`.
 
     Raises:
       MonitorError: the pattern matches folders, or files of the same name, which would give the same ids.
@@ -53,7 +53,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
-        options = ReadOptions.from_json(exec_properties[READ_OPTIONS_KEY])
+        options = ReadOptions.from_properties(exec_properties)
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
         anomalies = artifact_utils.get_single_instance(output_dict[ANOMALIES_KEY])
         _describe(examples, anomalies, exec_properties)
@@ -114,7 +114,7 @@ def _write_verdict(tally: Tally, options: ReadOptions, uri: str) -> None:
     if not tally.balances():
         raise MonitorError(f"The counts of a span must add up. Received: {tally.to_json()}")
     io_utils.write_string_file(os.path.join(uri, COUNTS_FILE), tally.to_json())
-    found = judge(tally, options.max_broken_fraction, options.channel_means)
+    found = judge(tally, options.spec, options.max_broken_fraction)
     path = os.path.join(uri, f"Split-{SPLIT}", DEFAULT_FILE_NAME)
     writer_utils.write_anomalies(path, to_proto(found))
 
@@ -126,7 +126,7 @@ def to_proto(found: list[SpanAnomaly]) -> anomalies_pb2.Anomalies:
     """
     proto = anomalies_pb2.Anomalies(
         anomaly_name_format=anomalies_pb2.Anomalies.SERIALIZED_PATH,
-        baseline=schema_pb2.Schema(feature=[schema_pb2.Feature(name="image", type=schema_pb2.BYTES)]),
+        baseline=schema_pb2.Schema(feature=[schema_pb2.Feature(name=IMAGE, type=schema_pb2.BYTES)]),
     )
     for anomaly in found:
         info = proto.dataset_anomaly_info

@@ -1,6 +1,7 @@
-"""The images of one request: is their type, shape, scale and channel order what the model was trained on?"""
+"""The images of one request: is their type, shape, scale and channel order what the model takes?"""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,16 +9,36 @@ import numpy as np
 import numpy.typing as npt
 
 from ..common.image_files import ImageFileError, decode_or_raise, is_image_file
+from ..common.image_spec import STRING, ImageSpec
+from ..common.pixel_range import PixelRange, Scale
+from .image_shapes import as_batch
 from .problems import BrokenError, Problem
-from .read_options import ReadOptions
-from .tensor_decoding import STRING, Array, decode_numbers, decode_strings, dtype_name, shape_of
+from .tensor_decoding import Array, decode_numbers, decode_strings, dtype_name, shape_of
 
-# Pixels standardised with any usual mean and deviation lie well within; those of a whole image of 0..255 do not.
-_STANDARDISED_LIMIT = 20.0
+_BYTES = PixelRange()  # what image files and raw bytes hold
+_SCALES = {
+    Scale.UNIT: Problem.SCALED_TO_1,
+    Scale.SIGNED: Problem.SCALED_SIGNED,
+    Scale.STANDARDISED: Problem.STANDARDISED,
+    Scale.BYTES: Problem.SCALED_TO_255,
+}
 
+Pixels = npt.NDArray[np.uint8]
 Flag = tuple[Problem, str]
 # Parses a serialised tf.Example; None if it cannot be parsed.
 ParseExample = Callable[[bytes], Any]
+
+
+@dataclass(frozen=True)
+class Values:
+    """The smallest and the largest of the numbers of some images, and how many images these were."""
+
+    images: int = 0
+    low: float = math.inf
+    high: float = -math.inf
+
+    def __add__(self, other: "Values") -> "Values":
+        return Values(self.images + other.images, min(self.low, other.low), max(self.high, other.high))
 
 
 @dataclass
@@ -27,24 +48,40 @@ class Images:
     Attributes:
       count: how many there are.
       pixels: uint8 [H, W, C] by row; a row that is not there has become no image.
+      files: the PNG or JPEG file by row, of those that came as one.
       flags: the problems of each row that has any, with what was found; a missing row always has one.
+      values: of the images that came as numbers, before they became pixels.
 
     """
 
     count: int
-    pixels: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    pixels: dict[int, Pixels] = field(default_factory=dict)
+    files: dict[int, bytes] = field(default_factory=dict)
     flags: dict[int, list[Flag]] = field(default_factory=dict)
+    values: Values = field(default_factory=Values)
 
     def flag(self, row: int, problem: Problem, found: str) -> None:
         self.flags.setdefault(row, []).append((problem, found))
 
+    def flag_all(self, problem: Problem, found: str) -> None:
+        for row in range(self.count):
+            self.flag(row, problem, found)
 
-def images_of_tensor(proto: Any, options: ReadOptions, parse_example: ParseExample, *, serialised: bool) -> Images:
+
+def scale_problem(scale: Scale) -> Problem:
+    """The problem that images on this scale are, where the model takes another."""
+    return _SCALES[scale]
+
+
+def images_of_tensor(
+    proto: Any, name: str, image: ImageSpec, parse_example: ParseExample, *, serialised: bool
+) -> Images:
     """The images of a Predict request's input tensor: numbers, or strings that are each an image.
 
     Args:
       proto: a TensorProto.
-      options: what is expected.
+      name: of the input.
+      image: what is expected.
       parse_example: for strings that are serialised tf.Examples.
       serialised: whether strings are tf.Examples before they are anything else.
 
@@ -52,157 +89,153 @@ def images_of_tensor(proto: Any, options: ReadOptions, parse_example: ParseExamp
       BrokenError: none of the images can become a row.
 
     """
-    if dtype_name(proto) == STRING:
-        return _gather(
-            decode_strings(proto),
-            lambda value: _image_of_string(value, options, parse_example, serialised=serialised),
-            options,
-        )
-    shape = shape_of(proto)
-    check_shape(shape, options.image_shape)
-    array = decode_numbers(proto).reshape(-1, *options.image_shape)  # adds the batch dimension where there is none
-    return images_of_array(array, dtype_name(proto), options)
+    dtype = dtype_name(proto)
+    if dtype == STRING:
+        values = decode_strings(proto)
+        if not values:
+            raise BrokenError(Problem.NO_IMAGE, f"input {name!r} holds no strings")
+        images = _gather(values, lambda value: _image_of_string(value, image, parse_example, serialised=serialised))
+    else:
+        batch = as_batch(shape_of(proto), image, name)
+        images = images_of_array(decode_numbers(proto).reshape(batch), dtype, image.range)
+    if image.dtype not in (None, dtype) and not serialised:
+        images.flag_all(Problem.WRONG_DTYPE, f"input {name!r} must be {image.dtype}, and is {dtype}")
+    return images
 
 
-def images_of_examples(examples: Sequence[Any], options: ReadOptions) -> Images:
+def images_of_examples(examples: Sequence[Any], image: ImageSpec) -> Images:
     """The images of tf.Examples, each in a feature: bytes (raw, PNG or JPEG), floats or integers.
 
     Raises:
       BrokenError: there is no example.
 
     """
-    return _gather(examples, lambda example: _image_of_example(example, options), options)
+    if not examples:
+        raise BrokenError(Problem.NO_IMAGE, "the request must hold tf.Examples, and holds none")
+    return _gather(examples, lambda example: _image_of_example(example, image))
 
 
-def check_shape(shape: tuple[int, ...], expected: tuple[int, int, int]) -> None:
-    """Checks that a tensor of this shape is a batch of images, or a single one without a batch dimension.
-
-    Raises:
-      BrokenError: it is not. Channel before row and column has a name of its own.
-
-    """
-    if shape[-3:] == expected and len(shape) in (3, 4):
-        if 0 in shape:
-            raise BrokenError(Problem.NO_IMAGE, f"the input has the shape {list(shape)}")
-        return
-    height, width, channels = expected
-    found = f"the input has the shape {list(shape)} where [batch, {height}, {width}, {channels}] is expected"
-    if shape[-3:] == (channels, height, width) and len(shape) in (3, 4):
-        raise BrokenError(Problem.CHANNELS_FIRST, found)
-    raise BrokenError(Problem.WRONG_SHAPE, found)
-
-
-def images_of_array(array: Array, dtype: str, options: ReadOptions) -> Images:
-    """Numbers [B, H, W, C] as what the model saw, in uint8: rounded and cut to 0..255. `dtype` is what was received."""
-    images = Images(len(array))
-    flat = array.reshape(len(array), -1)
-    low, high = flat.min(axis=1), flat.max(axis=1)
-    if array.dtype == np.uint8 and (high > 1).all():  # by far the commonest, and nothing can be wrong with the values
-        images.pixels = dict(enumerate(array))
-    else:
-        _add_checked(images, array, low.astype(np.float64), high.astype(np.float64), dtype)
-    if dtype != options.image_dtype:
-        for row in range(len(array)):
-            images.flag(row, Problem.WRONG_DTYPE, f"{dtype} where {options.image_dtype} is expected")
+def images_of_array(array: Array, dtype: str, pixel_range: PixelRange) -> Images:
+    """Numbers [B, H, W, C] in the model's range as what it saw, in uint8. `dtype` is what was received."""
+    low, high = pixel_range.extremes(array)
+    finite = (np.isfinite(low) & np.isfinite(high)).all(axis=1)
+    pixels = pixel_range.to_pixels(array)
+    images = Images(len(array), pixels={int(row): pixels[row] for row in np.flatnonzero(finite)})
+    if finite.any():
+        images.values = Values(int(finite.sum()), float(low[finite].min()), float(high[finite].max()))
+    if array.dtype == np.uint8 and pixel_range == _BYTES and (high > 1).all():
+        return images  # by far the commonest, and nothing can be wrong with the values
+    for row in np.flatnonzero(~finite):
+        images.flag(int(row), Problem.NOT_FINITE, f"{dtype} values {_between(low[row], high[row])}")
+    named = ~finite
+    for scale, rows in pixel_range.wrong_scales(low, high, floats=array.dtype.kind == "f").items():
+        _flag_scale(images, _SCALES[scale], rows & ~named, (low, high), f"{dtype} values {{}} of {pixel_range}")
+        named = named | rows
+    outside = ~named & ~pixel_range.inside(low, high)
+    _flag_scale(images, Problem.OUT_OF_RANGE, outside, (low, high), f"{dtype} values {{}} of {pixel_range}")
     return images
 
 
-def _add_checked(
-    images: Images, array: Array, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], dtype: str
+def _flag_scale(
+    images: Images, problem: Problem, rows: npt.NDArray[np.bool_], extremes: tuple[Array, Array], text: str
 ) -> None:
-    """Adds the images that have pixels at all, with what their smallest and largest values say of the scale."""
-    finite = np.isfinite(low) & np.isfinite(high)
-    pixels = _to_uint8(array, finite)
-    for row in np.flatnonzero(finite):
-        images.pixels[int(row)] = pixels[row]
-    for row in np.flatnonzero(~finite):
-        images.flag(int(row), Problem.NOT_FINITE, f"values {low[row]:g} to {high[row]:g}")
-    for problem, rows in _scale_problems(low, high, floats=array.dtype.kind == "f"):
-        for row in np.flatnonzero(rows & finite):
-            images.flag(int(row), problem, f"{dtype} values {low[row]:.4g} to {high[row]:.4g}")
+    low, high = extremes
+    for row in np.flatnonzero(rows):
+        images.flag(int(row), problem, text.format(_between(low[row], high[row])))
 
 
-def _to_uint8(array: Array, finite: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    if not finite.all():
-        array = np.where(finite[:, np.newaxis, np.newaxis, np.newaxis], array, 0)
-    if array.dtype.kind == "f":
-        array = np.rint(array)
-    return np.clip(array, 0, 255).astype(np.uint8)
+def _between(low: Array, high: Array) -> str:
+    return f"{low.min():.4g} to {high.max():.4g}"
 
 
-def _scale_problems(
-    low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], *, floats: bool
-) -> Iterator[tuple[Problem, npt.NDArray[np.bool_]]]:
-    """Which rows have which problem, told from their extremes; at most one each. A black image has none."""
-    negative = low < 0
-    within_1 = (low >= -1) & (high <= 1)
-    small = (low >= -_STANDARDISED_LIMIT) & (high <= _STANDARDISED_LIMIT) & floats
-    yield Problem.SCALED_TO_1, ~negative & within_1 & (high > 0)
-    yield Problem.SCALED_SIGNED, negative & within_1
-    yield Problem.STANDARDISED, negative & small & ~within_1
-    # what rounds to a pixel is one: a resized image may come with 255.3
-    yield Problem.OUT_OF_RANGE, ((low < -0.5) & ~within_1 & ~small) | (high > 255.5)
+@dataclass(frozen=True)
+class _One:
+    """One image of several: its pixels and what is wrong with them, and the file it came as."""
+
+    images: Images
+    file: bytes | None = None
 
 
-_OneImage = tuple[Array, str]  # [H, W, C] and its type, as received
-
-
-def _image_of_string(value: bytes, options: ReadOptions, parse_example: ParseExample, *, serialised: bool) -> _OneImage:
-    if not serialised and (is_image_file(value) or len(value) == options.values_per_image):
-        return _image_of_bytes(value, options)
+def _image_of_string(value: bytes, image: ImageSpec, parse_example: ParseExample, *, serialised: bool) -> _One:
+    if not serialised and (is_image_file(value) or _is_raw(value, image)):
+        return _image_of_bytes(value, image)
     example = parse_example(value)
     if example is None or not example.features.feature:
-        kinds = "tf.Example" if serialised else f"PNG, JPEG, {options.values_per_image} raw bytes or tf.Example"
-        raise BrokenError(Problem.BAD_IMAGE, f"a string of {len(value)} bytes is no {kinds}")
-    return _image_of_example(example, options)
+        kinds = "a tf.Example" if serialised else f"{_kinds_of_bytes(image)} or a tf.Example"
+        raise BrokenError(Problem.BAD_IMAGE, f"a string must be {kinds}, and one of {len(value)} bytes is none")
+    return _image_of_example(example, image)
 
 
-def _image_of_example(example: Any, options: ReadOptions) -> _OneImage:
-    features = example.features.feature
-    if options.image_key not in features:
-        raise BrokenError(Problem.BAD_IMAGE, f"the tf.Example has no feature {options.image_key!r}")
-    feature = features[options.image_key]
+def _image_of_example(example: Any, image: ImageSpec) -> _One:
+    features, name = example.features.feature, image.feature
+    if name not in features:
+        names = sorted(features)[:20]
+        raise BrokenError(Problem.BAD_IMAGE, f"the tf.Example must have the feature {name!r}, and has {names}")
+    feature = features[name]
     kind = feature.WhichOneof("kind")
     if kind == "bytes_list" and len(feature.bytes_list.value) == 1:
-        return _image_of_bytes(feature.bytes_list.value[0], options)
+        return _image_of_bytes(feature.bytes_list.value[0], image)
     held = len(getattr(feature, kind).value) if kind else 0
-    if kind == "bytes_list" or held != options.values_per_image:
-        raise BrokenError(Problem.BAD_IMAGE, f"feature {options.image_key!r} holds {held} values ({kind})")
-    if kind == "int64_list":  # the only integers a tf.Example has, so that their type says nothing
-        return np.array(feature.int64_list.value, np.int64).reshape(options.image_shape), options.image_dtype
-    return np.array(feature.float_list.value, np.float32).reshape(options.image_shape), "float32"
+    if kind == "bytes_list" or image.shape is None or held != math.prod(image.shape):
+        wanted = "one bytes value" if image.shape is None else f"one bytes value or {math.prod(image.shape)} numbers"
+        raise BrokenError(Problem.BAD_IMAGE, f"feature {name!r} must hold {wanted}, and holds {held} values ({kind})")
+    shape = (1, *image.shape)
+    if kind == "int64_list":  # the only integers that a tf.Example has: these are pixels
+        return _One(_images_of_pixels(np.array(feature.int64_list.value, np.int64).reshape(shape), "int64"))
+    numbers = np.array(feature.float_list.value, np.float32).reshape(shape)
+    found = images_of_array(numbers, "float32", image.range)
+    if image.dtype not in (None, "float32", STRING):
+        found.flag_all(Problem.WRONG_DTYPE, f"feature {name!r} must be {image.dtype}, and is float32")
+    return _One(found)
 
 
-def _image_of_bytes(value: bytes, options: ReadOptions) -> _OneImage:
+def _image_of_bytes(value: bytes, image: ImageSpec) -> _One:
     if is_image_file(value):
-        height, width, channels = options.image_shape
         try:
-            return decode_or_raise(value, channels, (height, width)), options.image_dtype
+            pixels = decode_or_raise(value, image.channels, image.size)
         except ImageFileError as error:
             raise BrokenError(Problem.BAD_IMAGE, str(error)) from error
-    if len(value) != options.values_per_image:
-        expected = f"PNG, JPEG or {options.values_per_image} raw bytes"
-        raise BrokenError(Problem.BAD_IMAGE, f"{len(value)} bytes are not {expected}")
-    return np.frombuffer(value, np.uint8).reshape(options.image_shape), options.image_dtype
+        return _One(_images_of_pixels(pixels[np.newaxis], "uint8"), value)
+    if image.shape is None or not _is_raw(value, image):
+        wanted = _kinds_of_bytes(image)
+        raise BrokenError(Problem.BAD_IMAGE, f"an image must be {wanted}, and one of {len(value)} bytes is none")
+    return _One(_images_of_pixels(np.frombuffer(value, np.uint8).reshape(1, *image.shape), "uint8"))
 
 
-def _gather(values: Sequence[Any], decode: Callable[[Any], _OneImage], options: ReadOptions) -> Images:
+def _images_of_pixels(array: Array, dtype: str) -> Images:
+    """Of pixels 0..255, whatever range a numeric input has: their values say nothing of that."""
+    images = images_of_array(array, dtype, _BYTES)
+    images.values = Values()
+    return images
+
+
+def _is_raw(value: bytes, image: ImageSpec) -> bool:
+    return image.shape is not None and len(value) == math.prod(image.shape)
+
+
+def _kinds_of_bytes(image: ImageSpec) -> str:
+    files = "a PNG or JPEG file"
+    return files if image.shape is None else f"{files}, {math.prod(image.shape)} raw bytes"
+
+
+def _gather(values: Sequence[Any], decode: Callable[[Any], _One]) -> Images:
     """The images that `decode` finds in single values."""
-    if not values:
-        raise BrokenError(Problem.NO_IMAGE, "the request holds no example")
     images = Images(len(values))
     for row, value in enumerate(values):
         try:
-            array, dtype = decode(value)
+            one = decode(value)
         except BrokenError as error:
             images.flag(row, error.problem, error.reason)
-        else:
-            _put(images, row, images_of_array(array[np.newaxis], dtype, options))
+            continue
+        _put(images, row, one)
     return images
 
 
-def _put(images: Images, row: int, one: Images) -> None:
-    if one.pixels:
-        images.pixels[row] = one.pixels[0]
-    if one.flags:
-        images.flags[row] = one.flags[0]
+def _put(images: Images, row: int, one: _One) -> None:
+    if one.images.pixels:
+        images.pixels[row] = one.images.pixels[0]
+    if one.images.flags:
+        images.flags[row] = one.images.flags[0]
+    if one.file is not None:
+        images.files[row] = one.file
+    images.values += one.images.values

@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..common.canonical_rows import Predictions, Value, stored_image
+from ..common.class_scores import ScoreCounts
+from ..common.image_spec import ImageSpec
+from ..common.model_spec import ID, IMAGE, ModelSpec
 from ..serving_log_writer.log_fields import REQUEST_ID
-from .input_checks import Images, ParseExample, images_of_examples, images_of_tensor
-from .predictions import Predictions, predictions_of_classifications, predictions_of_tensors
+from .image_shapes import as_batch
+from .input_checks import Images, ParseExample, Values, images_of_examples, images_of_tensor
+from .predictions import Flags, predictions_of_classifications, predictions_of_tensors
 from .problems import BrokenError, Problem
-from .read_options import EXAMPLES_INPUT, ReadOptions
-from .tensor_decoding import decode_strings
+from .read_options import EXAMPLES_INPUT
+from .tensor_decoding import STRING, decode_strings, dtype_name, shape_of
 
-IMAGE = "image"  # the feature of a row that holds its pixels
 _MAX_ID_BYTES = 256  # a longer request id is none: it would stand in every row of the request
-
-Value = bytes | int | float | npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,12 @@ class Origin:
 
 @dataclass(frozen=True)
 class Row:
-    """One image: its place in the request, its id, and the features of its tf.Example."""
+    """One image: its place in the request, its id, the features of its tf.Example, and its pixels uint8 [H, W, C]."""
 
     number: int
     id: bytes
     features: dict[str, Value]
+    pixels: npt.NDArray[np.uint8]
 
 
 @dataclass
@@ -61,6 +64,9 @@ class Request:
       rows: those that could be read, in order.
       flags: what is wrong: row (None: the whole request), problem, what was found.
       broken: row and reason of each image that is no row; (None, ...) alone when the whole request is none.
+      outputs: number of classes and of embedding dimensions of the response; 0: none of it.
+      values: the numbers that images came as.
+      scores: how the model's scores look.
 
     """
 
@@ -70,7 +76,9 @@ class Request:
     rows: list[Row] = field(default_factory=list)
     flags: list[tuple[int | None, Problem, str]] = field(default_factory=list)
     broken: list[tuple[int | None, Problem, str]] = field(default_factory=list)
-    outputs: tuple[int, int] | None = None  # number of classes and of embedding dimensions; 0: none
+    outputs: tuple[int, int] | None = None
+    values: Values = field(default_factory=Values)
+    scores: ScoreCounts = field(default_factory=ScoreCounts)
 
     def request_id(self, row: int) -> bytes:
         """The request id of one image: its own where each has one, otherwise the whole request's, which comes first."""
@@ -99,59 +107,76 @@ def read_origin(log: Any) -> Origin:
     )
 
 
-def read_request(
-    log: Any, origin: Origin, options: ReadOptions, fallback_id: bytes, parse_example: ParseExample
-) -> Request:
+def read_request(log: Any, origin: Origin, spec: ModelSpec, fallback_id: bytes, parse_example: ParseExample) -> Request:
     """The rows of one PredictionLog, and what is wrong with it. Never raises for what the log holds.
 
     Args:
       log: a PredictionLog message.
       origin: `read_origin(log)`.
-      options: what is expected.
+      spec: what is expected.
       fallback_id: the request's id if it has none of its own.
       parse_example: serialised tf.Example to message, None if it is none.
 
     """
     request = Request(origin, [fallback_id])
     try:
-        images = _read_images(log, request, options, parse_example)
+        images = _read_images(log, request, spec.image, parse_example)
     except BrokenError as error:
         request.broken.append((None, error.problem, error.reason))
         request.flags.append((None, error.problem, error.reason))
         return request
-    request.images = images.count
-    predictions = _read_predictions(log, images.count, options, request)
+    request.images, request.values = images.count, images.values
+    predictions = _read_predictions(log, images.count, spec, request)
     for row in range(images.count):
         flags = images.flags.get(row, [])
         request.flags += [(row, problem, found) for problem, found in flags]
         if row in images.pixels:
-            request.rows.append(_row(row, images.pixels[row], predictions, request))
+            stored = _stored(images.pixels[row], images.files.get(row), spec.image)
+            request.rows.append(_row(row, images.pixels[row], stored, predictions, request))
         else:
             problem, found = flags[0]
             request.broken.append((row, problem, found))
     return request
 
 
-def _read_images(log: Any, request: Request, options: ReadOptions, parse_example: ParseExample) -> Images:
+def _read_images(log: Any, request: Request, image: ImageSpec, parse_example: ParseExample) -> Images:
     kind = log.WhichOneof("log_type")
     if kind == "predict_log":
         inputs = log.predict_log.request.inputs
         request.request_ids = _ids_in_tensor(inputs) or request.request_ids
-        for name in (options.image_key, EXAMPLES_INPUT):
-            if name in inputs:
-                serialised = name == EXAMPLES_INPUT
-                return images_of_tensor(inputs[name], options, parse_example, serialised=serialised)
-        raise BrokenError(Problem.NO_IMAGE, f"no input {options.image_key!r} among {sorted(inputs)[:20]}")
+        return _images_of_inputs(inputs, image, parse_example)
     if kind == "classify_log":
         given = log.classify_log.request.input
         with_context = given.WhichOneof("kind") == "example_list_with_context"
         examples = given.example_list_with_context if with_context else given.example_list
         if with_context:
             request.request_ids = _ids_in_context(examples.context) or request.request_ids
-        return images_of_examples(examples.examples, options)
+        return images_of_examples(examples.examples, image)
     if kind is None:
         raise BrokenError(Problem.NOT_A_LOG, "the record holds no request")
     raise BrokenError(Problem.UNSUPPORTED_LOG, f"a {kind} holds no images that can be read")
+
+
+def _images_of_inputs(inputs: Any, image: ImageSpec, parse_example: ParseExample) -> Images:
+    name = next((name for name in (image.input, EXAMPLES_INPUT) if name in inputs), None)
+    if name is None:
+        held = sorted(set(inputs) - {REQUEST_ID})[:20]
+        raise BrokenError(Problem.NO_IMAGE, f"the request must have the input {image.input!r}, and has {held}")
+    others = sorted(other for other in inputs if other != name and _holds_images(inputs[other], image))
+    if others:
+        found = ", ".join(map(repr, others[:20]))
+        raise BrokenError(Problem.SEVERAL_IMAGES, f"beside {name!r} the request has {found}")
+    serialised = name == EXAMPLES_INPUT and name != image.input
+    return images_of_tensor(inputs[name], name, image, parse_example, serialised=serialised)
+
+
+def _holds_images(proto: Any, image: ImageSpec) -> bool:
+    """Whether an input holds numbers in a batch of images with all its axes, of the size that the spec gives."""
+    try:
+        shape = shape_of(proto)
+        return len(shape) == 4 and dtype_name(proto) != STRING and as_batch(shape, image, "")[0] > 0
+    except BrokenError:
+        return False
 
 
 def _ids_in_tensor(inputs: Any) -> list[bytes]:
@@ -174,16 +199,15 @@ def _fitting(ids: list[bytes]) -> list[bytes]:
     return ids if all(0 < len(identity) <= _MAX_ID_BYTES for identity in ids) else []
 
 
-def _read_predictions(log: Any, batch: int, options: ReadOptions, request: Request) -> Predictions | None:
+def _read_predictions(log: Any, batch: int, spec: ModelSpec, request: Request) -> Predictions | None:
     """The predictions; None, and a flag on every row, where there are none."""
     try:
-        found = _predictions_of(log, batch, options)
+        found, flags = _predictions_of(log, batch, spec)
     except BrokenError as error:
         request.flags += [(row, error.problem, error.reason) for row in range(batch)]
         return None
-    for row in np.flatnonzero(~found.usable):
-        reason = "probabilities that are no distribution, a negative class, or an embedding that is not finite"
-        request.flags.append((int(row), Problem.BAD_RESPONSE, reason))
+    request.flags += flags
+    request.scores = found.counts
     request.outputs = (_columns(found.probabilities), _columns(found.embeddings))
     return found
 
@@ -192,43 +216,36 @@ def _columns(values: npt.NDArray[np.float32] | None) -> int:
     return 0 if values is None else int(values.shape[1])
 
 
-def _predictions_of(log: Any, batch: int, options: ReadOptions) -> Predictions:
+def _predictions_of(log: Any, batch: int, spec: ModelSpec) -> tuple[Predictions, Flags]:
     if log.WhichOneof("log_type") == "predict_log":
         outputs = log.predict_log.response.outputs
         if not outputs:
             raise BrokenError(Problem.MISSING_RESPONSE, "the response has no outputs")
-        return predictions_of_tensors(outputs, options.outputs, batch)
+        return predictions_of_tensors(outputs, spec, batch)
     rows = log.classify_log.response.result.classifications
     if not rows:
         raise BrokenError(Problem.MISSING_RESPONSE, "the response has no classifications")
-    return predictions_of_classifications(rows, batch)
+    return predictions_of_classifications(rows, spec, batch)
 
 
-def _row(number: int, pixels: npt.NDArray[np.uint8], predictions: Predictions | None, request: Request) -> Row:
+def _stored(pixels: npt.NDArray[np.uint8], file: bytes | None, image: ImageSpec) -> bytes:
+    """The image as rows hold it; a file that was sent stays as it is where rows hold files."""
+    return file if file is not None and image.format != "raw" else stored_image(pixels, image)
+
+
+def _row(
+    number: int, pixels: npt.NDArray[np.uint8], stored: bytes, predictions: Predictions | None, request: Request
+) -> Row:
     origin, identity = request.origin, request.row_id(number)
     features: dict[str, Value | None] = {
-        IMAGE: pixels.tobytes(),
-        "id": identity,
+        IMAGE: stored,
+        ID: identity,
         "request_id": request.request_id(number),
         "model_name": origin.model_name,
         "model_version": origin.model_version,
         "timestamp": origin.timestamp,
         "sampling_rate": origin.sampling_rate,
     }
-    if predictions is not None and predictions.usable[number]:
-        features.update(_predicted(predictions, number))
-    return Row(number, identity, {name: value for name, value in features.items() if value is not None})
-
-
-def _predicted(predictions: Predictions, row: int) -> dict[str, Value | None]:
-    features: dict[str, Value | None] = {}
-    if predictions.class_ids is not None:
-        features["class_id"] = int(predictions.class_ids[row])
-    if predictions.probabilities is not None and predictions.summary is not None:
-        features["probabilities"] = predictions.probabilities[row]
-        features["confidence"] = float(predictions.summary.confidences[row])
-        features["entropy"] = float(predictions.summary.entropies[row])
-        features["margin"] = float(predictions.summary.margins[row])
-    if predictions.embeddings is not None:
-        features["embedding"] = predictions.embeddings[row]
-    return features
+    if predictions is not None:
+        features.update(predictions.features(number))
+    return Row(number, identity, {name: value for name, value in features.items() if value is not None}, pixels)

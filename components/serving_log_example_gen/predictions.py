@@ -1,112 +1,62 @@
-"""What the model answered: probabilities, class and embedding of each image, and what follows from them."""
+"""What the model answered, from the messages of a log: canonical predictions, and what is wrong with each row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from ..common import canonical_rows
+from ..common.canonical_rows import Predictions
+from ..common.class_scores import Kind
+from ..common.errors import MonitorError
+from ..common.model_spec import ModelSpec, OutputSpec
 from .problems import BrokenError, Problem
 from .tensor_decoding import Array, decode_numbers
 
-# How far the sum of probabilities may be from 1: a thousand of them in half precision are off by a few thousandths.
-_SUM_TOLERANCE = 0.02
+_SHOWN = 5  # numbers of a row in a message
+_SCORES = "scores"  # what those of a Classify response are called here, which have no name
+_WANTED = {
+    Kind.PROBABILITIES.value: "probabilities, which add up to 1",
+    Kind.LOGITS.value: "logits, finite numbers",
+    Kind.SIGMOID.value: "a sigmoid's, 0 to 1",
+}
 
-Floats = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What the probabilities [B, K] of each row say of its certainty.
-
-    Attributes:
-      confidences: [B], the largest probability, 1/K to 1.
-      entropies: [B], 0 to log2 K bits.
-      margins: [B], largest less second largest, 0 to 1.
-
-    """
-
-    confidences: Floats
-    entropies: npt.NDArray[np.float64]
-    margins: Floats
+Flags: TypeAlias = list[tuple[int | None, Problem, str]]
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """The answers to the rows of one request.
-
-    Attributes:
-      probabilities: [B, K] or None.
-      summary: what follows from the probabilities; 0 in rows that are not usable. None without them.
-      class_ids: int64 [B] or None.
-      embeddings: [B, D] or None.
-      usable: bool [B]; False: the row's probabilities or embedding are none, and the row is without predictions.
-
-    """
-
-    probabilities: Floats | None
-    summary: Summary | None
-    class_ids: npt.NDArray[np.int64] | None
-    embeddings: Floats | None
-    usable: npt.NDArray[np.bool_]
-
-
-def entropy_bits(probabilities: Floats) -> npt.NDArray[np.float64]:
-    """Shannon's entropy -sum(p log2 p) of each row of [B, K], 0 to log2 K bits.
-
-    >>> entropy_bits(np.array([[1, 0], [0.5, 0.5]], np.float32)).tolist()
-    [0.0, 1.0]
-    """
-    p = np.clip(probabilities.astype(np.float64), 0, 1)
-    return np.abs((p * np.log2(np.where(p > 0, p, 1))).sum(axis=1))
-
-
-def summarise(probabilities: Floats) -> Summary:
-    """The summary of [B, K], K at least 2."""
-    top = np.partition(probabilities, -2, axis=1)
-    return Summary(top[:, -1], entropy_bits(probabilities), top[:, -1] - top[:, -2])
-
-
-def predictions_of_tensors(outputs: Mapping[str, Any], names: Mapping[str, str], batch: int) -> Predictions:
-    """The predictions in a Predict response.
+def predictions_of_tensors(outputs: Mapping[str, Any], spec: ModelSpec, batch: int) -> tuple[Predictions, Flags]:
+    """The predictions in a Predict response, and the rows with something wrong.
 
     Args:
       outputs: TensorProtos by the name of the output.
-      names: names of the outputs by "probabilities", "class_id" and "embedding".
+      spec: the names of the outputs, the kind of the scores, and the classes.
       batch: number of rows of the request.
 
     Raises:
       BrokenError: RESPONSE_ROWS or BAD_RESPONSE, with what was found; none of the rows has a prediction.
 
     """
-    found = {key: _rows_of(outputs[name], name, batch) for key, name in names.items() if name in outputs}
-    if "probabilities" not in found and "class_id" not in found:
-        wanted = f"{names['probabilities']!r} or {names['class_id']!r}"
-        raise _bad(f"there is no output {wanted} among {sorted(outputs)[:20]}")
-    probabilities, classes = found.get("probabilities"), found.get("class_id")
-    if classes is not None and (classes.shape[1] != 1 or classes.dtype.kind not in "iu"):
-        raise _bad(f"{names['class_id']!r} must be one integer a row, not {classes.dtype} {list(classes.shape)}")
-    return _predictions(
-        _as_floats(probabilities),
-        None if classes is None else classes[:, 0].astype(np.int64),
-        _as_floats(found.get("embedding")),
-        batch,
-    )
+    names = spec.outputs
+    if names.scores not in outputs and (names.class_id is None or names.class_id not in outputs):
+        raise _bad(f"the response must have the output {names.scores!r}, and has {sorted(outputs)[:20]}")
+    wanted = [name for name in (names.scores, names.class_id, names.embedding) if name]
+    arrays = {name: _rows_of(outputs[name], name, batch) for name in wanted if name in outputs}
+    predictions, flags = _predictions(arrays, spec, batch)
+    missing = [name for name in wanted if name not in outputs]
+    if missing:
+        held = sorted(outputs)[:20]
+        reason = f"the response must have the output {', '.join(map(repr, missing))}, too, and has {held}"
+        flags += [(row, Problem.MISSING_OUTPUT, reason) for row in range(batch)]
+    return predictions, flags
 
 
-def _as_floats(values: Array | None) -> Floats | None:
-    if values is None or values.dtype == np.float32:
-        return values
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is found to be
-        return values.astype(np.float32)
-
-
-def predictions_of_classifications(classifications: Sequence[Any], batch: int) -> Predictions:
+def predictions_of_classifications(
+    classifications: Sequence[Any], spec: ModelSpec, batch: int
+) -> tuple[Predictions, Flags]:
     """The predictions in a Classify response: each row's labels and scores.
 
-    Scores are taken for probabilities in the order they come in, unless all labels are numbers from 0 on, which then
-    say the order: a server without class names gives those.
+    Labels are the names or the numbers of the spec's classes, and say which score is whose: servers list classes in any
+    order, mostly by score. Scores without labels are in the order of the classes.
 
     Raises:
       BrokenError: as `predictions_of_tensors`.
@@ -116,41 +66,57 @@ def predictions_of_classifications(classifications: Sequence[Any], batch: int) -
         raise BrokenError(Problem.RESPONSE_ROWS, f"{len(classifications)} rows for {batch} images")
     if len({len(row.classes) for row in classifications}) != 1:
         raise _bad("the rows have different numbers of classes")
-    scores = [_scores_in_order(row.classes) for row in classifications]
-    return _predictions(np.array(scores, np.float32).reshape(batch, -1), None, None, batch)
+    scores = np.array([_scores_in_order(row.classes, spec) for row in classifications], np.float32).reshape(batch, -1)
+    kind = spec.outputs.kind
+    if kind == Kind.SIGMOID.value and scores.shape[1] == spec.num_classes:
+        kind = Kind.PROBABILITIES.value  # both classes of a sigmoid are listed
+    listed = spec.model_copy(update={"outputs": OutputSpec(scores=_SCORES, kind=kind)})
+    return _predictions({_SCORES: scores}, listed, batch)
 
 
-def _scores_in_order(classes: Sequence[Any]) -> list[float]:
-    by_label = {one.label: one.score for one in classes}
-    numbers = [str(number) for number in range(len(classes))]
-    if set(by_label) == set(numbers):
-        return [by_label[number] for number in numbers]
-    return [one.score for one in classes]
+def _scores_in_order(classes: Sequence[Any], spec: ModelSpec) -> list[float]:
+    labels = [one.label for one in classes]
+    if not any(labels):
+        return [one.score for one in classes]
+    numbers = [spec.class_number(label) for label in labels]
+    unknown = [label for label, number in zip(labels, numbers, strict=True) if number is None]
+    if unknown:
+        some = f"{', '.join(spec.classes[:3])} ..., or their numbers"
+        raise _bad(f"labels must be classes, {some}, and are {', '.join(map(repr, unknown[:3]))}")
+    if sorted(number for number in numbers if number is not None) != list(range(spec.num_classes)):
+        different = len(set(numbers))
+        raise _bad(f"each of the {spec.num_classes} classes must have one score; {different} have {len(numbers)}")
+    by_number = dict(zip(numbers, (one.score for one in classes), strict=True))
+    return [by_number[number] for number in range(spec.num_classes)]
 
 
-def _predictions(
-    probabilities: Floats | None, classes: npt.NDArray[np.int64] | None, embeddings: Floats | None, batch: int
-) -> Predictions:
-    usable = np.ones(batch, np.bool_)
-    if probabilities is not None:
-        if probabilities.shape[1] < 2:
-            raise _bad(f"there must be at least 2 probabilities a row, not {probabilities.shape[1]}")
-        usable &= _are_distributions(probabilities)
-        classes = probabilities.argmax(axis=1).astype(np.int64) if classes is None else classes
-    if embeddings is not None:
-        usable &= np.isfinite(embeddings).all(axis=1)
-    if classes is not None:
-        usable &= classes >= 0
-    summary = None if probabilities is None else summarise(np.where(usable[:, np.newaxis], probabilities, 0))
-    return Predictions(probabilities, summary, classes, embeddings, usable)
+def _predictions(arrays: Mapping[str, Array], spec: ModelSpec, batch: int) -> tuple[Predictions, Flags]:
+    """Of the outputs that are there; the flags say why a row is not usable."""
+    outputs = spec.outputs
+    known = outputs if outputs.embedding in arrays else outputs.model_copy(update={"embedding": None})
+    try:
+        predictions = canonical_rows.predictions_of(arrays, spec.model_copy(update={"outputs": known}), batch)
+    except MonitorError as error:
+        raise _bad(str(error)) from error
+    unusable = np.flatnonzero(~predictions.usable).tolist()
+    return predictions, [(row, Problem.BAD_RESPONSE, _why_unusable(arrays, spec, row)) for row in unusable]
 
 
-def _are_distributions(probabilities: Floats) -> npt.NDArray[np.bool_]:
-    """Which rows are finite, not negative and add up to 1."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        sums = probabilities.sum(axis=1, dtype=np.float64)
-        near_1 = np.abs(sums - 1) <= _SUM_TOLERANCE  # False for NaN and infinity
-        return near_1 & (probabilities.min(axis=1) >= -_SUM_TOLERANCE)
+def _why_unusable(arrays: Mapping[str, Array], spec: ModelSpec, row: int) -> str:
+    names = spec.outputs
+    numbers = {name: values[row] for name, values in arrays.items()}
+    embedding, class_id = numbers.get(names.embedding or ""), numbers.get(names.class_id or "")
+    if class_id is not None and not 0 <= class_id[0] < spec.num_classes:
+        return f"output {names.class_id!r} must be a class, 0 to {spec.num_classes - 1}, and is {class_id[0]}"
+    if embedding is not None and not (np.abs(embedding) <= np.finfo(np.float32).max).all():  # nor a NaN
+        return f"output {names.embedding!r} must be finite numbers, and is {_shown(embedding)}"
+    return f"output {names.scores!r} must be {_WANTED[names.kind]}, and is {_shown(numbers[names.scores])}"
+
+
+def _shown(numbers: Array) -> str:
+    """The first of a row."""
+    first = ", ".join(f"{number:.4g}" for number in numbers[:_SHOWN].tolist())
+    return f"{first} ..." if len(numbers) > _SHOWN else first
 
 
 def _rows_of(proto: Any, name: str, batch: int) -> Array:
@@ -164,7 +130,8 @@ def _rows_of(proto: Any, name: str, batch: int) -> Array:
     elif values.ndim < 2 and batch == 1:
         values = values.reshape(1, -1)
     if values.ndim != 2 or values.shape[1] == 0:
-        raise _bad(f"output {name!r} must be one or two-dimensional, not {list(values.shape)}")
+        rule = "must be [batch, numbers], as the output of an image classifier is"
+        raise _bad(f"output {name!r} {rule}, and has the shape {list(values.shape)}")
     if len(values) != batch:
         raise BrokenError(Problem.RESPONSE_ROWS, f"{len(values)} rows in output {name!r} for {batch} images")
     return values

@@ -4,7 +4,7 @@ from enum import Enum
 
 
 class About(str, Enum):
-    """What a problem is counted in: its share is that of all records, images and so on of the span."""
+    """What a problem is counted in: its proportion is that of all records, images and so on of the span."""
 
     RECORD = "records"
     IMAGE = "images"
@@ -13,7 +13,7 @@ class About(str, Enum):
 
 
 class Problem(Enum):
-    """Key in counts and dead letters; short name; what it is about; what it means."""
+    """Key in counts and dead letters; short name; what it is about; what it means, "" where what is found says it."""
 
     # Framing and content of records. Such a record becomes no row.
     TORN_RECORD = (
@@ -36,43 +36,30 @@ class Problem(Enum):
         About.RECORD,
         "only Predict and Classify requests hold images that can be read",
     )
-    NO_IMAGE = ("no_image", "No image in the request", About.RECORD, "the expected input is missing or empty")
+    NO_IMAGE = ("no_image", "No image in the request", About.RECORD, "")
+    SEVERAL_IMAGES = (
+        "several_images",
+        "Several images in a request",
+        About.RECORD,
+        "what is monitored is one image classifier, which has one image input",
+    )
     BAD_TENSOR = (
         "bad_tensor",
         "Undecodable input",
         About.RECORD,
         "the input's type, shape and values contradict each other",
     )
-    CHANNELS_FIRST = (
-        "channels_first",
-        "Channels first (NCHW)",
-        About.RECORD,
-        "images come as channel, row, column where row, column, channel is expected",
-    )
-    WRONG_SHAPE = ("wrong_shape", "Wrong image shape", About.RECORD, "images are not of the expected size")
+    CHANNELS_FIRST = ("channels_first", "Channels first (NCHW)", About.RECORD, "")
+    WRONG_SHAPE = ("wrong_shape", "Wrong image shape", About.RECORD, "")
     # Single images. The first two become no row.
-    BAD_IMAGE = ("bad_image", "Undecodable images", About.IMAGE, "the image cannot be decoded, or has another size")
+    BAD_IMAGE = ("bad_image", "Undecodable images", About.IMAGE, "")
     NOT_FINITE = ("not_finite", "NaN or infinite pixels", About.IMAGE, "the image has no values that a pixel can have")
-    SCALED_TO_1 = (
-        "scaled_0_to_1",
-        "Pixels scaled to 0..1",
-        About.IMAGE,
-        "no value of the image exceeds 1 where 0..255 is expected",
-    )
-    SCALED_SIGNED = (
-        "scaled_minus_1_to_1",
-        "Pixels scaled to -1..1",
-        About.IMAGE,
-        "values lie in -1..1 where 0..255 is expected",
-    )
-    STANDARDISED = (
-        "standardised",
-        "Standardised pixels",
-        About.IMAGE,
-        "values look like mean 0 and standard deviation 1 where 0..255 is expected",
-    )
-    OUT_OF_RANGE = ("out_of_range", "Pixels outside 0..255", About.IMAGE, "values are negative or above 255")
-    WRONG_DTYPE = ("wrong_dtype", "Wrong type of pixels", About.IMAGE, "the input's type is not the expected one")
+    SCALED_TO_1 = ("scaled_0_to_1", "Pixels scaled to 0..1", About.IMAGE, "")
+    SCALED_SIGNED = ("scaled_minus_1_to_1", "Pixels scaled to -1..1", About.IMAGE, "")
+    STANDARDISED = ("standardised", "Standardised pixels", About.IMAGE, "values look like mean 0 and deviation 1")
+    SCALED_TO_255 = ("scaled_0_to_255", "Pixels scaled to 0..255", About.IMAGE, "")
+    OUT_OF_RANGE = ("out_of_range", "Pixels outside the model's range", About.IMAGE, "")
+    WRONG_DTYPE = ("wrong_dtype", "Wrong type of pixels", About.IMAGE, "")
     SWAPPED_CHANNELS = (
         "swapped_channels",
         "Red and blue look swapped (BGR)",
@@ -80,14 +67,16 @@ class Problem(Enum):
         "the channels' means fit the reference better with red and blue exchanged",
     )
     # Responses. The image becomes a row without predictions.
-    MISSING_RESPONSE = ("missing_response", "Missing response", About.RESPONSE, "the log holds no answer of the model")
+    MISSING_RESPONSE = ("missing_response", "Missing response", About.RESPONSE, "")
     RESPONSE_ROWS = (
         "response_rows",
         "Response rows do not match",
         About.RESPONSE,
-        "the response has another number of rows than the request",
+        "",
     )
-    BAD_RESPONSE = ("bad_response", "Unusable response", About.RESPONSE, "the outputs cannot be read as predictions")
+    BAD_RESPONSE = ("bad_response", "Unusable response", About.RESPONSE, "")
+    MISSING_OUTPUT = ("missing_output", "Missing output", About.RESPONSE, "")
+    WRONG_KIND = ("wrong_kind", "Scores of another kind", About.RESPONSE, "")
     MIXED_CLASSES = (
         "mixed_classes",
         "Responses of different sizes",
@@ -100,7 +89,7 @@ class Problem(Enum):
         "no_timestamp",
         "No timestamp",
         About.ROW,
-        "without one, a row cannot be thinned by time; it is left out",
+        "without one, a row cannot be subsampled by time; it is left out",
     )
 
     def __init__(self, key: str, short: str, about: About, meaning: str) -> None:

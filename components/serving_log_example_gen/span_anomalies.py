@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..common.model_spec import ModelSpec
+from ..common.pixel_range import PixelRange
 from . import tally as names
+from .input_checks import scale_problem
 from .problems import About, Problem
 from .tally import ColourDifference, Tally
 
@@ -29,7 +32,7 @@ class SpanAnomaly:
     description: str
 
 
-def judge(tally: Tally, max_broken_fraction: float, channel_means: Sequence[float] = ()) -> list[SpanAnomaly]:
+def judge(tally: Tally, spec: ModelSpec, max_broken_fraction: float) -> list[SpanAnomaly]:
     """All that is wrong with a span, the data set as a whole first; nothing when all is well.
 
     A problem that concerns more than `max_broken_fraction` of its records or images is an error, otherwise a warning.
@@ -38,9 +41,10 @@ def judge(tally: Tally, max_broken_fraction: float, channel_means: Sequence[floa
     """
     return [
         *_of_the_whole(tally, max_broken_fraction),
-        *_of_problems(tally, max_broken_fraction),
+        *_of_problems(tally, spec, max_broken_fraction),
+        *_of_scale(tally, spec.image.range),
         *_mixed_responses(tally),
-        *_swapped_channels(tally, channel_means),
+        *_swapped_channels(tally, spec.image.channel_means or ()),
     ]
 
 
@@ -50,20 +54,20 @@ def _of_the_whole(tally: Tally, max_broken_fraction: float) -> Iterator[SpanAnom
     if not counts[names.ROWS] and not broken and not counts[names.IMAGES_BROKEN]:
         yield SpanAnomaly("", NO_DATA, ERROR, "No data in the span", _why_no_rows(tally))
         return
-    share = broken_share(tally)
+    proportion = broken_proportion(tally)
     if not counts[names.ROWS]:
         text = f"No image could be read: {broken} of {records} records are broken"
         yield SpanAnomaly("", CUSTOM, ERROR, "Nothing readable in the span", text)
-    elif share > max_broken_fraction:
+    elif proportion > max_broken_fraction:
         text = (
-            f"{broken} of {records} records are broken, {_percent(share)} of the records or of the bytes; "
+            f"{broken} of {records} records are broken, {_percent(proportion)} of the records or of the bytes; "
             f"at most {_percent(max_broken_fraction)} may be"
         )
         yield SpanAnomaly("", CUSTOM, ERROR, "Too many broken records", text)
 
 
-def broken_share(tally: Tally) -> float:
-    """The share of the span that is broken, torn records aside: of its records or of its bytes, whichever is larger.
+def broken_proportion(tally: Tally) -> float:
+    """The broken proportion of a span, torn records aside: of its records or of its bytes, whichever is larger.
 
     A damaged stretch counts as one record however long it is, and then the bytes tell.
     """
@@ -83,23 +87,43 @@ def _why_no_rows(tally: Tally) -> str:
     return f"No row from {counts[names.RECORDS]} records: {' and '.join(filter(None, [of_others, without]))}"
 
 
-def _of_problems(tally: Tally, max_broken_fraction: float) -> Iterator[SpanAnomaly]:
+def _of_problems(tally: Tally, spec: ModelSpec, max_broken_fraction: float) -> Iterator[SpanAnomaly]:
+    wrong_kind = tally.scores.wrong_kind(spec.outputs.kind)
+    if wrong_kind and Problem.BAD_RESPONSE.key not in tally.problems:
+        problem = Problem.WRONG_KIND
+        text = f"{problem.short} than the spec says: {wrong_kind}"
+        yield SpanAnomaly(_FEATURES[problem.about], CUSTOM, ERROR, problem.short, text)
     for problem in Problem:
         found = tally.problems.get(problem.key)
         if found is None:
             continue
-        share = tally.share(problem)
-        severity = ERROR if share > max_broken_fraction else WARNING
+        proportion = tally.proportion(problem)
+        severity = ERROR if proportion > max_broken_fraction else WARNING
         if problem in (Problem.TORN_RECORD, Problem.DUPLICATE_ID):
             severity = WARNING
         if problem is Problem.UNREADABLE_FILE:
             severity = ERROR
         counted = names.RECORDS if problem.about is About.RECORD else names.IMAGES
+        meaning = wrong_kind if problem is Problem.BAD_RESPONSE else problem.meaning
         text = (
-            f"{problem.short}: {found.count} of {tally.counts[counted]} {counted} ({_percent(share)}), "
-            f"such as {found.example_id}: {found.found}; {problem.meaning}"
+            f"{problem.short}: {found.count} of {tally.counts[counted]} {counted} ({_percent(proportion)}), "
+            f"such as {found.example_id}: {found.found}{'; ' if meaning else ''}{meaning}"
         )
         yield SpanAnomaly(_FEATURES[problem.about], CUSTOM, severity, problem.short, text)
+
+
+def _of_scale(tally: Tally, pixel_range: PixelRange) -> Iterator[SpanAnomaly]:
+    """Of images that each could be of the model's range, and together are not: not one has a value below 0, say."""
+    values = tally.values
+    scale = pixel_range.scale_of_span(values.low, values.high, values.images)
+    if scale is None or scale_problem(scale).key in tally.problems:
+        return
+    problem = scale_problem(scale)
+    text = (
+        f"{problem.short}: the values of all {values.images} images lie in {values.low:.4g} to {values.high:.4g}, "
+        f"where the model takes {pixel_range}"
+    )
+    yield SpanAnomaly(_FEATURES[problem.about], CUSTOM, ERROR, problem.short, text)
 
 
 def _mixed_responses(tally: Tally) -> Iterator[SpanAnomaly]:
@@ -131,10 +155,10 @@ def _swapped_channels(tally: Tally, channel_means: Sequence[float]) -> Iterator[
         yield SpanAnomaly(_FEATURES[problem.about], CUSTOM, ERROR, problem.short, text)
 
 
-def _percent(share: float) -> str:
-    """Three digits of a share.
+def _percent(proportion: float) -> str:
+    """Three digits of a proportion.
 
     >>> _percent(0.0123), _percent(1.0), _percent(0.0000123)
     ('1.23 %', '100 %', '0.00123 %')
     """
-    return f"{100 * share:.3g} %"
+    return f"{100 * proportion:.3g} %"

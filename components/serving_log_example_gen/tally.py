@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from ..common.artifacts.tfrecord import Damage, Record
+from ..common.class_scores import ScoreCounts
+from .input_checks import Values
 from .prediction_log import Request, Row
 from .problems import About, Problem
 
@@ -22,8 +22,8 @@ IMAGES = "images"  # of records that are not excluded and whose number of images
 ROWS = "rows"
 IMAGES_BROKEN = "images_broken"
 DUPLICATES = "duplicates"
-THINNED_OUT = "thinned_out"
-WITHOUT_TIMESTAMP = "without_timestamp"  # where rows are thinned by time
+SUBSAMPLED = "thinned_out"  # left out by subsampling; the key is that of counts that were written before
+WITHOUT_TIMESTAMP = "without_timestamp"  # where rows are subsampled by time
 DEAD_LETTERS = "dead_letters"  # records with at least one image that is no row
 TORN = "records_torn"  # of the broken ones
 FILES = "files"
@@ -33,7 +33,7 @@ BYTES_BROKEN = "bytes_broken"
 ALL_COUNTS = (
     FILES, BYTES, BYTES_BROKEN,
     RECORDS, RECORDS_WITH_ROWS, RECORDS_BROKEN, TORN, RECORDS_EXCLUDED, DEAD_LETTERS,
-    IMAGES, ROWS, IMAGES_BROKEN, DUPLICATES, THINNED_OUT, WITHOUT_TIMESTAMP,
+    IMAGES, ROWS, IMAGES_BROKEN, DUPLICATES, SUBSAMPLED, WITHOUT_TIMESTAMP,
 )  # fmt: skip
 NO_VERSION = "unknown"
 
@@ -67,6 +67,8 @@ class Tally:
       versions: counts by model version (text, `NO_VERSION` where the log does not say).
       outputs: records by (number of classes, embedding dimensions) of the response.
       red_less_blue: number, sum and sum of squares of the images' mean red less mean blue, of rightly scaled images.
+      values: the numbers that images came as.
+      scores: how the model's scores look.
 
     """
 
@@ -75,6 +77,8 @@ class Tally:
     versions: dict[str, Counter[str]] = field(default_factory=dict)
     outputs: Counter[tuple[int, int]] = field(default_factory=Counter)
     red_less_blue: tuple[int, float, float] = (0, 0.0, 0.0)
+    values: Values = field(default_factory=Values)
+    scores: ScoreCounts = field(default_factory=ScoreCounts)
 
     def add_damage(self, record: Record, identity: bytes) -> Problem:
         """Counts a stretch of a file that holds no readable record."""
@@ -103,13 +107,15 @@ class Tally:
             counts[IMAGES_BROKEN] += broken
         if request.broken:
             self.counts[DEAD_LETTERS] += 1
+        self.values += request.values
+        self.scores += request.scores
         if request.outputs is not None:
             self.outputs[request.outputs] += 1
         for row, problem, found in request.flags:
             self.add_problem(problem, identity if row is None else request.row_id(row), found)
 
     def add_rows(self, name: str, version: str, count: int = 1) -> None:
-        """Counts rows under ROWS, DUPLICATES, THINNED_OUT or WITHOUT_TIMESTAMP."""
+        """Counts rows under ROWS, DUPLICATES, SUBSAMPLED or WITHOUT_TIMESTAMP."""
         self.counts[name] += count
         self._version(version)[name] += count
 
@@ -118,7 +124,7 @@ class Tally:
 
     def add_colour(self, row: Row) -> None:
         """Counts what the row's three channels say about their order."""
-        red, _, blue = np.frombuffer(row.features["image"], np.uint8).reshape(-1, 3).mean(axis=0)  # type: ignore[arg-type]
+        red, _, blue = row.pixels.reshape(-1, 3).mean(axis=0)
         number, total, squares = self.red_less_blue
         difference = float(red - blue)
         self.red_less_blue = (number + 1, total + difference, squares + difference * difference)
@@ -130,6 +136,8 @@ class Tally:
             self._merge_problem(key, occurrences)
         for version, counts in other.versions.items():
             self._version(version).update(counts)
+        self.values += other.values
+        self.scores += other.scores
         mine, theirs = self.red_less_blue, other.red_less_blue
         self.red_less_blue = (mine[0] + theirs[0], mine[1] + theirs[1], mine[2] + theirs[2])
 
@@ -141,13 +149,13 @@ class Tally:
             == counts[ROWS]
             + counts[IMAGES_BROKEN]
             + counts[DUPLICATES]
-            + counts[THINNED_OUT]
+            + counts[SUBSAMPLED]
             + counts[WITHOUT_TIMESTAMP]
             for counts in (self.counts, sum(self.versions.values(), Counter()))
         )
 
-    def share(self, problem: Problem) -> float:
-        """The share of records, images, responses or rows that have the problem, 0 to 1."""
+    def proportion(self, problem: Problem) -> float:
+        """The proportion of records, images, responses or rows that have the problem, 0 to 1."""
         whole = self.counts[RECORDS] if problem.about is About.RECORD else self.counts[IMAGES]
         found = self.problems.get(problem.key)
         return min(1.0, found.count / whole) if found and whole else 0.0
@@ -163,7 +171,7 @@ class Tally:
         record["problems"] = {
             key: {
                 "count": one.count,
-                "share": self.share(by_key[key]),
+                "share": self.proportion(by_key[key]),
                 "example_id": one.example_id,
                 "found": one.found,
             }

@@ -216,7 +216,8 @@ class _Reader:
 
     def _class_name(self, where: str) -> str:
         """A slice's name, with the class's where it is one by label."""
-        labels = {text for (_, name), text in self._parameters.items() if name.endswith("label_key") and text}
+        told = ("label_key", "spec.label")
+        labels = {text for (_, name), text in self._parameters.items() if name.endswith(told) and text}
         column, _, value = where.rpartition(" ")
         return self._sources.class_name(int(value)) if column in labels and value.isdecimal() else where
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from components.common.artifacts.files import Given, NodeFacts, RunFacts, Sources
 from components.common.errors import MonitorError
+from components.common.model_spec import ModelSpec
 from components.validation_report import build, facts
 
 from .findings import objections
@@ -83,13 +84,20 @@ def class_names(nodes: Mapping[str, Node], problems: list[str]) -> tuple[str, ..
     """
     for node in nodes.values():
         try:
-            names = build.class_names_of(str(node.parameters.get("class_names") or "[]"))
+            names = _told(node)
         except MonitorError as error:
             problems.append(f"Of the classes that {node.name} was told: {error}")
             continue
         if names:
             return names
     return ()
+
+
+def _told(node: Node) -> tuple[str, ...]:
+    spec = str(node.parameters.get("spec") or "")
+    if '"classes"' in spec:  # not of images alone
+        return ModelSpec.from_json(spec).classes
+    return build.class_names_of(str(node.parameters.get("class_names") or "[]"))
 
 
 def _facts(nodes: Iterable[Node]) -> tuple[NodeFacts, ...]:

@@ -11,8 +11,8 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.types import standard_artifacts
 
 from components.common.statistics.feature_sample import FILE_NAME
-from components.image_statistics_gen.example_accumulator import PredictionFormat, SampleFormat
 from components.image_statistics_gen.statistics_generator import ImageStatisticsGenerator
+from tests.support.specs import image_spec, model_spec
 
 ROOT = Path(__file__).parents[2]
 CLASSES = 4
@@ -86,9 +86,7 @@ def describe(images, *, predicted=True, sample_size=10_000):
     if predicted:
         columns["probabilities"] = pa.array(list(scores(images)), pa.list_(pa.float32()))
     generator = ImageStatisticsGenerator(
-        describe_image=True,
-        predictions=PredictionFormat("probabilities", CLASSES) if predicted else None,
-        sample=SampleFormat(sample_size, id_key="id"),
+        model_spec(classes=CLASSES) if predicted else image_spec(), describe_image=True, sample_size=sample_size
     )
     accumulator = generator.create_accumulator()
     if len(images):

@@ -27,7 +27,7 @@ def properties(pipeline, node):
 
 
 def version_read(pipeline) -> int:
-    return json.loads(properties(pipeline, "ServingLogExampleGen")["read_options"])["model_version"]
+    return properties(pipeline, "ServingLogExampleGen")["model_version"]
 
 
 @pytest.fixture

@@ -5,9 +5,17 @@ import pyarrow as pa
 import pytest
 
 from components.common.errors import MonitorError
-from components.image_statistics_gen.example_columns import class_numbers, names, number_of_values, number_rows
+from components.image_statistics_gen.example_columns import (
+    class_numbers,
+    names,
+    number_of_values,
+    number_rows,
+    score_rows,
+)
+from tests.support.specs import model_spec
 
 NAN = math.nan
+SPEC = model_spec(classes=4)
 
 
 def batch(values, kind=None):
@@ -30,7 +38,7 @@ def test_a_slice_of_a_batch_is_read_from_its_own_start():
     whole = batch([[1, 2], None, [3, 4], [5, 6], [7]], FLOATS)
     found = number_rows(whole.slice(2, 2), "x", 2)
     assert found.tolist() == [[3, 4], [5, 6]]
-    assert class_numbers(batch([[1], [2], [3]]).slice(1), "x").tolist() == [2, 3]
+    assert class_numbers(batch([[1], [2], [3]]).slice(1), "x", SPEC)[0].tolist() == [2, 3]
 
 
 def test_whole_numbers_are_numbers_and_a_null_among_them_is_nan():
@@ -41,13 +49,44 @@ def test_whole_numbers_are_numbers_and_a_null_among_them_is_nan():
 @pytest.mark.parametrize(("found", "key"), [*((found, "x") for found in EMPTY), (batch([[1], [2]]), "y")])
 def test_a_column_that_is_missing_or_empty(found, key):
     assert np.isnan(number_rows(found, key, 3)).all()
-    assert class_numbers(found, key).tolist() == [-1, -1]
+    labels, unknown = class_numbers(found, key, SPEC)
+    assert (labels.tolist(), unknown.total) == ([-1, -1], 0)
+    assert np.isnan(score_rows(found, model_spec(classes=4, scores=key)).probabilities).all()
     assert names(found, key) == [b"", b""]
     assert number_of_values(found, key) == 0
 
 
 def test_class_numbers():
-    assert class_numbers(batch([[3], None, [], [1, 2], [-7], [0]]), "x").tolist() == [3, -1, -1, -1, -1, 0]
+    labels, unknown = class_numbers(batch([[3], None, [], [1, 2], [-7], [0], [4], [4]]), "x", SPEC)
+    assert labels.tolist() == [3, -1, -1, -1, -1, 0, -1, -1]
+    assert unknown.words == "3 no class, such as -7"
+
+
+def test_class_names():
+    spec = model_spec(classes=["cat", "dog", "Žába", "3"])
+    values = [[b"dog"], ["Žába".encode()], [b"3"], [b"0"], [b"bird"], [b"\xff"], None, [b"cat", b"dog"]]
+    labels, unknown = class_numbers(batch(values), "x", spec)
+    assert labels.tolist() == [1, 2, 3, 0, -1, -1, -1, -1]
+    assert unknown.total == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "expected"),
+    [
+        ("sigmoid", [[0.25], [1.0], None, [0.5, 0.5]], [[0.75, 0.25], [0, 1], [NAN, NAN], [NAN, NAN]]),
+        ("logits", [[0.0], [0.0, 0.0], [math.log(3), 0]], [[0.5, 0.5], [0.5, 0.5], [0.75, 0.25]]),
+        ("probabilities", [[0.25, 0.75], [1.0]], [[0.25, 0.75], [NAN, NAN]]),
+    ],
+)
+def test_scores_of_two_classes_become_probabilities(kind, values, expected):
+    found = score_rows(batch(values, FLOATS), model_spec(classes=2, kind=kind, scores="x"))
+    np.testing.assert_allclose(found.probabilities, np.array(expected, np.float32), rtol=1e-6)
+
+
+def test_rows_with_another_number_of_scores_are_counted_with_what_was_found():
+    found = score_rows(batch([[0.5, 0.5], None, [], [0.25] * 3, [0.25] * 4], FLOATS), model_spec(classes=4, scores="x"))
+    assert found.reasons.words == "2 without 4 scores, such as one of 2; 2 without scores"
+    assert found.counts.rows == 1
 
 
 def test_names():
@@ -65,8 +104,8 @@ def test_number_of_values_is_what_most_have():
     ("read", "values", "message"),
     [
         (lambda found: number_rows(found, "x", 1), [[b"a"]], "feature 'x' must hold numbers. Received: list"),
-        (lambda found: class_numbers(found, "x"), [[b"a"]], "feature 'x' must hold numbers. Received: list"),
-        (lambda found: class_numbers(found, "x"), [[0.5]], "'x' must hold whole numbers, one an example. Received: fl"),
+        (lambda found: score_rows(found, model_spec(scores="x")), [[b"a"]], "feature 'x' must hold numbers. Rec"),
+        (lambda found: class_numbers(found, "x", SPEC), [[0.5]], "'x' must hold the number or the name of a class"),
     ],
 )
 def test_columns_of_another_type_are_refused(read, values, message):

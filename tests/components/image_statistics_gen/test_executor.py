@@ -18,9 +18,11 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
 from components.common.errors import MonitorError
+from components.common.image_spec import ImageSpec
 from components.image_statistics_gen.executor import Executor
 from components.image_statistics_gen.image_properties import compute, property_names
 from components.image_statistics_gen.record_batches import read_records
+from tests.support.specs import image_spec
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = ROOT / "schemas" / "cifar10" / "schema.pbtxt"
@@ -73,12 +75,14 @@ def schema_artifact(folder):
     return artifact
 
 
+ENCODED = ImageSpec(feature="image", format="encoded", channels=3)
+
+
 def run(examples, folder, schema=None, **properties):
     statistics = standard_artifacts.ExampleStatistics()
     statistics.uri = str(folder / "statistics")
     inputs = {"examples": [examples]} | ({"schema": [schema]} if schema else {})
-    defaults = {"image_key": "image", "image_format": "raw", "image_shape": "[32, 32, 3]", "exclude_splits": "[]"}
-    defaults |= {"prediction_key": "", "embedding_key": "", "label_key": "", "id_key": "id", "sample_size": 10_000}
+    defaults = {"spec": image_spec().to_json(), "exclude_splits": "[]", "sample_size": 10_000}
     context = Executor.Context(beam_pipeline_args=[RUNNER], tmp_dir=str(folder / "tmp"), unique_id="1")
     Executor(context).Do(inputs, {"statistics": [statistics]}, defaults | properties)
     return statistics
@@ -263,7 +267,7 @@ def test_encoded_images_and_excluded_splits(tmp_path):
     files += [tf.io.encode_png(image).numpy() for image in np.repeat(images[:10], 2, axis=1)]
     records = [example(file, label, n) for n, (file, label) in enumerate(zip(files, labels, strict=False))]
     artifact = write(tmp_path / "examples", train=records, other=[])
-    statistics = run(artifact, tmp_path, image_format="encoded", exclude_splits='["other"]')
+    statistics = run(artifact, tmp_path, spec=ENCODED.to_json(), exclude_splits='["other"]')
     assert statistics.split_names == '["train"]'
     assert [path.name for path in Path(statistics.uri).iterdir()] == ["Split-train"]
     features = by_name(load(statistics, "train"))
@@ -273,9 +277,9 @@ def test_encoded_images_and_excluded_splits(tmp_path):
 
 def test_a_wrong_image_key_is_an_error_that_names_the_features(tmp_path):
     artifact = write(tmp_path / "examples", train=[example(bytes(3072), 1, 1)])
-    message = "`image_key` must name a feature of the examples: id, image, label. Received: 'photo'"
+    message = "`image.feature` must name a feature of the examples: id, image, label. Received: 'photo'"
     with pytest.raises(MonitorError, match=message):
-        run(artifact, tmp_path, image_key="photo")
+        run(artifact, tmp_path, spec=image_spec(feature="photo").to_json())
 
 
 def test_a_file_cut_short_is_an_error_that_names_it(tmp_path):

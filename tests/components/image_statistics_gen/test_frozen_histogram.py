@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.common.errors import MonitorError
+from components.common.image_spec import ImageSpec
 from components.image_statistics_gen.frozen_histogram import Accumulator, FrozenFeature, quantiles, summarise
-from components.image_statistics_gen.image_decoding import ImageFormat
 from components.image_statistics_gen.image_properties import property_names
 from components.image_statistics_gen.property_edges import ANCHORS, image_features
 
@@ -129,8 +129,8 @@ def test_edges_that_cannot_be_are_refused(edges, per_bucket, message):
 def test_every_property_has_edges_and_a_name_of_its_own():
     names = property_names(3, sizes_vary=True)
     assert set(names) == set(ANCHORS)
-    features = image_features("photo", ImageFormat("encoded"))
-    assert [feature.name for feature in features.values()] == [f"photo_{name}" for name in names]
+    features = image_features(ImageSpec(feature="photo", format="encoded", channels=3))
+    assert [feature.name for feature in features.values()] == [f"image_{name}" for name in names]
 
 
 def test_the_edges_are_frozen():

@@ -19,10 +19,11 @@ from components.image_statistics_gen.executor import Executor
 from components.image_statistics_gen.image_properties import compute, property_names
 from components.image_statistics_gen.prediction_features import feature_names
 from components.image_statistics_gen.record_batches import count_values
+from tests.support.specs import image_spec, model_spec
 
 RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 CLASSES, DIMENSIONS = 10, 4
-KEYS = {"prediction_key": "probabilities", "embedding_key": "embedding", "label_key": "label"}
+KEYS = {"spec": model_spec((8, 8, 3), CLASSES, embedding="embedding").to_json()}
 RNG = np.random.default_rng(31)
 
 
@@ -65,8 +66,7 @@ def write(folder, records, shards=1, split="eval"):
 def run(examples, folder, **properties):
     statistics = standard_artifacts.ExampleStatistics()
     statistics.uri = str(folder / "statistics")
-    defaults = {"image_key": "image", "image_format": "raw", "image_shape": "[8, 8, 3]", "exclude_splits": "[]"}
-    defaults |= {"prediction_key": "", "embedding_key": "", "label_key": "", "id_key": "id", "sample_size": 10_000}
+    defaults = {"spec": image_spec((8, 8, 3)).to_json(), "exclude_splits": "[]", "sample_size": 10_000}
     context = Executor.Context(beam_pipeline_args=[RUNNER], tmp_dir=str(folder / "tmp"), unique_id="1")
     Executor(context).Do({"examples": [examples]}, {"statistics": [statistics]}, defaults | properties)
     return statistics
@@ -179,7 +179,7 @@ def test_examples_that_were_not_scored_are_all_corrupt_predictions(on_scored, tm
     assert FeatureSample.read(sample_path(artifact)).classes.tolist() == [-1] * 300
 
 
-def test_the_number_of_classes_is_that_of_most_examples_of_the_first_batch_that_has_any(tmp_path):
+def test_the_size_of_embeddings_is_that_of_most_examples_of_the_first_batch_that_has_any(tmp_path):
     images, probabilities, embedding, labels = scored(1300)
     rows = [None] * 1100 + list(probabilities[1100:])
     rows[1150] = rows[1150][:3]
@@ -195,31 +195,29 @@ def test_more_classes_than_a_sketch_counts_exactly_are_counted_exactly(tmp_path)
     images, _, embedding, labels = scored(3000)
     probabilities = np.zeros((3000, 1500), np.float32)
     probabilities[np.arange(3000), np.arange(3000) % 1500] = 1
-    artifact = run(write(tmp_path / "examples", records_of(images, probabilities, embedding, labels)), tmp_path, **KEYS)
+    examples = write(tmp_path / "examples", records_of(images, probabilities, embedding, labels))
+    artifact = run(examples, tmp_path, spec=model_spec((8, 8, 3), 1500).to_json())
     strings = load(artifact)["prediction_class"].string_stats
     assert strings.unique == 1500
     assert {bucket.sample_count for bucket in strings.rank_histogram.buckets} == {2}
 
 
 @pytest.mark.parametrize(
-    ("properties", "message"),
+    ("keys", "message"),
     [
         (
-            {"prediction_key": "label"},
-            "`prediction_key` must name a feature with the probabilities of two classes or mo",
+            {"scores": "label"},
+            r"`outputs.scores` must name a feature with 10 scores an example \(10 classes, kind probabilities\). "
+            "Received: 'label', 1 values",
         ),
-        (
-            {"prediction_key": "id"},
-            "`prediction_key` must name a feature with the probabilities of two classes or more",
-        ),
-        (KEYS | {"label_key": "probabilities_"}, None),
+        ({"kind": "logits", "classes": 3}, "must name a feature with 3 scores an example .*Received: .*10 values"),
+        ({"kind": "logits", "classes": 2}, "must name a feature with 2 or 1 scores an example .*Received: .*10 values"),
+        ({"kind": "sigmoid", "classes": 2}, "must name a feature with 1 scores an example .*Received: .*10 values"),
+        ({"embedding": "id"}, "feature 'id' must hold numbers"),
     ],
 )
-def test_keys_that_name_another_kind_of_feature(on_scored, tmp_path, properties, message):
+def test_outputs_that_name_another_kind_of_feature(on_scored, tmp_path, keys, message):
     _, records, _ = on_scored
-    examples = write(tmp_path / "examples", records[:20])
-    if message is None:
-        assert FeatureSample.read(sample_path(run(examples, tmp_path, **properties))).labels is None
-    else:
-        with pytest.raises(MonitorError, match=message):
-            run(examples, tmp_path, **properties)
+    spec = model_spec((8, 8, 3), **({"classes": CLASSES} | keys))
+    with pytest.raises(MonitorError, match=message):
+        run(write(tmp_path / "examples", records[:20]), tmp_path, spec=spec.to_json())

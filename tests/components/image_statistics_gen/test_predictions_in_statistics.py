@@ -11,9 +11,9 @@ from tensorflow_data_validation.utils import display_util
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from components.common.errors import MonitorError
-from components.image_statistics_gen.example_accumulator import PredictionFormat, SampleFormat
 from components.image_statistics_gen.prediction_features import compute, feature_names
 from components.image_statistics_gen.statistics_generator import FINE_HISTOGRAM, ImageStatisticsGenerator
+from tests.support.specs import model_spec
 
 SHAPE = (4, 4, 1)
 CLASSES, DIMENSIONS = 5, 3
@@ -41,12 +41,9 @@ def batch_of(probabilities, embedding):
     return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
 
 
-def generator_of(classes=CLASSES, dimensions=DIMENSIONS):
-    return ImageStatisticsGenerator(
-        image_shape=SHAPE,
-        predictions=PredictionFormat("probabilities", classes, "embedding", dimensions),
-        sample=SampleFormat(1000, "id", "label"),
-    )
+def generator_of(dimensions=DIMENSIONS):
+    spec = model_spec(SHAPE, CLASSES, embedding="embedding")
+    return ImageStatisticsGenerator(spec, embedding_size=dimensions, sample_size=1000)
 
 
 def accumulated(generator, *batches):
@@ -217,7 +214,7 @@ def test_corrupt_predictions_are_counted_and_in_no_other_feature():
 
 
 def test_predictions_that_no_example_has_are_all_corrupt():
-    generator = generator_of(classes=0, dimensions=0)
+    generator = generator_of(dimensions=0)
     found = accumulated(generator, batch_of([None] * 4, [None] * 4))
     features = {feature.path.step[0]: feature for feature in generator.extract_output(found).features}
     assert features["prediction_corrupt"].num_stats.mean == 1
@@ -225,7 +222,8 @@ def test_predictions_that_no_example_has_are_all_corrupt():
     assert features["prediction_confidence"].num_stats.common_stats.num_missing == 4
     sample = generator.extract_sample(found)
     assert sample.classes.tolist() == [-1] * 4
-    assert sample.probabilities.shape == (4, 0)
+    assert np.isnan(sample.probabilities).all()
+    assert sample.probabilities.shape == (4, CLASSES)
 
 
 def test_the_sample_holds_what_was_measured_in_the_documented_order():
@@ -265,13 +263,7 @@ def test_schema_inference_and_facets_read_the_statistics():
     assert "facets-overview" in display_util.get_statistics_html(statistics)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("p", 1), "`prediction_key` must name a feature with the probabilities of two classes or more. Received: "),
-        (("p", 10, "e", 2048), r"`embedding_key` must name a feature of at most 100 numbers, .*'e', 2048 values"),
-    ],
-)
-def test_predictions_of_a_size_that_cannot_be_are_refused(arguments, message):
+def test_an_embedding_that_is_no_projection_is_refused():
+    message = r"`outputs.embedding` must name an output of at most 100 numbers, .*'embedding', 2048 values"
     with pytest.raises(MonitorError, match=message):
-        PredictionFormat(*arguments)
+        generator_of(dimensions=2048)

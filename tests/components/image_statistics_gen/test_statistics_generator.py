@@ -13,8 +13,10 @@ from tensorflow_data_validation.utils import display_util
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from components.common.errors import MonitorError
+from components.common.image_spec import ImageSpec
 from components.image_statistics_gen.image_properties import property_names
 from components.image_statistics_gen.statistics_generator import FINE_HISTOGRAM, ImageStatisticsGenerator
+from tests.support.specs import image_spec
 
 RNG = np.random.default_rng(11)
 SHAPE = (8, 9, 3)
@@ -36,7 +38,7 @@ def describe(generator, *batches):
 
 
 def statistics_of(images):
-    data = describe(ImageStatisticsGenerator(image_shape=SHAPE), batch_of([[i.tobytes()] for i in images]))
+    data = describe(ImageStatisticsGenerator(image_spec(SHAPE)), batch_of([[i.tobytes()] for i in images]))
     return statistics_pb2.DatasetFeatureStatisticsList(datasets=[data])
 
 
@@ -123,7 +125,7 @@ def test_identical_data_has_no_divergence_at_all():
 
 
 def test_any_partition_gives_the_same_statistics():
-    generator = ImageStatisticsGenerator(image_shape=SHAPE, describe_image=True)
+    generator = ImageStatisticsGenerator(image_spec(SHAPE), describe_image=True)
     rows = [[image.tobytes()] for image in some_images(60)]
     rows[7], rows[20], rows[59] = None, [b"short"], [rows[1][0], rows[2][0]]
     whole = describe(generator, batch_of(rows))
@@ -138,7 +140,7 @@ def test_any_partition_gives_the_same_statistics():
 
 
 def test_generator_and_accumulator_survive_pickling():
-    generator = pickle.loads(pickle.dumps(ImageStatisticsGenerator(image_shape=SHAPE)))  # noqa: S301
+    generator = pickle.loads(pickle.dumps(ImageStatisticsGenerator(image_spec(SHAPE))))  # noqa: S301
     batch = batch_of([[image.tobytes()] for image in some_images(5)])
     accumulator = generator.add_input(generator.create_accumulator(), batch)
     again = pickle.loads(pickle.dumps(accumulator))  # noqa: S301
@@ -149,7 +151,7 @@ def test_generator_and_accumulator_survive_pickling():
 def test_corrupt_and_missing_images_are_counted_and_in_no_property():
     rows = [[image.tobytes()] for image in some_images(6)]
     rows += [None, [], [b"short"], [rows[0][0], rows[1][0]]]
-    generator = ImageStatisticsGenerator(image_shape=SHAPE, describe_image=True)
+    generator = ImageStatisticsGenerator(image_spec(SHAPE), describe_image=True)
     data = describe(generator, batch_of(rows))
     features = by_name(data)
     assert data.num_examples == 10
@@ -176,7 +178,7 @@ def test_corrupt_and_missing_images_are_counted_and_in_no_property():
     ],
 )
 def test_batches_without_any_good_image(batch):
-    features = by_name(describe(ImageStatisticsGenerator(image_shape=SHAPE), batch))
+    features = by_name(describe(ImageStatisticsGenerator(image_spec(SHAPE)), batch))
     assert features["image_corrupt"].num_stats.mean == 1
     common = features["image_brightness"].num_stats.common_stats
     assert (common.num_non_missing, common.num_missing) == (0, 2)
@@ -184,27 +186,14 @@ def test_batches_without_any_good_image(batch):
 
 
 def test_no_example_has_no_feature():
-    generator = ImageStatisticsGenerator()
+    generator = ImageStatisticsGenerator(image_spec())
     assert generator.extract_output(generator.create_accumulator()) == statistics_pb2.DatasetFeatureStatistics()
 
 
 def test_images_stored_as_numbers_are_a_clear_error():
     batch = pa.RecordBatch.from_arrays([pa.array([[0.5, 0.25]])], ["image"])
     with pytest.raises(MonitorError, match=r"'image' must hold images as bytes, one value an example. Received: list"):
-        describe(ImageStatisticsGenerator(), batch)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"image_key": ""}, "`image_key` must be a feature's name. Received: ''"),
-        ({"image_format": "png"}, "`image_format` must be one of encoded, raw"),
-        ({"image_shape": (32, 32)}, "`image_shape` must be"),
-    ],
-)
-def test_bad_arguments_are_refused(arguments, message):
-    with pytest.raises(MonitorError, match=message):
-        ImageStatisticsGenerator(**arguments)
+        describe(ImageStatisticsGenerator(image_spec()), batch)
 
 
 def test_encoded_images_of_several_sizes_are_described_with_their_sizes():
@@ -213,14 +202,15 @@ def test_encoded_images_of_several_sizes_are_described_with_their_sizes():
         Image.fromarray(RNG.integers(0, 256, (height, width, 3), np.uint8)).save(file, "PNG")
         return [file.getvalue()]
 
-    generator = ImageStatisticsGenerator("photo/main", image_format="encoded")
+    spec = ImageSpec(feature="photo/main", format="encoded", channels=3)
+    generator = ImageStatisticsGenerator(spec)
     rows = [png(8, 16), png(20, 10), png(8, 16), [b"broken"]]
     batch = pa.RecordBatch.from_arrays([pa.array(rows, pa.list_(pa.binary()))], ["photo/main"])
     features = by_name(describe(generator, batch))
-    assert features["photo/main_corrupt"].num_stats.mean == 0.25
-    assert (features["photo/main_width"].num_stats.min, features["photo/main_width"].num_stats.max) == (10, 16)
-    assert features["photo/main_aspect_ratio"].num_stats.mean == pytest.approx((2 + 0.5 + 2) / 3)
-    assert features["photo/main_brightness"].num_stats.common_stats.num_non_missing == 3
+    assert features["image_corrupt"].num_stats.mean == 0.25
+    assert (features["image_width"].num_stats.min, features["image_width"].num_stats.max) == (10, 16)
+    assert features["image_aspect_ratio"].num_stats.mean == pytest.approx((2 + 0.5 + 2) / 3)
+    assert features["image_brightness"].num_stats.common_stats.num_non_missing == 3
 
 
 def test_a_plain_tfdv_user_gets_both_kinds_of_statistics(tmp_path):
@@ -233,7 +223,7 @@ def test_a_plain_tfdv_user_gets_both_kinds_of_statistics(tmp_path):
             label = tf.train.Feature(int64_list=tf.train.Int64List(value=[row % 4]))
             features = tf.train.Features(feature={"image": image_feature, "label": label})
             writer.write(tf.train.Example(features=features).SerializeToString())
-    options = tfdv.StatsOptions(generators=[ImageStatisticsGenerator(image_shape=SHAPE)])
+    options = tfdv.StatsOptions(generators=[ImageStatisticsGenerator(image_spec(SHAPE))])
     statistics = tfdv.generate_statistics_from_tfrecord(path, stats_options=options)
     (data,) = statistics.datasets
     assert data.num_examples == 40

@@ -11,7 +11,6 @@ from components.performance_estimator.accuracy_estimation import (
     ESTIMATORS,
     HeldOut,
     estimate,
-    is_distribution,
     negative_entropy,
     share_above,
 )
@@ -182,11 +181,6 @@ def test_logits_of_a_rounded_zero_are_finite():
 
 
 GOOD = np.float32([[0.5, 0.5], [0.1, 0.9]])
-
-
-def test_which_rows_are_probabilities():
-    rows = np.array([[0.5, 0.5], [0.5, 0.4], [np.nan, 1], [-0.1, 1.1], [0.333, 0.667], [0, 0], [np.inf, 0]])
-    assert is_distribution(rows).tolist() == [True, False, False, False, True, False, False]
 
 
 @pytest.mark.parametrize(

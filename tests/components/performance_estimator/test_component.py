@@ -6,13 +6,15 @@ from tfx.types import channel, standard_artifacts
 
 from components.common.errors import MonitorError
 from components.performance_estimator.component import PerformanceEstimator
+from tests.support.specs import model_spec
 
 STATISTICS = channel.Channel(type=standard_artifacts.ExampleStatistics)
+SPEC = model_spec(classes=["cat", "dog"])
 EXAMPLES = channel.Channel(type=standard_artifacts.Examples)
 
 
 def build(**arguments):
-    return PerformanceEstimator(STATISTICS, STATISTICS, **arguments)
+    return PerformanceEstimator(STATISTICS, STATISTICS, **{"spec": SPEC, **arguments})
 
 
 def test_defaults():
@@ -26,7 +28,7 @@ def test_defaults():
         "baseline_split": "eval",
         "estimator": "atc_with_transport",
         "max_accuracy_drop": 0.05,
-        "class_names": "[]",
+        "spec": SPEC.to_json(),
         "seed": 0,
     }
 
@@ -60,8 +62,7 @@ def test_labels_that_were_added_make_another_execution(tmp_path):
         ({"baseline_split": ""}, "`baseline_split` must be a split's name"),
         ({"labels_file": "labels.csv"}, "`examples` must be given where there is a `labels_file`"),
         ({"labels_file": "labels.json", "examples": EXAMPLES}, r"`labels_file` must be named \*.csv"),
-        ({"class_names": "cat"}, "`class_names` must be a list of different names"),
-        ({"class_names": ["cat", "cat"]}, "`class_names` must be a list of different names"),
+        ({"spec": ["cat", "dog"]}, r"`spec` must be a ModelSpec. Received: \['cat', 'dog'\]"),
     ],
 )
 def test_what_is_wrong_is_refused(arguments, message):

@@ -15,13 +15,17 @@ from components.performance_estimator.delayed_labels import LabelRow, LoggedExam
 NAMES = ("cat", "dog", "frog")
 
 
+def names_of(count):
+    return tuple(f"class {number}" for number in range(count))
+
+
 def rows(*pairs):
     return [LabelRow(f"line {number}", identity, label) for number, (identity, label) in enumerate(pairs, 2)]
 
 
 def test_accuracy_overall_and_by_class():
     examples = LoggedExamples(["a", "b", "c", "d"], [0, 1, 1, 2])
-    found = join(rows(("a", "0"), ("b", "0"), ("c", "1"), ("d", "2")), examples, num_classes=4)
+    found = join(rows(("a", "0"), ("b", "0"), ("c", "1"), ("d", "2")), examples, names_of(4))
     assert (found.overall.count, found.overall.total) == (3, 4)
     assert [share and (share.count, share.total) for share in found.by_class] == [(1, 2), (1, 1), (1, 1), None]
     assert found.overall.low < 0.75 < found.overall.high
@@ -42,7 +46,7 @@ def test_accuracy_overall_and_by_class():
     ],
 )
 def test_every_problem_of_a_row_is_counted_and_named(given_rows, problem, count, named):
-    found = join(given_rows, LoggedExamples(["a", "b", "c"], [0, 0, 0]), num_classes=3)
+    found = join(given_rows, LoggedExamples(["a", "b", "c"], [0, 0, 0]), names_of(3))
     assert found.row_problems[problem] == Problem(count, named)
     others = sum(each.count for kind, each in found.row_problems.items() if kind != problem)
     assert others == 0
@@ -51,7 +55,7 @@ def test_every_problem_of_a_row_is_counted_and_named(given_rows, problem, count,
 
 def test_examples_without_a_use_for_a_label_are_counted_and_named():
     examples = LoggedExamples(["a", "b", "", "d"], [0, 0, 0, -1])
-    found = join(rows(("b", "0"), ("b", "1"), ("d", "0")), examples, num_classes=2)
+    found = join(rows(("b", "0"), ("b", "1"), ("d", "0")), examples, names_of(2))
     assert found.overall is None
     assert {kind: each.named for kind, each in found.example_problems.items()} == {
         "unlabelled": ("a",),
@@ -62,24 +66,24 @@ def test_examples_without_a_use_for_a_label_are_counted_and_named():
 
 
 def test_an_id_that_was_logged_twice_is_counted_and_both_examples_are_judged():
-    found = join(rows(("a", "1")), LoggedExamples(["a", "a"], [1, 0]), num_classes=2)
+    found = join(rows(("a", "1")), LoggedExamples(["a", "a"], [1, 0]), names_of(2))
     assert found.repeated_ids == Problem(1, ("a",))
     assert (found.overall.count, found.overall.total) == (1, 2)
 
 
 @pytest.mark.parametrize("label", ["dog", "1", 1, "+1", "01"])
 def test_a_label_is_a_number_or_a_name(label):
-    found = join(rows(("a", label)), LoggedExamples(["a"], [1]), num_classes=3, class_names=NAMES)
+    found = join(rows(("a", label)), LoggedExamples(["a"], [1]), NAMES)
     assert (found.overall.count, found.overall.total) == (1, 1)
 
 
 def test_a_name_comes_before_a_number():
-    found = join(rows(("a", "1")), LoggedExamples(["a"], [0]), num_classes=2, class_names=("1", "0"))
+    found = join(rows(("a", "1")), LoggedExamples(["a"], [0]), ("1", "0"))
     assert found.overall.count == 1
 
 
 def test_only_a_few_are_named():
-    found = join(rows(*((f"x{n:03}", "0") for n in range(100))), LoggedExamples([], []), num_classes=2)
+    found = join(rows(*((f"x{n:03}", "0") for n in range(100))), LoggedExamples([], []), names_of(2))
     assert found.row_problems["unknown_id"] == Problem(100, ("x000", "x001", "x002", "x003", "x004"))
 
 
@@ -93,7 +97,7 @@ LABELS = st.one_of(st.none(), st.integers(-2, 4), st.sampled_from(["0", "1", "2"
 )
 def test_rows_and_examples_add_up(given_rows, logged):
     examples = LoggedExamples([identity for identity, _ in logged], [predicted for _, predicted in logged])
-    found = join(given_rows, examples, num_classes=3, class_names=NAMES)
+    found = join(given_rows, examples, NAMES)
     judged = found.overall.total if found.overall else 0
     assert found.rows == len(given_rows) == found.used + sum(each.count for each in found.row_problems.values())
     assert found.examples == len(logged) == judged + sum(each.count for each in found.example_problems.values())
@@ -143,6 +147,6 @@ def test_what_is_no_csv_of_labels_is_refused(content, message):
 
 
 def test_the_problems_have_one_list():
-    found = join([], LoggedExamples([], []), num_classes=2)
+    found = join([], LoggedExamples([], []), names_of(2))
     assert tuple(found.row_problems) == delayed_labels.ROW_PROBLEMS
     assert tuple(found.example_problems) == delayed_labels.EXAMPLE_PROBLEMS

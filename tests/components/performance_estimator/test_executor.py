@@ -1,7 +1,6 @@
 """The executor on real files, and its outcome as the gate and TFDV read it."""
 
 import gzip
-import json
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from components.performance_estimator.executor import Executor
 from components.push_gate import anomalies as gate
 from components.push_gate import readers as gate_readers
 from components.push_gate.policy import AnomaliesPolicy
+from tests.support.specs import model_spec
 
 PROPERTIES = {
     "labels_file": "",
@@ -32,7 +32,7 @@ PROPERTIES = {
     "baseline_split": "eval",
     "estimator": "atc_confidence",
     "max_accuracy_drop": 0.05,
-    "class_names": "[]",
+    "spec": model_spec(classes=["cat", "dog", "frog", "ship"]).to_json(),
     "seed": 0,
 }
 SIZE = 12_000  # more than a feature sample holds
@@ -189,8 +189,7 @@ def test_every_format_of_labels_gives_the_same(run, examples, tmp_path):
     for name in ("numbers.csv", "names.csv.gz", "labels.tfrecord", "data_tfrecord-00000-of-00001.gz"):
         for folder in ("window", "baseline"):
             (tmp_path / folder).exists() and (tmp_path / folder).rename(tmp_path / f"{folder}-before-{name}")
-        properties = {"labels_file": str(tmp_path / name), "class_names": json.dumps(names)}
-        found.append(run(examples=examples, **properties)[1].labelled)
+        found.append(run(examples=examples, labels_file=str(tmp_path / name))[1].labelled)
     assert [each.overall.count for each in found] == [360] * 4
     assert found[0] == found[1] == found[2] == found[3]
     assert found[0].example_problems["unlabelled"].count == SIZE - 400
@@ -263,6 +262,7 @@ def test_it_runs_in_a_pipeline(tmp_path, sample, examples):
     performance = PerformanceEstimator(
         window.outputs["result"],
         known.outputs["result"],
+        spec=model_spec(classes=4),
         examples=logs.outputs["result"],
         labels_file=str(tmp_path / "labels.csv"),
     )

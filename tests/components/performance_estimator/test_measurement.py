@@ -34,7 +34,7 @@ def labels(count, right):
     """Labels of `count` examples, of which `right` are as predicted."""
     examples = LoggedExamples([f"e{number}" for number in range(count)], [number % 4 for number in range(count)])
     rows = [LabelRow("", f"e{number}", number % 4 if number < right else (number + 1) % 4) for number in range(count)]
-    return join(rows, examples, num_classes=4)
+    return join(rows, examples, ("a", "b", "c", "d"))
 
 
 def test_a_window_like_the_baseline_is_fine(judge):

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.specs import model_spec
+
 SHAPE = (4, 5, 3)
+SPEC = model_spec(SHAPE, 3)
 
 
 def make_images(count: int, shape: tuple[int, int, int] = SHAPE, seed: int = 0) -> np.ndarray:
@@ -155,7 +158,7 @@ def run_executor(tmp_path: Path) -> Callable[..., Result]:
         properties = {
             "input_base": str(root / "logs"),
             "input_config": proto_utils.proto_to_json(example_gen_pb2.Input(splits=splits)),
-            "read_options": ReadOptions(**{"image_shape": SHAPE, **options}).to_json(),
+            **ReadOptions(**{"spec": SPEC, **options}).to_properties(),
             "span": 3,
         }
         beam_args = [

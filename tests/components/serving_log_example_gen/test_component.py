@@ -17,8 +17,9 @@ from tfx.utils import proto_utils
 from components.common.artifacts.tfrecord import frame
 from components.common.errors import MonitorError
 from components.serving_log_example_gen.component import ServingLogExampleGen, make_input
+from components.serving_log_example_gen.read_options import ReadOptions
 from pipelines.config import LOCAL_BEAM_ARGS
-from tests.components.serving_log_example_gen.conftest import SHAPE, make_good_log
+from tests.components.serving_log_example_gen.conftest import SPEC, make_good_log
 
 
 def static_range(span: int) -> range_config_pb2.RangeConfig:
@@ -28,19 +29,18 @@ def static_range(span: int) -> range_config_pb2.RangeConfig:
 
 
 def test_defaults() -> None:
-    logs = ServingLogExampleGen("/logs")
+    logs = ServingLogExampleGen("/logs", spec=SPEC)
     config = proto_utils.json_to_proto(logs.exec_properties["input_config"], example_gen_pb2.Input())
     assert config == make_input("{SPAN}/*")
     assert set(logs.outputs) == {"examples", "anomalies"}
-    options = json.loads(logs.exec_properties["read_options"])
-    assert options["outputs"] == {"probabilities": "probabilities", "embedding": "embedding", "class_id": "class_id"}
-    assert all(isinstance(value, str | int | None) for value in logs.exec_properties.values())
+    assert ReadOptions.from_properties(logs.exec_properties) == ReadOptions(SPEC, 0, "example", 0.01)
+    assert all(isinstance(value, str | int | float | None) for value in logs.exec_properties.values())
     assert isinstance(logs, FileBasedExampleGen)  # by which Kubeflow's runner knows that it needs the driver
 
 
 def test_runtime_parameters_are_accepted() -> None:
     base = data_types.RuntimeParameter(name="input_base", ptype=str)
-    assert ServingLogExampleGen(base).exec_properties["input_base"] is base
+    assert ServingLogExampleGen(base, spec=SPEC).exec_properties["input_base"] is base
 
 
 @pytest.mark.parametrize(
@@ -51,15 +51,7 @@ def test_runtime_parameters_are_accepted() -> None:
         ({"input_config": make_input("")}, "`input_config.splits[0].pattern` must be a file pattern"),
         ({"input_config": make_input("{SPAN}/{SPAN}")}, "`input_config.splits[0].pattern`: Only one {SPAN} is allowed"),
         ({"input_config": make_input("*"), "range_config": static_range(1)}, "must have a {SPAN} or a date"),
-        ({"image_key": ""}, "`image_key` must be a name"),
-        ({"image_shape": (32, 32)}, "`image_shape` must be (height, width, channels)"),
-        ({"image_dtype": "uint9"}, "Received: 'uint9' (did you mean 'uint8'?)"),
-        ({"image_dtype": "string"}, "`image_dtype` must be one of"),
-        ({"outputs": {"probabilites": "p"}}, "(did you mean 'probabilities'?)"),
-        ({"outputs": {"embedding": ""}}, "`outputs['embedding']` must be an output's name. Received: ''"),
-        ({"channel_means": (1, 2)}, "`channel_means` must be the means of red, green and blue"),
-        ({"channel_means": (1, 2, 256)}, "`channel_means` must be the means of red, green and blue"),
-        ({"channel_means": (1, 2, 3), "image_shape": (8, 8, 1)}, "must be empty for grey images"),
+        ({"spec": "model_spec.yaml"}, "`spec` must be a ModelSpec. Received: 'model_spec.yaml'"),
         ({"model_version": -1}, "`model_version` must be a version, or 0 for all. Received: -1"),
         ({"one_example_per": "day"}, "`one_example_per` must be"),
         ({"one_example_per": "0s"}, "`one_example_per` must be"),
@@ -68,7 +60,7 @@ def test_runtime_parameters_are_accepted() -> None:
 )
 def test_arguments_are_checked_when_the_pipeline_is_built(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(MonitorError) as error:
-        ServingLogExampleGen(**{"input_base": "/logs", **arguments})
+        ServingLogExampleGen(**{"input_base": "/logs", "spec": SPEC, **arguments})
     assert message in str(error.value)
 
 
@@ -79,7 +71,7 @@ def run(root: Path, **arguments: Any) -> dict[str, Any]:
         tfx_pipeline.Pipeline(
             pipeline_name="test",
             pipeline_root=str(root / "pipeline"),
-            components=[ServingLogExampleGen(str(root / "logs"), image_shape=SHAPE, **arguments)],
+            components=[ServingLogExampleGen(str(root / "logs"), spec=SPEC, **arguments)],
             enable_cache=True,
             metadata_connection_config=connection,
             beam_pipeline_args=list(LOCAL_BEAM_ARGS),

@@ -23,6 +23,7 @@ from tests.components.serving_log_example_gen.conftest import (
     make_log,
     make_probabilities,
 )
+from tests.support.specs import model_spec
 
 Run = Callable[..., Result]
 
@@ -76,7 +77,7 @@ def test_span_without_a_problem(run_executor: Run) -> None:
 def test_scaled_span_is_named_as_such(run_executor: Run) -> None:
     scaled = [make_log({"image": make_images(2, seed=i) / np.float32(255)}, {"probabilities": make_probabilities(2)})
               for i in range(5)]  # fmt: skip
-    result = run_executor({"a": log_file(*scaled) + good(45)})
+    result = run_executor({"a": log_file(*scaled) + good(45)}, spec=model_spec(SHAPE, 3, image={"dtype": "uint8"}))
     check_sums(result)
     assert result.found == {"Pixels scaled to 0..1": "ERROR", "Wrong type of pixels": "ERROR"}
     (key,) = [key for key in result.proto.anomaly_info if "0..1" in key]
@@ -111,7 +112,7 @@ def test_broken_records_become_dead_letters(run_executor: Run) -> None:
         {
             "row": None,
             "problem": "wrong_shape",
-            "reason": "the input has the shape [2, 5, 4, 3] where [batch, 4, 5, 3] is expected",
+            "reason": "input 'image' must have the shape [batch, 4, 5, 3] or [batch, 60], and has [2, 5, 4, 3]",
         }
     ]
     assert result.found["Too many broken records"] == "ERROR"
@@ -125,7 +126,10 @@ def test_broken_records_become_dead_letters(run_executor: Run) -> None:
 def test_partly_broken_record_gives_rows_and_a_dead_letter(run_executor: Run) -> None:
     images = make_images(3).astype(np.float32)
     images[1, 0, 0, 0] = np.nan
-    result = run_executor({"a": log_file(make_log({"image": images}, request_id="r"))}, image_dtype="float32")
+    result = run_executor(
+        {"a": log_file(make_log({"image": images}, request_id="r"))},
+        spec=model_spec(SHAPE, 3, image={"dtype": "float32"}),
+    )
     check_sums(result)
     assert set(result.rows) == {"r/0", "r/2"}
     ((line, _),) = result.dead_letters
@@ -258,13 +262,21 @@ def test_red_and_blue_exchanged(run_executor: Run) -> None:
     means = [140.0, 120.0, 110.0]
     for given, expected in ((images, {}), (images[..., ::-1], {"Red and blue look swapped (BGR)": "ERROR"})):
         log = log_file(make_log({"image": given}, {"probabilities": make_probabilities(200)}))
-        assert run_executor({"a": log}, channel_means=means).found == expected
+        assert run_executor({"a": log}, spec=model_spec(SHAPE, 3, image={"channel_means": means})).found == expected
         assert run_executor({"a": log}).found == {}
 
 
 def test_responses_of_different_sizes(run_executor: Run) -> None:
     five = make_log({"image": make_images(1)}, {"probabilities": make_probabilities(1, 5)})
     result = run_executor({"a": good(3) + log_file(five)})
+    assert result.found == {"Unusable response": "ERROR"}
+    embeddings = [
+        make_log(
+            {"image": make_images(1)}, {"probabilities": make_probabilities(1), "embedding": np.ones((1, size), "f4")}
+        )
+        for size in (4, 5)
+    ]
+    result = run_executor({"a": log_file(*embeddings)}, spec=model_spec(SHAPE, 3, embedding="embedding"))
     assert result.found == {"Responses of different sizes": "ERROR"}
 
 
@@ -295,14 +307,14 @@ def test_bulk_inferrers_own_logs(run_executor: Run, tmp_path: Path) -> None:
             "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[image.tobytes()]))}))
         for image in images
     ]  # fmt: skip
-    spec = model_spec_pb2.InferenceSpecType(
+    inference = model_spec_pb2.InferenceSpecType(
         saved_model_spec=model_spec_pb2.SavedModelSpec(model_path=str(tmp_path / "model"))
     )
     with beam.Pipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner") as pipeline:
         _ = (
             pipeline
             | beam.Create(examples)
-            | run_inference.RunInference(spec)
+            | run_inference.RunInference(inference)
             | beam.io.WriteToTFRecord(
                 str(tmp_path / "prediction_logs"),
                 file_name_suffix=".gz",
@@ -310,7 +322,8 @@ def test_bulk_inferrers_own_logs(run_executor: Run, tmp_path: Path) -> None:
             )
         )
     (path,) = tmp_path.glob("prediction_logs*")
-    result = run_executor({path.name: path.read_bytes()})
+    spec = model_spec(SHAPE, 2, class_id="class_id")
+    result = run_executor({path.name: path.read_bytes()}, spec=spec)
     check_sums(result)
     assert result.found == {}
     assert {row["image"] for row in result.rows.values()} == {image.tobytes() for image in images}

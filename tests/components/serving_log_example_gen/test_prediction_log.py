@@ -9,21 +9,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow_serving.apis import prediction_log_pb2
 
+from components.common.model_spec import ModelSpec
 from components.serving_log_example_gen.convert_logs import parse_example, parse_log
 from components.serving_log_example_gen.prediction_log import Request, read_origin, read_request
 from components.serving_log_example_gen.problems import Problem
-from components.serving_log_example_gen.read_options import ReadOptions
-from tests.components.serving_log_example_gen.conftest import SHAPE, make_images, make_log, make_probabilities, png
+from tests.components.serving_log_example_gen.conftest import (
+    SHAPE,
+    SPEC,
+    make_images,
+    make_log,
+    make_probabilities,
+    png,
+)
+from tests.support.specs import model_spec
 
 IMAGES = make_images(3)
 ANSWER = {"probabilities": make_probabilities(3)}
+EVERY_OUTPUT = model_spec(SHAPE, 3, embedding="embedding", class_id="class_id")
+NAMED = model_spec(SHAPE, ["cat", "dog", "owl"])
 SIZE = int(np.prod(SHAPE))
 
 
-def read(log: Any, **options: Any) -> Request:
+def read(log: Any, spec: ModelSpec = SPEC) -> Request:
     log = prediction_log_pb2.PredictionLog.FromString(log.SerializeToString())
-    chosen = ReadOptions(**{"image_shape": SHAPE, **options})
-    return read_request(log, read_origin(log), chosen, b"part-0:5", parse_example)
+    return read_request(log, read_origin(log), spec, b"part-0:5", parse_example)
+
+
+def taking(dtype: str, **image: Any) -> ModelSpec:
+    return model_spec(SHAPE, 3, image={"dtype": dtype} | image)
 
 
 def problems(request: Request) -> set[Problem]:
@@ -87,18 +100,20 @@ ENCODINGS = {
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_every_encoding_gives_the_same_pixels(encoding: str) -> None:
-    request = read(make_log({"image": ENCODINGS[encoding]}, ANSWER))
+    log = make_log({"image": ENCODINGS[encoding]}, ANSWER)
+    request = read(log)
     np.testing.assert_array_equal(pixels(request), IMAGES)
-    numbers_of_another_type = "int1" in encoding or encoding in ("int32", "int64") or "float" in encoding
-    assert problems(request) == ({Problem.WRONG_DTYPE} if numbers_of_another_type else set())
+    assert problems(request) == set()
+    of_that_type = encoding in ("tensor_content", "int_val")
+    assert problems(read(log, taking("uint8"))) == (set() if of_that_type else {Problem.WRONG_DTYPE})
     assert request.images == 3
     assert not request.broken
 
 
 def test_expected_dtype_is_no_problem() -> None:
-    request = read(make_log({"image": IMAGES.astype(np.float32)}, ANSWER), image_dtype="float32")
+    request = read(make_log({"image": IMAGES.astype(np.float32)}, ANSWER), taking("float32"))
     assert problems(request) == set()
-    assert problems(read(make_log({"image": IMAGES}, ANSWER), image_dtype="float32")) == {Problem.WRONG_DTYPE}
+    assert problems(read(make_log({"image": IMAGES}, ANSWER), taking("float32"))) == {Problem.WRONG_DTYPE}
 
 
 def test_jpeg_is_what_pillow_decodes() -> None:
@@ -108,7 +123,8 @@ def test_jpeg_is_what_pillow_decodes() -> None:
 
 
 def test_missing_batch_dimension() -> None:
-    request = read(make_log({"image": IMAGES[0]}, {"probabilities": ANSWER["probabilities"][0], "class_id": 2}))
+    spec = model_spec(SHAPE, 3, class_id="class_id")
+    request = read(make_log({"image": IMAGES[0]}, {"probabilities": ANSWER["probabilities"][0], "class_id": 2}), spec)
     np.testing.assert_array_equal(pixels(request), IMAGES[:1])
     assert request.rows[0].features["class_id"] == 2
     np.testing.assert_array_equal(request.rows[0].features["probabilities"], ANSWER["probabilities"][0])
@@ -119,7 +135,7 @@ def test_features_of_a_row() -> None:
     p = np.array([[0.5, 0.25, 0.25], [0, 1, 0]], np.float32)
     embedding = np.array([[1, 2], [3, 4]], np.float32)
     log = make_log({"image": IMAGES[:2]}, {"probabilities": p, "embedding": embedding}, request_id="abc", rate=0.25)
-    first, second = (row.features for row in read(log).rows)
+    first, second = (row.features for row in read(log, model_spec(SHAPE, 3, embedding="embedding")).rows)
     assert {k: v for k, v in first.items() if k not in ("image", "probabilities", "embedding")} == {
         "id": b"abc/0",
         "request_id": b"abc",
@@ -182,7 +198,7 @@ def test_version_comes_from_the_response_first() -> None:
 )
 def test_scales_of_floats(scale: Any, problem: Problem) -> None:
     scaled = scale(IMAGES.astype(np.float32))
-    request = read(make_log({"image": scaled}, ANSWER), image_dtype="float32")
+    request = read(make_log({"image": scaled}, ANSWER), taking("float32"))
     assert {(row, found) for row, found, _ in request.flags} == {(row, problem) for row in range(3)}
     # what the model saw: 0..1 pixels are black to a model that takes 0..255
     np.testing.assert_array_equal(pixels(request), np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
@@ -200,7 +216,7 @@ def test_nan_is_one_broken_image() -> None:
     images = IMAGES.astype(np.float32)
     images[1, 0, 0, 0] = np.nan
     images[2, 0, 0, 0] = np.inf
-    request = read(make_log({"image": images}, ANSWER), image_dtype="float32")
+    request = read(make_log({"image": images}, ANSWER), taking("float32"))
     assert [row.number for row in request.rows] == [0]
     assert [(row, problem) for row, problem, _ in request.broken] == [(1, Problem.NOT_FINITE), (2, Problem.NOT_FINITE)]
     np.testing.assert_array_equal(request.rows[0].features["probabilities"], ANSWER["probabilities"][0])
@@ -216,7 +232,7 @@ def spoiled_png() -> bytes:
         ({"image": IMAGES.transpose(0, 3, 1, 2)}, Problem.CHANNELS_FIRST),
         ({"image": IMAGES[0].transpose(2, 0, 1)}, Problem.CHANNELS_FIRST),
         ({"image": IMAGES[:, :3]}, Problem.WRONG_SHAPE),
-        ({"image": IMAGES.reshape(3, -1)}, Problem.WRONG_SHAPE),
+        ({"image": IMAGES.reshape(6, -1)}, Problem.WRONG_SHAPE),
         ({"image": IMAGES[np.newaxis]}, Problem.WRONG_SHAPE),
         ({"image": IMAGES[:0]}, Problem.NO_IMAGE),
         ({"picture": IMAGES}, Problem.NO_IMAGE),
@@ -262,21 +278,24 @@ def test_one_bad_png_of_three() -> None:
         ({"scores": np.ones((3, 2), np.float32)}, Problem.BAD_RESPONSE),
         ({"probabilities": make_probabilities(2)}, Problem.RESPONSE_ROWS),
         ({"probabilities": make_probabilities(3), "embedding": np.ones((2, 4), np.float32)}, Problem.RESPONSE_ROWS),
-        ({"probabilities": np.ones((3, 2), np.float32)}, Problem.BAD_RESPONSE),
-        ({"probabilities": np.full((3, 2), np.nan, np.float32)}, Problem.BAD_RESPONSE),
-        ({"probabilities": np.full((3, 2), 1e300)}, Problem.BAD_RESPONSE),
-        ({"probabilities": [[1.5, -0.5]] * 3}, Problem.BAD_RESPONSE),
+        ({"probabilities": np.ones((3, 3), np.float32)}, Problem.BAD_RESPONSE),
+        ({"probabilities": np.full((3, 3), np.nan, np.float32)}, Problem.BAD_RESPONSE),
+        ({"probabilities": np.full((3, 3), 1e300)}, Problem.BAD_RESPONSE),
+        ({"probabilities": [[1.5, -0.5, 0]] * 3}, Problem.BAD_RESPONSE),
         ({"probabilities": np.ones((3, 1), np.float32)}, Problem.BAD_RESPONSE),
+        ({"probabilities": make_probabilities(3, 4)}, Problem.BAD_RESPONSE),
         ({"probabilities": np.ones((3, 2, 2), np.float32)}, Problem.BAD_RESPONSE),
         ({"probabilities": ["a", "b", "c"]}, Problem.BAD_RESPONSE),
         ({"class_id": [0.5, 1, 2]}, Problem.BAD_RESPONSE),
         ({"class_id": [-1, -1, -1]}, Problem.BAD_RESPONSE),
+        ({"class_id": [3, 4, 3]}, Problem.BAD_RESPONSE),
         ({"probabilities": make_probabilities(3), "embedding": np.full((3, 2), np.inf)}, Problem.BAD_RESPONSE),
     ],
 )
 def test_rows_without_predictions(outputs: dict[str, Any], problem: Problem) -> None:
-    request = read(make_log({"image": IMAGES}, outputs))
-    assert [(row, found) for row, found, _ in request.flags] == [(row, problem) for row in range(3)]
+    request = read(make_log({"image": IMAGES}, outputs), EVERY_OUTPUT)
+    flags = [(row, found) for row, found, _ in request.flags if found is not Problem.MISSING_OUTPUT]
+    assert flags == [(row, problem) for row in range(3)]
     assert len(request.rows) == 3
     for row in request.rows:
         assert not {"probabilities", "class_id", "confidence", "entropy", "margin", "embedding"} & set(row.features)
@@ -291,12 +310,18 @@ def test_one_unusable_answer_of_three() -> None:
 
 
 def test_class_ids_alone_and_names_of_outputs() -> None:
-    request = read(make_log({"image": IMAGES}, {"best": [[2], [0], [1]]}), outputs={"class_id": "best"})
+    spec = model_spec(SHAPE, 3, scores="softmax", class_id="best")
+    request = read(make_log({"image": IMAGES}, {"best": [[2], [0], [1]]}), spec)
     assert [row.features["class_id"] for row in request.rows] == [2, 0, 1]
-    request = read(
-        make_log({"image": IMAGES}, {"softmax": ANSWER["probabilities"]}), outputs={"probabilities": "softmax"}
-    )
+    assert {(problem, found) for _, problem, found in request.flags} == {
+        (Problem.MISSING_OUTPUT, "the response must have the output 'softmax', too, and has ['best']")
+    }
+    request = read(make_log({"image": IMAGES}, {"softmax": ANSWER["probabilities"]}), spec)
     assert [row.features["class_id"] for row in request.rows] == ANSWER["probabilities"].argmax(axis=1).tolist()
+    assert problems(request) == {Problem.MISSING_OUTPUT}
+    request = read(
+        make_log({"image": IMAGES}, {"softmax": ANSWER["probabilities"]}), model_spec(SHAPE, 3, scores="softmax")
+    )
     assert not request.flags
 
 
@@ -308,11 +333,11 @@ def test_classify_requests() -> None:
     ]
     context = make_example(**{"log/request_id": [b"call"]})
     scores = [[0.1, 0.7, 0.2], [0.5, 0.25, 0.25], [0, 0, 1]]
-    request = read(classify_log(examples, scores, ["cat", "dog", "owl"], context))
+    request = read(classify_log(examples, scores, ["cat", "dog", "owl"], context), NAMED)
     np.testing.assert_array_equal(pixels(request), IMAGES)
     assert [row.id for row in request.rows] == [b"call/0", b"call/1", b"call/2"]
     assert [row.features["class_id"] for row in request.rows] == [1, 0, 2]
-    assert [(row, problem) for row, problem, _ in request.flags] == [(2, Problem.WRONG_DTYPE)]
+    assert not request.flags
     np.testing.assert_allclose(request.rows[1].features["probabilities"], scores[1])
 
 
@@ -327,14 +352,14 @@ def test_classify_without_or_with_another_response() -> None:
     examples = [make_example(image=[image.tobytes()]) for image in IMAGES]
     assert problems(read(classify_log(examples))) == {Problem.MISSING_RESPONSE}
     assert problems(read(classify_log(examples, [[0.5, 0.5]] * 2))) == {Problem.RESPONSE_ROWS}
-    assert problems(read(classify_log(examples, [[0.5, 0.5], [1.0], [1.0]]))) == {Problem.BAD_RESPONSE}
+    assert problems(read(classify_log(examples, [[0.5, 0.25, 0.25], [1.0], [1.0]]))) == {Problem.BAD_RESPONSE}
     assert problems(read(classify_log([]))) == {Problem.NO_IMAGE}
 
 
 def test_grey_images() -> None:
     grey = make_images(2, (4, 5, 1))
     for inputs in (grey, [png(image) for image in grey]):
-        request = read(make_log({"image": inputs}, {"probabilities": make_probabilities(2)}), image_shape=(4, 5, 1))
+        request = read(make_log({"image": inputs}, {"probabilities": make_probabilities(2)}), model_spec((4, 5, 1), 3))
         assert [row.features["image"] for row in request.rows] == [image.tobytes() for image in grey]
 
 
@@ -348,7 +373,7 @@ def accounted_for(request: Request) -> bool:
 
 SERIALISED = [
     make_log({"image": value}, ANSWER, request_id="r").SerializeToString() for value in ENCODINGS.values()
-] + [classify_log([make_example(image=[IMAGES[0].tobytes()])], [[0.5, 0.5]]).SerializeToString()]
+] + [classify_log([make_example(image=[IMAGES[0].tobytes()])], [[0.5, 0.25, 0.25]]).SerializeToString()]
 
 
 @given(st.data())
@@ -359,7 +384,7 @@ def test_flipped_bytes_never_crash_and_always_add_up(data: st.DataObject) -> Non
         content[place] = data.draw(st.integers(0, 255))
     log = parse_log(bytes(content))
     if log is not None:
-        assert accounted_for(read_request(log, read_origin(log), ReadOptions(image_shape=SHAPE), b"f:0", parse_example))
+        assert accounted_for(read_request(log, read_origin(log), SPEC, b"f:0", parse_example))
 
 
 TENSORS = st.fixed_dictionaries(
@@ -394,4 +419,4 @@ def test_adversarial_tensors_never_crash_and_always_add_up(inputs: Any, outputs:
                     setattr(fields[name], field, value)
                 else:
                     getattr(fields[name], field).extend(value)
-    assert accounted_for(read(log, image_shape=shape))
+    assert accounted_for(read(log, model_spec(shape, 3, embedding="embedding", class_id="class_id")))

@@ -5,10 +5,15 @@ from collections import Counter
 
 import pytest
 
+from components.common.class_scores import ScoreCounts
 from components.serving_log_example_gen import tally as names
+from components.serving_log_example_gen.input_checks import Values
 from components.serving_log_example_gen.problems import Problem
 from components.serving_log_example_gen.span_anomalies import ERROR, NO_DATA, WARNING, judge
 from components.serving_log_example_gen.tally import Tally, merged
+from tests.support.specs import model_spec
+
+SPEC = model_spec()
 
 
 def make_tally(**counts: int) -> Tally:
@@ -24,20 +29,20 @@ def with_problem(problem: Problem, count: int) -> Tally:
 
 
 def test_nothing_wrong() -> None:
-    assert judge(make_tally(), 0.01) == []
+    assert judge(make_tally(), SPEC, 0.01) == []
 
 
 @pytest.mark.parametrize("problem", [problem for problem in Problem])  # noqa: C416 - pytest needs a list
 def test_share_decides_between_error_and_warning(problem: Problem) -> None:
-    few, many = (judge(with_problem(problem, count), 0.01)[-1].severity for count in (1, 2))
+    few, many = (judge(with_problem(problem, count), SPEC, 0.01)[-1].severity for count in (1, 2))
     fixed = {Problem.TORN_RECORD: WARNING, Problem.DUPLICATE_ID: WARNING, Problem.UNREADABLE_FILE: ERROR}
     assert (few, many) == ((fixed[problem],) * 2 if problem in fixed else (WARNING, ERROR))
 
 
 def test_text_says_how_many_of_how_many_and_names_an_example() -> None:
-    (anomaly,) = judge(with_problem(Problem.SCALED_TO_1, 5), 0.01)
+    (anomaly,) = judge(with_problem(Problem.SCALED_TO_1, 5), SPEC, 0.01)
     assert (anomaly.feature, anomaly.short) == ("image", "Pixels scaled to 0..1")
-    assert anomaly.description.startswith("Pixels scaled to 0..1: 5 of 100 images (5 %), such as id/0: found;")
+    assert anomaly.description.startswith("Pixels scaled to 0..1: 5 of 100 images (5 %), such as id/0: found")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +60,7 @@ def test_text_says_how_many_of_how_many_and_names_an_example() -> None:
     ],
 )
 def test_the_span_as_a_whole(counts: dict[str, int], expected: list[str]) -> None:
-    found = judge(make_tally(**counts), 0.01)
+    found = judge(make_tally(**counts), SPEC, 0.01)
     assert [anomaly.short for anomaly in found] == expected
     assert all(anomaly.severity == ERROR and anomaly.feature == "" for anomaly in found)
     assert all((anomaly.type == NO_DATA) == (anomaly.short == "No data in the span") for anomaly in found)
@@ -75,9 +80,9 @@ def test_the_span_as_a_whole(counts: dict[str, int], expected: list[str]) -> Non
 def test_swapped_channels(mean: float, spread: float, number: int, swapped: bool) -> None:
     tally = make_tally()
     tally.red_less_blue = (number, mean * number, (mean * mean + spread * spread) * number)
-    found = judge(tally, 0.01, (125.0, 123.0, 113.0))
+    found = judge(tally, model_spec(image={"channel_means": [125.0, 123.0, 113.0]}), 0.01)
     assert [anomaly.short for anomaly in found] == (["Red and blue look swapped (BGR)"] if swapped else [])
-    assert judge(tally, 0.01) == []
+    assert judge(tally, SPEC, 0.01) == []
 
 
 def test_tallies_add_up_in_any_order() -> None:
@@ -85,9 +90,11 @@ def test_tallies_add_up_in_any_order() -> None:
     for number, identity in enumerate((b"c", b"a", b"b")):
         part = make_tally()
         part.add_problem(Problem.DUPLICATE_ID, identity, f"found {number}", number + 1)
-        part.add_rows(names.THINNED_OUT, "7", number)
+        part.add_rows(names.SUBSAMPLED, "7", number)
         part.outputs[3, 0] += 1
         part.red_less_blue = (1, 2.0, 4.0)
+        part.values = Values(2, -float(number), 1.0)
+        part.scores = ScoreCounts(rows=2, outside=number)
         parts.append(part)
     forward, backward = merged(parts), merged(reversed(parts))
     assert forward == backward
@@ -96,6 +103,7 @@ def test_tallies_add_up_in_any_order() -> None:
     assert record["by_model_version"] == {"7": {"thinned_out": 3}}
     assert record["response_sizes"] == [{"classes": 3, "embedding": 0, "records": 3}]
     assert (record["records"], forward.red_less_blue) == (300, (3, 6.0, 12.0))
+    assert (forward.values, forward.scores) == (Values(6, -2.0, 1.0), ScoreCounts(rows=6, outside=3))
 
 
 def test_a_lost_record_or_image_is_noticed() -> None:

@@ -21,9 +21,9 @@ from tensorflow_serving.apis import prediction_log_pb2
 from components.common.artifacts.tfrecord import read_records
 from components.common.errors import MonitorError
 from components.serving_log_example_gen.prediction_log import read_origin, read_request
-from components.serving_log_example_gen.read_options import ReadOptions
 from components.serving_log_writer.log_fields import REQUEST_ID
 from components.serving_log_writer.writer import Rotation, ServedModel, ServingLogWriter
+from tests.support.specs import model_spec
 
 MODEL = ServedModel("classifier", 7)
 IMAGE = np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3)
@@ -145,7 +145,7 @@ def test_the_reader_takes_it_for_what_it_is(tmp_path, request_id, expected):
     with ServingLogWriter(tmp_path, MODEL, sampling_rate=0.999) as writer:
         writer.log({"image": images}, {"probabilities": [[0.75, 0.25]] * 2}, request_id=request_id, timestamp=5)
     [found] = records(visible(tmp_path))
-    request = read_request(found, read_origin(found), ReadOptions(), b"none", lambda _: None)
+    request = read_request(found, read_origin(found), model_spec(classes=2), b"none", lambda _: None)
     assert [row.id for row in request.rows] == expected
     assert [row.features["image"] for row in request.rows] == [image.tobytes() for image in images]
     assert [row.features["class_id"] for row in request.rows] == [0, 0]
