@@ -10,8 +10,8 @@ from components.common import image_files
 from components.common.artifacts.tf_example import Values, parse_example
 from components.common.artifacts.tfrecord import read_records
 from components.common.errors import require
+from components.served_model.tensors import STRING, TensorInfo
 
-STRING = "string"
 _MAX_TEXTS = 1_000  # distinct texts that may be names of classes
 _FILES = 0.95  # of a feature's values that are image files: some may be damaged
 Row: TypeAlias = dict[str, Values]
@@ -19,35 +19,48 @@ Row: TypeAlias = dict[str, Values]
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output of a signature.
-
-    Attributes:
-      name: what clients call it.
-      dtype: TensorFlow's name for the type, such as "uint8" or "string".
-      shape: with None for a dimension of any size; None altogether where even the rank is unknown.
-
-    """
+    """An input or output of a signature: what clients call it, its type and its shape."""
 
     name: str
-    dtype: str
-    shape: tuple[int | None, ...] | None
+    info: TensorInfo
 
     def __str__(self) -> str:
-        if self.shape is None:
-            return f"{self.name} ({self.dtype})"
-        sides = ", ".join("any" if side is None else str(side) for side in self.shape)
-        return f"{self.name} ({self.dtype} [{sides}])"
+        return f"{self.name} ({self.info})"
 
     @property
-    def takes_pixels(self) -> bool:
-        """Whether it may be a batch of images as numbers, [batch, height, width, channels]."""
-        channels = self.shape is not None and len(self.shape) == 4 and self.shape[3] in (None, 1, 3)
-        return channels and self.dtype not in (STRING, "bool")
+    def dtype(self) -> str:
+        return self.info.dtype
+
+    @property
+    def shape(self) -> tuple[int | None, ...] | None:
+        return self.info.shape
+
+    @property
+    def pixels(self) -> tuple[int | None, int | None, int | None] | None:
+        """(height, width, channels) of what it takes, None where any will do; None altogether where no images.
+
+        A batch of images is [batch, height, width, channels], [batch, height, width] of grey ones, or all of an image
+        in one row, [batch, number].
+        """
+        if self.dtype in (STRING, "bool") or self.shape is None:
+            return None
+        if len(self.shape) == 4 and self.shape[3] in (None, 1, 3):
+            return self.shape[1], self.shape[2], self.shape[3]
+        if len(self.shape) == 3:
+            return self.shape[1], self.shape[2], 1
+        return (None, None, None) if self.flat else None
+
+    @property
+    def flat(self) -> int | None:
+        """How many numbers an image has, where they come in one row."""
+        two = self.dtype not in (STRING, "bool") and self.shape is not None and len(self.shape) == 2
+        return self.shape[1] if two and self.shape is not None else None
 
     @property
     def takes_strings(self) -> bool:
         """Whether it may be a batch of image files or serialised tf.Examples."""
-        return self.dtype == STRING and (self.shape is None or len(self.shape) == 1)
+        column = self.shape is not None and len(self.shape) == 2 and self.shape[1] in (None, 1)
+        return self.dtype == STRING and (self.shape is None or len(self.shape) == 1 or column)
 
 
 @dataclass(frozen=True)
@@ -62,7 +75,7 @@ class Signature:
     def image_input(self) -> Tensor | None:
         """The one input, where it may take images; None where there are more or none does."""
         only = self.inputs[0] if len(self.inputs) == 1 else None
-        return only if only is not None and (only.takes_pixels or only.takes_strings) else None
+        return only if only is not None and (only.pixels or only.takes_strings) else None
 
 
 @dataclass(frozen=True)

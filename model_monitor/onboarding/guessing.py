@@ -14,11 +14,12 @@ import numpy.typing as npt
 from components.common import image_files
 from components.common.class_scores import are_probabilities, probabilities_of
 from components.common.errors import MonitorError
-from components.common.model_spec import ModelSpec
-from components.common.pixel_range import PixelRange
+from components.common.model_spec import ImageSpec, ModelSpec
 from components.common.proportion import Proportion
+from components.served_model.questions import numbers_for, texts_for
+from components.served_model.tensors import STRING
 
-from .described import STRING, Examples, Signature, Tensor
+from .described import Examples, Signature, Tensor
 from .draft import Draft, flat
 from .evidence import Trial
 from .images import EXAMPLES, FILES, guess_feature, guess_pixels, guess_signature
@@ -171,37 +172,33 @@ def _sent(
         whole = draft.value("signatures.examples") == signature.name
         feature = draft.value("image.feature")
         return {"": list(examples.records if whole else examples.column(feature))}
-    dtype = _numpy(tensor)
-    if not np.issubdtype(dtype, np.floating):
-        return {"": [image.astype(dtype) for image in images]}
-    settings = range_settings(draft.value("image.channels"))
+    if not tensor.dtype.startswith(("float", "bfloat")):
+        return {"": _as_input(draft, tensor, images, [0, 255])}
     given = flat(draft.given).get("image.range")
-    if given is not None:
-        settings = {"": given}
-    return {
-        words: [PixelRange.from_setting(setting).to_model(image, dtype) for image in images]
-        for words, setting in settings.items()
-    }
+    settings = range_settings(draft.value("image.channels")) if given is None else {"": given}
+    return {words: _as_input(draft, tensor, images, setting) for words, setting in settings.items()}
 
 
-def _numpy(tensor: Tensor) -> np.dtype[Any]:
-    try:
-        return np.dtype(tensor.dtype)
-    except TypeError as error:
-        raise MonitorError(f"The input {tensor} is of a type that cannot be tried out") from error
+def _as_input(draft: Draft, tensor: Tensor, images: Sequence[Array], setting: Any) -> list[Array]:
+    """The images as a numeric input takes them under a range."""
+    keys = ("feature", "format", "channels", "size")
+    record = {key: draft.value(f"image.{key}") for key in keys if draft.value(f"image.{key}") is not None}
+    spec = ImageSpec.from_record({**record, "input": tensor.name, "range": setting}, "the spec")
+    return [numbers_for(image[np.newaxis], spec, tensor.info)[0] for image in images]
 
 
 def _in_batches(served: Served, signature: Signature, values: Sequence[Any]) -> dict[str, Array]:
     """Every output for all examples; images of different sizes go alone, and a fixed batch is filled up."""
-    tensor = signature.image_input
-    fixed = tensor.shape[0] if tensor is not None and tensor.shape else None
-    same = isinstance(values[0], bytes) or len({value.shape for value in values}) == 1
+    tensor = signature.inputs[0]
+    fixed = tensor.shape[0] if tensor.shape else None
+    texts = isinstance(values[0], bytes)
+    same = texts or len({value.shape for value in values}) == 1
     step = fixed or (_BATCH if same else 1)
     filled = [*values, *[values[-1]] * (-len(values) % step if fixed else 0)]
     parts = []
     for start in range(0, len(filled), step):
         batch = filled[start : start + step]
-        parts.append(served.call(signature.name, batch if isinstance(batch[0], bytes) else np.stack(batch)))
+        parts.append(served.call(signature.name, texts_for(batch, tensor.info) if texts else np.stack(batch)))
     return {name: np.concatenate([part[name] for part in parts])[: len(values)] for name in parts[0]}
 
 

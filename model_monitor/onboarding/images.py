@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from components.common.errors import MonitorError, require_known
+from components.served_model.tensors import STRING
 
-from .described import STRING, Examples, Feature, Signature, Tensor, sizes_in_words
+from .described import Examples, Feature, Signature, Tensor, sizes_in_words
 from .draft import Draft, in_words
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -76,9 +77,9 @@ def guess_signature(
 
 def guess_pixels(draft: Draft, served: Tensor, feature: Feature) -> None:
     """Settles `image.channels`, `image.size` and `image.dtype`."""
-    numeric = served.shape if served.takes_pixels else None
-    if numeric and numeric[3]:
-        draft.settle("image.channels", numeric[3], f"the last side of the input {served}")
+    channels = _channels(served, feature)
+    if channels:
+        draft.settle("image.channels", channels, f"as many as the input {served} takes")
     elif feature.sizes:
         seen = "no file has colours" if feature.grey else "files have colours"
         draft.settle("image.channels", 1 if feature.grey else 3, f"the input takes any, and {seen}")
@@ -94,8 +95,7 @@ def guess_pixels(draft: Draft, served: Tensor, feature: Feature) -> None:
 
 
 def _guess_size(draft: Draft, served: Tensor, feature: Feature) -> None:
-    numeric = served.shape if served.takes_pixels else None
-    fixed = list(numeric[1:3]) if numeric and None not in numeric[1:3] else None
+    fixed = list(served.pixels[:2]) if served.pixels and None not in served.pixels[:2] else None
     if fixed:
         size = draft.settle("image.size", fixed, f"the input {served}")
         wrong = feature.sizes - {tuple(size)} if isinstance(size, list) else set()
@@ -141,7 +141,7 @@ def _shapes(draft: Draft, signatures: Sequence[Signature]) -> list[tuple[int, ..
     if given.get("size") and given.get("channels"):
         return [(*given["size"], given["channels"])]
     served = [each.image_input for each in signatures]
-    shapes = [each.shape[1:] for each in served if each is not None and each.takes_pixels and each.shape]
+    shapes = [each.pixels for each in served if each is not None and each.pixels]
     return [tuple(side for side in shape if side) for shape in dict.fromkeys(shapes) if None not in shape]
 
 
@@ -179,8 +179,22 @@ def _no_signature(signatures: Sequence[Signature], answered: Mapping[str, Collec
 def _refusal(signature: Signature) -> str:
     """Why a signature is not one of an image classifier that can be monitored."""
     inputs = in_words(map(str, signature.inputs))
-    if sum(each.takes_pixels for each in signature.inputs) > 1:
+    if sum(each.pixels is not None for each in signature.inputs) > 1:
         return f"takes several images ({inputs}); what is monitored is a classifier of one image"
     if len(signature.inputs) > 1:
         return f"takes more than an image ({inputs}); what is monitored is a classifier of one image"
     return f"takes {inputs}, not [batch, height, width, 1 or 3] or strings"
+
+
+def _channels(served: Tensor, feature: Feature) -> int | None:
+    """The number of channels that an input says; None where it takes any, or no numbers."""
+    if served.flat is None:
+        return served.pixels[2] if served.pixels else None
+    [size] = feature.sizes if len(feature.sizes) == 1 else [(0, 0)]
+    fitting = [channels for channels in (1, 3) if size[0] * size[1] * channels == served.flat]
+    if not fitting:
+        raise MonitorError(
+            f"{served} takes {served.flat:,} numbers an image, and those of `{feature.name}` are of "
+            f"{sizes_in_words(feature.sizes) if feature.sizes else 'raw pixels, whose size it does not say'}"
+        )
+    return fitting[0]

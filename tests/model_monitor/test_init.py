@@ -93,7 +93,7 @@ def test_a_file_is_written_over_only_when_told(home, tmp_path, capfd):
 @pytest.mark.parametrize(
     ("model", "more", "expected"),
     [
-        ("nowhere", (), "must be a folder with a saved_model.pb"),
+        ("nowhere", (), "cannot be loaded"),
         ("floats", ("--count", "5"), "`--count` must be 20 or more"),
         ("floats", ("--set", "image.range"), "`--set` must be key=value"),
         ("floats", ("--set", "image.range=[1, 0]"), "must be [low, high] with low < high"),

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from components.common.errors import MonitorError
+from components.served_model.tensors import TensorInfo
 from model_monitor.onboarding.described import Examples, Signature, Tensor
 
 SIDE = 6
@@ -22,12 +23,16 @@ class Model:
         return self._functions[signature](values)
 
 
+def tensor(name, dtype, shape):
+    return Tensor(name, TensorInfo(shape, dtype))
+
+
 def numeric(dtype="float32", *, name="serving_default", shape=(None, SIDE, SIDE, 1), key="x"):
-    return Signature(name, (Tensor(key, dtype, shape),), ())
+    return Signature(name, (tensor(key, dtype, shape),), ())
 
 
 def strings(name="serving_default", key="files"):
-    return Signature(name, (Tensor(key, "string", (None,)),), ())
+    return Signature(name, (tensor(key, "string", (None,)),), ())
 
 
 def levels(values, *, low=0.0, high=1.0, classes=3):

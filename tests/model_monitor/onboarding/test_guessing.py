@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.common.errors import MonitorError
-from model_monitor.onboarding.described import Signature, Tensor
+from model_monitor.onboarding.described import Signature
 from model_monitor.onboarding.guessing import guess
 from tests.support.plain_models import (
     Model,
@@ -17,6 +17,7 @@ from tests.support.plain_models import (
     png_mean,
     softmax,
     strings,
+    tensor,
 )
 
 
@@ -239,6 +240,19 @@ def test_labels_in_words_that_do_not_name_every_class_are_asked_about(plain):
     assert "classes" in asked(draft)
 
 
+@pytest.mark.parametrize("shape", [(None, 36), (None, 6, 6), (None, None, None, None)])
+def test_grey_images_may_come_without_channels_or_in_one_row(shape):
+    shapes = set()
+
+    def answer(x):
+        shapes.add(x.shape[1:])
+        return {"dense": probabilities(x)}
+
+    spec = guess(Model((numeric(shape=shape), answer)), held_out(), {}).spec()
+    assert (spec.image.size, spec.image.channels) == ((6, 6), 1)
+    assert shapes == {shape[1:] if None not in shape[1:] else (6, 6, 1)}
+
+
 def test_damaged_images_are_left_out(plain):
     data = held_out()
     data.rows[0]["image/encoded"][0] = data.rows[0]["image/encoded"][0][:40]
@@ -258,8 +272,8 @@ def test_a_fixed_batch_is_filled_up():
 
 
 ONE_IMAGE = (None, 6, 6, 1)
-TWO_IMAGES = Signature("serving_default", tuple(Tensor(name, "float32", ONE_IMAGE) for name in ("left", "right")), ())
-IMAGE_AND_AGE = Signature("serving_default", (Tensor("age", "float32", (None,)), Tensor("x", "uint8", ONE_IMAGE)), ())
+TWO_IMAGES = Signature("serving_default", tuple(tensor(name, "float32", ONE_IMAGE) for name in ("left", "right")), ())
+IMAGE_AND_AGE = Signature("serving_default", (tensor("age", "float32", (None,)), tensor("x", "uint8", ONE_IMAGE)), ())
 
 
 @pytest.mark.parametrize(
@@ -267,12 +281,13 @@ IMAGE_AND_AGE = Signature("serving_default", (Tensor("age", "float32", (None,)),
     [
         (TWO_IMAGES, None, "serving_default takes several images"),
         (IMAGE_AND_AGE, None, "serving_default takes more than an image"),
-        (numeric(shape=(None, 36)), None, "takes x (float32 [any, 36]), not [batch, height, width, 1 or 3]"),
-        (numeric(shape=(None, 3, 6, 6)), None, "takes x (float32 [any, 3, 6, 6])"),
+        (numeric(shape=(None, 36, 1, 1, 1)), None, "takes x (float32 [?, 36, 1, 1, 1]), not [batch, height, width,"),
+        (numeric(shape=(None, 3, 6, 6)), None, "takes x (float32 [?, 3, 6, 6])"),
         (numeric(), lambda x: {"boxes": np.zeros((len(x), 5, 4), np.float32)}, "no classification, which is [batch"),
         (numeric(), lambda x: {"text": np.array([b"a"] * len(x))}, "no classification"),
         (numeric(), lambda x: {"tags": np.full((len(x), 3), 0.9, np.float32)}, "independent scores of several labels"),
         (numeric(), lambda x: {"dense": np.full((len(x), 3), np.nan, np.float32)}, "are not finite"),
+        (numeric(shape=(None, 37)), None, "takes 37 numbers an image, and those of `image/encoded` are of 6 x 6"),
         (numeric(shape=(None, 8, 8, 1)), None, "takes 8 x 8: the Examples must hold the images as the model gets them"),
     ],
 )
