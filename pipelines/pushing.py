@@ -52,7 +52,7 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
       schema: channel of the `Schema`, to which the thresholds of monitoring are added.
       statistics: channel of the `ExampleStatistics` of the data that the model was trained on.
       anomalies: channels of `ExampleAnomalies` that can block the push as well, ExampleValidator's for one.
-      policy: the text of a push policy (docs/push_gate.md).
+      policy: the text of a push policy (docs/push_gate.md); left out, everything in it has the strict value.
       serving_logs: folder of serving logs; the newest span is scored by the new model and compared with the held-out
         examples. Empty: no logs are read.
       baseline: folder of the pushed version that `evaluator` compared the model with, to be noted in the bundle; empty
@@ -69,7 +69,7 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
     watch, window = _serving_checks(spec, serving_logs, settings, model, held_out, calibrated)
     found = [*anomalies, *window.pop("anomalies", [])]
     judged = {"model_blessing": evaluator.outputs["blessing"], "evaluation": evaluator.outputs["evaluation"]}
-    gate = PushGate(model=model, **judged, anomalies=found, policy=policy)
+    gate = PushGate(model=model, **judged, anomalies=found, examples=examples, spec=spec, policy=policy)
     pusher = AtomicPusher(
         model=model,
         spec=spec,

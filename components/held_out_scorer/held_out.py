@@ -10,8 +10,8 @@ import numpy as np
 
 from ..common.artifacts.tf_example import Values, parse_example
 from ..common.canonical_rows import PREDICTED, Value
-from ..common.errors import MonitorError
 from ..common.model_spec import ID, IMAGE, LABEL, ModelSpec
+from ..served_model.questions import image_in
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def read_held_out(record: bytes, spec: ModelSpec, made_id: str, *, logged: bool)
 
     """
     found = parse_example(record)
-    image = _image(found, spec.image.feature)
+    image = image_in(found, spec.image.feature)
     features: dict[str, Value] = _kept(found) if logged else {}
     if image is not None:
         features[IMAGE] = image
@@ -61,17 +61,6 @@ def read_held_out(record: bytes, spec: ModelSpec, made_id: str, *, logged: bool)
     if label is not None:
         features[LABEL] = label
     return HeldOut(record, image, features, frozenset(found), bad)
-
-
-def _image(found: Mapping[str, Values], key: str) -> bytes | None:
-    values = found.get(key, [])
-    if not values:
-        return None
-    if len(values) != 1 or not isinstance(values[0], bytes):
-        kind = type(values[0]).__name__
-        rule = f"feature {key!r} must hold one image as bytes, a PNG or JPEG file or raw uint8 values"
-        raise MonitorError(f"{rule}. Received: {len(values):,} values of type {kind}")
-    return values[0]
 
 
 def _kept(found: Mapping[str, Values]) -> dict[str, Value]:

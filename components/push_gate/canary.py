@@ -1,35 +1,23 @@
 """The gate on the model itself: what it is asked before it is pushed, and what it may answer. NumPy only."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from ..common.class_scores import SUM_TOLERANCE, ScoreCounts, are_probabilities, probabilities_of
 from ..common.errors import MonitorError
 from ..common.verdict import Check, Effect, Finding
+from ..served_model.tensors import STRING, Batch, TensorInfo
 from .policy import CanaryPolicy
 
 GATE = "canary"
+_TEXT = "OSU"  # NumPy's kinds of strings
 _MAKEABLE = {f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)} - {"float8"}
-Batch = dict[str, npt.NDArray[np.generic]]
 
 
-@dataclass(frozen=True)
-class InputSpec:
-    """One input of a signature.
-
-    Attributes:
-      shape: with None for a dimension of any size; None altogether where even the rank is unknown.
-      dtype: TensorFlow's name for it, which is NumPy's for numbers.
-
-    """
-
-    shape: tuple[int | None, ...] | None
-    dtype: str
-
-
-def batches(inputs: Mapping[str, InputSpec], policy: CanaryPolicy) -> Iterator[tuple[str, int, Batch]]:
+def batches(inputs: Mapping[str, TensorInfo], policy: CanaryPolicy) -> Iterator[tuple[str, int, Batch]]:
     """Batches to run: for each size, the lowest value everywhere, the highest everywhere, and random values.
 
     Yields:
@@ -51,34 +39,54 @@ def batches(inputs: Mapping[str, InputSpec], policy: CanaryPolicy) -> Iterator[t
             yield f"{kind} values, batch of {size}", size, batch
 
 
-def check(outputs: Batch, size: int, policy: CanaryPolicy, batch: str) -> Iterator[Finding]:
+def check(outputs: Batch, size: int, policy: CanaryPolicy) -> Iterator[Finding]:
     """What is wrong with a model's answer to one batch.
 
     Args:
       outputs: the signature's outputs; each must have `size` rows.
       size: the number of examples that were sent.
-      policy: says which outputs are probabilities ([size, num_classes], in [0, 1], each row summing to 1) and class
-        ids (integers [size] in [0, num_classes)).
-      batch: what was sent, for messages.
+      policy: says which outputs are scores, which become probabilities by their kind, and class ids (integers [size] in
+        [0, num_classes)).
 
     """
     for name, value in sorted(outputs.items()):
         if value.ndim == 0 or value.shape[0] != size:
-            yield _failed("shape", name, f"has shape {list(value.shape)} for {size} examples ({batch})")
-        if np.issubdtype(value.dtype, np.inexact) and not np.isfinite(value).all():
-            share = float(np.mean(~np.isfinite(value)))
-            yield _failed("finite", name, f"has {share:.0%} values that are not finite ({batch})", share, 0.0)
+            yield _failed("shape", name, f"has shape {list(value.shape)} for {size} examples")
+        # Cast first: NumPy does not take bfloat16 for a number that could be infinite. And NaN is below nothing.
+        share = 0.0 if value.dtype.kind in _TEXT else float(np.mean(~(np.abs(value.astype(np.float64)) < np.inf)))
+        if share > 0:
+            yield _failed("finite", name, f"has {share:.0%} values that are not finite", share, 0.0)
     if policy.probabilities is not None:
-        yield from _check_probabilities(outputs, size, policy, batch)
+        yield from _check_scores(outputs, policy)
     if policy.class_id is not None:
-        yield from _check_class_ids(outputs, size, policy, batch)
+        yield from _check_class_ids(outputs, size, policy)
 
 
-def judge(findings: list[Finding], runs: int, policy: CanaryPolicy) -> Check:
-    """The verdict on a model that answered `runs` batches."""
+def once(found: Sequence[tuple[str, Finding]]) -> list[Finding]:
+    """Each defect once, said of the batch in which it was found first, with how many others have it.
+
+    Args:
+      found: what each finding was found in, and the finding.
+
+    """
+    batches: dict[tuple[str, str], list[str]] = {}
+    first: dict[tuple[str, str], Finding] = {}
+    for batch, finding in found:
+        key = (finding.what, finding.where)
+        batches.setdefault(key, [])
+        batches[key] += [] if batch in batches[key] else [batch]
+        first.setdefault(key, finding)
+    return [
+        dataclasses.replace(finding, message=f"{finding.message} ({_said(batches[key])})")
+        for key, finding in first.items()
+    ]
+
+
+def judge(findings: list[Finding], runs: int, policy: CanaryPolicy, *, kind: str = "made-up batches") -> Check:
+    """The check of a model that answered `runs` batches of a kind."""
     if not runs and not findings:
         findings = [Finding("batches", "", Effect.UNDECIDED, "no batch was run")]
-    return Check.of(GATE, findings, passed=f"signature {policy.signature} answered {runs} made-up batches properly")
+    return Check.of(GATE, findings, passed=f"signature {policy.signature} answered {runs} {kind} properly")
 
 
 def skipped() -> Check:
@@ -90,17 +98,22 @@ def unusable(message: str, *, effect: Effect = Effect.FAIL) -> Finding:
     return Finding("model", "", effect, message)
 
 
-def _require_makeable(name: str, spec: InputSpec) -> None:
-    if spec.dtype not in _MAKEABLE or spec.shape is None or not spec.shape or None in spec.shape[1:]:
+def _require_makeable(name: str, info: TensorInfo) -> None:
+    if info.dtype == STRING:
         raise MonitorError(
-            f"input {name!r} has shape {spec.shape} and dtype {spec.dtype}; a batch can be made up only for numbers "
-            "with every dimension but the first fixed. Name another signature in canary.signature, or set canary.run "
-            "to false"
+            f"input {name!r} is {info}, and strings cannot be made up. Pass `examples` and `spec` to PushGate: the "
+            "model is then asked about held-out examples. Or set canary.run to false"
+        )
+    if info.dtype not in _MAKEABLE or info.shape is None or not info.shape or None in info.shape[1:]:
+        raise MonitorError(
+            f"input {name!r} is {info}; a batch can be made up only for numbers with every dimension but the first "
+            "fixed. Pass `examples` and `spec` to PushGate: the model is then asked about held-out examples. Or name "
+            "another signature in canary.signature, or set canary.run to false"
         )
 
 
 def _fill(
-    spec: InputSpec, size: int, bounds: tuple[float, float], random: np.random.Generator
+    spec: TensorInfo, size: int, bounds: tuple[float, float], random: np.random.Generator
 ) -> npt.NDArray[np.generic]:
     shape = (size, *(each for each in (spec.shape or ())[1:] if each is not None))
     dtype = np.dtype(spec.dtype)
@@ -111,40 +124,55 @@ def _fill(
     return values.astype(dtype)
 
 
-def _check_probabilities(outputs: Batch, size: int, policy: CanaryPolicy, batch: str) -> Iterator[Finding]:
+def _check_scores(outputs: Batch, policy: CanaryPolicy) -> Iterator[Finding]:
     name = policy.probabilities or ""
     values = outputs.get(name)
     if values is None:
         yield _absent(name, outputs)
         return
-    if values.shape != (size, policy.num_classes):
-        rule = f"must have shape [{size}, {policy.num_classes}], not {list(values.shape)} ({batch})"
-        yield _failed("shape", name, rule)
+    try:
+        probabilities = probabilities_of(values, policy.kind, policy.num_classes or 0)
+        counts = ScoreCounts.of(values.astype(np.float64))
+    except (MonitorError, ValueError) as error:  # text is no number
+        yield _failed("shape", name, f"does not fit: {error}")
         return
-    numbers = values.astype(np.float64)
-    outside = float(np.max(np.maximum(-numbers, numbers - 1), initial=0.0))
-    if outside > policy.sum_tolerance:
-        yield _failed("range", name, f"must lie in [0, 1], but some are {outside:.4g} outside ({batch})", outside, 0.0)
-    off = float(np.max(np.abs(numbers.sum(axis=1) - 1), initial=0.0))
-    if off > policy.sum_tolerance:
-        message = f"must sum to 1 within {policy.sum_tolerance:g}, but a row is {off:.4g} off ({batch})"
-        yield _failed("sum", name, message, off, policy.sum_tolerance)
+    yield from _check_distributions(name, probabilities, counts.wrong_kind(policy.kind))
 
 
-def _check_class_ids(outputs: Batch, size: int, policy: CanaryPolicy, batch: str) -> Iterator[Finding]:
+def _check_distributions(name: str, probabilities: npt.NDArray[np.float32], wrong_kind: str) -> Iterator[Finding]:
+    hint = f"; {wrong_kind}" if wrong_kind else ""
+    if hint and are_probabilities(probabilities).all():  # a softmax makes probabilities of anything
+        yield _failed("kind", name, f"is of another kind than the model's spec says{hint}")
+    bad = probabilities[~are_probabilities(probabilities)].astype(np.float64)
+    bad = bad[np.isfinite(bad).all(axis=1)]  # others are not finite, which is said already
+    outside = float(np.max(np.maximum(-bad, bad - 1), initial=0.0))
+    if outside > 0:
+        yield _failed("range", name, f"must lie in [0, 1], but some are {outside:.4g} outside{hint}", outside, 0.0)
+    off = float(np.max(np.abs(bad.sum(axis=1) - 1), initial=0.0))
+    if off > SUM_TOLERANCE:
+        message = f"must sum to 1 within {SUM_TOLERANCE:g}, but a row is {off:.4g} off{hint}"
+        yield _failed("sum", name, message, off, SUM_TOLERANCE)
+
+
+def _check_class_ids(outputs: Batch, size: int, policy: CanaryPolicy) -> Iterator[Finding]:
     name = policy.class_id or ""
     values = outputs.get(name)
     if values is None:
         yield _absent(name, outputs)
     elif not np.issubdtype(values.dtype, np.integer) or values.shape != (size,):
         got = f"{values.dtype} of shape {list(values.shape)}"
-        yield _failed("shape", name, f"must be integers of shape [{size}], not {got} ({batch})")
+        yield _failed("shape", name, f"must be integers of shape [{size}], not {got}")
     elif policy.num_classes is not None:
         numbers = values.astype(np.int64)
         wrong = numbers[(numbers < 0) | (numbers >= policy.num_classes)]
         if wrong.size:
-            rule = f"must lie in [0, {policy.num_classes}), but one is {wrong[0]} ({batch})"
+            rule = f"must lie in [0, {policy.num_classes}), but one is {wrong[0]}"
             yield _failed("range", name, rule, float(wrong[0]))
+
+
+def _said(batches: Sequence[str]) -> str:
+    others = len(batches) - 1
+    return batches[0] + (f", and {others} other batch{'es' if others > 1 else ''}" if others else "")
 
 
 def _absent(name: str, outputs: Batch) -> Finding:

@@ -10,6 +10,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from ..common.errors import require
+from ..common.model_spec import ModelSpec
 from . import executor
 from .policy import Policy, parse_policy
 
@@ -22,6 +23,7 @@ class PushGateSpec(ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012 - as TFX declares it
         executor.POLICY_KEY: ExecutionParameter(type=str),
+        executor.SPEC_KEY: ExecutionParameter(type=str),
         executor.SOURCES_KEY: ExecutionParameter(type=str),
     }
     INPUTS = {executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
@@ -37,7 +39,8 @@ class PushGate(base_component.BaseComponent):
           model_blessing=evaluator.outputs["blessing"],
           evaluation=evaluator.outputs["evaluation"],
           anomalies=[example_validator.outputs["anomalies"]],
-          policy=Path("push_policy.yaml").read_text(),
+          examples=example_gen.outputs["examples"],
+          spec=ModelSpec.load("monitor.yaml"),
       )
       pusher = Pusher(model=trainer.outputs["model"], model_blessing=gate.outputs["blessing"], ...)
 
@@ -46,40 +49,56 @@ class PushGate(base_component.BaseComponent):
       model_blessing: channel of the Evaluator's `ModelBlessing`.
       evaluation: channel of the Evaluator's `ModelEvaluation`; what lets the gate name metric, slice and threshold.
       anomalies: channels of `ExampleAnomalies`, any number.
-      policy: the text of a policy file (docs/push_gate.md), not its path.
+      examples: channel of `Examples`; the canary asks the model about some of them, of the split `eval` where there is
+        one, in place of made-up batches. Needed for a model that takes strings, such as image files.
+      spec: the model's; says what is to be asked and answered. Needed with `examples`.
+      policy: the text of a policy file (docs/push_gate.md), not its path. With a spec it may be left out: everything
+        then has the strict value, and a file need not say what the spec says.
 
     Raises:
-      MonitorError: if the policy is malformed, or requires an input that is not given.
+      MonitorError: if the policy is malformed, contradicts the spec, or requires an input that is not given; or if
+        there are examples without a spec.
 
     """
 
     SPEC_CLASS = PushGateSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is judged, by what, and how
         self,
         model: types.BaseChannel,
         *,
-        policy: str,
+        policy: str = "",
         model_blessing: types.BaseChannel | None = None,
         evaluation: types.BaseChannel | None = None,
         anomalies: Sequence[types.BaseChannel] = (),
+        examples: types.BaseChannel | None = None,
+        spec: ModelSpec | None = None,
     ) -> None:
-        parsed = parse_policy(policy, anomalies_pb2.AnomalyInfo.Type.keys())
+        rule = "be a ModelSpec, such as ModelSpec.load gives, where `examples` are given"
+        known = isinstance(spec, ModelSpec) or (spec is None and examples is None)
+        require(known, executor.SPEC_KEY, rule, spec)
+        parsed = parse_policy(policy, anomalies_pb2.AnomalyInfo.Type.keys(), spec)
         keyed = {f"{executor.ANOMALIES_PREFIX}{number}": channel for number, channel in enumerate(anomalies)}
-        given = {executor.MODEL_BLESSING_KEY: model_blessing, executor.EVALUATION_KEY: evaluation, **keyed}
+        given = {
+            executor.MODEL_BLESSING_KEY: model_blessing,
+            executor.EVALUATION_KEY: evaluation,
+            executor.EXAMPLES_KEY: examples,
+            **keyed,
+        }
         inputs = {key: channel for key, channel in given.items() if channel is not None}
         _require_inputs(parsed, inputs, len(keyed))
-        spec = _spec_class(list(inputs))(
+        component_spec = _spec_class(list(inputs))(
             **inputs,
             **{
                 executor.MODEL_KEY: model,
                 executor.POLICY_KEY: policy,
+                executor.SPEC_KEY: "" if spec is None else spec.to_json(),
                 executor.SOURCES_KEY: json.dumps({key: _producer(channel, key) for key, channel in keyed.items()}),
                 executor.BLESSING_KEY: types.Channel(type=standard_artifacts.ModelBlessing),
             },
         )
-        super().__init__(spec=spec)
+        super().__init__(spec=component_spec)
 
 
 def _require_inputs(policy: Policy, inputs: dict[str, types.BaseChannel], anomalies: int) -> None:
@@ -94,6 +113,7 @@ def _spec_class(keys: list[str]) -> type[PushGateSpec]:
     kinds = {
         executor.MODEL_BLESSING_KEY: standard_artifacts.ModelBlessing,
         executor.EVALUATION_KEY: standard_artifacts.ModelEvaluation,
+        executor.EXAMPLES_KEY: standard_artifacts.Examples,
     }
     added = {key: ChannelParameter(type=kinds.get(key, standard_artifacts.ExampleAnomalies)) for key in keys}
     return type(PushGateSpec.__name__, (PushGateSpec,), {"INPUTS": {**PushGateSpec.INPUTS, **added}})

@@ -13,17 +13,21 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
 from ..common.errors import MonitorError
+from ..common.model_spec import ModelSpec
 from ..common.records.decision import REASONS_JSON, REASONS_TXT, Decision
 from ..common.verdict import Check, Effect, Finding
-from . import anomalies, canary, evaluation, readers
-from .policy import AnomaliesPolicy, CanaryPolicy, EvaluationPolicy, parse_policy
+from . import anomalies, evaluation, readers
+from .model_check import judge_model
+from .policy import AnomaliesPolicy, EvaluationPolicy, parse_policy
 
 MODEL_KEY = standard_component_specs.MODEL_KEY
 MODEL_BLESSING_KEY = standard_component_specs.MODEL_BLESSING_KEY
 EVALUATION_KEY = standard_component_specs.EVALUATION_KEY
 BLESSING_KEY = standard_component_specs.BLESSING_KEY
+EXAMPLES_KEY = standard_component_specs.EXAMPLES_KEY
 ANOMALIES_PREFIX = "anomalies_"
 POLICY_KEY = "policy"
+SPEC_KEY = "spec"
 SOURCES_KEY = "anomalies_sources"
 REASON_PROPERTY = "reason"
 T = TypeVar("T")
@@ -38,6 +42,7 @@ class Executor(base_executor.BaseExecutor):
       model_blessing: the Evaluator's `ModelBlessing`; optional.
       evaluation: the Evaluator's `ModelEvaluation`; optional. Without it a blocked model's metrics are not named.
       anomalies_0, anomalies_1, ...: `ExampleAnomalies`, as many as the pipeline has.
+      examples: `Examples` that the model is asked about; optional. Without it, it is asked about made-up batches.
 
     Outputs:
       blessing: a `ModelBlessing` with the file BLESSED or NOT_BLESSED, `reasons.json` and `reasons.txt`, and the
@@ -45,7 +50,8 @@ class Executor(base_executor.BaseExecutor):
         the Evaluator gave it, `baseline_model` (not its id, which is no number on Kubeflow).
 
     Execution properties:
-      policy: the text of the policy file.
+      policy: the text of the policy file; may be empty where there is a spec.
+      spec: the model's `ModelSpec` as JSON; empty where there is none.
       anomalies_sources: JSON object from `anomalies_<n>` to the id of the component that made them.
 
     An input that is missing, unreadable or undecided makes the model not blessed and is the reason. `Do` raises only
@@ -54,17 +60,22 @@ class Executor(base_executor.BaseExecutor):
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
-        policy = parse_policy(exec_properties[POLICY_KEY], readers.anomaly_types())
+        spec = _spec(exec_properties.get(SPEC_KEY) or "")
+        policy = parse_policy(exec_properties[POLICY_KEY], readers.anomaly_types(), spec)
         sources = json.loads(exec_properties.get(SOURCES_KEY) or "{}")
         model = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
         checks = [
             _judge_evaluation(input_dict, model.uri, policy.evaluation),
             *_judge_anomalies(input_dict, sources, policy.anomalies),
-            _judge_model(model, policy.canary),
+            judge_model(model, input_dict.get(EXAMPLES_KEY, []), policy.canary, spec),
         ]
         decision = Decision(model.uri, tuple(checks))
         logging.info("%s", decision.to_text())
         _write(decision, artifact_utils.get_single_instance(output_dict[BLESSING_KEY]), input_dict)
+
+
+def _spec(text: str) -> ModelSpec | None:
+    return ModelSpec.from_json(text, SPEC_KEY) if text else None
 
 
 def _judge_evaluation(inputs: Artifacts, model_uri: str, policy: EvaluationPolicy) -> Check:
@@ -132,23 +143,6 @@ def _judge_split(artifact: types.Artifact, split: str, subject: str, policy: Ano
         return anomalies.judge(iter(readers.anomalies(artifact, split)), policy, subject)
     except readers.UnreadableError as error:
         return anomalies.unreadable(str(error), subject)
-
-
-def _judge_model(model: types.Artifact, policy: CanaryPolicy) -> Check:
-    if not policy.run:
-        return canary.skipped()
-    findings: list[Finding] = []
-    runs = 0
-    try:
-        served = readers.ServedModel(model, policy.signature)
-        for batch_name, size, batch in canary.batches(served.inputs, policy):
-            findings += canary.check(served(batch), size, policy, batch_name)
-            runs += 1
-    except readers.UnreadableError as error:
-        findings.append(canary.unusable(str(error)))
-    except MonitorError as error:  # the model may be fine, but nothing can be made up that it takes
-        findings.append(canary.unusable(str(error), effect=Effect.UNDECIDED))
-    return canary.judge(findings, runs, policy)
 
 
 def _write(decision: Decision, blessing: types.Artifact, inputs: Artifacts) -> None:

@@ -2,12 +2,13 @@
 
 import fnmatch
 from collections.abc import Collection
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..common.errors import MonitorError, require, require_known
+from ..common.model_spec import ModelSpec
 from ..common.settings import explain, parse_yaml
 
 Action = Literal["block", "warn"]
@@ -69,7 +70,7 @@ class AnomaliesPolicy(_Section):
 
 
 class CanaryPolicy(_Section):
-    """What a model must answer to a few made-up batches before it is pushed."""
+    """What a model must answer to a few batches before it is pushed."""
 
     run: bool = True
     signature: str = "serving_default"
@@ -77,9 +78,9 @@ class CanaryPolicy(_Section):
     input_range: Annotated[list[float], Field(min_length=2, max_length=2)] = [0.0, 255.0]
     seed: Annotated[int, Field(ge=0)] = 0
     num_classes: Annotated[int, Field(ge=2)] | None = None
-    probabilities: str | None = "probabilities"  # name of the output, or null when the model has none
-    class_id: str | None = "class_id"  # likewise
-    sum_tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-3
+    probabilities: str | None = "probabilities"  # name of the output with the scores, or null when the model has none
+    kind: Literal["probabilities", "logits", "sigmoid"] = "probabilities"  # what the scores are
+    class_id: str | None = "class_id"  # as `probabilities`
 
 
 class Policy(_Section):
@@ -90,30 +91,53 @@ class Policy(_Section):
     canary: CanaryPolicy = CanaryPolicy()
 
 
-def parse_policy(text: str, anomaly_types: Collection[str]) -> Policy:
+def parse_policy(text: str, anomaly_types: Collection[str], spec: ModelSpec | None = None) -> Policy:
     """Reads a policy from YAML (or JSON, which is YAML).
 
     Args:
-      text: the file's content.
+      text: the file's content; may be empty where there is a spec, everything then has the strict value.
       anomaly_types: every name that `tensorflow_metadata` has for an anomaly.
+      spec: the model's. What `canary` leaves out of what a spec says (signature, range, outputs, their kind and number
+        of classes) comes from it.
 
     Raises:
       MonitorError: naming every key that is unknown (with the nearest known one), every value that is not allowed,
-        and what is.
+        and what is; or if it contradicts the spec.
 
     """
-    require(isinstance(text, str) and bool(text.strip()), "policy", "be the text of a policy file", text)
+    require(isinstance(text, str), "policy", "be the text of a policy file", text)
+    rule = "be the text of a policy file, or be left out where `spec` is given"
+    require(bool(text.strip()) or spec is not None, "policy", rule, text)
     try:
-        record = parse_yaml(text)
+        record = parse_yaml(text) or {}
     except yaml.YAMLError as error:
         raise MonitorError(f"The push policy is not valid YAML: {error}") from error
     require(isinstance(record, dict), "policy", "be a mapping of evaluation, anomalies and canary", record)
+    section = record.get("canary") or {}
+    if spec is not None and isinstance(section, dict):
+        record = {**record, "canary": _with_spec(section, spec)}
     try:
         policy = Policy.model_validate(record)
     except ValidationError as error:
         raise MonitorError(explain(Policy, error, lambda _: "The push policy")) from error
     _check(policy, anomaly_types)
     return policy
+
+
+def _with_spec(canary: dict[str, Any], spec: ModelSpec) -> dict[str, Any]:
+    """The section with what the spec says where it says nothing itself."""
+    model = {
+        "probabilities": spec.outputs.scores,
+        "kind": spec.outputs.kind,
+        "class_id": spec.outputs.class_id,
+        "num_classes": spec.num_classes,
+    }
+    for key, value in model.items():
+        same = canary.get(key, value) == value
+        require(same, f"canary.{key}", f"be what the model's spec says, {value!r}, or be left out", canary.get(key))
+    pixels = spec.image.range
+    asked = {"signature": spec.signatures.serve, "input_range": [min(pixels.low), max(pixels.high)]}
+    return {**asked, **canary, **model}
 
 
 def _check(policy: Policy, anomaly_types: Collection[str]) -> None:

@@ -13,12 +13,10 @@ from tfx.components.evaluator import constants as evaluator_constants
 from tfx.components.example_validator import executor as example_validator
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
-from tfx.utils import path_utils
 
 from ..common.errors import MonitorError
 from ..common.verdict import Finding
 from .anomalies import Anomaly, anomalies_in
-from .canary import Batch, InputSpec
 from .evaluation import Blessing, validation_findings
 
 _READ_ERRORS = (OSError, DecodeError, text_format.ParseError, tf.errors.OpError, UnicodeDecodeError)
@@ -91,46 +89,6 @@ def blessing(artifact: types.Artifact) -> Blessing:
     )
 
 
-class ServedModel:
-    """A SavedModel as a server would call it.
-
-    Raises:
-      UnreadableError: if it cannot be loaded, or lacks the signature.
-
-    """
-
-    def __init__(self, model: types.Artifact, signature: str) -> None:
-        path = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
-        try:
-            self._model = tf.saved_model.load(path)  # kept: its variables live as long as it does
-        except Exception as error:  # loading runs whatever the model holds, so anything can come out
-            raise UnreadableError(f"the model at {path} cannot be loaded: {_brief(error)}") from error
-        if signature not in self._model.signatures:
-            raise UnreadableError(f"the model has no signature {signature!r}, only {sorted(self._model.signatures)}")
-        self._function = self._model.signatures[signature]
-
-    @property
-    def inputs(self) -> dict[str, InputSpec]:
-        specs = self._function.structured_input_signature[1]
-        return {
-            name: InputSpec(tuple(spec.shape) if spec.shape.rank is not None else None, str(spec.dtype.name))
-            for name, spec in specs.items()
-        }
-
-    def __call__(self, batch: Batch) -> Batch:
-        """The signature's outputs for one batch.
-
-        Raises:
-          UnreadableError: if the model fails on it.
-
-        """
-        try:
-            outputs = self._function(**{name: tf.constant(value) for name, value in batch.items()})
-            return {name: value.numpy() for name, value in outputs.items()}
-        except Exception as error:  # the model is not our code: whatever it raises is the answer
-            raise UnreadableError(f"the model fails: {_brief(error)}") from error
-
-
 def _parse_binary(path: str) -> anomalies_pb2.Anomalies:
     content = _content(path)
     proto = anomalies_pb2.Anomalies()
@@ -158,9 +116,3 @@ def _content(path: str) -> bytes:
         # TFDV writes the schema's features along, so that even "no anomaly" takes some bytes.
         raise UnreadableError(f"{path} is empty")
     return content
-
-
-def _brief(error: Exception, limit: int = 300) -> str:
-    """An exception's type and the first line of what it says."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:limit]}" if lines else type(error).__name__

@@ -1,12 +1,13 @@
 """Stored images to what a served input takes: files or numbers, of its range, shape and type. NumPy only."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from ..common.artifacts.tf_example import Values
 from ..common.errors import MonitorError
 from ..common.image_files import ImageFileError, decode_or_raise, encode_png
 from ..common.image_spec import ImageSpec
@@ -28,6 +29,23 @@ class UnusableImageError(Exception):
         super().__init__(f"{reason}: {found}" if found else reason)
         self.reason = reason
         self.found = found
+
+
+def image_in(features: Mapping[str, Values], key: str) -> bytes | None:
+    """The stored image among the features of a tf.Example; None where it has none.
+
+    Raises:
+      MonitorError: the feature holds anything but one byte string.
+
+    """
+    values = features.get(key, [])
+    if not values:
+        return None
+    if len(values) != 1 or not isinstance(values[0], bytes):
+        kind = type(values[0]).__name__
+        rule = f"feature {key!r} must hold one image as bytes, a PNG or JPEG file or raw uint8 values"
+        raise MonitorError(f"{rule}. Received: {len(values):,} values of type {kind}")
+    return values[0]
 
 
 def pixels_of(value: bytes, image: ImageSpec) -> Pixels:

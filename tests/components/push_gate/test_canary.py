@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from components.common.errors import MonitorError
-from components.common.verdict import Outcome
+from components.common.verdict import Effect, Finding, Outcome
 from components.push_gate import canary
-from components.push_gate.canary import InputSpec
 from components.push_gate.policy import CanaryPolicy
+from components.served_model.tensors import TensorInfo
 
 POLICY = CanaryPolicy(num_classes=3)
-IMAGE = InputSpec((None, 4, 4, 3), "uint8")
+IMAGE = TensorInfo((None, 4, 4, 3), "uint8")
 
 
 def answer(**changes):
@@ -17,7 +17,7 @@ def answer(**changes):
 
 
 def messages(outputs, policy=POLICY):
-    return [finding.message for finding in canary.check(outputs, 2, policy, "random values, batch of 2")]
+    return [finding.message for finding in canary.check(outputs, 2, policy)]
 
 
 def test_batches_fill_the_signature_with_both_ends_and_random_values():
@@ -39,7 +39,7 @@ def test_batches_are_the_same_each_time():
 )
 def test_the_range_is_kept_as_far_as_the_dtype_can(dtype, low, high):
     policy = CanaryPolicy(num_classes=3, input_range=[-1.5, 1.5])
-    for _, _, batch in canary.batches({"x": InputSpec((None, 50), dtype)}, policy):
+    for _, _, batch in canary.batches({"x": TensorInfo((None, 50), dtype)}, policy):
         assert batch["x"].dtype == np.dtype(dtype)
         assert low <= batch["x"].min()
         assert batch["x"].max() <= high
@@ -48,16 +48,15 @@ def test_the_range_is_kept_as_far_as_the_dtype_can(dtype, low, high):
 @pytest.mark.parametrize(
     "spec",
     [
-        InputSpec((None,), "string"),
-        InputSpec((None, 2), "bool"),
-        InputSpec((None, 2), "bfloat16"),
-        InputSpec((None, None, None, 3), "uint8"),
-        InputSpec(None, "uint8"),
-        InputSpec((), "float32"),
+        TensorInfo((None, 2), "bool"),
+        TensorInfo((None, 2), "bfloat16"),
+        TensorInfo((None, None, None, 3), "uint8"),
+        TensorInfo(None, "uint8"),
+        TensorInfo((), "float32"),
     ],
 )
 def test_inputs_that_cannot_be_made_up_are_said(spec):
-    with pytest.raises(MonitorError, match=r"input 'x' has shape .* canary\.signature"):
+    with pytest.raises(MonitorError, match=r"input 'x' is .* `examples` and `spec` to PushGate.* canary\.signature"):
         list(canary.batches({"x": spec}, POLICY))
 
 
@@ -70,9 +69,9 @@ def test_a_proper_answer_has_no_findings():
     [
         ({"probabilities": np.array([[1, 0, 0], [np.nan, 0, 0]])}, "17% values that are not finite"),
         ({"embedding": np.array([[np.inf], [0.0]])}, "output embedding has 50% values that are not finite"),
-        ({"probabilities": np.array([[0.5, 0.5, 0.5], [1, 0, 0]])}, "sum to 1 within 0.001, but a row is 0.5 off"),
+        ({"probabilities": np.array([[0.5, 0.5, 0.5], [1, 0, 0]])}, "sum to 1 within 0.01, but a row is 0.5 off"),
         ({"probabilities": np.array([[1.5, -0.5, 0], [1, 0, 0]])}, "in [0, 1], but some are 0.5 outside"),
-        ({"probabilities": np.ones((2, 1))}, "must have shape [2, 3], not [2, 1]"),
+        ({"probabilities": np.ones((2, 1))}, "must have the shape [batch, 3]. Received: [2, 1]"),
         ({"probabilities": np.full((1, 3), 1 / 3)}, "has shape [1, 3] for 2 examples"),
         ({"score": np.array(0.5)}, "output score has shape [] for 2 examples"),
         ({"class_id": np.array([0, 3])}, "must lie in [0, 3), but one is 3"),
@@ -83,7 +82,6 @@ def test_a_proper_answer_has_no_findings():
 def test_each_defect_is_named(changes, expected):
     found = messages(answer(**changes))
     assert any(expected in message for message in found), found
-    assert all("batch of 2" in message for message in found)
 
 
 @pytest.mark.parametrize("output", ["probabilities", "class_id"])
@@ -99,3 +97,62 @@ def test_strings_are_left_alone():
 
 def test_no_batch_is_no_verdict():
     assert canary.judge([], 0, POLICY).outcome is Outcome.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([[1, -1e-6, 0], [1, 0, 0], [0, 1, 0]], "in [0, 1], but some are 1e-06 outside"),
+        ([[3.0, -2, 0], [4, -3, 0], [2, -1, 0]], "but some are 3 outside; these look like logits (3 of 3 rows"),
+        ([["a", "b", "c"]] * 3, "output probabilities does not fit: could not convert"),
+    ],
+)
+def test_scores_are_held_against_the_rule_that_everything_goes_by(values, expected):
+    outputs = {"probabilities": np.array(values), "class_id": np.zeros(3, np.int64)}
+    found = [finding.message for finding in canary.check(outputs, 3, POLICY)]
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes", "values"),
+    [("logits", 3, [[5, -2, 0], [-np.inf, 0, 1]]), ("sigmoid", 2, [0.2, 0.9]), ("sigmoid", 2, [[0.2], [0.9]])],
+)
+def test_logits_and_a_sigmoid_become_probabilities_first(kind, classes, values):
+    policy = CanaryPolicy(num_classes=classes, kind=kind, class_id=None, probabilities="y")
+    assert [f for f in canary.check({"y": np.array(values)}, 2, policy) if f.what != "finite"] == []
+
+
+def test_numbers_of_any_type_that_are_not_finite_are_found():
+    import ml_dtypes
+
+    for kind in (ml_dtypes.bfloat16, np.float16, np.float64):
+        found = messages(answer(probabilities=np.full((2, 3), np.nan).astype(kind)))
+        assert found == ["output probabilities has 100% values that are not finite"]
+
+
+def test_a_finding_that_repeats_is_said_once_with_the_number_of_batches():
+    finding = Finding("sum", "y", Effect.FAIL, "output y is off")
+    other = Finding("range", "y", Effect.FAIL, "output y is outside")
+    found = [("batch of 1", finding), ("batch of 7", finding), ("batch of 7", other), ("batch of 9", finding)]
+    assert [each.message for each in canary.once(found)] == [
+        "output y is off (batch of 1, and 2 other batches)",
+        "output y is outside (batch of 7)",
+    ]
+    assert canary.once([("a", finding), ("b", finding)])[0].message == "output y is off (a, and 1 other batch)"
+
+
+def test_a_string_input_says_what_to_pass():
+    with pytest.raises(
+        MonitorError, match=r"input 'x' is string \[\?\], and strings .* `examples` and `spec` to PushGate"
+    ):
+        list(canary.batches({"x": TensorInfo((None,), "string")}, POLICY))
+
+
+def test_probabilities_where_the_spec_says_logits_are_found_though_a_softmax_makes_them_distributions():
+    policy = POLICY.model_copy(update={"kind": "logits"})
+    (finding,) = canary.check(answer(), 2, policy)
+    assert finding.message == (
+        "output probabilities is of another kind than the model's spec says; "
+        "these are probabilities already (2 of 2 rows add up to 1); say `kind: probabilities`"
+    )

@@ -14,7 +14,9 @@ from tfx.types import standard_artifacts
 
 from components import PushGate
 from components.common.errors import MonitorError
+from components.common.model_spec import ModelSpec
 from components.common.records.decision import Decision
+from tests.support.model_specs import digits_spec
 
 STRICT = "canary: {num_classes: 4}"
 LAX = "evaluation: {required: false}\nanomalies: {required: false}\n" + STRICT
@@ -27,6 +29,7 @@ def channel(kind):
 MODEL = channel(standard_artifacts.Model)
 ANOMALIES = channel(standard_artifacts.ExampleAnomalies)
 EVALUATION = channel(standard_artifacts.ModelEvaluation)
+EXAMPLES = channel(standard_artifacts.Examples)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,14 @@ EVALUATION = channel(standard_artifacts.ModelEvaluation)
         ({"policy": "canery: {}"}, "did you mean 'canary'"),
         ({"policy": STRICT, "anomalies": [ANOMALIES]}, "`evaluation` must be given"),
         ({"policy": STRICT, "evaluation": EVALUATION}, "`anomalies` must hold a channel"),
+        ({}, "`policy` must be the text of a policy file, or be left out where `spec` is given"),
+        (
+            {"policy": LAX, "examples": EXAMPLES},
+            "`spec` must be a ModelSpec.* where `examples` are given. Received: None",
+        ),
+        ({"policy": LAX, "spec": "monitor.yaml"}, "`spec` must be a ModelSpec.* Received: 'monitor.yaml'"),
+        ({"policy": LAX, "spec": digits_spec()}, "`canary.num_classes` must be what the model's spec says, 10"),
+        ({"spec": digits_spec()}, "`evaluation` must be given"),
     ],
 )
 def test_what_can_be_known_is_refused_when_the_pipeline_is_built(arguments, expected):
@@ -53,6 +64,14 @@ def test_inputs_are_those_given_and_none_is_optional():
     assert not any(gate.spec.is_optional_input(key) for key in gate.inputs)
     assert gate.outputs["blessing"].type is standard_artifacts.ModelBlessing
     assert set(PushGate(MODEL, policy=LAX).inputs) == {"model"}
+
+
+def test_with_a_spec_the_policy_may_be_left_out_and_the_model_be_asked_about_examples():
+    spec = digits_spec()
+    gate = PushGate(MODEL, evaluation=EVALUATION, anomalies=[ANOMALIES], examples=EXAMPLES, spec=spec)
+    assert set(gate.inputs) == {"model", "evaluation", "anomalies_0", "examples"}
+    assert not any(gate.spec.is_optional_input(key) for key in gate.inputs)
+    assert (gate.exec_properties["policy"], gate.exec_properties["spec"]) == ("", spec.to_json())
 
 
 @pytest.fixture
@@ -116,5 +135,6 @@ def test_a_pipeline_with_two_runs_and_names_the_one_that_objects(run):
 
 def test_the_cifar10_policy_builds_a_gate():
     policy = Path(__file__).parents[3] / "schemas" / "cifar10" / "push_policy.yaml"
-    gate = PushGate(MODEL, policy=policy.read_text(), evaluation=EVALUATION, anomalies=[ANOMALIES])
+    spec = ModelSpec.load(policy.with_name("model_spec.yaml"))
+    gate = PushGate(MODEL, policy=policy.read_text(), spec=spec, evaluation=EVALUATION, anomalies=[ANOMALIES])
     assert gate.exec_properties["policy"] == policy.read_text()

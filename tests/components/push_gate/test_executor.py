@@ -21,6 +21,7 @@ from components.common import baseline_bundle
 from components.common.records.decision import Decision
 from components.common.verdict import Outcome
 from components.push_gate.executor import Executor
+from tests.support.model_specs import digits_spec
 
 POLICY = "canary: {num_classes: 4}"
 ONLY_CANARY = "evaluation: {required: false}\nanomalies: {required: false}\n" + POLICY
@@ -269,9 +270,9 @@ def no_variables(uri):
         (lambda make: make(), no_variables, Outcome.FAILED, "cannot be loaded"),
         (lambda make: make(scale=2.0), None, Outcome.FAILED, "sum to 1"),
         (lambda make: make(scale=float("nan")), None, Outcome.FAILED, "not finite"),
-        (lambda make: make(classes=7), None, Outcome.FAILED, "must have shape [1, 4], not [1, 7]"),
+        (lambda make: make(classes=7), None, Outcome.FAILED, "must have the shape [batch, 4]. Received: [1, 7]"),
         (lambda make: Fails(), None, Outcome.FAILED, "the model fails: InvalidArgumentError"),
-        (lambda make: TakesText(), None, Outcome.UNDECIDED, "input 'x' has shape (None,) and dtype string"),
+        (lambda make: TakesText(), None, Outcome.UNDECIDED, "input 'x' is string [?], and strings cannot be made up"),
     ],
 )
 def test_a_model_that_cannot_serve_is_blocked(decide, saved, classifier, tmp_path, module, damage, outcome, reason):
@@ -305,7 +306,7 @@ def test_tfx_pusher_obeys(decide, models, tmp_path, new_artifact, policy, pushed
     pusher.Executor().Do(
         {"model": [models["good"]], "model_blessing": [blessing]},
         {"pushed_model": [push]},
-        {"push_destination": proto_utils.proto_to_json(destination)},
+        {"push_destination": proto_utils.proto_to_json(destination), "spec": digits_spec().to_json()},
     )
     assert push.get_int_custom_property("pushed") == pushed
     assert (tmp_path / "serving").exists() is bool(pushed)
@@ -331,7 +332,7 @@ def test_what_the_gate_blessed_is_pushed_with_reasons_and_evaluation(decide, eva
     AtomicPusherExecutor().Do(
         {key: [value] for key, value in artifacts.items()},
         {"pushed_model": [push]},
-        {"push_destination": proto_utils.proto_to_json(destination)},
+        {"push_destination": proto_utils.proto_to_json(destination), "spec": digits_spec().to_json()},
     )
     bundle = baseline_bundle.newest(str(tmp_path / "serving"))
     assert Decision.from_json(Path(bundle.path(baseline_bundle.REASONS_FILE)).read_text()) == decision

@@ -4,7 +4,9 @@ import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from components.common.errors import MonitorError
+from components.common.model_spec import ModelSpec
 from components.push_gate.policy import Policy, parse_policy
+from tests.support.model_specs import digits_spec
 
 TYPES = anomalies_pb2.AnomalyInfo.Type.keys()
 CIFAR10 = Path(__file__).parents[3] / "schemas" / "cifar10" / "push_policy.yaml"
@@ -16,8 +18,7 @@ def parse(text: str) -> Policy:
 
 
 def test_the_cifar10_policy_is_valid_and_spells_out_every_key():
-    text = CIFAR10.read_text()
-    policy = parse(text)
+    policy = parse_policy(CIFAR10.read_text(), TYPES, ModelSpec.load(CIFAR10.with_name("model_spec.yaml")))
     assert policy.canary.num_classes == 10
     for section in ("evaluation", "anomalies", "canary"):
         model = getattr(policy, section)
@@ -93,7 +94,7 @@ def test_type_goes_before_severity(anomaly_type, severity, action):
         ("canary: {}", "canary.num_classes` must be given"),
         ("canary: {num_classes: 10, input_range: [1, 0]}", "low < high"),
         ("canary: {num_classes: 10, batch_sizes: []}", "batch_sizes"),
-        ("canary: {num_classes: 10, sum_tolerance: 2}", "less than 1"),
+        ("canary: {num_classes: 10, sum_tolerance: 0.1}", "there is no key `canary.sum_tolerance`"),
     ],
 )
 def test_malformed_policies_say_what_is_wrong(text, expected):
@@ -104,3 +105,37 @@ def test_malformed_policies_say_what_is_wrong(text, expected):
 def test_a_path_in_place_of_the_text_is_refused():
     with pytest.raises(MonitorError, match="must be a mapping"):
         parse("schemas/cifar10/push_policy.yaml")
+
+
+DIGITS = digits_spec(outputs={"kind": "logits"}, image={"range": [-1, 1]}, signatures={"serve": "predict"})
+
+
+@pytest.mark.parametrize("text", ["", "# nothing", "canary: {batch_sizes: [2]}", "canary:"])
+def test_what_the_canary_wants_comes_from_the_spec(text):
+    policy = parse_policy(text, anomalies_pb2.AnomalyInfo.Type.keys(), DIGITS)
+    canary = policy.canary
+    assert (canary.probabilities, canary.kind, canary.class_id, canary.num_classes) == ("dense_1", "logits", None, 10)
+    assert (canary.signature, canary.input_range) == ("predict", [-1, 1])
+    assert canary.batch_sizes == ([2] if "batch" in text else [1, 7])
+    assert policy.evaluation.required
+    assert policy.anomalies.required
+
+
+def test_a_policy_may_say_what_the_spec_says_and_another_signature():
+    text = "canary: {num_classes: 10, probabilities: dense_1, class_id: null, signature: other}"
+    assert parse_policy(text, anomalies_pb2.AnomalyInfo.Type.keys(), DIGITS).canary.signature == "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("canary: {num_classes: 7}", r"`canary.num_classes` must be what the model's spec says, 10, or .* Received: 7"),
+        ("canary: {probabilities: probs}", r"`canary.probabilities` must be .* 'dense_1', .* Received: 'probs'"),
+        ("canary: {class_id: class_id}", r"`canary.class_id` must be .* None, or be left out. Received: 'class_id'"),
+        ("canary: {kind: sigmoid}", "`canary.kind` must be what the model's spec says, 'logits'"),
+        ("canary: 7", "canary"),
+    ],
+)
+def test_a_policy_that_contradicts_the_spec_is_refused(text, expected):
+    with pytest.raises(MonitorError, match=expected):
+        parse_policy(text, anomalies_pb2.AnomalyInfo.Type.keys(), DIGITS)

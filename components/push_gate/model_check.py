@@ -1,0 +1,108 @@
+"""Loads the model that is to be pushed, asks it, and judges what it answers."""
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+import tensorflow as tf
+from tfx import types
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import path_utils
+
+from ..common.artifacts.tf_example import parse_example
+from ..common.artifacts.tfrecord import read_records
+from ..common.errors import MonitorError
+from ..common.model_spec import ModelSpec
+from ..common.verdict import Check, Effect, Finding
+from ..served_model.asking import Asker, Question
+from ..served_model.questions import UnusableImageError, image_in
+from ..served_model.saved_model import ModelFailedError, SavedModel, Signature
+from ..served_model.tensors import Batch
+from . import canary
+from .policy import CanaryPolicy
+
+_SPLIT = "eval"  # of the examples, where there is one of this name; otherwise the first
+_READ_PER_IMAGE = 20  # examples read at most for each that is wanted, should many be unusable
+_Asked = Iterator[tuple[str, int, Batch]]  # what a batch is, its size, and what the model answered
+
+
+def judge_model(
+    model: types.Artifact, examples: Sequence[types.Artifact], policy: CanaryPolicy, spec: ModelSpec | None
+) -> Check:
+    """The check of a `Model`: does it load, and does it answer properly?
+
+    Args:
+      model: the artifact.
+      examples: `Examples` to ask it about; without any, batches are made up.
+      policy: what is asked and wanted.
+      spec: the model's; None where the policy alone says what it gives.
+
+    """
+    if not policy.run:
+        return canary.skipped()
+    path = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+    try:
+        signature = SavedModel(path).signature(policy.signature)
+        asker = Asker(signature, spec) if spec is not None else None
+    except MonitorError as error:
+        return canary.judge([canary.unusable(str(error))], 0, policy)
+    if asker is not None and examples:
+        return _judge(_about_examples(asker, examples, policy), policy, "batches of held-out examples")
+    return _judge(_about_made_up(signature, policy), policy, "made-up batches")
+
+
+def _judge(asked: _Asked, policy: CanaryPolicy, kind: str) -> Check:
+    found: list[tuple[str, Finding]] = []
+    stopped: list[Finding] = []
+    runs = 0
+    try:
+        for batch, size, outputs in asked:
+            found += [(batch, finding) for finding in canary.check(outputs, size, policy)]
+            runs += 1
+    except ModelFailedError as error:
+        stopped = [canary.unusable(str(error))]
+    except MonitorError as error:  # the model may be fine, but there is nothing to ask it
+        stopped = [canary.unusable(str(error), effect=Effect.UNDECIDED)]
+    return canary.judge([*stopped, *canary.once(found)], runs, policy, kind=kind)
+
+
+def _about_made_up(signature: Signature, policy: CanaryPolicy) -> _Asked:
+    for name, size, batch in canary.batches(signature.inputs, policy):
+        yield name, size, signature(batch)
+
+
+def _about_examples(asker: Asker, examples: Sequence[types.Artifact], policy: CanaryPolicy) -> _Asked:
+    """Batches of the sizes that the policy wants, of the first examples, again from the front where they are few."""
+    most = max(policy.batch_sizes)
+    records = itertools.islice(_records(examples), _READ_PER_IMAGE * most)
+    questions = list(itertools.islice(_questions(asker, records), most))
+    if not questions:
+        known = [each.uri for each in examples]
+        raise MonitorError(
+            f"the examples must hold an image that the model can be asked about. Received: none in {known}"
+        )
+    for size in policy.batch_sizes:
+        chosen = list(itertools.islice(itertools.cycle(questions), size))
+        for answer in asker.ask(chosen, size):
+            yield f"held-out examples, batch of {size}", len(answer.rows), answer.outputs
+
+
+def _questions(asker: Asker, records: Iterable[bytes]) -> Iterator[Question]:
+    for record in records:
+        try:
+            yield asker.question(image_in(parse_example(record), asker.spec.image.feature), record)
+        except UnusableImageError:
+            continue  # HeldOutScorer and ImageStatisticsGen count these
+
+
+def _records(examples: Sequence[types.Artifact]) -> Iterator[bytes]:
+    for artifact in examples:
+        splits = artifact_utils.decode_split_names(artifact.split_names)
+        split = _SPLIT if _SPLIT in splits else next(iter(splits), "")
+        try:
+            for path in sorted(fileio.glob(os.path.join(artifact_utils.get_split_uri([artifact], split), "*"))):
+                with fileio.open(path, "rb") as file:
+                    yield from (record.data for record in read_records(file, strict=True, source=path))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise MonitorError(f"{artifact.uri} must hold examples that can be read. Received: {error}") from error

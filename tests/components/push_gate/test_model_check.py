@@ -1,0 +1,169 @@
+"""Models of Keras 3 with inputs of every kind, asked by the gate about held-out examples of real images."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.common.errors import MonitorError
+from components.common.records.decision import Decision
+from components.common.verdict import Outcome
+from components.push_gate.executor import Executor
+from tests.support import foreign_data
+from tests.support.model_specs import digits_spec
+from tests.support.trainers import digits_trainer, photos_trainer
+
+NO_OTHER_GATES = "evaluation: {required: false}\nanomalies: {required: false}\n"
+PHOTOS = digits_spec(
+    image={"feature": "jpeg", "format": "jpeg", "channels": 3, "size": None, "input": "image_bytes", "range": None},
+    label="is_flower",
+    id="name",
+    classes=["temple", "flower"],
+    outputs={"scores": "flower", "kind": "sigmoid"},
+)
+
+
+@pytest.fixture(scope="module")
+def digit_network():
+    keras.utils.set_random_seed(1)
+    return keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+
+
+@pytest.fixture(scope="module")
+def photo_network():
+    keras.utils.set_random_seed(1)
+    layers = [keras.Input((48, 48, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Rescaling(1 / 255)]
+    return keras.Sequential([*layers, keras.layers.Dense(1, activation="sigmoid")])
+
+
+@pytest.fixture(scope="module")
+def held_out(tmp_path_factory):
+    """`Examples` with the splits train, which holds nothing readable, and eval: of digits or of photographs."""
+    made = {}
+    names = {"image": "image/encoded", "label": "image/class/label", "id": "image/id"}
+    photos = {"image": "jpeg", "label": "is_flower", "id": "name"}
+    for kind, data, features, file_type in (
+        ("digits", foreign_data.digits().part(0, 20), names, "PNG"),
+        ("photos", foreign_data.crops(20), photos, "JPEG"),
+    ):
+        artifact = standard_artifacts.Examples()
+        artifact.uri = str(tmp_path_factory.mktemp(kind))
+        artifact.split_names = artifact_utils.encode_split_names(["train", "eval"])
+        foreign_data.write_examples(Path(artifact.uri, "Split-eval", "data.gz"), data, features, file_type)
+        foreign_data.write_examples(Path(artifact.uri, "Split-train", "data.gz"), data, {}, file_type)
+        made[kind] = artifact
+    return made
+
+
+@pytest.fixture
+def judge(tmp_path):
+    """Runs the gate's executor: (save, spec, examples, policy) -> the canary's verdict."""
+
+    def run(save, spec, examples=None, policy=NO_OTHER_GATES):
+        model, blessing = standard_artifacts.Model(), standard_artifacts.ModelBlessing()
+        model.uri, blessing.uri = str(tmp_path / "model"), str(tmp_path / "blessing")
+        save(str(tmp_path / "model" / "Format-Serving"))
+        inputs = {"model": [model], **({"examples": [examples]} if examples else {})}
+        properties = {"policy": policy, "spec": spec.to_json() if spec else "", "anomalies_sources": "{}"}
+        Executor().Do(inputs, {"blessing": [blessing]}, properties)
+        decision = Decision.from_json((tmp_path / "blessing" / "reasons.json").read_text())
+        (verdict,) = [each for each in decision.checks if each.name == "canary"]
+        return verdict
+
+    return run
+
+
+@pytest.mark.parametrize("examples", [False, True])
+@pytest.mark.parametrize("logits", [False, True])
+def test_floats_probabilities_or_logits_pass(judge, digit_network, held_out, logits, examples):
+    spec = digits_spec(outputs={"kind": "logits" if logits else "probabilities"})
+    given = held_out["digits"] if examples else None
+    verdict = judge(lambda folder: digits_trainer.save(digit_network, folder, logits=logits), spec, given)
+    assert verdict.outcome is Outcome.PASSED, verdict
+    kind = "2 batches of held-out examples" if examples else "6 made-up batches"
+    assert verdict.reason == f"signature serving_default answered {kind} properly"
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "serve_examples"])
+def test_a_model_that_takes_strings_is_asked_with_files_or_examples(judge, photo_network, held_out, signature):
+    record = PHOTOS.to_record()
+    record["signatures"] = {"serve": signature, "examples": "serve_examples"}
+    spec = type(PHOTOS).from_record(record)
+    verdict = judge(lambda folder: photos_trainer.save(photo_network, folder), spec, held_out["photos"])
+    assert verdict.outcome is Outcome.PASSED, verdict
+
+
+def test_a_model_that_takes_strings_is_undecided_without_examples(judge, photo_network):
+    verdict = judge(lambda folder: photos_trainer.save(photo_network, folder), PHOTOS)
+    assert verdict.outcome is Outcome.UNDECIDED
+    assert "input 'image_bytes' is string [?], and strings cannot be made up" in verdict.reason
+    assert "Pass `examples` and `spec` to PushGate" in verdict.reason
+
+
+def test_a_sigmoid_out_of_range_is_blocked_and_said_once(judge, photo_network, held_out):
+    network = keras.Sequential([photo_network, keras.layers.Rescaling(1, offset=3)])
+    verdict = judge(lambda folder: photos_trainer.save(network, folder), PHOTOS, held_out["photos"])
+    assert verdict.outcome is Outcome.FAILED
+    assert [finding.what for finding in verdict.findings] == ["range"]
+    assert verdict.reason.endswith("say `kind: logits` (held-out examples, batch of 1, and 1 other batch)")
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"classes": ["a", "b", "c"]}, "the spec has 3 classes, and output 'dense_1' is float32 [?, 10]"),
+        (
+            {"outputs": {"scores": "probs"}},
+            "`outputs.scores` must be an output of signature 'serving_default': dense_1",
+        ),
+        ({"image": {"input": "image"}}, "`image.input` must be an input of signature 'serving_default': input_image"),
+        ({"image": {"size": [32, 32]}}, "input 'input_image' must have the shape [?, 32, 32, 1]"),
+        ({"signatures": {"serve": "predict"}}, "no signature 'predict', only ['serve_examples', 'serving_default']"),
+    ],
+)
+@pytest.mark.parametrize("examples", [False, True])
+def test_a_model_that_is_not_what_its_spec_says_is_blocked(judge, digit_network, held_out, spec, expected, examples):
+    given = held_out["digits"] if examples else None
+    verdict = judge(lambda folder: digits_trainer.save(digit_network, folder), digits_spec(**spec), given)
+    assert verdict.outcome is Outcome.FAILED
+    assert expected in verdict.reason
+
+
+def test_examples_of_which_none_can_be_asked_about_leave_it_undecided(judge, digit_network, held_out):
+    spec = digits_spec(image={"feature": "picture"})
+    verdict = judge(lambda folder: digits_trainer.save(digit_network, folder), spec, held_out["digits"])
+    assert verdict.outcome is Outcome.UNDECIDED
+    assert "must hold an image that the model can be asked about. Received: none in" in verdict.reason
+
+
+def test_examples_that_are_gone_leave_it_undecided(judge, digit_network):
+    gone = standard_artifacts.Examples()
+    gone.uri, gone.split_names = "/nowhere", json.dumps(["eval"])
+    verdict = judge(lambda folder: digits_trainer.save(digit_network, folder), digits_spec(), gone)
+    assert verdict.outcome is Outcome.UNDECIDED
+
+
+@pytest.mark.parametrize("examples", [False, True])
+def test_nan_in_bfloat16_is_blocked(judge, held_out, examples):
+    """NumPy does not count bfloat16 as a number that could be infinite."""
+    layers = [keras.layers.Input((28, 28, 1), name="input_image"), keras.layers.Flatten()]
+    network = keras.Sequential(
+        [*layers, keras.layers.Dense(10, activation="softmax", name="dense_1", dtype="bfloat16")]
+    )
+    kernel, bias = network.layers[-1].get_weights()
+    network.layers[-1].set_weights([kernel * np.nan, bias])
+    given = held_out["digits"] if examples else None
+    spec = digits_spec(outputs={"scores": "output_0"}, image={"input": "input_image"})
+    verdict = judge(lambda folder: network.export(folder, verbose=False), spec, given)
+    assert verdict.outcome is Outcome.FAILED
+    assert "output output_0 has 100% values that are not finite" in verdict.reason
+    assert network(tf.zeros((1, 28, 28, 1))).dtype == tf.bfloat16
+
+
+def test_a_policy_that_contradicts_the_spec_is_refused(judge, digit_network):
+    with pytest.raises(MonitorError, match=r"`canary.num_classes` must be what the model's spec says, 10"):
+        judge(lambda _: None, digits_spec(), policy=NO_OTHER_GATES + "canary: {num_classes: 4}")
