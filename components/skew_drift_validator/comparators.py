@@ -5,6 +5,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from ..common.errors import MonitorError, require
+from ..common.model_spec import ID, IMAGE
 from ..common.records.drift_report import State
 from ..common.statistics.feature_sample import FeatureSample
 from ..common.statistics.monitored_features import (
@@ -23,6 +24,7 @@ from .window_check import ERROR, WARNING, Compared, Described, Problem
 
 TOLERANCE = 1e-6  # within which TFDV and the calibrated test must measure the same
 _ROUNDING = 1e-9  # beside a measured value, so that TFDV's last digit does not decide what permutations decided
+_COMPUTED = ("image_", "prediction_")  # how features begin that are computed of images and predictions
 _COMPARATOR = "COMPARATOR_"  # how the types of anomalies begin that comparators raise
 
 
@@ -60,16 +62,21 @@ def validate_window(
     """Holds the window's statistics against the schema: presence, types, domains, and what else is not a comparison.
 
     The schema's `min_examples_count` is for training data; how few examples are too few for a window, the validator's
-    own parameter says.
+    own parameter says. A schema without environments, as SchemaGen makes it, is of training data: what a window can
+    lack for being served (the label, say) is not asked of it then.
 
     Raises:
-      MonitorError: the schema does not have the environment.
+      MonitorError: the schema has environments and not this one.
 
     """
     known = list(schema.default_environment)
-    require(not environment or environment in known, "environment", f"be one of the schema's, {known}", environment)
+    fits = not environment or not known or environment in known
+    require(fits, "environment", f"be one of the schema's, {known}", environment)
     plain = schema_pb2.Schema()
     plain.CopyFrom(schema)
+    if environment and not known:
+        environment = ""
+        _keep_served(plain, window)
     for feature in plain.feature:
         feature.ClearField("skew_comparator")
         feature.ClearField("drift_comparator")
@@ -81,6 +88,19 @@ def validate_window(
     if found.HasField("dataset_anomaly_info"):
         problems.append(_against_schema("", found.dataset_anomaly_info))
     return found, problems
+
+
+def _keep_served(schema: schema_pb2.Schema, window: Described) -> None:
+    """Takes out the features that only training data have: the window has none of them, and no log could hold them."""
+    there = {name_of(each) for each in window.data.features}
+    served = [each for each in schema.feature if each.name in there or _is_always_served(each.name)]
+    del schema.feature[:]
+    schema.feature.extend(served)
+
+
+def _is_always_served(name: str) -> bool:
+    """Whether every serving log must give this feature of statistics."""
+    return name in (IMAGE, ID) or name.startswith(_COMPUTED)
 
 
 def _comparators(compared: Compared, schema: schema_pb2.Schema) -> schema_pb2.Schema:

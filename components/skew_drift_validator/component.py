@@ -64,7 +64,8 @@ class SkewDriftValidator(base_component.BaseComponent):
       min_examples: windows with fewer examples, 2 or more, are not judged.
       resamples: how many times the rows of both sides are relabelled; at least 2 / `false_alarm_rate`.
       seed: of the relabelling.
-      environment: the schema's environment that the window is held against; "" for none.
+      environment: the schema's environment that the window is held against; "" for none. Of a schema without
+        environments, as SchemaGen makes it, what only training data have, such as the label, is not asked.
 
     Raises:
       MonitorError: if an argument breaks a rule above.

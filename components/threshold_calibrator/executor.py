@@ -11,6 +11,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
 from ..common.statistics.described_split import read_split
+from ..common.statistics.usability import require_usable
 from .calibration import Calibration, Settings, calibrate
 
 STATISTICS_KEY = standard_component_specs.STATISTICS_KEY
@@ -44,8 +45,8 @@ class Executor(base_executor.BaseExecutor):
     as JSON lists.
 
     Raises:
-      MonitorError: the split or its sample is missing or damaged, the baseline has too few examples, or nothing that
-        can be monitored is left.
+      MonitorError: the split or its sample is missing or damaged, the baseline has too few examples, more than 1 % of
+        its images, predictions or labels cannot be used, or nothing that can be monitored is left.
 
     """
 
@@ -61,6 +62,7 @@ class Executor(base_executor.BaseExecutor):
         )
         statistics = artifact_utils.get_single_instance(input_dict[STATISTICS_KEY])
         baseline = read_split(statistics, exec_properties[SPLIT], STATISTICS_KEY)
+        require_usable(baseline.data, f"the baseline (split {exec_properties[SPLIT]} of `statistics`)")
         uri = artifact_utils.get_single_uri(input_dict[CURATED_SCHEMA_KEY])
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(uri))
         result = calibrate(schema, baseline.data, baseline.sample, settings)

@@ -359,6 +359,30 @@ def test_a_schema_that_was_not_calibrated_is_refused(judge, windows, tmp_path):
         judge(windows["clean"], by=curated)
 
 
+def without_environments(schema, folder):
+    """The schema as SchemaGen would have made it of labelled training examples."""
+    text = (Path(schema.uri) / "schema.pbtxt").read_text()
+    lines = [line for line in text.splitlines() if "_environment" not in line]
+    made = standard_artifacts.Schema()
+    made.uri = str(folder)
+    folder.mkdir()
+    (folder / "schema.pbtxt").write_text("\n".join(lines))
+    assert "SERVING" not in "".join(lines)
+    return made
+
+
+def test_a_schema_without_environments_does_not_ask_for_the_label(judge, windows, schema, tmp_path):
+    _, report, anomalies = judge(windows["clean"], by=without_environments(schema, tmp_path / "plain"))
+    assert report.outcome is Outcome.PASSED
+    assert not anomalies.anomaly_info
+
+
+def test_a_schema_without_environments_asks_for_everything_that_is_computed(judge, windows, schema, tmp_path):
+    _, report, anomalies = judge(windows["black"], by=without_environments(schema, tmp_path / "plain"))
+    assert report.outcome is Outcome.FAILED
+    assert "image_brightness" in anomalies.anomaly_info
+
+
 def test_an_environment_that_the_schema_lacks_is_refused(judge, windows):
     with pytest.raises(MonitorError, match=r"`environment` must be one of the schema's.*Received: 'PRODUCTION'"):
         judge(windows["clean"], environment="PRODUCTION")
