@@ -173,10 +173,9 @@ def _average_confidence(known: Floats, labels: Rows, window: Floats, moved: floa
 
 def _scaled_confidence(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
     known_logits, window_logits = logits(known), logits(window)
-    start = fit_temperature(known_logits, labels)
 
     def resampled(held: Rows, drawn: Rows) -> float:
-        temperature = fit_temperature(known_logits[held], labels[held], start)
+        temperature = fit_temperature(known_logits[held], labels[held])
         return float(max_confidence(softmax(window_logits[drawn] / temperature)).mean())
 
     return resampled

@@ -42,7 +42,7 @@ def test_without_a_shift_all_but_the_plain_average_find_the_accuracy(name):
         assert found.high < truth - 0.05, "the model is underconfident, and nothing corrects this estimator"
     else:
         assert found.low <= truth <= found.high
-        assert found.accuracy == pytest.approx(truth, abs=0.02)
+        assert found.value == pytest.approx(truth, abs=0.02)
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -57,7 +57,7 @@ def test_a_window_that_is_harder_is_estimated_lower(name):
 def test_an_estimate_of_the_held_out_examples_is_their_accuracy(name):
     held_out = HeldOut(*scored(np.random.default_rng(2), 2000))
     found = estimate(name, held_out, held_out.probabilities)
-    assert found.accuracy == pytest.approx(accuracy(held_out.probabilities, held_out.labels), abs=0.02)
+    assert found.value == pytest.approx(accuracy(held_out.probabilities, held_out.labels), abs=0.02)
 
 
 @pytest.mark.parametrize("name", ["atc_confidence", "atc_entropy", "atc_entropy_by_class", "cott", DEFAULT_ESTIMATOR])
@@ -66,7 +66,7 @@ def test_thresholds_are_exact_however_many_scores_are_equal(name, right):
     """A saturated model says the same of every example; the share above the threshold is still the accuracy."""
     probabilities = np.tile(np.float32([1, 0, 0]), (60, 1))
     labels = np.where(np.arange(60) < right, 0, 1)
-    assert estimate(name, HeldOut(probabilities, labels), probabilities).accuracy == pytest.approx(right / 60)
+    assert estimate(name, HeldOut(probabilities, labels), probabilities).value == pytest.approx(right / 60)
 
 
 def test_a_model_that_answers_one_class_to_everything_is_seen_by_transport():
@@ -75,7 +75,7 @@ def test_a_model_that_answers_one_class_to_everything_is_seen_by_transport():
     values = rng.normal(size=(3000, CLASSES))
     values[:, 0] += 1.0  # a little more of one class, whatever the example
     window = softmax(2.5 * values).astype(np.float32)
-    found = {name: estimate(name, held_out, window).accuracy for name in ("atc_confidence", "cott", DEFAULT_ESTIMATOR)}
+    found = {name: estimate(name, held_out, window).value for name in ("atc_confidence", "cott", DEFAULT_ESTIMATOR)}
     assert found["cott"] < found[DEFAULT_ESTIMATOR] < found["atc_confidence"]
 
 
@@ -84,8 +84,8 @@ def test_other_shares_of_classes_do_not_fool_the_default():
     held_out = HeldOut(*scored(rng, 4000, strength=3.0))
     window, labels = scored(rng, 4000, strength=3.0, shares=[0.8, 0.1, 0.05, 0.03, 0.02])
     truth = accuracy(window, labels)
-    assert estimate(DEFAULT_ESTIMATOR, held_out, window).accuracy == pytest.approx(truth, abs=0.02)
-    assert estimate("cott", held_out, window).accuracy < truth - 0.2
+    assert estimate(DEFAULT_ESTIMATOR, held_out, window).value == pytest.approx(truth, abs=0.02)
+    assert estimate("cott", held_out, window).value < truth - 0.2
 
 
 def test_a_model_that_is_wrong_and_sure_of_it_is_seen_where_its_images_are_known():
@@ -96,11 +96,11 @@ def test_a_model_that_is_wrong_and_sure_of_it_is_seen_where_its_images_are_known
     window[:, 2] = 1 - 0.001 * (CLASSES - 1)
     looks = [rng.normal(size=(len(rows), 3)) for rows in (known, window)]
     sure = estimate(DEFAULT_ESTIMATOR, HeldOut(known, labels, looks[0]), window, features=looks[1])
-    assert sure.accuracy > 0.9  # images of class 2 look like that
+    assert sure.value > 0.9  # images of class 2 look like that
     seen = estimate(DEFAULT_ESTIMATOR, HeldOut(known, labels, looks[0]), window, features=looks[1] + 3)
-    assert seen.accuracy < 0.4
+    assert seen.value < 0.4
     deceived = estimate(DEFAULT_ESTIMATOR, HeldOut(known, labels), window)
-    assert deceived.accuracy > 0.9
+    assert deceived.value > 0.9
 
 
 def test_other_classes_do_not_fool_the_default_where_its_images_are_known():
@@ -110,7 +110,7 @@ def test_other_classes_do_not_fool_the_default_where_its_images_are_known():
     means = rng.normal(size=(CLASSES, 3))
     looks = [means[each] + rng.normal(size=(4000, 3)) for each in (labels, truth)]
     found = estimate(DEFAULT_ESTIMATOR, HeldOut(known, labels, looks[0]), window, features=looks[1])
-    assert found.accuracy == pytest.approx(accuracy(window, truth), abs=0.02)
+    assert found.value == pytest.approx(accuracy(window, truth), abs=0.02)
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -132,7 +132,7 @@ def test_an_estimate_of_zero_is_not_known_exactly():
     rng = np.random.default_rng(0)
     held_out = HeldOut(*scored(rng, 1000))
     found = estimate("atc_confidence", held_out, np.full((1000, CLASSES), 1 / CLASSES, np.float32))
-    assert (found.accuracy, found.low) == (0.0, 0.0)
+    assert (found.value, found.low) == (0.0, 0.0)
     assert 0.003 < found.high < 0.005
 
 
@@ -141,17 +141,17 @@ def test_every_estimate_is_an_ordered_interval_of_shares(seed, name, known, coun
     rng = np.random.default_rng(seed)
     held_out = HeldOut(*scored(rng, known, strength=rng.uniform(0, 30)))
     found = estimate(name, held_out, scored(rng, count, strength=rng.uniform(0, 30))[0], resamples=20)
-    assert 0 <= found.low <= found.accuracy <= found.high <= 1
+    assert 0 <= found.low <= found.value <= found.high <= 1
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(ESTIMATORS)))
 def test_the_order_of_the_examples_does_not_matter_and_neither_does_the_order_of_the_classes(seed, name):
     rng = np.random.default_rng(seed)
     (known, labels), (window, _) = scored(rng, 80), scored(rng, 60)
-    expected = estimate(name, HeldOut(known, labels), window, resamples=20).accuracy
+    expected = estimate(name, HeldOut(known, labels), window, resamples=20).value
     rows, columns = rng.permutation(80), rng.permutation(CLASSES)
     shuffled = HeldOut(known[rows][:, columns], np.argsort(columns)[labels[rows]])
-    found = estimate(name, shuffled, window[rng.permutation(60)][:, columns], resamples=20).accuracy
+    found = estimate(name, shuffled, window[rng.permutation(60)][:, columns], resamples=20).value
     assert found == pytest.approx(expected, abs=0.02)  # one example of 60: a transport may be ambiguous
 
 
@@ -160,8 +160,8 @@ def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
     held_out, window = HeldOut(*scored(rng, 300)), scored(rng, 200)[0]
     first, again, other = (estimate(DEFAULT_ESTIMATOR, held_out, window, seed=seed) for seed in (0, 0, 1))
     assert first == again
-    assert (first.accuracy, first.low) != (other.accuracy, other.low)
-    assert first.accuracy == other.accuracy
+    assert (first.value, first.low) != (other.value, other.low)
+    assert first.value == other.value
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.data())

@@ -273,5 +273,5 @@ def test_it_runs_in_a_pipeline(tmp_path, sample, examples):
     assert found.check.outcome is Outcome.FAILED
     with metadata.Metadata(store) as handle:
         (artifact,) = handle.store.get_artifacts_by_type("ExampleAnomalies")
-    assert artifact.custom_properties["state"].string_value == "hurts"
+    assert artifact.custom_properties["state"].string_value == "degraded"
     assert artifact.custom_properties["measured_accuracy"].double_value == pytest.approx(0.75)

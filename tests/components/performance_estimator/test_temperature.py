@@ -22,11 +22,10 @@ def test_recovers_the_temperature(temperature):
     assert fit_temperature(logits(softmax(values)), labels) == pytest.approx(temperature, rel=0.05)
 
 
-@given(st.integers(0, 1000), st.integers(2, 60), st.floats(0.1, 10))
-def test_no_temperature_nearby_has_a_smaller_loss_and_the_start_does_not_matter(seed, count, start):
+@given(st.integers(0, 1000), st.integers(2, 60))
+def test_no_temperature_nearby_has_a_smaller_loss(seed, count):
     values, labels = sample(seed, count, 1.0)
     found = fit_temperature(values, labels)
-    assert fit_temperature(values, labels, start) == pytest.approx(found, rel=1e-4)
 
     def loss(temperature):
         return -np.log(softmax(values / temperature)[np.arange(count), labels]).mean()
