@@ -3,20 +3,23 @@
 from typing import Any
 
 from tfx import types
-from tfx.components.bulk_inferrer.component import BulkInferrer
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import metadata
-from tfx.proto import bulk_inferrer_pb2, range_config_pb2
+from tfx.proto import range_config_pb2
 
-from components import ImageStatisticsGen, PerformanceEstimator, ServingLogExampleGen, SkewDriftValidator
-from components.common.model_spec import EMBEDDING, PROBABILITIES, ModelSpec, OutputSpec
+from components import (
+    HeldOutScorer,
+    ImageStatisticsGen,
+    PerformanceEstimator,
+    ServingLogExampleGen,
+    SkewDriftValidator,
+)
+from components.common.model_spec import ModelSpec
 
 from .config import MonitorConfig, PipelineConfig
 
 SERVING_SPLIT = "serving"
 EVAL_SPLIT = "eval"
-# The new model's answers to images whose log has the served model's under the plain names.
-_CANDIDATE = "candidate_"
 
 
 def pipeline_arguments(config: PipelineConfig) -> dict[str, Any]:
@@ -50,47 +53,21 @@ def scored_statistics(
     spec: ModelSpec,
     examples: types.BaseChannel,
     model: types.BaseChannel,
-    schema: types.BaseChannel,
+    schema: types.BaseChannel | None,
     *,
-    serving: bool = False,
+    split: str = SERVING_SPLIT,
 ) -> tuple[BaseNode, BaseNode]:
-    """The nodes that let `model` score images, and that describe images and scores: of a split held out from training.
+    """The nodes that let `model` score a split, and that describe images and scores.
 
-    Of logged images where `serving`. Theirs is the split, and they carry the answers of the model that was served.
+    The split `serving` is of ServingLogExampleGen's rows: what they say that the model which was served answered is
+    replaced by what this one does.
     """
-    split, prefix = (SERVING_SPLIT, _CANDIDATE) if serving else (EVAL_SPLIT, "")
-    outputs = {spec.outputs.scores: PROBABILITIES, spec.outputs.embedding: EMBEDDING}
-    columns = bulk_inferrer_pb2.PredictOutput(
-        output_columns=[
-            bulk_inferrer_pb2.PredictOutputCol(output_key=key, output_column=prefix + column)
-            for key, column in outputs.items()
-            if key
-        ]
-    )
-    signature = spec.signatures.examples
-    columns_spec = bulk_inferrer_pb2.OutputColumnsSpec(signature_name=signature, predict_output=columns)
-    inferrer = BulkInferrer(
-        examples=examples,
-        model=model,
-        data_spec=bulk_inferrer_pb2.DataSpec(example_splits=[split]),
-        model_spec=bulk_inferrer_pb2.ModelSpec(model_signature_name=[signature]),
-        output_example_spec=bulk_inferrer_pb2.OutputExampleSpec(output_columns_spec=[columns_spec]),
-    )
-    statistics = ImageStatisticsGen(
-        examples=inferrer.outputs["output_examples"],
-        schema=schema,
-        spec=_described(spec.rows if serving else spec, spec.outputs.kind, prefix),
-    )
-    if serving:
-        return inferrer.with_id("ServingInferrer"), statistics.with_id("ServingStatisticsGen")
-    return inferrer, statistics.with_id("BaselineStatisticsGen")
-
-
-def _described(spec: ModelSpec, kind: Any, prefix: str) -> ModelSpec:
-    """The spec of examples to which BulkInferrer has added scores."""
-    embedding = prefix + EMBEDDING if spec.outputs.embedding else None
-    outputs = OutputSpec(scores=prefix + PROBABILITIES, kind=kind, embedding=embedding)
-    return spec.model_copy(update={"outputs": outputs, "label": None if prefix else spec.label})
+    logged = split == SERVING_SPLIT
+    scorer = HeldOutScorer(examples, model, spec=spec, splits=[split], logged=logged)
+    described = ImageStatisticsGen(scorer.outputs["examples"], schema, spec=spec.rows)
+    if logged:
+        return scorer.with_id("ServingScorer"), described.with_id("ServingStatisticsGen")
+    return scorer, described.with_id("BaselineStatisticsGen")
 
 
 def checks(

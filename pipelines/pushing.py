@@ -61,7 +61,7 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
       settings: the false-alarm rate and the like.
 
     """
-    scored, described = nodes.scored_statistics(spec, examples, model, schema)
+    scored, described = nodes.scored_statistics(spec, examples, model, schema, split=nodes.EVAL_SPLIT)
     held_out = described.outputs["statistics"]
     rules = settings.model_dump(include={"window_size", "false_alarm_rate", "resamples", "seed"})
     calibrator = ThresholdCalibrator(statistics=held_out, schema=schema, **rules)
@@ -118,7 +118,7 @@ def _serving_checks(  # noqa: PLR0913, PLR0917 - what is compared and how
     if not serving_logs:
         return [], {}
     logs = nodes.serving_log_example_gen(spec, serving_logs, settings)
-    scored, described = nodes.scored_statistics(spec, logs.outputs["examples"], model, schema, serving=True)
+    scored, described = nodes.scored_statistics(spec, logs.outputs["examples"], model, schema)
     window = described.outputs["statistics"]
     validator, estimator = nodes.checks(spec, settings, {"statistics": window, "baseline_statistics": held_out}, schema)
     return [logs, scored, described, validator, estimator], {

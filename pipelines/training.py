@@ -35,7 +35,7 @@ def create_pipeline(
     examples, model = example_gen.outputs["examples"], trainer.outputs["model"]
     imported = ImportSchemaGen(schema_file=str(config.policy_file("schema.pbtxt")))
     schema = imported.outputs["schema"]
-    statistics = ImageStatisticsGen(examples=examples, schema=schema)
+    statistics = ImageStatisticsGen(examples=examples, schema=schema, spec=spec.image)
     described = statistics.outputs["statistics"]
     validator = ExampleValidator(statistics=described, schema=schema)
     importers = [BaselineImporter(bundle_uri=baseline_uri)] if baseline_uri else []
