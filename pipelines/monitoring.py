@@ -35,6 +35,7 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
     previous: str = "",
     labels: str = "",
     settings: MonitorConfig = MonitorConfig(),  # noqa: B008 - frozen
+    fail_unless_fine: bool = False,
     **pipeline_arguments: Any,
 ) -> Pipeline:
     """A pipeline that holds one span of serving logs against the baseline of the model that is served, for any runner.
@@ -61,6 +62,7 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
       previous: folder of the statistics of the previous span, for drift; empty where there is none.
       labels: file of delayed labels, `id,label` as CSV or TFRecord; empty where there is none.
       settings: the false-alarm rate and the like.
+      fail_unless_fine: whether the run ends in failure, after its report was made, unless the span is fine.
       pipeline_arguments: of TFX's `Pipeline`, such as `pipeline_root`, `metadata_connection_config` and
         `beam_pipeline_args`. Its name is `monitoring` unless told otherwise.
 
@@ -74,18 +76,14 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
     schema = importer.outputs["schema"]
     read = nodes.serving_log_example_gen(spec, str(logs), settings, span=span, model_version=served.version)
     examples = read.outputs["examples"]
-    described = ImageStatisticsGen(
-        examples=examples,
-        schema=schema,
-        spec=spec.rows,
-    )
+    described = ImageStatisticsGen(examples=examples, schema=schema, spec=spec.rows)
     compared = {
         "statistics": described.outputs["statistics"],
         "baseline_statistics": importer.outputs["baseline_statistics"],
     }
     importers, before = _previous(previous)
-    given = {"examples": examples, "labels_file": labels}
-    validator, estimator = nodes.checks(spec, settings, compared, schema, before, **given)
+    told = {"baseline_split": served.split, "previous": before, "examples": examples, "labels_file": labels}
+    validator, estimator = nodes.checks(spec, settings, compared, schema, **told)
     report = ValidationReport(
         **compared,
         anomalies=[node.outputs["anomalies"] for node in (read, validator, estimator)],
@@ -93,8 +91,10 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
         examples=examples,
         schema=schema,
         class_names=spec.classes,
+        baseline_split=served.split,
     )
-    components = [importer, read, described, *importers, validator, estimator, report]
+    guards = nodes.guards(report, fail_unless_fine)
+    components = [importer, read, described, *importers, validator, estimator, report, *guards]
     return Pipeline(components=components, **{"pipeline_name": MonitoringConfig().name, **pipeline_arguments})
 
 
@@ -116,11 +116,12 @@ def create_pipeline(
 
 @dataclass(frozen=True)
 class _Served:
-    """A pushed version: its spec, its folder, and the version that its logs name, 0 for any."""
+    """A pushed version: its spec, its folder, the version that its logs name (0: any), and its held-out split."""
 
     spec: ModelSpec
     folder: str
     version: int
+    split: str = nodes.EVAL_SPLIT
 
 
 def _served(model: str | Path | Bundle | ModelSpec, baseline: str, version: int | None) -> _Served:
@@ -130,13 +131,20 @@ def _served(model: str | Path | Bundle | ModelSpec, baseline: str, version: int 
     require(not baseline, "baseline", "be left out where the folder of the model is given", baseline)
     bundle = model if isinstance(model, Bundle) else _bundle_in(str(model))
     manifest = bundle.manifest
-    return _Served(manifest.spec, bundle.version_dir, manifest.model_version if version is None else version)
+    number = manifest.model_version if version is None else version
+    return _Served(manifest.spec, bundle.version_dir, number, _held_out_split(bundle))
 
 
 def _bundle_in(folder: str) -> Bundle:
     """That of a version or, in a folder of versions, that of the newest."""
     newest = None if os.path.isdir(os.path.join(folder, BUNDLE)) else baseline_bundle.newest(folder)
     return newest or baseline_bundle.read(folder)
+
+
+def _held_out_split(bundle: Bundle) -> str:
+    """The split of the baseline: the only one, or `eval` where others were scored as well."""
+    splits = bundle.splits(baseline_bundle.BASELINE_STATISTICS_DIR)
+    return splits[0] if len(splits) == 1 else nodes.EVAL_SPLIT
 
 
 def _previous(uri: str) -> tuple[list[BaseNode], types.BaseChannel | None]:

@@ -13,6 +13,7 @@ from components import (
     PerformanceEstimator,
     ServingLogExampleGen,
     SkewDriftValidator,
+    VerdictGuard,
 )
 from components.common.model_spec import ModelSpec
 
@@ -20,6 +21,8 @@ from .config import MonitorConfig, PipelineConfig
 
 SERVING_SPLIT = "serving"
 EVAL_SPLIT = "eval"
+PERMUTATIONS = {"resamples", "seed"}  # settings of the permutation test
+CALIBRATION = {"window_size", "false_alarm_rate", *PERMUTATIONS}  # settings of ThresholdCalibrator
 
 
 def pipeline_arguments(config: PipelineConfig) -> dict[str, Any]:
@@ -70,11 +73,13 @@ def scored_statistics(
     return scorer, described.with_id("BaselineStatisticsGen")
 
 
-def checks(
+def checks(  # noqa: PLR0913 - what is compared, and how
     spec: ModelSpec,
     settings: MonitorConfig,
     statistics: dict[str, types.BaseChannel],
     schema: types.BaseChannel,
+    *,
+    baseline_split: str = EVAL_SPLIT,
     previous: types.BaseChannel | None = None,
     **labels: Any,
 ) -> tuple[BaseNode, BaseNode]:
@@ -85,11 +90,18 @@ def checks(
       settings: the false-alarm rate and the like.
       statistics: the channels `statistics` and `baseline_statistics`.
       schema: the one with comparators.
+      baseline_split: the split of the baseline.
       previous: the statistics of the previous span.
       labels: `examples` and `labels_file` of PerformanceEstimator, where there are labels.
 
     """
-    rules = settings.model_dump(include={"false_alarm_rate", "min_examples", "resamples", "seed"})
-    validator = SkewDriftValidator(**statistics, schema=schema, previous_statistics=previous, **rules)
+    compared = {**statistics, "baseline_split": baseline_split}
+    rules = settings.model_dump(include={"false_alarm_rate", "min_examples", *PERMUTATIONS})
+    validator = SkewDriftValidator(**compared, schema=schema, previous_statistics=previous, **rules)
     limits = settings.model_dump(include={"max_accuracy_drop", "seed"})
-    return validator, PerformanceEstimator(**statistics, spec=spec, **limits, **labels)
+    return validator, PerformanceEstimator(**compared, spec=spec, **limits, **labels)
+
+
+def guards(report: BaseNode, fail_unless_fine: bool) -> list[BaseNode]:
+    """What ends the run in failure unless the report's verdict is a pass, where that is wanted."""
+    return [VerdictGuard(report.outputs["report"])] if fail_unless_fine else []

@@ -22,16 +22,21 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
     model: types.BaseChannel,
     evaluator: BaseNode,
     serving_dir: str | Path,
-    schema: types.BaseChannel,
-    statistics: types.BaseChannel,
+    split: str = nodes.EVAL_SPLIT,
+    schema: types.BaseChannel | None = None,
+    statistics: types.BaseChannel | None = None,
     anomalies: Sequence[types.BaseChannel] = (),
     policy: str = "",
-    serving_logs: str = "",
+    serving_logs: str | Path = "",
     baseline: str = "",
     run_key: str = "",
     settings: MonitorConfig = MonitorConfig(),  # noqa: B008 - frozen
+    fail_unless_fine: bool = False,
 ) -> list[BaseNode]:
     """The nodes to append to a pipeline that trains and evaluates a model: scored, described, judged, pushed, reported.
+
+    What is pushed has a baseline bundle, so that `monitoring_pipeline` and `model-monitor monitor` need no more than
+    the serving folder and the logs.
 
     Example:
       components += monitored_push(
@@ -39,62 +44,69 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
           examples=example_gen.outputs["examples"],
           model=trainer.outputs["model"],
           evaluator=evaluator,
+          anomalies=[example_validator.outputs["anomalies"]],
           serving_dir="/serving",
-          ...
       )
 
     Args:
       spec: what the model takes and answers.
-      examples: channel of the `Examples`, which have the split `eval` that the model was not trained on.
+      examples: channel of the `Examples`, with a split that the model was not trained on.
       model: channel of the `Model`.
       evaluator: the Evaluator, for its `blessing` and its `evaluation`.
       serving_dir: where blessed versions are pushed to, a local or mounted folder.
-      schema: channel of the `Schema`, to which the thresholds of monitoring are added.
-      statistics: channel of the `ExampleStatistics` of the data that the model was trained on.
-      anomalies: channels of `ExampleAnomalies` that can block the push as well, ExampleValidator's for one.
-      policy: the text of a push policy (docs/push_gate.md); left out, everything in it has the strict value.
+      split: the split of `examples` that was held out.
+      schema: channel of a curated `Schema`, to which the thresholds of monitoring are added. None: one is inferred from
+        the held-out examples.
+      statistics: channel of the `ExampleStatistics` of the data that the model was trained on, for the bundle and the
+        report; may be left out.
+      anomalies: channels of `ExampleAnomalies` that can block the push, ExampleValidator's for one. The gate wants one
+        at least, unless `policy` says otherwise.
+      policy: the text of a push policy (docs/push_gate.md). Empty: what the spec says, and strict values for the rest.
       serving_logs: folder of serving logs; the newest span is scored by the new model and compared with the held-out
-        examples. Empty: no logs are read.
+        examples, and what differs can block the push. Empty: no logs are read.
       baseline: folder of the pushed version that `evaluator` compared the model with, to be noted in the bundle; empty
         where it was none.
       run_key: identifies the run's inputs, see `baseline_bundle.choose_baseline`.
       settings: the false-alarm rate and the like.
+      fail_unless_fine: whether the run ends in failure, after its report was made, when the model is not pushed.
+
+    Raises:
+      MonitorError: an argument breaks a rule of the component it is for.
 
     """
-    scored, described = nodes.scored_statistics(spec, examples, model, schema, split=nodes.EVAL_SPLIT)
+    scored, described = nodes.scored_statistics(spec, examples, model, schema, split=split)
     held_out = described.outputs["statistics"]
-    rules = settings.model_dump(include={"window_size", "false_alarm_rate", "resamples", "seed"})
-    calibrator = ThresholdCalibrator(statistics=held_out, schema=schema, **rules)
+    rules = settings.model_dump(include=nodes.CALIBRATION)
+    calibrator = ThresholdCalibrator(statistics=held_out, schema=schema, split=split, **rules)
     calibrated = calibrator.outputs["schema"]
-    watch, window = _serving_checks(spec, serving_logs, settings, model, held_out, calibrated)
+    logs = [nodes.serving_log_example_gen(spec, str(serving_logs), settings)] if serving_logs else []
+    watch, window = _serving_checks(spec, settings, logs, model, held_out, calibrated, split)
     found = [*anomalies, *window.pop("anomalies", [])]
     judged = {"model_blessing": evaluator.outputs["blessing"], "evaluation": evaluator.outputs["evaluation"]}
     gate = PushGate(model=model, **judged, anomalies=found, examples=examples, spec=spec, policy=policy)
+    known = {"baseline_statistics": held_out, "baseline_examples": examples, "evaluation": judged["evaluation"]}
     pusher = AtomicPusher(
         model=model,
         spec=spec,
         model_blessing=gate.outputs["blessing"],
         statistics=statistics,
-        baseline_statistics=held_out,
-        baseline_examples=examples,
         schema=calibrated,
-        evaluation=judged["evaluation"],
+        **known,
         push_destination=_destination(serving_dir),
         run_key=run_key,
         judged_against=baseline,
     )
     report = ValidationReport(
-        anomalies=found,
-        baseline_statistics=held_out,
-        training_statistics=statistics,
-        baseline_examples=examples,
-        blessing=gate.outputs["blessing"],
-        evaluation=judged["evaluation"],
-        pushed_model=pusher.outputs["pushed_model"],
         class_names=spec.classes,
+        anomalies=found,
+        training_statistics=statistics,
+        blessing=gate.outputs["blessing"],
+        pushed_model=pusher.outputs["pushed_model"],
+        baseline_split=split,
+        **known,
         **window,
     )
-    return [scored, described, calibrator, *watch, gate, pusher, report]
+    return [scored, described, calibrator, *watch, gate, pusher, report, *nodes.guards(report, fail_unless_fine)]
 
 
 def _destination(serving_dir: str | Path) -> pusher_pb2.PushDestination:
@@ -104,25 +116,27 @@ def _destination(serving_dir: str | Path) -> pusher_pb2.PushDestination:
 
 def _serving_checks(  # noqa: PLR0913, PLR0917 - what is compared and how
     spec: ModelSpec,
-    serving_logs: str,
     settings: MonitorConfig,
+    logs: Sequence[BaseNode],
     model: types.BaseChannel,
     held_out: types.BaseChannel,
     schema: types.BaseChannel,
+    split: str,
 ) -> tuple[list[BaseNode], dict[str, Any]]:
-    """The nodes that hold the newest span of serving logs against the new model's baseline, and what they give.
+    """The nodes that hold what `logs` reads against the new model's baseline, and what they give; nothing without logs.
 
     What the logs say the served model answered is not compared: the images are scored again by the new model, so that
     a difference is one of the data.
     """
-    if not serving_logs:
+    if not logs:
         return [], {}
-    logs = nodes.serving_log_example_gen(spec, serving_logs, settings)
-    scored, described = nodes.scored_statistics(spec, logs.outputs["examples"], model, schema)
+    rows = logs[0].outputs["examples"]
+    scored, described = nodes.scored_statistics(spec, rows, model, schema)
     window = described.outputs["statistics"]
-    validator, estimator = nodes.checks(spec, settings, {"statistics": window, "baseline_statistics": held_out}, schema)
-    return [logs, scored, described, validator, estimator], {
-        "anomalies": [node.outputs["anomalies"] for node in (logs, validator, estimator)],
+    compared = {"statistics": window, "baseline_statistics": held_out}
+    checks = nodes.checks(spec, settings, compared, schema, baseline_split=split)
+    return [*logs, scored, described, *checks], {
+        "anomalies": [node.outputs["anomalies"] for node in (*logs, *checks)],
         "statistics": window,
-        "examples": logs.outputs["examples"],
+        "examples": rows,
     }

@@ -88,6 +88,22 @@ def test_with_the_previous_span_there_is_a_check_for_drift(serving: Path):
     assert properties(pipeline, "SkewDriftValidator")["has_previous"] == 1
 
 
+def test_a_guard_comes_after_the_report_where_the_run_is_to_fail(serving: Path):
+    pipeline = monitoring_pipeline(serving, logs="/logs", fail_unless_fine=True)
+    assert set(nodes(pipeline)) == NODES | {"VerdictGuard"}
+    assert nodes(pipeline)["ValidationReport"] in nodes(pipeline)["VerdictGuard"].upstream_nodes
+
+
+def test_the_baseline_s_split_is_the_one_that_the_bundle_has(serving: Path):
+    folder = serving / "9" / baseline_bundle.BUNDLE / baseline_bundle.BASELINE_STATISTICS_DIR
+    (folder / "Split-eval").rename(folder / "Split-held_out")
+    pipeline = monitoring_pipeline(serving, logs="/logs")
+    for name in ("SkewDriftValidator", "PerformanceEstimator", "ValidationReport"):
+        assert properties(pipeline, name)["baseline_split"] == "held_out"
+    (folder / "Split-eval").mkdir()
+    assert properties(monitoring_pipeline(serving, logs="/logs"), "SkewDriftValidator")["baseline_split"] == "eval"
+
+
 def test_a_configuration_gives_the_same_pipeline(serving: Path, tmp_path: Path):
     (tmp_path / "logs" / "20").mkdir(parents=True)
     settings = [f"root={tmp_path / 'root'}", "monitor.false_alarm_rate=0.05", "cache=false"]
