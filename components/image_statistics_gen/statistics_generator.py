@@ -1,6 +1,6 @@
 """A generator of image statistics for TensorFlow Data Validation (TFDV), usable with plain TFDV:
 
-    image = ImageSpec(feature="image", format="raw", channels=3, size=(32, 32))
+    image = ImageSpec(feature="image", format="raw", channels=1, size=(28, 28))
     options = tfdv.StatsOptions(generators=[ImageStatisticsGenerator(image)])
     statistics = tfdv.generate_statistics_from_tfrecord("gs://bucket/train*", stats_options=options)
 
