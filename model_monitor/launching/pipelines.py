@@ -39,6 +39,8 @@ def launch(config: PipelineConfig, module: str, arguments: dict[str, Any], progr
 
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    # TensorFlow's own default only where the processor has AVX-512; with AVX2 it saves a third of the training too
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with progress.step("Importing TFX"):  # takes ten seconds
         create = importlib.import_module(f"pipelines.{module}").create_pipeline
         importlib.import_module("pipelines.runners.local")

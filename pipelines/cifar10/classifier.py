@@ -26,7 +26,7 @@ _PATCH = 2  # side of the whitened patches, in pixels
 _WHITENING_FLOOR = 5e-4  # added to the patches' variances (pixels in 0..1), so that noise is not blown up
 
 # Step size at the top of the schedule. VGG16 has no normalisation layers and diverges at the other's.
-DEFAULT_LEARNING_RATES = MappingProxyType({"small_cnn": 6e-3, "vgg16": 1e-4})
+DEFAULT_LEARNING_RATES = MappingProxyType({"tiny_cnn": 1e-2, "small_cnn": 6e-3, "vgg16": 1e-4})
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def build(
     """The untrained model called `name`.
 
     Args:
-      name: `small_cnn` or `vgg16`.
+      name: `tiny_cnn`, `small_cnn` or `vgg16`.
       classes: how many classes it tells apart, 2 or more.
       image_shape: height, width and channels (3) of the images; sides of 32 pixels or more.
       weights: for `vgg16` only: `imagenet` (downloaded once into `cache_folder()`), the path of a Keras .h5 file of
@@ -76,15 +76,32 @@ def _small_cnn(image: Any, weights: str) -> Any:
     Follows the net of Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU" (2024), made narrow for CPUs: a frozen
     whitening layer, pooling right after each block's first convolution, batch normalisation with a short memory.
     """
-    require(weights == "none", "trainer.weights", "be 'none' for small_cnn, which has no trained weights", weights)
-    x = layers.Rescaling(1 / 255)(image)
-    x = layers.Conv2D(2 * 3 * _PATCH**2, _PATCH, trainable=False, name=WHITENING)(x)
-    x = layers.Activation("gelu")(x)
+    x = _whitened(image, weights)
     for filters in (32, 128, 128):
         x = layers.MaxPooling2D(2)(_convolution(x, filters))
         x = _normalised(x)
         x = _normalised(_convolution(x, filters))
     return layers.GlobalAveragePooling2D()(x)
+
+
+def _tiny_cnn(image: Any, weights: str) -> Any:
+    """Features [B, 128]: as `small_cnn`, of patches that do not overlap, with three convolutions instead of six.
+
+    A third of its multiplications. It learns faster at first, and so more from a few passes over a few thousand images;
+    with ten passes over 45,000 the larger net is far ahead.
+    """
+    x = _whitened(image, weights, stride=_PATCH)
+    for filters in (64, 128):
+        x = _normalised(layers.MaxPooling2D(2)(_convolution(x, filters)))
+    return layers.GlobalAveragePooling2D()(_normalised(_convolution(x, 128)))
+
+
+def _whitened(image: Any, weights: str, stride: int = 1) -> Any:
+    rule = "be 'none' for all but vgg16, for there are no trained weights of it"
+    require(weights == "none", "trainer.weights", rule, weights)
+    x = layers.Rescaling(1 / 255)(image)
+    x = layers.Conv2D(2 * 3 * _PATCH**2, _PATCH, strides=stride, trainable=False, name=WHITENING)(x)
+    return layers.Activation("gelu")(x)
 
 
 def _convolution(x: Any, filters: int) -> Any:
@@ -156,4 +173,4 @@ def _downloaded(file: WeightsFile) -> Path:
         ) from error
 
 
-_MODELS: dict[str, Callable[[Any, str], Any]] = {"small_cnn": _small_cnn, "vgg16": _vgg16}
+_MODELS: dict[str, Callable[[Any, str], Any]] = {"tiny_cnn": _tiny_cnn, "small_cnn": _small_cnn, "vgg16": _vgg16}

@@ -32,7 +32,7 @@ def test_later_sources_win(tmp_path: Path):
         ("nam=x", "there is no key `nam` (did you mean 'name'?)"),
         ("trainer.epochs=many", "`trainer.epochs` must be a valid integer. Received: 'many'"),
         ("trainer.epochs=0", "`trainer.epochs` must be greater than or equal to 1. Received: 0"),
-        ("trainer.model=vgg", "`trainer.model` must be 'small_cnn' or 'vgg16'. Received: 'vgg'"),
+        ("trainer.model=vgg", "`trainer.model` must be 'tiny_cnn', 'small_cnn' or 'vgg16'. Received: 'vgg'"),
         ("trainer=3", "`trainer` must be a section. Received: 3"),
         ("name=Upper_Case", "`name` must match pattern"),
         ("cache=3", "`cache` must be a valid boolean. Received: 3"),

@@ -61,7 +61,7 @@ def served(vgg16_file, monkeypatch, tmp_path):
     server.server_close()
 
 
-@pytest.mark.parametrize("name", ["small_cnn", "vgg16"])
+@pytest.mark.parametrize("name", ["tiny_cnn", "small_cnn", "vgg16"])
 def test_models_turn_bytes_into_probabilities(name, images):
     model = build(name, classes=10)
     assert model.input.dtype == "uint8"
@@ -81,11 +81,11 @@ def test_other_class_counts_and_image_sizes():
 @pytest.mark.parametrize(
     ("name", "arguments", "expected_error"),
     [
-        ("small_cn", {}, r"`trainer.model` must be one of small_cnn, vgg16. .*did you mean 'small_cnn'"),
+        ("small_cn", {}, r"`trainer.model` must be one of small_cnn, tiny_cnn, vgg16. .*did you mean 'small_cnn'"),
         ("small_cnn", {"classes": 1}, "`classes` must be 2 or more. Received: 1"),
         ("small_cnn", {"image_shape": (28, 28, 3)}, "`image_shape` must be"),
         ("small_cnn", {"image_shape": (32, 32, 1)}, "`image_shape` must be"),
-        ("small_cnn", {"weights": "imagenet"}, "`trainer.weights` must be 'none' for small_cnn.*'imagenet'"),
+        ("small_cnn", {"weights": "imagenet"}, "`trainer.weights` must be 'none' for all but vgg16.*'imagenet'"),
         ("vgg16", {"weights": "/nowhere/w.h5"}, "`trainer.weights` must be 'imagenet', 'none' or .*/nowhere/w.h5"),
         ("vgg16", {"weights": str(SAMPLE)}, "`trainer.weights` must be 'imagenet', 'none' or"),
     ],
