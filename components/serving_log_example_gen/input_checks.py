@@ -129,10 +129,18 @@ def images_of_array(array: Array, dtype: str, pixel_range: PixelRange) -> Images
         images.flag(int(row), Problem.NOT_FINITE, f"{dtype} values {_between(low[row], high[row])}")
     named = ~finite
     for scale, rows in pixel_range.wrong_scales(low, high, floats=array.dtype.kind == "f").items():
-        _flag_scale(images, _SCALES[scale], rows & ~named, (low, high), f"{dtype} values {{}} of {pixel_range}")
+        _flag_scale(
+            images,
+            _SCALES[scale],
+            rows & ~named,
+            (low, high),
+            f"{dtype} values {{}}, where the model takes {pixel_range}",
+        )
         named = named | rows
     outside = ~named & ~pixel_range.inside(low, high)
-    _flag_scale(images, Problem.OUT_OF_RANGE, outside, (low, high), f"{dtype} values {{}} of {pixel_range}")
+    _flag_scale(
+        images, Problem.OUT_OF_RANGE, outside, (low, high), f"{dtype} values {{}}, where the model takes {pixel_range}"
+    )
     return images
 
 
