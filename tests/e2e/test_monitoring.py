@@ -70,7 +70,7 @@ def test_a_clean_span_passes(clean: Outcome):
     drift, performance = reports(clean)
     assert (drift.state.value, drift.outcome.value) == ("no_previous_span", "passed")
     assert (drift.window.examples, drift.baseline.examples) == (1000, 2000)
-    assert abs(performance.estimate.accuracy - performance.baseline.share) < 0.05
+    assert abs(performance.estimate.value - performance.baseline.value) < 0.05
     assert clean.run.node("ServingLogExampleGen").output("examples").properties["rows"] == 1000
     page = clean.run.node("ValidationReport").output("report").path / "report.html"
     assert "Span 1 is fine" in page.read_text()
@@ -84,7 +84,7 @@ def test_the_rest_is_looked_at_in_order_and_is_not_fine(rest: Outcome, root: Pat
     again = model_monitor("monitor", "--set", f"root={root}", "--logs", str(logs))
     assert (again.returncode, again.stdout) == (
         0,
-        "There is no other span to look at; `--span N` looks at one again.\n",
+        "There is no other span to judge; `--span N` judges one again.\n",
     )
 
 
