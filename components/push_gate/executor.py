@@ -12,11 +12,17 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
+from ..common.artifacts.anomalies import anomaly_types, read_anomalies
+from ..common.artifacts.evaluation import has_baseline
+from ..common.artifacts.files import Artifact
+from ..common.artifacts.splits import split_folders
+from ..common.artifacts.validation import read_validation
 from ..common.errors import MonitorError
 from ..common.model_spec import ModelSpec
 from ..common.records.decision import REASONS_JSON, REASONS_TXT, Decision
+from ..common.tfx_files import artifact_of, tfx_files
 from ..common.verdict import Check, Effect, Finding
-from . import anomalies, evaluation, readers
+from . import anomalies, evaluation
 from .model_check import judge_model
 from .policy import AnomaliesPolicy, EvaluationPolicy, parse_policy
 
@@ -61,7 +67,7 @@ class Executor(base_executor.BaseExecutor):
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         spec = _spec(exec_properties.get(SPEC_KEY) or "")
-        policy = parse_policy(exec_properties[POLICY_KEY], readers.anomaly_types(), spec)
+        policy = parse_policy(exec_properties[POLICY_KEY], anomaly_types(), spec)
         sources = json.loads(exec_properties.get(SOURCES_KEY) or "{}")
         model = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
         checks = [
@@ -87,11 +93,11 @@ def _judge_evaluation(inputs: Artifacts, model_uri: str, policy: EvaluationPolic
     compared = [True]
     if EVALUATION_KEY in inputs:
         for artifact in _all(inputs, EVALUATION_KEY, findings):
-            findings += _read(readers.evaluation_findings, artifact.uri, findings)
-            compared += _read(lambda uri: [readers.has_baseline(uri)], artifact.uri, findings)
+            findings += _read(lambda uri: read_validation(uri, tfx_files()), artifact.uri, findings)
+            compared += _read(lambda uri: [has_baseline(uri, tfx_files())], artifact.uri, findings)
     if MODEL_BLESSING_KEY in inputs:
         for artifact in _all(inputs, MODEL_BLESSING_KEY, findings):
-            says = readers.blessing(artifact)
+            says = evaluation.blessing_of(artifact_of(artifact))
             explained = any(finding.effect is not Effect.WARN for finding in findings)
             findings += evaluation.blessing_findings(says, model_uri, explained=explained)
             compared += [] if EVALUATION_KEY in inputs else [says.has_baseline]
@@ -102,7 +108,7 @@ def _read(reader: Callable[[str], list[T]], uri: str, findings: list[Finding]) -
     """What `reader` finds; nothing, and a finding that blocks, when it cannot read."""
     try:
         return reader(uri)
-    except readers.UnreadableError as error:
+    except MonitorError as error:
         findings.append(evaluation.unreadable(str(error)))
         return []
 
@@ -122,27 +128,26 @@ def _judge_anomalies(inputs: Artifacts, sources: dict[str, str], policy: Anomali
         if not inputs[key]:
             checks.append(anomalies.unreadable("connected, but holds nothing", source))
         for artifact in inputs[key]:
-            checks += _judge_splits(artifact, source, policy)
+            checks += _judge_splits(artifact_of(artifact), source, policy)
     if not checks and policy.required:
         checks = [anomalies.unreadable("the gate was given no anomalies, and the policy requires some")]
     return checks
 
 
-def _judge_splits(artifact: types.Artifact, source: str, policy: AnomaliesPolicy) -> list[Check]:
+def _judge_splits(artifact: Artifact, source: str, policy: AnomaliesPolicy) -> list[Check]:
+    files = tfx_files()
     try:
-        splits = readers.splits(artifact)
+        folders = split_folders(artifact, files)
     except MonitorError as error:
         return [anomalies.unreadable(str(error), source)]
-    if not splits:
-        return [anomalies.unreadable(f"{artifact.uri} names no split and holds none", source)]
-    return [_judge_split(artifact, split, f"{source}, {split}", policy) for split in splits]
-
-
-def _judge_split(artifact: types.Artifact, split: str, subject: str, policy: AnomaliesPolicy) -> Check:
-    try:
-        return anomalies.judge(iter(readers.anomalies(artifact, split)), policy, subject)
-    except readers.UnreadableError as error:
-        return anomalies.unreadable(str(error), subject)
+    checks = []
+    for split, folder in sorted(folders.items()):
+        subject = f"{source}, {split}"
+        try:
+            checks.append(anomalies.judge(read_anomalies(artifact, folder, files), policy, subject))
+        except MonitorError as error:
+            checks.append(anomalies.unreadable(str(error), subject))
+    return checks
 
 
 def _write(decision: Decision, blessing: types.Artifact, inputs: Artifacts) -> None:

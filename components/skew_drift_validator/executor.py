@@ -15,6 +15,7 @@ from ..common.errors import require
 from ..common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
 from ..common.statistics.described_split import DescribedSplit, read_split
 from ..common.statistics.monitored_features import DRIFT, SKEW, calibrated_names
+from ..common.tfx_files import artifact_of, tfx_files
 from ..common.two_sample.comparison import JENSEN_SHANNON, L_INFINITY
 from .anomaly_list import add_exceeded, add_problem, merge
 from .comparators import compare_statistics, validate_window
@@ -70,7 +71,7 @@ class Executor(base_executor.BaseExecutor):
         statistics = artifact_utils.get_single_instance(input_dict[STATISTICS_KEY])
         split = exec_properties[SPLIT]
         sides = Sides(
-            window=read_split(statistics, split, STATISTICS_KEY),
+            window=read_split(artifact_of(statistics), split, STATISTICS_KEY, tfx_files()),
             references={
                 SKEW: _read_reference(input_dict, BASELINE_KEY, exec_properties[BASELINE_SPLIT]),
                 DRIFT: _read_reference(input_dict, PREVIOUS_KEY, split),
@@ -120,7 +121,9 @@ def _merged(into: anomalies_pb2.Anomalies, found: anomalies_pb2.Anomalies, probl
 
 def _read_reference(inputs: Artifacts, key: str, split: str) -> DescribedSplit | None:
     artifacts = inputs.get(key)
-    return read_split(artifact_utils.get_single_instance(artifacts), split, key) if artifacts else None
+    if not artifacts:
+        return None
+    return read_split(artifact_of(artifact_utils.get_single_instance(artifacts)), split, key, tfx_files())
 
 
 def _write(output: types.Artifact, split: str, found: DriftReport, anomalies: anomalies_pb2.Anomalies) -> None:

@@ -12,6 +12,7 @@ from tfx.utils import io_utils
 
 from ..common.statistics.described_split import read_split
 from ..common.statistics.usability import require_usable
+from ..common.tfx_files import artifact_of, tfx_files
 from .calibration import Calibration, Settings, calibrate
 
 STATISTICS_KEY = standard_component_specs.STATISTICS_KEY
@@ -61,7 +62,7 @@ class Executor(base_executor.BaseExecutor):
             unmonitored=tuple(json.loads(exec_properties[UNMONITORED])),
         )
         statistics = artifact_utils.get_single_instance(input_dict[STATISTICS_KEY])
-        baseline = read_split(statistics, exec_properties[SPLIT], STATISTICS_KEY)
+        baseline = read_split(artifact_of(statistics), exec_properties[SPLIT], STATISTICS_KEY, tfx_files())
         require_usable(baseline.data, f"the baseline (split {exec_properties[SPLIT]} of `statistics`)")
         uri = artifact_utils.get_single_uri(input_dict[CURATED_SCHEMA_KEY])
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(uri))

@@ -1,28 +1,27 @@
 """Puts the page together from a run's artifacts. What cannot be read becomes a line of the page."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2
-
 from ..common import baseline_bundle
 from ..common.artifacts import checks
-from ..common.artifacts.files import Files, Given, Sources
+from ..common.artifacts.anomalies import Anomaly, read_anomalies
+from ..common.artifacts.files import DAMAGE, Artifact, Files, said
+from ..common.artifacts.sources import Sources
+from ..common.artifacts.splits import only_split_folder, split_folders
+from ..common.artifacts.statistics import read_sample, read_statistics
 from ..common.errors import MonitorError
 from ..common.pages.parts import Chart, Table
 from ..common.records.drift_report import DriftReport
 from ..common.records.performance import PERFORMANCE_JSON, Performance
-from ..common.statistics.feature_sample import FILE_NAME, FeatureSample
+from ..common.statistics.feature_sample import FeatureSample
 from . import accuracy, distributions, facts, image_grid
-from .page import Accuracy, Moved, Page, Strip
+from .page import Accuracy, ConfusionMatrix, Moved, Page, Strip
 
 T = TypeVar("T")
-_SEVERITIES = {
-    anomalies_pb2.AnomalyInfo.ERROR: "✗ error",
-    anomalies_pb2.AnomalyInfo.WARNING: "! warning",
-}
+_SEVERITIES = {"ERROR": "✗ error", "WARNING": "! warning"}
 _NOT_COMPARED = "Nothing was compared in this run: it has no report of SkewDriftValidator."
 
 
@@ -72,29 +71,28 @@ class _Builder:
         """What `read` gives, or None and a line about why not."""
         try:
             return read()
-        except checks.DAMAGE as error:
-            self.problems.append(f"Of {what}: {checks.said(error)}")
+        except DAMAGE as error:
+            self.problems.append(f"Of {what}: {said(error)}")
             return None
 
-    def _sides(self) -> list[tuple[str, Given | None, str]]:
+    def _sides(self) -> list[tuple[str, Artifact | None, str]]:
         s = self.sources
         return [("baseline", s.baseline_statistics, s.baseline_split), ("window", s.statistics, s.split),
                 ("previous", s.previous_statistics, s.split)]  # fmt: skip
 
-    def _statistics(self, side: str, given: Given | None, split: str) -> Any:
+    def _statistics(self, side: str, given: Artifact | None, split: str) -> Any:
         if given is None:
             return None
         what = f"the statistics of the {side}"
-        return self._try(what, lambda: distributions.read_statistics(given, split, self.files))
+        return self._try(what, lambda: read_statistics(self._folder(given, split), self.files))
 
-    def _sample(self, side: str, given: Given | None, split: str) -> FeatureSample | None:
+    def _sample(self, side: str, given: Artifact | None, split: str) -> FeatureSample | None:
         if given is None:
             return None
-        return self._try(f"the sample of the {side}", lambda: self._read_sample(given, split))
+        return self._try(f"the sample of the {side}", lambda: read_sample(self._folder(given, split), self.files))
 
-    def _read_sample(self, given: Given, split: str) -> FeatureSample:
-        path = f"{self.files.split_folder(given, split)}/{FILE_NAME}"
-        return FeatureSample.from_bytes(self.files.content(path), path)
+    def _folder(self, given: Artifact, split: str) -> str:
+        return only_split_folder(given, split, self.files)
 
     def _moved(self, report: DriftReport | None, data: dict[str, Any]) -> tuple[Moved, list[str]]:
         if report is None:
@@ -120,7 +118,7 @@ class _Builder:
                 images[window] = self._images(given, split, wanted, name)
         return self._try("the images", lambda: image_grid.pictures(choices or (), images)) or ()
 
-    def _held_out(self) -> Given | None:
+    def _held_out(self) -> Artifact | None:
         """The held-out examples: the run's own, or those that the pushed version's bundle names."""
         bundle = self._bundle
         if self.sources.baseline_examples is not None or not bundle:
@@ -131,7 +129,7 @@ class _Builder:
             lambda: baseline_bundle.Manifest.from_json(self.files.content(path).decode(), path),
         )
         uri = manifest.baseline_examples_uri if manifest else None
-        return Given(uri) if uri else None
+        return Artifact(uri) if uri else None
 
     @property
     def _bundle(self) -> str:
@@ -139,7 +137,7 @@ class _Builder:
         version = self.sources.schema and self.sources.schema.properties.get("bundle_uri")
         return f"{version}/{baseline_bundle.BUNDLE}" if version else ""
 
-    def _images(self, given: Given, split: str, wanted: set[str], name: str) -> dict[str, bytes]:
+    def _images(self, given: Artifact, split: str, wanted: set[str], name: str) -> dict[str, bytes]:
         what = f"the images of the {name}"
         found = self._try(what, lambda: image_grid.read_images(given, split, wanted, self.files)) or {}
         if found and len(found) < len(wanted - {""}):
@@ -158,7 +156,10 @@ class _Builder:
             drawn.append(chart)
             by_class = accuracy.classes_of_performance(performance, self.sources.class_name)
             source = "the sampled held-out examples"
-        evaluation = self._evaluation()
+        folder = self._evaluation_folder()
+        evaluation = (
+            self._try("the evaluation", lambda: accuracy.read_evaluation(folder, self.files)) if folder else None
+        )
         if evaluation is not None and evaluation.by_label:
             name = self.sources.class_name
             window = [row for row in by_class if row[1] == "window"]
@@ -172,23 +173,24 @@ class _Builder:
             sentences=sentences,
             charts=tuple(chart for chart in drawn if chart is not None),
             metrics=accuracy.metrics_table(evaluation) if evaluation and evaluation.metrics else None,
-            confusion=accuracy.confusion_matrix(evaluation, self.sources.class_name) if evaluation else None,
+            confusion=self._confusion(folder) if evaluation else None,
         )
 
     def _performance(self) -> Performance | None:
         given = checks.beside(self.files, self.sources.anomalies, PERFORMANCE_JSON)
         if given is None:
             return None
-        return Performance.from_json(self.files.content(given.path(PERFORMANCE_JSON)).decode())
+        return self.files.record(given.path(PERFORMANCE_JSON), Performance.from_json)
 
-    def _evaluation(self) -> accuracy.Evaluation | None:
-        """The model's, or that of the pushed version whose baseline a window is compared with."""
-        folder = self.sources.evaluation.uri if self.sources.evaluation else ""
-        if not folder and self._bundle:
-            folder = f"{self._bundle}/{baseline_bundle.EVALUATION_DIR}"
-        if not folder:
-            return None
-        return self._try("the evaluation", lambda: accuracy.read_evaluation(folder, self.files))
+    def _evaluation_folder(self) -> str:
+        """The model's, or that of the pushed version whose baseline a window is compared with; "" for none."""
+        if self.sources.evaluation:
+            return self.sources.evaluation.uri
+        return f"{self._bundle}/{baseline_bundle.EVALUATION_DIR}" if self._bundle else ""
+
+    def _confusion(self, folder: str) -> ConfusionMatrix | None:
+        name = self.sources.class_name
+        return self._try("the confusion matrix", lambda: accuracy.confusion_matrix(folder, self.files, name))
 
     def _anomalies(self) -> tuple[Table | None, str]:
         rows: list[tuple[str, ...]] = []
@@ -196,8 +198,7 @@ class _Builder:
         evaluated = 0
         for given in self.sources.anomalies:
             name = given.producer or given.uri
-            found = self._try(f"the anomalies of {name}", lambda given=given: checks.read_anomalies(given, self.files))  # type: ignore[misc]
-            for split, anomalies in (found or {}).items():
+            for split, anomalies in self._anomalies_of(given, f"the anomalies of {name}"):
                 evaluated += 1
                 new = _rows(f"{name}, {split}", anomalies)
                 rows += new
@@ -209,25 +210,42 @@ class _Builder:
             return None, "No anomalies could be read, so nothing can be said of the data's schema."
         return None, f"No anomaly: {evaluated} split{'s' if evaluated > 1 else ''} evaluated."
 
+    def _anomalies_of(self, given: Artifact, what: str) -> Iterator[tuple[str, list[Anomaly]]]:
+        """Of each split whose anomalies can be read."""
+        for split, folder in self._splits(given, what).items():
+            found = self._try(f"{what}, {split}", lambda folder=folder: read_anomalies(given, folder, self.files))  # type: ignore[misc]
+            if found is not None:
+                yield split, found
+
+    def _splits(self, given: Artifact | None, what: str) -> dict[str, str]:
+        """The splits of an artifact that a run may have, with their folders."""
+        return {} if given is None else self._try(what, lambda: split_folders(given, self.files)) or {}
+
     def _described(self, data: dict[str, Any]) -> dict[str, Any]:
         """The statistics whose examples are counted on the page, by what they are called there."""
         names = {"window": "Window", "baseline": "Held-out baseline", "previous": "Previous span"}
         found = {names[side]: each for side, each in data.items()}
         training = self.sources.training_statistics
-        for split in (self._try("the training data", lambda: self.files.splits(training)) or ()) if training else ():
+        for split in (
+            (self._try("the training data", lambda: split_folders(training, self.files)) or ()) if training else ()
+        ):
             each = self._statistics(f"split {split}", training, split)
             if each is not None:
                 found[f"Data, split {split}"] = each
         return found
 
 
-def _rows(name: str, anomalies: anomalies_pb2.Anomalies) -> list[tuple[str, ...]]:
-    found = checks.infos(anomalies)
-    rows: list[tuple[str, ...]] = [(name, feature or "the data set", _SEVERITIES.get(info.severity, "severity unknown"),
-             info.short_description, info.description) for feature, info in found]  # fmt: skip
-    if anomalies.data_missing:
-        rows.append((name, "the data set", "✗ error", "No data", "There was no data to validate."))
-    return rows
+def _rows(name: str, anomalies: Sequence[Anomaly]) -> list[tuple[str, ...]]:
+    return [
+        (
+            name,
+            each.feature or "the data set",
+            _SEVERITIES.get(each.severity, "severity unknown"),
+            each.short,
+            each.description,
+        )
+        for each in anomalies
+    ]
 
 
 def _subtitle(sources: Sources) -> str:

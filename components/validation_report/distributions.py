@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tensorflow_metadata.proto.v0 import statistics_pb2
-
-from ..common.artifacts.checks import beside, parse_message
-from ..common.artifacts.files import Files, Given, Sources
-from ..common.errors import MonitorError
+from ..common.artifacts.checks import beside
+from ..common.artifacts.files import Files
+from ..common.artifacts.sources import Sources
 from ..common.pages import charts
 from ..common.pages.parts import Chart, Table
 from ..common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement
@@ -18,7 +16,6 @@ from ..common.statistics.monitored_features import name_of, name_of_test, standa
 from ..common.verdict import Outcome
 from .page import Moved
 
-STATISTICS_FILE = "FeatureStats.pb"  # StatisticsGen's
 FEATURES_SHOWN = 6
 _SIDES = {"baseline": "baseline", "window": "window", "previous": "previous span"}
 
@@ -35,21 +32,12 @@ class Bins:
         return len(self.labels) == len(self.counts) + 1
 
 
-def read_statistics(given: Given, split: str, files: Files) -> statistics_pb2.DatasetFeatureStatistics:
-    """The statistics of a split of an artifact. Raises `MonitorError` where they cannot be read."""
-    path = f"{files.split_folder(given, split)}/{STATISTICS_FILE}"
-    read: Any = parse_message(statistics_pb2.DatasetFeatureStatisticsList(), files.content(path), path)
-    if len(read.datasets) != 1:
-        raise MonitorError(f"{path} must hold one data set. Received: {len(read.datasets)}")
-    return read.datasets[0]
-
-
 def report_of(sources: Sources, files: Files) -> DriftReport | None:
     """The comparison's report; None when the run compared nothing."""
     given = beside(files, sources.anomalies, DRIFT_REPORT_JSON)
     if given is None:
         return None
-    return DriftReport.from_json(files.content(given.path(DRIFT_REPORT_JSON)).decode())
+    return files.record(given.path(DRIFT_REPORT_JSON), DriftReport.from_json)
 
 
 def moved_features(measurements: Sequence[Measurement]) -> list[str]:

@@ -4,16 +4,15 @@ import json
 import os
 from typing import Any
 
-import tensorflow as tf
 from absl import logging
 from tfx import types
 from tfx.dsl.components.base import base_executor
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from ..common.artifacts.files import Files, Given, NodeFacts, RunFacts, Sources
+from ..common.artifacts.sources import NodeFacts, RunFacts, Sources
 from ..common.pages.page_artifact import OUTCOME_PROPERTY, PAGE_FILE, VERDICT_PROPERTY
+from ..common.tfx_files import artifact_of, tfx_files
 from . import build, facts, rendering
 
 ANOMALIES_PREFIX = "anomalies_"
@@ -58,7 +57,7 @@ class Executor(base_executor.BaseExecutor):
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         sources = sources_of(input_dict, exec_properties, self._run())
-        page = build.build_page(sources, _files())
+        page = build.build_page(sources, tfx_files())
         report = artifact_utils.get_single_instance(output_dict[REPORT_KEY])
         logging.info("%s", page.verdict.sentence)
         io_utils.write_string_file(os.path.join(report.uri, PAGE_FILE), rendering.render(page))
@@ -79,7 +78,7 @@ class Executor(base_executor.BaseExecutor):
 def sources_of(inputs: Artifacts, properties: dict[str, Any], run: RunFacts) -> Sources:
     """What the page is made from. What was connected and holds nothing is said."""
     connected: dict[str, str] = json.loads(properties.get(CONNECTED_KEY) or "{}")
-    found = {key: _given(artifacts[-1], connected.get(key, "")) for key, artifacts in inputs.items() if artifacts}
+    found = {key: artifact_of(artifacts[-1], connected.get(key, "")) for key, artifacts in inputs.items() if artifacts}
     lost = [f"{connected[key]} gave no {key.rstrip('_0123456789')}" for key in connected if key not in found]
     several = sorted((key for key in found if key.startswith(ANOMALIES_PREFIX)), key=lambda key: (len(key), key))
     parameters = {key: value for key, value in properties.items() if value and key != CONNECTED_KEY}
@@ -98,35 +97,3 @@ def sources_of(inputs: Artifacts, properties: dict[str, Any], run: RunFacts) -> 
 def _nodes(parameters: dict[str, Any]) -> tuple[NodeFacts, ...]:
     """The report's own node; what the others were told is in ML Metadata, where `model-monitor report` finds it."""
     return (NodeFacts("ValidationReport", "running", None, parameters),)
-
-
-def _given(artifact: types.Artifact, producer: str) -> Given:
-    proto = artifact.mlmd_artifact
-    properties: dict[str, int | float | str] = {}
-    for mapping in (proto.properties, proto.custom_properties):
-        for key, value in mapping.items():
-            kind = value.WhichOneof("value")
-            if kind in ("int_value", "double_value", "string_value"):
-                properties[key] = getattr(value, kind)
-    return Given(artifact.uri, artifact.type_name, producer, artifact.id, properties)
-
-
-def _files() -> Files:
-    """Files wherever TFX can read them. TensorFlow's errors become what Python says of local files."""
-    return Files(_read, _names)
-
-
-def _read(path: str) -> bytes:
-    try:
-        with fileio.open(path, "rb") as file:
-            content: bytes = file.read()
-    except tf.errors.OpError as error:
-        raise OSError(str(error)) from error
-    return content
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return list(fileio.listdir(folder))
-    except tf.errors.OpError as error:
-        raise OSError(str(error)) from error

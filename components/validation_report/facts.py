@@ -5,7 +5,8 @@ import json
 from typing import Any
 
 from ..common.artifacts.checks import COUNTS_JSON, beside
-from ..common.artifacts.files import Files, Sources
+from ..common.artifacts.files import Files
+from ..common.artifacts.sources import Sources
 from ..common.errors import MonitorError, require
 from ..common.pages.parts import Table
 from ..common.statistics.monitored_features import corrupt_images

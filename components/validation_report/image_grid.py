@@ -12,7 +12,8 @@ from PIL import Image
 
 from ..common import image_files
 from ..common.artifacts import tf_example
-from ..common.artifacts.files import Files, Given
+from ..common.artifacts.files import Artifact, Files
+from ..common.artifacts.splits import only_split_folder
 from ..common.errors import MonitorError
 from ..common.statistics.feature_sample import FeatureSample
 from .page import Picture, Strip
@@ -95,11 +96,11 @@ def pictures(choices: Iterable[Choice], images: dict[bool, dict[str, bytes]]) ->
     return tuple(strips)
 
 
-def read_images(given: Given, split: str, wanted: Collection[str], files: Files) -> dict[str, bytes]:
+def read_images(examples: Artifact, split: str, wanted: Collection[str], files: Files) -> dict[str, bytes]:
     """The images of the examples with these ids, as many as there are."""
     left = {identity.encode() for identity in wanted if identity}
     found: dict[str, bytes] = {}
-    folder = files.split_folder(given, split)
+    folder = only_split_folder(examples, split, files)
     for name in files.listing(folder):
         if not left:
             break

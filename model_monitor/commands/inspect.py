@@ -95,18 +95,18 @@ def _opened(history: History, chosen: Run, options: argparse.Namespace, console:
         _require_some(found, [chosen], options)
     node = chosen.nodes[options.node] if options.node else None
     if options.json:
-        records = [opened_record(open_artifact(origin[3])) for origin in found]
+        records = [opened_record(open_artifact(origin[3], chosen.files)) for origin in found]
         _print(console, {"node": node_record(node) if node else None, "opened": records})
         return
     if node:
         inspection.show_node(node, console)
     for origin in found:
-        inspection.show_opened(open_artifact(origin[3]), origin, options.limit, console)
+        inspection.show_opened(open_artifact(origin[3], chosen.files), origin, options.limit, console)
 
 
 def _artifact(history: History, options: argparse.Namespace, console: Console) -> None:
     origin = history.artifact(options.run.removeprefix(ARTIFACT_PREFIX))
-    opened = open_artifact(origin[3])
+    opened = open_artifact(origin[3], origin[0].files)
     if options.json:
         _print(console, {"node": None, "opened": [opened_record(opened)]})
     else:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from components.common.artifacts.files import local_files
 from components.common.pages import templating
 from components.validation_report import build, rendering
 
@@ -34,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     history = open_history(options)
     chosen = history.subject(options.subject)
-    page = build.build_page(sources_of(chosen), local_files())
+    page = build.build_page(sources_of(chosen), chosen.files)
     out = options.out or store_path(options).parent / "reports" / _file_name(chosen)
     write_page(rendering.render(page), out)
     console = make_console()

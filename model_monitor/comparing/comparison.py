@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from components.common.artifacts.files import Artifact
 from components.common.errors import require
 from components.common.proportion import Proportion
 from components.common.records.drift_report import DriftReport, Measurement
@@ -16,7 +17,7 @@ from components.common.verdict import Check
 
 from ..reading.findings import Finding
 from ..reading.history import History
-from ..reading.run_store import Artifact, Node, Run
+from ..reading.run_store import Node, Run
 from ..reading.verdicts import State
 from .run_figures import BASELINE, ESTIMATED, HELD_OUT, LABELLED, Figures, figures_of
 
@@ -332,7 +333,7 @@ def _same(first: Sequence[Artifact], second: Sequence[Artifact]) -> bool | None:
     if len(first) != len(second):
         return False
     pairs = zip(first, second, strict=True)
-    found = [ours.uri == theirs.uri or same_content(ours.path, theirs.path) for ours, theirs in pairs]
+    found = [ours.uri == theirs.uri or same_content(Path(ours.uri), Path(theirs.uri)) for ours, theirs in pairs]
     return False if False in found else None if None in found else True
 
 

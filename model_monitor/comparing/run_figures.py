@@ -7,13 +7,13 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
-from tensorflow_metadata.proto.v0 import statistics_pb2
-
-from components.common.artifacts import checks
-from components.common.artifacts.files import Sources, local_files
+from components.common.artifacts import checks, evaluation
+from components.common.artifacts.files import Artifact
+from components.common.artifacts.sources import Sources
+from components.common.artifacts.splits import WHOLE, split_folders
+from components.common.artifacts.statistics import read_datasets
 from components.common.errors import MonitorError
 from components.common.proportion import Proportion
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
@@ -21,8 +21,6 @@ from components.common.records.performance import PERFORMANCE_JSON, Performance
 from components.common.statistics.monitored_features import corrupt_images
 from components.common.verdict import Check
 
-from ..reading import tfma_files
-from ..reading.artifact_tables.table import WHOLE, read_message, read_record, split_folders
 from ..reading.findings import Finding, findings
 from ..reading.history import History, baseline_of
 from ..reading.report_sources import sources_of
@@ -30,13 +28,9 @@ from ..reading.run_store import Run
 from ..reading.verdicts import Verdict
 
 ESTIMATED, LABELLED, HELD_OUT, BASELINE = "estimated", "by labels", "held out", "baseline"
-_ACCURACIES = ("accuracy", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy")
-_COUNT = "example_count"
-_CANDIDATE = ("", "candidate")  # TFMA's names of the model that is evaluated, alone and beside another
 # Parameters that name the run, or follow from which nodes there are.
 _FOLLOWING = ("__execution_result__", "input_fingerprint", "run_key", "connected", "has_previous", "anomalies_sources")
 _BYTES = "bytes"  # of the logs, which say nothing of the data
-_STATISTICS = "FeatureStats.pb"
 T = TypeVar("T")
 
 
@@ -120,7 +114,7 @@ class _Reader:
             parameters=self._parameters,
             counts={**self._examples(), **self._log_counts(), **_label_counts(performance)},
             fingerprints=self._fingerprints(),
-            checks={check.title: check for check in checks.checks_of(self._sources, local_files())},
+            checks={check.title: check for check in checks.checks_of(self._sources, run.files)},
             findings=tuple(self._findings()),
             accuracy={**evaluated, **_accuracies(performance)},
             metrics=metrics,
@@ -152,25 +146,27 @@ class _Reader:
 
     def _beside(self, name: str, parse: Callable[[str], T]) -> T | None:
         """The last record of this name that lies beside anomalies; None where there is none."""
-        paths = [found.path / name for _, found in self._run.made("ExampleAnomalies")]
-        present = [path for path in paths if path.is_file()]
-        return self._try(lambda: read_record(present[-1], parse), None) if present else None
+        found = checks.beside(self._run.files, [each for _, each in self._run.made("ExampleAnomalies")], name)
+        return self._try(lambda: self._run.files.record(found.path(name), parse), None) if found else None
 
     def _examples(self) -> dict[tuple[str, str], int]:
         """Examples and corrupt images of each split that the run looked at itself."""
         counts: dict[tuple[str, str], int] = {}
         for node, artifact in self._run.made("ExampleStatistics"):
-            folders = split_folders(artifact) if node.inputs else {}  # what was imported is another run's
-            for split, folder in folders.items():
+            if not node.inputs:  # what was imported is another run's
+                continue
+            for split, folder in self._splits(artifact).items():
                 if split == WHOLE:  # Transform's, of the same examples
                     continue
                 for name, count in self._split_counts(folder).items():
                     counts.setdefault((split, name), count)
         return counts
 
-    def _split_counts(self, folder: Path) -> dict[str, int]:
-        path = folder / _STATISTICS
-        found = self._try(lambda: read_message(path, statistics_pb2.DatasetFeatureStatisticsList()), None)
+    def _splits(self, artifact: Artifact) -> dict[str, str]:
+        return self._try(lambda: split_folders(artifact, self._run.files), {})
+
+    def _split_counts(self, folder: str) -> dict[str, int]:
+        found = self._try(lambda: read_datasets(folder, self._run.files), None)
         if found is None or not found.datasets:
             return {}
         data = found.datasets[0]
@@ -196,23 +192,20 @@ class _Reader:
         """The accuracy of every slice of the held-out examples, and the other metrics of all of them."""
         accuracy: dict[tuple[str, str], Proportion] = {}
         metrics: dict[str, float] = {}
-        for _, evaluation in self._run.made("ModelEvaluation"):
-            for found in self._slices(evaluation.path):
-                if found.of not in _CANDIDATE:
+        for _, evaluated in self._run.made("ModelEvaluation"):
+            for found in self._slices(evaluated.uri):
+                if found.of not in evaluation.CANDIDATE:
                     continue
-                name = next((each for each in _ACCURACIES if 0 <= found.metrics.get(each, -1) <= 1), "")
-                count = int(found.metrics.get(_COUNT, 0))
-                if name and count:
-                    value = found.metrics[name]
-                    where = self._class_name(found.slice)
-                    accuracy[HELD_OUT, where] = Proportion.about(value, count)
+                if found.accuracy is not None:
+                    accuracy[HELD_OUT, self._class_name(found.slice)] = found.accuracy
                 if not found.slice:
-                    told = (name, _COUNT) if name and count else (_COUNT,)  # without a count there is no interval
+                    # without a count there is no interval, and the accuracy is told as another metric is
+                    told = (evaluation.COUNT, *([found.accuracy_name] if found.accuracy else []))
                     metrics |= {key: each for key, each in found.metrics.items() if key not in told}
         return accuracy, metrics
 
-    def _slices(self, folder: Path) -> list[tfma_files.SliceMetrics]:
-        return self._try(lambda: tfma_files.metrics(folder), [])
+    def _slices(self, folder: str) -> list[evaluation.SliceMetrics]:
+        return self._try(lambda: evaluation.metrics(folder, self._run.files), [])
 
     def _class_name(self, where: str) -> str:
         """A slice's name, with the class's where it is one by label."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from components.serving_log_writer.log_files import WRITING
 
+from ..reading import roles
 from ..reading.run_store import Run, open_store, runs
 
 
@@ -69,15 +70,14 @@ def previous_statistics(seen: Sequence[MonitoredSpan], span: int, bundle_uri: st
 def _monitored_span(run: Run, logs: Path) -> MonitoredSpan | None:
     """What a run looked at; None for one that did not get to the end or that read other logs."""
     nodes = run.nodes
-    names = ("ServingLogExampleGen", "BaselineImporter", "ImageStatisticsGen", "SkewDriftValidator")
-    if not all(name in nodes and nodes[name].complete for name in (*names, "PerformanceEstimator")):
+    if not all(name in nodes and nodes[name].complete for name in (*roles.MONITORING, roles.IMAGE_STATISTICS)):
         return None
-    source, baseline, statistics, validator = (nodes[name] for name in names)
+    source, baseline, validator = nodes[roles.LOGS], nodes[roles.BASELINE], nodes[roles.DRIFT]
     if source.parameters.get("input_base") != str(logs):
         return None
     return MonitoredSpan(
         span=int(source.output("examples").properties["span"]),
         bundle_uri=str(baseline.output("schema").properties["bundle_uri"]),
         compared=float(validator.output("anomalies").properties["p_value"]) >= 0,  # -1 says that nothing was
-        statistics_uri=statistics.output("statistics").uri,
+        statistics_uri=nodes[roles.IMAGE_STATISTICS].output("statistics").uri,
     )

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.common.artifacts.files import Artifact
+
 from .findings import Finding, findings
 from .history import History, baseline_of
 from .lineage import Lineage, Source, Step, trace
-from .run_store import Artifact, Run
+from .run_store import Run
 from .verdicts import State, Verdict
 
 _SPLIT = re.compile(r"split:([^,]*),num_files:(\d+),total_bytes:(\d+)")

@@ -6,18 +6,17 @@ What cannot be read is a finding too, one that is not decided.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from components.common.artifacts import evaluation as evaluations
+from components.common.artifacts.anomalies import ANOMALIES_FILE, read_anomalies
+from components.common.artifacts.files import Artifact, Files
+from components.common.artifacts.splits import split_folders
+from components.common.artifacts.validation import validation_findings
 from components.common.errors import MonitorError
 from components.common.records.decision import REASONS_JSON, Decision
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement
 from components.common.verdict import Effect
-from components.push_gate.evaluation import validation_findings
 
-from . import tfma_files
-from .artifact_tables import data
-from .artifact_tables.table import read_record, split_folders
-from .run_store import Artifact, Node, Run
-
-_HARMLESS = ("WARNING",)  # severities of anomalies that do not make a span unfit
+from .run_store import Node, Run
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def findings(run: Run) -> Iterator[Finding]:
     yield from (found for found in besides if "state" not in found.artifact.properties)
     for node, window in run.made("ExampleAnomalies"):
         if "outcome" in window.properties and not blessings:  # a gate has said already what it made of the window
-            yield from _window_findings(node, window)
+            yield from _window_findings(node, window, run.files)
     yield from (found for found in besides if "state" in found.artifact.properties)
 
 
@@ -75,7 +74,7 @@ def objections(run: Run) -> Iterator[Finding]:
     """What the gates of a run have against its model."""
     for node, blessing in deciding_blessings(run):
         if not is_blessed(blessing):
-            yield from _blessing_findings(node, blessing)
+            yield from _blessing_findings(node, blessing, run.files)
 
 
 def unheeded(run: Run) -> Iterator[Finding]:
@@ -83,7 +82,7 @@ def unheeded(run: Run) -> Iterator[Finding]:
     taken = {found.id for node, _ in _blessings(run) for artifacts in node.inputs.values() for found in artifacts}
     for node, found in run.made("ExampleAnomalies"):
         if "outcome" not in found.properties and found.id not in taken:
-            yield from anomaly_findings(node, found)
+            yield from anomaly_findings(node, found, run.files)
 
 
 def _blessings(run: Run) -> list[tuple[Node, Artifact]]:
@@ -111,41 +110,44 @@ def counted(found: Sequence[Finding]) -> str:
     return (found[0].short or found[0].message) + more
 
 
-def _blessing_findings(node: Node, blessing: Artifact) -> Iterator[Finding]:
-    reasons = blessing.path / REASONS_JSON
-    if reasons.exists():
-        yield from _gate_findings(node, blessing)
+def _blessing_findings(node: Node, blessing: Artifact, files: Files) -> Iterator[Finding]:
+    try:
+        by_gate = files.holds(blessing.uri, REASONS_JSON)
+    except MonitorError:
+        by_gate = False  # of a blessing whose folder is gone, its properties still say that it is none
+    if by_gate:
+        yield from _gate_findings(node, blessing, files)
         return
-    evaluations = [found for found in node.made if found.type == "ModelEvaluation"]
-    explained = [finding for found in evaluations for finding in _evaluation_findings(node, found)]
+    evaluated = [found for found in node.made if found.type == "ModelEvaluation"]
+    explained = [finding for found in evaluated for finding in _evaluation_findings(node, found, files)]
     yield from explained
     if not explained:
         says = "blessed" in blessing.properties
         message = f"{node.name} did not bless the model" if says else f"{node.name} wrote no blessing: no threshold?"
-        yield Finding(node.name, "blessing", "", message, node.name, blessing, str(blessing.path))
+        yield Finding(node.name, "blessing", "", message, node.name, blessing, blessing.uri)
 
 
-def _gate_findings(node: Node, blessing: Artifact) -> Iterator[Finding]:
-    path = blessing.path / REASONS_JSON
+def _gate_findings(node: Node, blessing: Artifact, files: Files) -> Iterator[Finding]:
+    path = blessing.path(REASONS_JSON)
     try:
-        decision = read_record(path, Decision.from_json)
+        decision = files.record(path, Decision.from_json)
     except MonitorError as error:
-        yield _unreadable(node, blessing, str(path), error)
+        yield _unreadable(node, blessing, path, error)
         return
     blocking = (Effect.FAIL, Effect.UNDECIDED)
     each = [(check, found) for check in decision.checks for found in check.findings]
     for effect in blocking:
         for judged, found in each:
             if found.effect is effect:
-                yield Finding(judged.title, found.what, found.where, found.message, node.name, blessing, str(path),
+                yield Finding(judged.title, found.what, found.where, found.message, node.name, blessing, path,
                               found.measured, found.allowed)  # fmt: skip
 
 
-def _evaluation_findings(node: Node, evaluation: Artifact) -> Iterator[Finding]:
+def _evaluation_findings(node: Node, evaluation: Artifact, files: Files) -> Iterator[Finding]:
     """What TFMA's validation result has against the model."""
-    folder = str(evaluation.path)
+    folder = evaluation.uri
     try:
-        result = tfma_files.validation_result(evaluation.path)
+        result = evaluations.validation_result(folder, files)
     except MonitorError as error:
         yield _unreadable(node, evaluation, folder, error)
         return
@@ -154,22 +156,22 @@ def _evaluation_findings(node: Node, evaluation: Artifact) -> Iterator[Finding]:
                       found.measured, found.allowed)  # fmt: skip
 
 
-def _window_findings(node: Node, window: Artifact) -> Iterator[Finding]:
+def _window_findings(node: Node, window: Artifact, files: Files) -> Iterator[Finding]:
     """The features of which a test raised the alarm, the most unusual first; the state where there are none."""
     if window.properties["outcome"] == "passed":
         return
-    path = window.path / DRIFT_REPORT_JSON
+    path = window.path(DRIFT_REPORT_JSON)
     try:
-        report = read_record(path, DriftReport.from_json)
+        report = files.record(path, DriftReport.from_json)
     except MonitorError as error:
-        yield _unreadable(node, window, str(path), error)
+        yield _unreadable(node, window, path, error)
         return
     exceeded = _first_of_each([found for found in report.measurements if found.exceeded])
     for found in exceeded:
-        yield Finding(node.name, found.test, found.feature, _told(found), node.name, window, str(path),
+        yield Finding(node.name, found.test, found.feature, _told(found), node.name, window, path,
                       found.measured, found.threshold)  # fmt: skip
     if not exceeded:
-        yield Finding(node.name, report.state.value, "", report.sentence, node.name, window, str(path))
+        yield Finding(node.name, report.state.value, "", report.sentence, node.name, window, path)
 
 
 def _first_of_each(measurements: Iterable[Measurement]) -> list[Measurement]:
@@ -188,12 +190,17 @@ def _told(found: Measurement) -> str:
     return f"{found.feature or 'all features together'} against {against}{mean}"
 
 
-def anomaly_findings(node: Node, artifact: Artifact) -> Iterator[Finding]:
+def anomaly_findings(node: Node, artifact: Artifact, files: Files) -> Iterator[Finding]:
     """TFDV's anomalies in every split, warnings left out."""
-    for split, folder in split_folders(artifact).items():
-        path = str(folder / "SchemaDiff.pb")
+    try:
+        folders = split_folders(artifact, files)
+    except MonitorError as error:
+        yield _unreadable(node, artifact, artifact.uri, error)
+        return
+    for split, folder in folders.items():
+        path = f"{folder}/{ANOMALIES_FILE}"
         try:
-            found = [each for each in data.read_anomalies(artifact, folder) if each.severity not in _HARMLESS]
+            found = [each for each in read_anomalies(artifact, folder, files) if not each.harmless]
         except MonitorError as error:
             yield _unreadable(node, artifact, path, error, split)
             continue

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ml_metadata import metadata_store
 
+from components.common.artifacts.files import DAMAGE, Artifact, Files, said
 from components.common.errors import MonitorError, nearest, require_known
 
-from .artifact_tables.table import DAMAGE
-from .run_store import Artifact, Node, Run, pipelines, runs
+from .run_store import Node, Run, pipelines, runs
 from .verdicts import State, Verdict, verdict
 
 LATEST = "latest"
@@ -20,23 +20,24 @@ _MANY = 3  # runs that an ambiguous name lists
 
 
 class History:
-    """The runs of one pipeline or of all, newest first.
+    """The runs of one pipeline or of all, newest first, whose artifacts are read through `files`.
 
     Raises:
       MonitorError: if a pipeline is named that never ran.
 
     """
 
-    def __init__(self, store: metadata_store.MetadataStore, pipeline: str = "") -> None:
+    def __init__(self, store: metadata_store.MetadataStore, pipeline: str = "", files: Files | None = None) -> None:
         if pipeline:
             require_known(pipeline, pipelines(store), "--pipeline")
         self.store = store
         self._pipeline = pipeline
+        self._files = files
         self._verdicts: dict[int, Verdict] = {}
 
     @cached_property
     def runs(self) -> list[Run]:
-        return list(runs(self.store, self._pipeline, newest_first=True))
+        return list(runs(self.store, self._pipeline, newest_first=True, files=self._files))
 
     def verdict(self, run: Run) -> Verdict:
         """What became of a run; read once. Where its properties are not what they should be, that is not known."""
@@ -151,7 +152,7 @@ class History:
             if (name and name == self.verdict(run).version) or self._pushed_to(run) == path:
                 return run
             made = [found for node in run.nodes.values() if node.inputs for found in node.made]
-            if any(found.type == "Model" and (found.uri == name or found.path == path) for found in made):
+            if any(found.type == "Model" and (found.uri == name or Path(found.uri) == path) for found in made):
                 return run
         return None
 
@@ -161,8 +162,7 @@ def _verdict(run: Run) -> Verdict:
     try:
         return verdict(run)
     except (*DAMAGE, OSError) as error:
-        said = str(error) if isinstance(error, MonitorError) else f"{type(error).__name__}: {error}"
-        return Verdict(State.UNDECIDED, f"what became of the run cannot be read: {said}")
+        return Verdict(State.UNDECIDED, f"what became of the run cannot be read: {said(error)}")
 
 
 def baseline_of(run: Run) -> str:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from .run_store import Artifact, Node, nodes_of, reading
+from components.common.artifacts.files import Artifact
+
+from .run_store import Node, nodes_of, reading
 
 # What a node's inputs are followed by, the first first; what an input is called that is only compared with.
 _MAIN_WAY = ("ModelBlessing", "InfraBlessing", "Model", "ModelEvaluation", "ExampleAnomalies", "ExampleStatistics",

@@ -2,47 +2,40 @@
 
 from collections.abc import Iterable, Mapping
 
-from components.common.artifacts.files import Given, NodeFacts, RunFacts, Sources
+from components.common.artifacts.files import Artifact
+from components.common.artifacts.sources import NodeFacts, RunFacts, Sources
 from components.common.errors import MonitorError
 from components.common.model_spec import ModelSpec
 from components.validation_report import build, facts
 
+from . import roles
 from .findings import objections
-from .run_store import Artifact, Node, Run
-
-# Nodes by what they are to the page; a pipeline that has others gets a page of what can be told by type.
-_WINDOW_STATISTICS = ("ServingStatisticsGen",)
-_BASELINE_STATISTICS = ("BaselineStatisticsGen",)
-_IMAGE_STATISTICS = ("ImageStatisticsGen",)
-_PREVIOUS_STATISTICS = ("PreviousStatistics",)
-_IMPORTER = "BaselineImporter"
-_LOGS = "ServingLogExampleGen"
-_GATES = ("PushGate", "Evaluator")  # whose blessing counts, the first first
+from .run_store import Node, Run
 
 
 def sources_of(found: Run) -> Sources:
     """What the page of a run is made from, by the names of its nodes where they are ours and by types otherwise."""
     nodes = found.nodes
-    monitors = _LOGS in nodes and not any(name in nodes for name in _BASELINE_STATISTICS)
+    monitors = roles.LOGS in nodes and roles.BASELINE_STATISTICS not in nodes
     pushed = _first(_by_type(nodes, "PushedModel"))
     anomalies = tuple(given for given in _by_type(nodes, "ExampleAnomalies"))
-    importer = _outputs(nodes, _IMPORTER)
+    importer = _outputs(nodes, roles.BASELINE)
     statistics = {name: _outputs(nodes, name).get("statistics") for name in nodes}
-    window = _pick(statistics, _IMAGE_STATISTICS if monitors else _WINDOW_STATISTICS)
+    window = statistics.get(roles.IMAGE_STATISTICS if monitors else roles.SERVING_STATISTICS)
     baseline = (
         importer.get("baseline_statistics")
         if monitors
-        else _pick(statistics, (*_BASELINE_STATISTICS, *_IMAGE_STATISTICS))
+        else _pick(statistics, (roles.BASELINE_STATISTICS, roles.IMAGE_STATISTICS))
     )
-    others = [name for name in nodes if "StatisticsGen" in name and name not in
-              (*_WINDOW_STATISTICS, *_BASELINE_STATISTICS)]  # fmt: skip
+    served = (roles.SERVING_STATISTICS, roles.BASELINE_STATISTICS)
+    others = [name for name in nodes if roles.makes_statistics(name) and name not in served]
     problems: list[str] = [_failed(node) for node in nodes.values() if not node.complete]
     return Sources(
         statistics=window,
         baseline_statistics=baseline,
-        previous_statistics=_first(_outputs(nodes, name).get("result") for name in _PREVIOUS_STATISTICS),
+        previous_statistics=_outputs(nodes, roles.PREVIOUS_STATISTICS).get("result"),
         training_statistics=None if monitors else _pick(statistics, others),
-        examples=_outputs(nodes, _LOGS).get("examples"),
+        examples=_outputs(nodes, roles.LOGS).get("examples"),
         baseline_examples=None if monitors else _held_out(nodes),
         anomalies=anomalies,
         blessing=_blessing(nodes),
@@ -62,16 +55,16 @@ def sources_of(found: Run) -> Sources:
     )
 
 
-def _held_out(nodes: Mapping[str, Node]) -> Given | None:
+def _held_out(nodes: Mapping[str, Node]) -> Artifact | None:
     """The examples that the baseline's statistics describe, or those with the same ids that were imported."""
-    examples = [each for each in _by_type(nodes, "Examples") if each.producer != _LOGS]
-    imported = [each for each in examples if each.producer.endswith("ExampleGen")]
+    examples = [each for each in _by_type(nodes, "Examples") if each.producer != roles.LOGS]
+    imported = [each for each in examples if roles.imports_examples(each.producer)]
     return _first(imported or examples)
 
 
-def _blessing(nodes: Mapping[str, Node]) -> Given | None:
+def _blessing(nodes: Mapping[str, Node]) -> Artifact | None:
     given = {each.producer: each for each in _by_type(nodes, "ModelBlessing")}
-    return _first([*(given.get(name) for name in _GATES), *given.values()])
+    return _first([*(given.get(name) for name in roles.GATES), *given.values()])
 
 
 def class_names(nodes: Mapping[str, Node], problems: list[str]) -> tuple[str, ...]:
@@ -110,10 +103,10 @@ def _failed(node: Node) -> str:
     return f"{node.name} did not finish, its state is {node.state.lower()}"
 
 
-def _by_type(nodes: Mapping[str, Node], kind: str) -> list[Given]:
+def _by_type(nodes: Mapping[str, Node], kind: str) -> list[Artifact]:
     """Every artifact of a type that the run made, in the order of its nodes."""
     return [
-        _given(artifact, node.name)
+        artifact
         for node in nodes.values()
         for artifacts in node.outputs.values()
         for artifact in artifacts
@@ -121,20 +114,16 @@ def _by_type(nodes: Mapping[str, Node], kind: str) -> list[Given]:
     ]
 
 
-def _outputs(nodes: Mapping[str, Node], name: str) -> dict[str, Given]:
+def _outputs(nodes: Mapping[str, Node], name: str) -> dict[str, Artifact]:
     """The first artifact of each output of a node; nothing for a node that there is not."""
     if name not in nodes:
         return {}
-    return {key: _given(artifacts[0], name) for key, artifacts in nodes[name].outputs.items() if artifacts}
+    return {key: artifacts[0] for key, artifacts in nodes[name].outputs.items() if artifacts}
 
 
-def _pick(given: Mapping[str, Given | None], names: Iterable[str]) -> Given | None:
+def _pick(given: Mapping[str, Artifact | None], names: Iterable[str]) -> Artifact | None:
     return _first(given.get(name) for name in names)
 
 
-def _first(given: Iterable[Given | None]) -> Given | None:
+def _first(given: Iterable[Artifact | None]) -> Artifact | None:
     return next((each for each in given if each is not None), None)
-
-
-def _given(artifact: Artifact, producer: str) -> Given:
-    return Given(artifact.uri, artifact.type, producer, artifact.id, artifact.properties)

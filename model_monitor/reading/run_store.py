@@ -9,7 +9,7 @@ import datetime
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from google.protobuf import json_format, struct_pb2
 from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from components.common.artifacts.files import Artifact, Files, local_files
 from components.common.errors import MonitorError
 
 RUNS_A_QUERY = 25
@@ -28,20 +29,6 @@ _INPUTS = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT)
 _OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.DECLARED_OUTPUT)
 _CHOSEN = (mlmd.Event.INTERNAL_OUTPUT,)
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """An artifact of a run: its type's name, where it is, and its properties and custom properties together."""
-
-    id: int
-    type: str
-    uri: str
-    properties: dict[str, int | float | str]
-
-    @property
-    def path(self) -> Path:
-        return Path(self.uri)
 
 
 @dataclass(frozen=True)
@@ -121,16 +108,19 @@ def reading(question: Callable[[], Answer], store: str = "the ML Metadata store"
         raise MonitorError(f"{store} cannot be read: {_brief(error)}") from error
 
 
-def runs(store: metadata_store.MetadataStore, pipeline: str = "", *, newest_first: bool = False) -> Iterator["Run"]:
+def runs(
+    store: metadata_store.MetadataStore, pipeline: str = "", *, newest_first: bool = False, files: Files | None = None
+) -> Iterator["Run"]:
     """Every run of a pipeline, or of all pipelines, oldest first unless told otherwise.
 
+    `files` is how the runs' artifacts are read; those of this machine unless told otherwise.
     The nodes of `RUNS_A_QUERY` runs are read together, when those of one of them are first asked for.
     """
     contexts = sorted(_run_contexts(store, pipeline), key=lambda each: each[1].id, reverse=newest_first)
     for start in range(0, len(contexts), RUNS_A_QUERY):
         chunk = contexts[start : start + RUNS_A_QUERY]
         batch = _Batch(store, [context.id for _, context in chunk])
-        yield from (Run(store, owner, context.name, context=context, batch=batch) for owner, context in chunk)
+        yield from (Run(store, owner, each.name, context=each, batch=batch, files=files) for owner, each in chunk)
 
 
 def pipelines(store: metadata_store.MetadataStore) -> list[str]:
@@ -139,9 +129,14 @@ def pipelines(store: metadata_store.MetadataStore) -> list[str]:
 
 
 class Run:
-    """The record of one run of one pipeline."""
+    """The record of one run of one pipeline.
 
-    def __init__(
+    Attributes:
+      files: how its artifacts are read.
+
+    """
+
+    def __init__(  # noqa: PLR0913 - which run, and three things that whoever reads many knows already
         self,
         store: metadata_store.MetadataStore,
         pipeline: str,
@@ -149,7 +144,9 @@ class Run:
         *,
         context: mlmd.Context | None = None,
         batch: "_Batch | None" = None,
+        files: Files | None = None,
     ) -> None:
+        self.files = files or local_files()
         self._store = store
         self.pipeline = pipeline
         self.run_id = run_id
@@ -242,7 +239,7 @@ def artifacts_by_id(store: metadata_store.MetadataStore, ids: Iterable[int]) -> 
 def artifact_of(artifact: mlmd.Artifact) -> Artifact:
     """The record of an artifact."""
     properties = _scalars(artifact.properties, artifact.custom_properties)
-    return Artifact(artifact.id, artifact.type, artifact.uri, properties)
+    return Artifact(artifact.uri, artifact.type, id=artifact.id, properties=properties)
 
 
 def _run_contexts(store: metadata_store.MetadataStore, pipeline: str) -> list[tuple[str, mlmd.Context]]:
@@ -266,14 +263,15 @@ def _node(
     """An execution as a node. The context of a node is named by the pipeline's name, a dot, and the node's id."""
     names = {context.type: context.name for context in contexts}
     name = str(names.get("node", "")).removeprefix(f"{names.get('pipeline', '')}.")
+    name = name or execution.type.rpartition(".")[2] or "?"
     state = mlmd.Execution.State.Name(execution.last_known_state)
     return Node(
-        name=name or execution.type.rpartition(".")[2] or "?",
+        name=name,
         state=state,
         cached=state == "CACHED",
         seconds=(execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000,
         parameters=_scalars(execution.properties, execution.custom_properties),
-        outputs=outputs,
+        outputs={key: [replace(each, producer=name) for each in made] for key, made in outputs.items()},
         inputs=inputs,
         chosen=chosen,
         id=execution.id,

@@ -9,11 +9,12 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
+from components.common.artifacts.files import Artifact, Files
 from components.common.records.performance import outcome_of
 from components.common.verdict import Outcome
 
 from .findings import Finding, anomaly_findings, counted, deciding_blessings, is_blessed, objections, unheeded
-from .run_store import Artifact, Node, Run
+from .run_store import Node, Run
 
 
 class State(str, Enum):
@@ -146,7 +147,7 @@ def _first_reason(run: Run) -> str:
 
 def span_checks(run: Run) -> list[SpanCheck]:
     """What each check of a run on a span says, the comparison with the baseline first."""
-    checks = [_span_check(*each) for each in run.made("ExampleAnomalies")]
+    checks = [_span_check(*each, run.files) for each in run.made("ExampleAnomalies")]
     order = (CheckOf.LOGS, CheckOf.DATA, CheckOf.ACCURACY)  # logs that are wrong explain all the rest
     return sorted(checks, key=lambda check: order.index(check.of))
 
@@ -168,7 +169,7 @@ def _span(run: Run, window: Artifact) -> Verdict:
     )
 
 
-def _span_check(node: Node, artifact: Artifact) -> SpanCheck:
+def _span_check(node: Node, artifact: Artifact, files: Files) -> SpanCheck:
     """What an anomalies artifact is of: the comparison, the accuracy, or else the logs themselves."""
     found = artifact.properties
     if "outcome" in found:
@@ -178,7 +179,7 @@ def _span_check(node: Node, artifact: Artifact) -> SpanCheck:
         state = _SPAN_STATES[outcome_of(str(found["state"]))]
         reason = "" if state is State.FINE else str(found.get("reason", ""))
         return SpanCheck(CheckOf.ACCURACY, state, reason, artifact)
-    problems = list(anomaly_findings(node, artifact))
+    problems = list(anomaly_findings(node, artifact, files))
     state, reason = _state_of(problems) if problems else (State.FINE, "")
     return SpanCheck(CheckOf.LOGS, state, reason, artifact)
 
@@ -207,7 +208,7 @@ def _data(run: Run) -> Verdict:
     checked = run.made("ExampleAnomalies")
     if not checked:
         return Verdict(State.NO_VERDICT, "nothing was judged")
-    problems = [finding for node, found in checked for finding in anomaly_findings(node, found)]
+    problems = [finding for node, found in checked for finding in anomaly_findings(node, found, run.files)]
     if problems:
         return Verdict(*_state_of(problems))
     return Verdict(State.FINE, "no anomalies in the data")

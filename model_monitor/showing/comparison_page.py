@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.common.artifacts.files import Given, Sources, local_files
+from components.common.artifacts.files import Artifact
+from components.common.artifacts.sources import Sources
+from components.common.artifacts.splits import only_split_folder
+from components.common.artifacts.statistics import read_statistics
 from components.common.errors import MonitorError
 from components.common.pages import charts
 from components.common.pages.parts import Chart, Table
@@ -57,7 +60,8 @@ def page_text(history: History, found: Comparison) -> str:
 def _statistics(found: Comparison, sources: Sequence[Sources], problems: list[str]) -> dict[str, Any]:
     """The statistics of what was served in either run, and of the baseline that both were compared with."""
     first, second = sources
-    wanted: dict[str, tuple[Given | None, str]] = {
+    files = found.second.run.files
+    wanted: dict[str, tuple[Artifact | None, str]] = {
         _FIRST: (first.statistics, first.split),
         _SECOND: (second.statistics, second.split),
     }
@@ -67,7 +71,7 @@ def _statistics(found: Comparison, sources: Sequence[Sources], problems: list[st
     for side, (given, split) in wanted.items():
         try:
             if given is not None:
-                read[side] = distributions.read_statistics(given, split, local_files())
+                read[side] = read_statistics(only_split_folder(given, split, files), files)
         except MonitorError as error:
             problems.append(str(error))
     return read

@@ -8,10 +8,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from components.common.artifacts.files import Artifact
+
 from ..reading.artifact_tables.table import Cell, Opened, Table
 from ..reading.explanation import moment
 from ..reading.history import History
-from ..reading.run_store import Artifact, Node, Run
+from ..reading.run_store import Node, Run
 from ..reading.verdicts import State, Verdict
 from .json_records import count_nodes
 from .lines import say

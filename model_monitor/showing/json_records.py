@@ -5,12 +5,14 @@ Keys are added and never change their meaning; `format_version` changes when one
 
 from typing import Any
 
+from components.common.artifacts.files import Artifact
+
 from ..reading.artifact_tables.table import Opened
 from ..reading.explanation import Explanation
 from ..reading.findings import Finding
 from ..reading.history import History
 from ..reading.lineage import Source
-from ..reading.run_store import Artifact, Node, Run
+from ..reading.run_store import Node, Run
 from ..reading.verdicts import Verdict
 
 FORMAT_VERSION = 1

@@ -7,19 +7,21 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from components.common.artifacts.anomalies import anomalies_by_split
+from components.common.artifacts.checks import COUNTS_JSON
+from components.common.artifacts.files import Artifact, Files
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement
 from components.common.records.performance import PERFORMANCE_JSON, LabelledAccuracy, Performance
 from components.common.statistics.monitored_features import short_name_of_test
 from components.common.verdict import Outcome
 
-from ..reading.run_store import Artifact, Run
+from ..reading import roles
+from ..reading.run_store import Run
 from .lines import Facts, say
-from .parts import MARKS, anomalies_of, report_file, times, told
+from .parts import MARKS, report_file, times, told
 
 _FEATURES_SHOWN = 5
-_ERROR = anomalies_pb2.AnomalyInfo.ERROR
 
 
 @dataclass
@@ -31,14 +33,15 @@ class Summary:
     log_file: Path
 
     def __post_init__(self) -> None:
-        self._logs = self.run.node("ServingLogExampleGen").output("anomalies")
-        self._drift_artifact = self.run.node("SkewDriftValidator").output("anomalies")
-        performance = self.run.node("PerformanceEstimator").output("anomalies")
-        self._drift = DriftReport.from_json((self._drift_artifact.path / DRIFT_REPORT_JSON).read_text())
-        self._performance = Performance.from_json((performance.path / PERFORMANCE_JSON).read_text())
-        self._log_anomalies = anomalies_of(self._logs)["serving"]
+        files = self.run.files
+        self._logs = self.run.node(roles.LOGS).output("anomalies")
+        self._drift_artifact = self.run.node(roles.DRIFT).output("anomalies")
+        performance = self.run.node(roles.ACCURACY).output("anomalies")
+        self._drift = files.record(self._drift_artifact.path(DRIFT_REPORT_JSON), DriftReport.from_json)
+        self._performance = files.record(performance.path(PERFORMANCE_JSON), Performance.from_json)
+        self._log_anomalies = [each for found in anomalies_by_split(self._logs, files).values() for each in found]
         self._outcomes = {
-            "logs": Outcome.FAILED if _has_error(self._log_anomalies) else Outcome.PASSED,
+            "logs": Outcome.PASSED if all(each.harmless for each in self._log_anomalies) else Outcome.FAILED,
             "data": self._drift.outcome,
             "accuracy": self._performance.check.outcome,
         }
@@ -59,7 +62,7 @@ class Summary:
         verdict = "cannot be judged" if undecided else "is not fine"
         worst = Outcome.UNDECIDED if undecided else Outcome.FAILED
         reasons = {
-            "logs": "; ".join(told(self._log_anomalies, severity=_ERROR)),
+            "logs": "; ".join(told(each for each in self._log_anomalies if not each.harmless)),
             "data": self._drift.sentence,
             "accuracy": self._performance.check.reason,
         }
@@ -72,7 +75,7 @@ class Summary:
 
     def show(self, console: Console) -> None:
         facts = Facts()
-        facts.add("Logs", _counts(self.run.node("ServingLogExampleGen").output("examples"), self._logs))
+        facts.add("Logs", _counts(self.run.node(roles.LOGS).output("examples"), self._logs, self.run.files))
         facts.add("Log checks", self._log_checks())
         facts.add("Compared with", self._compared_with())
         facts.add("Data", f"{MARKS[self._outcomes['data']]} {escape(self._drift.sentence)}")
@@ -82,7 +85,7 @@ class Summary:
         if self._performance.labelled:
             facts.add("Labels", _labels(self._performance.labelled, self._performance.class_names))
         facts.add("Report", escape(str(report_file(self.run))))
-        facts.add("Results", escape(str(self._drift_artifact.path / DRIFT_REPORT_JSON)))
+        facts.add("Results", escape(str(self._drift_artifact.path(DRIFT_REPORT_JSON))))
         facts.add("Log", escape(str(self.log_file)))
         facts.add("Time", times(self.run))
         colour = "green" if self.fine else "red"
@@ -94,7 +97,7 @@ class Summary:
         return "\n".join(f"{MARKS[self._outcomes['logs']]} {line}" for line in lines or ["no anomalies"])
 
     def _compared_with(self) -> str:
-        baseline = str(self.run.node("BaselineImporter").output("schema").properties["bundle_uri"])
+        baseline = str(self.run.node(roles.BASELINE).output("schema").properties["bundle_uri"])
         held_out = self._drift.baseline.examples if self._drift.baseline else 0
         lines = [f"{held_out:,} held-out images of {escape(baseline)}"]
         if self._drift.previous:
@@ -123,13 +126,8 @@ class Summary:
         return "\n".join(map(_measured, single[:_FEATURES_SHOWN])) or "nothing could be compared"
 
 
-def _has_error(anomalies: anomalies_pb2.Anomalies) -> bool:
-    found = [*anomalies.anomaly_info.values(), anomalies.dataset_anomaly_info]
-    return any(info.severity == _ERROR for info in found)
-
-
-def _counts(examples: Artifact, logs: Artifact) -> str:
-    counts = json.loads((logs.path / "counts.json").read_text())
+def _counts(examples: Artifact, logs: Artifact, files: Files) -> str:
+    counts = files.record(logs.path(COUNTS_JSON), json.loads)
     unused = {
         "broken": counts["records_broken"],
         "of another model version": counts["records_excluded"],

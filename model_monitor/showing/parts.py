@@ -1,15 +1,17 @@
 """What the tables at the end of a training and of a monitoring run have in common."""
 
-import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.markup import escape
-from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from components.common.artifacts.anomalies import Anomaly
+from components.common.pages.page_artifact import PAGE_FILE
 from components.common.verdict import Outcome
 
-from ..reading.run_store import Artifact, Run
+from ..reading import roles
+from ..reading.run_store import Run
 
 MARKS = {Outcome.PASSED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.UNDECIDED: "[yellow]?[/]"}
 
@@ -20,34 +22,14 @@ def place(uri: str) -> str:
     return uri.removeprefix(here) if uri.startswith(here) and uri != here else uri
 
 
-def split_files(artifact: Artifact, file: str) -> dict[str, bytes]:
-    """The bytes of one file of every split of an artifact, by the split's name."""
-    names = json.loads(str(artifact.properties["split_names"]))
-    return {name: (artifact.path / f"Split-{name}" / file).read_bytes() for name in names}
-
-
-def anomalies_of(artifact: Artifact) -> dict[str, anomalies_pb2.Anomalies]:
-    """The anomalies of every split, by the split's name."""
-    return {name: anomalies_pb2.Anomalies.FromString(b) for name, b in split_files(artifact, "SchemaDiff.pb").items()}
-
-
-def told(anomalies: anomalies_pb2.Anomalies, severity: int | None = None) -> list[str]:
-    """A line for each anomaly, of one severity or of all: the feature, if it is about one, and what is wrong."""
-    found = [
-        (".".join(info.path.step) or key, info)
-        for key, info in sorted(anomalies.anomaly_info.items())
-        if severity in (None, info.severity)
-    ]
-    lines = [f"{feature}: {info.short_description}" for feature, info in found]
-    dataset = anomalies.dataset_anomaly_info
-    if anomalies.HasField("dataset_anomaly_info") and severity in (None, dataset.severity):
-        lines.append(dataset.short_description)
-    return [escape(line) for line in lines]
+def told(anomalies: Iterable[Anomaly]) -> list[str]:
+    """A line for each anomaly: the feature, if it is about one, and what is wrong."""
+    return [escape(anomaly.line) for anomaly in anomalies]
 
 
 def report_file(run: Run) -> Path:
     """The page that the run made of itself."""
-    return run.node("ValidationReport").output("report").path / "report.html"
+    return Path(run.node(roles.REPORT).output("report").path(PAGE_FILE))
 
 
 def times(run: Run) -> str:

@@ -4,18 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import tensorflow_model_analysis as tfma
 from rich.console import Console
 from rich.markup import escape
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from components.common.artifacts import evaluation
+from components.common.artifacts.anomalies import anomalies_by_split
+from components.common.artifacts.files import Artifact, Files
+from components.common.artifacts.statistics import statistics_by_split
 from components.common.records.decision import REASONS_JSON, Decision
+from components.common.statistics.monitored_features import corrupt_images, name_of
 from components.common.verdict import Check, Effect, Outcome
 
+from ..reading import roles
 from ..reading.report_sources import class_names
-from ..reading.run_store import Artifact, Run
+from ..reading.run_store import Run
 from .lines import Facts, say
-from .parts import MARKS, anomalies_of, report_file, split_files, times, told
+from .parts import MARKS, report_file, times, told
 
 _CLASSES_A_LINE = 5
 
@@ -29,9 +34,9 @@ class Summary:
     log_file: Path
 
     def __post_init__(self) -> None:
-        self._push = self.run.node("AtomicPusher").output("pushed_model").properties
-        self._reasons_file = self.run.node("PushGate").output("blessing").path / REASONS_JSON
-        self._decision = Decision.from_json(self._reasons_file.read_text())
+        self._push = self.run.node(roles.PUSHER).output("pushed_model").properties
+        self._reasons_file = self.run.node(roles.GATE).output("blessing").path(REASONS_JSON)
+        self._decision = self.run.files.record(self._reasons_file, Decision.from_json)
 
     @property
     def blessed(self) -> bool:
@@ -46,7 +51,7 @@ class Summary:
     @property
     def sentence(self) -> str:
         """The outcome in one sentence."""
-        if self.pushed and self.run.node("AtomicPusher").cached:
+        if self.pushed and self.run.node(roles.PUSHER).cached:
             return f"Nothing has changed since version {self._push['pushed_version']} was pushed."
         if self.pushed:
             return f"Pushed as version {self._push['pushed_version']}: every gate let it pass."
@@ -70,13 +75,14 @@ class Summary:
 
     def show(self, console: Console) -> None:
         facts = Facts()
-        statistics = _statistics(self.run.node("ImageStatisticsGen").output("statistics"))
+        files = self.run.files
+        statistics = statistics_by_split(self.run.node(roles.IMAGE_STATISTICS).output("statistics"), files)
         facts.add("Data", "\n".join(_data(split, s) for split, s in statistics.items()))
         facts.add("Statistics", _features(statistics))
-        facts.add("Schema check", _schema_check(self.run.node("ExampleValidator").output("anomalies")))
+        facts.add("Schema check", _schema_check(self.run.node(roles.DATA_CHECK).output("anomalies"), files))
         facts.add("Baseline", self._baseline())
-        evaluation = self.run.node("Evaluator").output("evaluation")
-        facts.add("Accuracy", _accuracy(evaluation, class_names(self.run.nodes, [])))
+        evaluated = self.run.node(roles.EVALUATOR).output("evaluation")
+        facts.add("Accuracy", _accuracy(evaluated.uri, files, class_names(self.run.nodes, [])))
         facts.add("Gate", "\n".join(map(_check_line, self._decision.checks)))
         facts.add("Pushed", escape(str(self._push["pushed_destination"])) if self.pushed else "no")
         facts.add("Report", escape(str(report_file(self.run))))
@@ -89,46 +95,38 @@ class Summary:
         facts.show(console)
 
     def _baseline(self) -> str:
-        if "BaselineImporter" not in self.run.nodes:
+        if roles.BASELINE not in self.run.nodes:
             return "none: there was nothing to compare the model with"
-        return escape(str(self.run.node("BaselineImporter").output("model").properties["bundle_uri"]))
+        return escape(str(self.run.node(roles.BASELINE).output("model").properties["bundle_uri"]))
 
 
 def _check_line(check: Check) -> str:
     return f"{MARKS[check.outcome]} {check.title}: {escape(check.reason)}"
 
 
-def _statistics(artifact: Artifact) -> dict[str, statistics_pb2.DatasetFeatureStatistics]:
-    files = split_files(artifact, "FeatureStats.pb")
-    return {n: statistics_pb2.DatasetFeatureStatisticsList.FromString(b).datasets[0] for n, b in files.items()}
-
-
-def _name(feature: statistics_pb2.FeatureNameStatistics) -> str:
-    return feature.name or ".".join(feature.path.step)
-
-
 def _data(split: str, statistics: statistics_pb2.DatasetFeatureStatistics) -> str:
-    corrupt = next((f.num_stats for f in statistics.features if _name(f) == "image_corrupt"), None)
-    broken = round(corrupt.mean * statistics.num_examples) if corrupt is not None else 0
-    return f"{split}: {statistics.num_examples:,} images, {broken:,} corrupt"
+    return f"{split}: {statistics.num_examples:,} images, {corrupt_images(statistics) or 0:,} corrupt"
 
 
 def _features(statistics: dict[str, statistics_pb2.DatasetFeatureStatistics]) -> str:
-    names = {_name(f) for s in statistics.values() for f in s.features}
+    names = {name_of(f) for s in statistics.values() for f in s.features}
     of_images = sum(name.startswith("image_") for name in names)
     return f"{len(names)} features, {of_images} of them describe the images"
 
 
-def _schema_check(artifact: Artifact) -> str:
-    found = {split: told(anomalies) for split, anomalies in anomalies_of(artifact).items()}
+def _schema_check(artifact: Artifact, files: Files) -> str:
+    found = {split: told(anomalies) for split, anomalies in anomalies_by_split(artifact, files).items()}
     return "\n".join(f"{split}: {'; '.join(lines) or 'no anomalies'}" for split, lines in found.items())
 
 
-def _accuracy(artifact: Artifact, names: Sequence[str]) -> str:
+def _accuracy(folder: str, files: Files, names: Sequence[str]) -> str:
     """Overall accuracy, then each class's, from TFMA's slices by label."""
-    sliced = dict(tfma.load_eval_result(artifact.uri).slicing_metrics)
-    values = {key: metrics[""][""]["accuracy"]["doubleValue"] for key, metrics in sliced.items()}
-    classes = [f"{name} {values[(('label', i),)]:.2f}" for i, name in enumerate(names) if (("label", i),) in values]
+    found = [
+        each for each in evaluation.metrics(folder, files) if each.of in evaluation.CANDIDATE and each.accuracy_name
+    ]
+    whole = [f"{each.metrics[each.accuracy_name]:.3f} overall" for each in found if not each.key]
+    of_label = {each.label: each.metrics[each.accuracy_name] for each in found}
+    classes = [f"{name} {of_label[number]:.2f}" for number, name in enumerate(names) if number in of_label]
     lines = ["  ".join(f"{c:<15}" for c in classes[i : i + _CLASSES_A_LINE]).rstrip()
              for i in range(0, len(classes), _CLASSES_A_LINE)]  # fmt: skip
-    return "\n".join([f"{values[()]:.3f} overall", *lines])
+    return "\n".join([*(whole or ["not measured"]), *lines])

@@ -16,10 +16,10 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from components.common.artifacts.files import confined_files
 from components.common.errors import MonitorError
 from components.common.pages import templating
 
-from ..reading import confinement
 from ..reading.history import History
 from ..reading.run_store import Run, open_store
 from . import pages
@@ -109,8 +109,8 @@ class Application:
 
     def _reading(self, make: Callable[[History], str]) -> str:
         """A page made of what the store holds now. One at a time: the store's client is not made for more."""
-        with self._lock, confinement.confined_to(self.site.root):
-            return make(History(open_store(self.site.metadata), self.pipeline))
+        with self._lock:
+            return make(History(open_store(self.site.metadata), self.pipeline, confined_files(self.site.root)))
 
     def _home(self, request: Request) -> Response:
         wanted = {f"all_{name}": request.args.get(name) == "all" for name in ("spans", "runs")}

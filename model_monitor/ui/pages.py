@@ -11,21 +11,20 @@ from typing import Any
 
 import jinja2
 
-from components.common.artifacts.files import Files, local_files
+from components.common.artifacts.files import DAMAGE, Artifact, Files, said
 from components.common.errors import MonitorError
 from components.common.pages.page_artifact import PAGE_FILE
 from components.common.proportion import Proportion
 from components.common.statistics.monitored_features import short_name_of_test
 from components.validation_report import build, rendering
 
-from ..reading import confinement
 from ..reading.artifact_tables import open_artifact
-from ..reading.artifact_tables.table import DAMAGE, Opened
+from ..reading.artifact_tables.table import Opened
 from ..reading.explanation import Explanation, data_files, explain, moment, sentence_of
 from ..reading.findings import Finding
 from ..reading.history import History
 from ..reading.report_sources import sources_of
-from ..reading.run_store import Artifact, Node, Run
+from ..reading.run_store import Node, Run
 from ..reading.verdicts import CheckOf, State, Verdict, span_checks
 from ..showing.inspection import cell_text, nodes_in_words, origins, short, took
 from ..showing.parts import place
@@ -118,7 +117,7 @@ def artifact(site: Site, chosen: Run, node: Node, key: str, found: Artifact) -> 
         node=node,
         key=key,
         artifact=found,
-        opened=_opened(found),
+        opened=_opened(found, chosen.files),
         rows_shown=_ROWS_SHOWN,
     )
 
@@ -134,9 +133,9 @@ def report(history: History, chosen: Run) -> str:
     if page is not None:
         return page
     try:
-        return rendering.render(build.build_page(sources_of(chosen), _confined_files()))
+        return rendering.render(build.build_page(sources_of(chosen), chosen.files))
     except DAMAGE as error:
-        raise MonitorError(f"The report of run {chosen.id} cannot be made: {_said(error)}") from error
+        raise MonitorError(f"The report of run {chosen.id} cannot be made: {said(error)}") from error
 
 
 def message(title: str, text: str) -> str:
@@ -149,37 +148,34 @@ def stored_report(chosen: Run) -> tuple[str | None, str]:
     reports = [each for node in chosen.nodes.values() for each in node.made if each.type.endswith(_REPORT_TYPE)]
     if not reports:
         return None, ""
-    path = reports[-1].path / PAGE_FILE
+    path = reports[-1].path(PAGE_FILE)
     try:
-        confinement.check(path)
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        return None, f"The run's own report, {path}, cannot be read: {error.strerror}"
+        text = chosen.files.content(path).decode()
     except ValueError as error:
-        return None, f"The run's own report cannot be shown: {_said(error)}"
+        return None, f"The run's own report cannot be shown: {said(error)}"
     if not text.strip():
         return None, f"The run's own report, {path}, is empty"
     return text, ""
 
 
-def unshown(artifact: Artifact) -> str:
+def unshown(artifact: Artifact, files: Files) -> str:
     """Why the files of an artifact are not shown: "gone", "elsewhere" or "outside"; "" where they are."""
     if "://" in artifact.uri:
         return "elsewhere"
     try:
-        confinement.check(artifact.uri)
-        return "" if artifact.uri and artifact.path.exists() else "gone"
+        files.check(artifact.uri)
+        return "" if artifact.uri and Path(artifact.uri).exists() else "gone"
     except (ValueError, OSError):
         return "outside"
 
 
-def _opened(found: Artifact) -> Opened:
+def _opened(found: Artifact, files: Files) -> Opened:
     """The tables of an artifact. One that is outside the root, or cannot be read at all, has a problem instead."""
     try:
-        confinement.check(found.uri)
-        return open_artifact(found)
+        files.check(found.uri)
+        return open_artifact(found, files)
     except (*DAMAGE, OSError) as error:
-        return Opened(found, (), (_said(error),))
+        return Opened(found, (), (said(error),))
 
 
 def _explained(history: History, chosen: Run) -> tuple[Explanation | None, str]:
@@ -187,7 +183,7 @@ def _explained(history: History, chosen: Run) -> tuple[Explanation | None, str]:
     try:
         return explain(history, chosen), ""
     except (*DAMAGE, OSError) as error:
-        return None, f"Why cannot be told: {_said(error)}"
+        return None, f"Why cannot be told: {said(error)}"
 
 
 def _grounds(chosen: Run, found: Explanation) -> list[Ground]:
@@ -210,21 +206,6 @@ def _grounds(chosen: Run, found: Explanation) -> list[Ground]:
     return grounds
 
 
-def _confined_files() -> Files:
-    """Files of this machine, and of those only the ones that may be shown."""
-    files = local_files()
-
-    def read(path: str) -> bytes:
-        confinement.check(path)
-        return files.read(path)
-
-    def names(folder: str) -> list[str]:
-        confinement.check(folder)
-        return files.names(folder)
-
-    return Files(read, names)
-
-
 def _bars(chosen: Run) -> Iterator[Bar]:
     """When each node ran. Nodes that were taken from the cache took no time."""
     begins = chosen.started.timestamp()
@@ -235,10 +216,6 @@ def _bars(chosen: Run) -> Iterator[Bar]:
             continue
         left = 100 * (node.finished.timestamp() - node.seconds - begins) / whole
         yield Bar(node, max(0.0, min(100.0, left)), max(0.0, min(100 - left, 100 * node.seconds / whole)))
-
-
-def _said(error: Exception) -> str:
-    return str(error) if isinstance(error, MonitorError) else f"{type(error).__name__}: {error}"
 
 
 def _render(template: str, **context: Any) -> str:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from components.common.artifacts.files import Artifact, Files
 from components.common.errors import MonitorError
 from components.common.proportion import Proportion
 from components.common.records.performance import PERFORMANCE_JSON, Performance
 
-from ..reading.artifact_tables.table import read_record
 from ..reading.history import History, baseline_of
-from ..reading.run_store import Artifact, Run
+from ..reading.run_store import Run
 from ..reading.verdicts import CheckOf, SpanCheck, State, Verdict, span_checks
 
 _WORST_FIRST = (State.NOT_FINE, State.UNDECIDED, State.FINE)
@@ -107,7 +107,7 @@ def _point(history: History, span: int, runs: Sequence[Run]) -> Point:
     says = history.verdict(run)
     plain = Point(run, runs[-1].id, span, says, checks, _allowed(run), version=Path(baseline_of(run)).name)
     accuracy = checks.get(CheckOf.ACCURACY)
-    return _with_accuracy(plain, accuracy.artifact) if accuracy else plain
+    return _with_accuracy(plain, accuracy.artifact, run.files) if accuracy else plain
 
 
 def _worst(checks: Iterable[SpanCheck]) -> dict[CheckOf, SpanCheck]:
@@ -123,14 +123,14 @@ def _allowed(run: Run) -> float | None:
     return next((float(rate) for rate in rates if isinstance(rate, int | float) and 0 < rate < 1), None)
 
 
-def _with_accuracy(point: Point, artifact: Artifact) -> Point:
+def _with_accuracy(point: Point, artifact: Artifact, files: Files) -> Point:
     """A point with the accuracies in the estimator's record; where that cannot be read, with what ML Metadata has."""
     known: dict[str, Any] = {
         "estimated": _noted(artifact, "estimated_accuracy"),
         "real": _noted(artifact, "measured_accuracy"),
     }
     try:
-        found = _levels(read_record(artifact.path / PERFORMANCE_JSON, Performance.from_json))
+        found = _levels(files.record(artifact.path(PERFORMANCE_JSON), Performance.from_json))
     except MonitorError as error:
         return replace(point, **known, problem=f"Of the accuracy on span {point.span}: {error}")
     return replace(point, **{**known, **found})

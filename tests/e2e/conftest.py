@@ -30,7 +30,7 @@ class Outcome:
 
     @property
     def reasons(self) -> str:
-        return (self.run.node("PushGate").output("blessing").path / "reasons.json").read_text()
+        return Path(self.run.node("PushGate").output("blessing").path("reasons.json")).read_text()
 
     @property
     def words(self) -> str:

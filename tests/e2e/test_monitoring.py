@@ -38,8 +38,8 @@ def replay(root: Path, logs: Path, *arguments: str) -> str:
 
 
 def reports(outcome: Outcome) -> tuple[DriftReport, Performance]:
-    drift = outcome.run.node("SkewDriftValidator").output("anomalies").path / DRIFT_REPORT_JSON
-    performance = outcome.run.node("PerformanceEstimator").output("anomalies").path / PERFORMANCE_JSON
+    drift = Path(outcome.run.node("SkewDriftValidator").output("anomalies").path(DRIFT_REPORT_JSON))
+    performance = Path(outcome.run.node("PerformanceEstimator").output("anomalies").path(PERFORMANCE_JSON))
     return DriftReport.from_json(drift.read_text()), Performance.from_json(performance.read_text())
 
 
@@ -72,7 +72,7 @@ def test_a_clean_span_passes(clean: Outcome):
     assert (drift.window.examples, drift.baseline.examples) == (1000, 2000)
     assert abs(performance.estimate.value - performance.baseline.value) < 0.05
     assert clean.run.node("ServingLogExampleGen").output("examples").properties["rows"] == 1000
-    page = clean.run.node("ValidationReport").output("report").path / "report.html"
+    page = Path(clean.run.node("ValidationReport").output("report").path("report.html"))
     assert "Span 1 is fine" in page.read_text()
     assert f" {page}\n" in clean.output
 
@@ -111,7 +111,7 @@ def test_the_timeline_in_the_browser_shows_the_spans_the_push_and_the_report(roo
     assert 'class="push"' in text
     span = list(inspect.runs(inspect.open_store(root / "metadata.sqlite"), "monitoring"))[-1]
     assert "Pixels scaled to 0..1" in pages.get(f"/runs/{span.id}").text
-    made = span.node("ValidationReport").output("report").path / "report.html"
+    made = Path(span.node("ValidationReport").output("report").path("report.html"))
     assert pages.get(f"/runs/{span.id}/report").text == made.read_text()
 
 

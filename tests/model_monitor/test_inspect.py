@@ -3,12 +3,14 @@
 import json
 import re
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from components.common.artifacts.files import Artifact, local_files
 from model_monitor import cli
 from model_monitor.reading.artifact_tables import open_artifact
-from model_monitor.reading.run_store import Artifact
 from tests.support.example_runs import FEATURES
 from tests.support.printed import words
 
@@ -29,7 +31,7 @@ def record(stored, capsys, *arguments):
 
 
 def opened(stored, run_id, node, key):
-    return open_artifact(stored.run(run_id).node(node).output(key))
+    return open_artifact(stored.run(run_id).node(node).output(key), local_files())
 
 
 def table(found, title):
@@ -74,7 +76,7 @@ def test_a_cache_hit_and_a_node_that_goes_on_are_counted(fresh, capsys):
 
 
 def test_an_artifact_that_is_gone_is_marked(fresh, capsys):
-    shutil.rmtree(fresh.run("penguin-1").node("SchemaGen").output("schema").path)
+    shutil.rmtree(fresh.run("penguin-1").node("SchemaGen").output("schema").uri)
     assert re.search(r"Schema +gone: SchemaGen/schema/\d+ *$", told(fresh, capsys, "penguin-1"), re.MULTILINE)
     assert "\nis gone\n" in told(fresh, capsys, "penguin-1", "--type", "Schema")
 
@@ -97,7 +99,7 @@ def test_what_a_resolver_chose_is_shown_and_is_not_its_own(fresh, capsys):
     event.path.steps.add().key = "model"
     fresh.story.writer.store.put_events([event])
     node = fresh.run("resolved").node("Resolver")
-    assert (node.chosen, node.outputs) == ({"model": [model]}, {})
+    assert (node.chosen, node.outputs) == ({"model": [replace(model, producer="")]}, {})
     text = told(fresh, capsys, "resolved", "--node", "Resolver")
     assert re.search(rf"^chosen +artifact.*\nmodel +{model.id} +Model", text, re.MULTILINE)
 
@@ -195,8 +197,8 @@ DAMAGED = [
 @pytest.mark.parametrize("content", [b"\xff\x00 no such file", b""])
 def test_a_damaged_file_is_a_line_beside_what_can_be_read(fresh, capsys, run_id, node, key, name, tables, content):
     artifact = fresh.run(run_id).node(node).output(key)
-    (artifact.path / name).write_bytes(content)
-    found = open_artifact(artifact)
+    Path(artifact.path(name)).write_bytes(content)
+    found = open_artifact(artifact, local_files())
     assert (len(found.tables), len(found.problems)) == (tables, 1)
     assert name.rpartition("/")[2] in found.problems[0]
     text = told(fresh, capsys, f"artifact:{artifact.id}")
@@ -207,18 +209,25 @@ def test_a_damaged_file_is_a_line_beside_what_can_be_read(fresh, capsys, run_id,
 @pytest.mark.parametrize(("run_id", "node", "key", "name", "tables"), DAMAGED)
 def test_a_missing_file_is_no_error(fresh, run_id, node, key, name, tables):
     artifact = fresh.run(run_id).node(node).output(key)
-    (artifact.path / name).unlink()
-    open_artifact(artifact)
+    Path(artifact.path(name)).unlink()
+    open_artifact(artifact, local_files())
     assert inspect(fresh, run_id) == 0
     assert inspect(fresh, f"artifact:{artifact.id}") == 0
     assert cli.main(["why", run_id, "--metadata", str(fresh.metadata)]) == 0
 
 
-@pytest.mark.parametrize("named", ["5", "[5]", "not JSON", '{"a": 1}', "null", ""])
-def test_names_of_splits_that_are_none_leave_the_folders(tmp_path, named):
+@pytest.mark.parametrize("named", ["null", "", "[]"])
+def test_without_names_of_splits_the_folders_count(tmp_path, named):
     (tmp_path / "Split-eval").mkdir()
-    found = open_artifact(Artifact(1, "Examples", str(tmp_path), {"split_names": named}))
+    found = open_artifact(Artifact(str(tmp_path), "Examples", properties={"split_names": named}), local_files())
     assert table(found, "Splits").rows == (("eval", 0, 0),)
+
+
+@pytest.mark.parametrize("named", ["5", "[5]", "not JSON", '{"a": 1}'])
+def test_names_of_splits_that_are_none_are_a_problem(tmp_path, named):
+    (tmp_path / "Split-eval").mkdir()
+    found = open_artifact(Artifact(str(tmp_path), "Examples", properties={"split_names": named}), local_files())
+    assert found.problems == (f"`split_names` must be a JSON list of names in {tmp_path}. Received: {named!r}",)
 
 
 def test_a_property_that_is_a_structure_is_json(fresh):
@@ -231,18 +240,18 @@ def test_a_property_that_is_a_structure_is_json(fresh):
 
 
 def test_an_artifact_elsewhere_and_one_without_a_place(tmp_path):
-    assert open_artifact(Artifact(1, "Model", "gs://bucket/model", {})).problems == (
+    assert open_artifact(Artifact("gs://bucket/model", "Model"), local_files()).problems == (
         "gs://bucket/model is not on this machine",
     )
-    assert open_artifact(Artifact(1, "Model", "", {})).problems == ("an artifact without a URI is gone",)
+    assert open_artifact(Artifact("", "Model"), local_files()).problems == ("an artifact without a URI is gone",)
 
 
 def test_a_folder_that_cannot_be_listed_is_a_line(tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
-    (problem,) = open_artifact(Artifact(1, "Model", str(tmp_path), {})).problems
+    monkeypatch.setattr("os.listdir", refuse)
+    (problem,) = open_artifact(Artifact(str(tmp_path), "Model"), local_files()).problems
     assert "Permission denied" in problem
 
 
@@ -306,7 +315,8 @@ def test_the_record_of_artifacts_and_of_opened_ones(stored, capsys):
 def test_numbers_that_json_does_not_have_are_null(fresh, capsys):
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
-    path = fresh.run("penguin-1").node("StatisticsGen").output("statistics").path / "Split-eval" / "FeatureStats.pb"
+    artifact = fresh.run("penguin-1").node("StatisticsGen").output("statistics")
+    path = Path(artifact.path("Split-eval", "FeatureStats.pb"))
     message = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())
     message.datasets[0].features[0].num_stats.mean = float("nan")
     path.write_bytes(message.SerializeToString())

@@ -115,7 +115,7 @@ def test_the_latest_run_s_page_is_made_under_the_root(root, capsys):
     text = (root.folder / "reports" / "2026-01-02T00:00:00.1.html").read_text()
     assert "Pushed as version 3: every check let it pass." in text
     assert "Pushed as version 3" in capsys.readouterr().out
-    assert "No anomaly: 1 split looked at." in text
+    assert "No anomaly: 1 split evaluated." in text
     assert (root.folder / "metadata.sqlite").read_bytes() == before
 
 

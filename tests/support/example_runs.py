@@ -11,13 +11,13 @@ from pathlib import Path
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from components.common.artifacts.tfma_messages import message_class
 from components.common.artifacts.tfrecord import frame
 from components.common.proportion import Proportion
 from components.common.records.decision import REASONS_JSON, Decision
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement, Side, State
 from components.common.records.performance import PERFORMANCE_JSON, STATES, Examples, Performance, accuracy_check
 from components.common.verdict import Check, Effect, Finding, Outcome
-from model_monitor.reading.tfma_files import message_class
 from tests.support.metadata_store import RunWriter, StoreWriter
 
 PENGUIN, MONITORING, GATED = "penguin", "monitoring", "gated"

@@ -1,24 +1,31 @@
-"""What a page is made from: where a run's artifacts are, and what is known of the run. Plain records."""
+"""An artifact, and how its files are read: on this machine, below one folder only, or wherever TFX can read them."""
 
 import io
-import json
 import os
 import posixpath
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
 
-from ..errors import MonitorError, require
+from google.protobuf import text_format
+from google.protobuf.message import DecodeError, Message
+
+from ..errors import MonitorError
 from .tfrecord import read_records
-
-SPLIT_PREFIX = "Split-"
 
 # An artifact's properties and custom properties together.
 Properties = Mapping[str, int | float | str]
+# What a record that is not what it should be makes Python say; of a MonitorError (a ValueError), the message is enough.
+DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
-class Given:
-    """An artifact that a page is made from.
+class Artifact:
+    """An artifact of a run.
 
     Attributes:
       uri: its folder.
@@ -36,129 +43,143 @@ class Given:
     properties: Properties = field(default_factory=dict)
 
     def path(self, *parts: str) -> str:
+        """What lies in its folder under these names.
+
+        >>> Artifact("/runs/7").path("Split-eval", "FeatureStats.pb")
+        '/runs/7/Split-eval/FeatureStats.pb'
+        """
         return posixpath.join(self.uri, *parts)
 
 
-@dataclass(frozen=True)
-class NodeFacts:
-    """One node of the run: its state, its duration in seconds (None where unknown), its parameters."""
-
-    name: str
-    state: str
-    seconds: float | None
-    parameters: Properties
-
-
-@dataclass(frozen=True)
-class RunFacts:
-    """Which run it is, what ran it, and its nodes as far as they are known. `started` is a time for a person."""
-
-    pipeline: str = ""
-    run_id: str = ""
-    started: str = ""
-    versions: Mapping[str, str] = field(default_factory=dict)
-    nodes: tuple[NodeFacts, ...] = ()
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The artifacts of a run by what they are to the page; None or nothing for what the run does not have.
-
-    Attributes:
-      statistics: of the window, the examples that were served; None in a training run without serving logs.
-      baseline_statistics: of held-out examples scored by the model.
-      previous_statistics: of the span before.
-      training_statistics: of the data that the model was trained on.
-      examples: of the window.
-      baseline_examples: the held-out ones; None for those that the bundle of `schema` names.
-      anomalies: of every check, with whatever reports lie beside them.
-      blessing: what the gate decided.
-      objections: what it has against the model, where it leaves no record of its own; known to the command only.
-      evaluation: by TFMA.
-      pushed_model: what the pusher did.
-      schema: from a BaselineImporter; its `bundle_uri` says where the baseline's own evaluation is.
-      split, baseline_split: the splits of the window and of the held-out examples.
-      class_names: in the order of the classes; empty when they are not known.
-      run: the facts.
-      missing: what should have been there and was not, a sentence each.
-
-    """
-
-    statistics: Given | None = None
-    baseline_statistics: Given | None = None
-    previous_statistics: Given | None = None
-    training_statistics: Given | None = None
-    examples: Given | None = None
-    baseline_examples: Given | None = None
-    anomalies: tuple[Given, ...] = ()
-    blessing: Given | None = None
-    objections: tuple[str, ...] = ()
-    evaluation: Given | None = None
-    pushed_model: Given | None = None
-    schema: Given | None = None
-    split: str = "serving"
-    baseline_split: str = "eval"
-    class_names: tuple[str, ...] = ()
-    run: RunFacts = RunFacts()
-    missing: tuple[str, ...] = ()
-
-    def artifacts(self) -> dict[str, Given]:
-        """Every artifact, by its part on the page."""
-        names = ("statistics", "baseline_statistics", "previous_statistics", "training_statistics", "examples",
-                 "baseline_examples", "blessing", "evaluation", "pushed_model", "schema")  # fmt: skip
-        single = {name: getattr(self, name) for name in names}
-        several = {f"anomalies of {each.producer or number}": each for number, each in enumerate(self.anomalies, 1)}
-        return {name: each for name, each in {**single, **several}.items() if each is not None}
-
-    def class_name(self, number: int) -> str:
-        return self.class_names[number] if 0 <= number < len(self.class_names) else f"class {number}"
+def _anything(_: str) -> None:
+    """Every path may be read."""
 
 
 @dataclass(frozen=True)
 class Files:
-    """How files are read: `read` gives a file's content, `names` what is in a folder. Both raise `OSError`."""
+    """How files are read.
+
+    Attributes:
+      read: gives a file's content, or raises `OSError`.
+      names: gives what is in a folder, or raises `OSError`.
+      check: raises `MonitorError` for a path that must not be read.
+
+    """
 
     read: Callable[[str], bytes]
     names: Callable[[str], list[str]]
+    check: Callable[[str], None] = _anything
 
     def content(self, path: str) -> bytes:
-        """Raises `MonitorError` when the file cannot be read."""
+        """Raises `MonitorError` when the file cannot or must not be read."""
+        self.check(path)
         try:
             return self.read(path)
-        except OSError as error:
-            raise MonitorError(f"{path} must be a readable file. Received: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+            raise MonitorError(f"{path} must be a readable file. Received: {_why(error)}") from error
 
     def listing(self, folder: str) -> list[str]:
-        """What is in a folder, sorted. Raises `MonitorError` when it cannot be listed."""
+        """What is in a folder, sorted. Raises `MonitorError` when it cannot or must not be listed."""
+        self.check(folder)
         try:
             return sorted(name.rstrip("/") for name in self.names(folder))
-        except OSError as error:
-            raise MonitorError(f"{folder} must be a readable folder. Received: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:
+            raise MonitorError(f"{folder} must be a readable folder. Received: {_why(error)}") from error
+
+    def holds(self, folder: str, name: str) -> bool:
+        """Whether a folder has a file or folder of this name. Raises `MonitorError` as `listing` does."""
+        return name in self.listing(folder)
 
     def records(self, path: str) -> Iterator[bytes]:
         """The records of a TFRecord file, gzipped or not. Raises `MonitorError` at the first that is damaged."""
         for record in read_records(io.BytesIO(self.content(path)), strict=True, source=path):
             yield record.data
 
-    def splits(self, artifact: Given) -> list[str]:
-        """The splits that an artifact names, and those it has a folder for without naming them."""
-        named = json.loads(str(artifact.properties.get("split_names") or "[]"))
-        rule = "be a JSON list of names"
-        require(isinstance(named, list) and all(isinstance(n, str) for n in named), "split_names", rule, named)
-        present = [n[len(SPLIT_PREFIX) :] for n in self.listing(artifact.uri) if n.startswith(SPLIT_PREFIX)]
-        return sorted({*named, *present})
+    def message(self, path: str, message: AnyMessage) -> AnyMessage:
+        """Fills a message from a file, binary or text (`*.pbtxt`). Raises `MonitorError` when it holds none."""
+        return parse_message(message, self.content(path), path)
 
-    def split_folder(self, artifact: Given, wanted: str) -> str:
-        """The folder of a split: the wanted one, or the only one there is."""
-        found = self.splits(artifact)
-        split = found[0] if len(found) == 1 else wanted
-        require(split in found, "split", f"be one of {', '.join(found)} of {artifact.uri}", wanted)
-        return artifact.path(SPLIT_PREFIX + split)
+    def record(self, path: str, parse: Callable[[str], Record]) -> Record:
+        """What `parse` makes of a text file. Raises `MonitorError`, which names the file, when it cannot be read."""
+        content = self.content(path)
+        try:
+            return parse(content.decode())
+        except DAMAGE as error:
+            if isinstance(error, MonitorError) and path in str(error):
+                raise
+            raise MonitorError(f"{path} is damaged: {said(error)}") from error
 
 
 def local_files() -> Files:
     """Files of this machine."""
     return Files(_read, os.listdir)
+
+
+def confined_files(root: str | Path) -> Files:
+    """Files of this machine that are below `root`: a page in a browser shows nothing from outside the pipeline root.
+
+    ML Metadata says where artifacts are, and anybody who can write below the root can put a link there. So what counts
+    is where a path ends up, with links and `..` resolved. What is neither a file nor a folder is refused too: a named
+    pipe would keep its reader waiting for ever.
+    """
+    real = os.path.realpath(root)
+
+    def check(path: str) -> None:
+        if not is_below(path, real):
+            raise MonitorError(f"{path} is outside the pipeline root {real} and is not shown")
+        try:
+            mode = os.stat(path).st_mode
+        except OSError:
+            return  # whoever opens it has something better to say
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise MonitorError(f"{path} must be a file or a folder to be shown. Received: something else")
+
+    return Files(_read, os.listdir, check)
+
+
+def is_below(path: str | Path, root: str | Path) -> bool:
+    """Whether a path is `root` or below it, once links and `..` are resolved. What is no path at all is not.
+
+    >>> is_below("/srv/runs/1/report.html", "/srv/runs"), is_below("/srv/runs/../keys", "/srv/runs")
+    (True, False)
+    """
+    if "\0" in str(path):
+        return False
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+
+
+def parse_message(message: AnyMessage, content: bytes, path: str) -> AnyMessage:
+    """Fills a message of any type from what the file `path` holds, as text where it is named `*.pbtxt`.
+
+    Raises:
+      MonitorError: the content is empty, or is not such a message from its first byte to its last.
+
+    """
+    name = message.DESCRIPTOR.name
+    if not content:
+        raise MonitorError(f"{path} must hold a message {name}. Received: an empty file")
+    try:
+        if path.endswith(".pbtxt"):
+            text_format.Parse(content.decode(), message, allow_unknown_field=True)
+            return message
+        taken = message.MergeFromString(content)
+    # SystemError and RuntimeWarning: protobuf 3.20 of a message that ends early, where warnings are errors
+    except (DecodeError, SystemError, RuntimeWarning, UnicodeDecodeError, text_format.ParseError) as error:
+        raise MonitorError(f"{path} must hold a message {name}. Received: {error}") from error
+    if taken is not None and taken != len(content):  # how protobuf 3.20 tells of a message that ends early
+        raise MonitorError(
+            f"{path} must hold a message {name}. Received: only {taken} of its {len(content)} bytes are one"
+        )
+    return message
+
+
+def said(error: Exception) -> str:
+    """An error's message, with its type where the message alone says nothing."""
+    return str(error) if isinstance(error, MonitorError) else f"{type(error).__name__}: {error}"
+
+
+def _why(error: OSError | ValueError) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _read(path: str) -> bytes:

@@ -7,16 +7,19 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from components.common.artifacts.checks import COUNTS_JSON
+from components.common.artifacts.files import Artifact, Files
 from components.common.errors import MonitorError
 from components.common.records.decision import REASONS_JSON
+from components.common.records.drift_report import DRIFT_REPORT_JSON
+from components.common.records.performance import PERFORMANCE_JSON
 
-from ..run_store import Artifact
 from . import checks, data, reports
 from .table import Opened, Table
 
 __all__ = ["Opened", "Table", "open_artifact"]
 
-Opener = Callable[[Artifact], Iterator[Table]]
+Opener = Callable[[Artifact, Files], Iterator[Table]]
 # By the type's name, so that types of other packages with the same files open too ("components.X" has none of them).
 _OPENERS: Mapping[str, tuple[Opener, ...]] = {
     "ExampleStatistics": (data.statistics,),
@@ -31,25 +34,25 @@ _OPENERS: Mapping[str, tuple[Opener, ...]] = {
 # Files that components of this project put beside the standard ones.
 _FILES: Mapping[str, Opener] = {
     REASONS_JSON: checks.reasons,
-    "drift_report.json": reports.drift_report,
-    "performance.json": reports.performance,
-    "counts.json": reports.counts,
+    DRIFT_REPORT_JSON: reports.drift_report,
+    PERFORMANCE_JSON: reports.performance,
+    COUNTS_JSON: reports.counts,
 }
 
 
-def open_artifact(artifact: Artifact) -> Opened:
+def open_artifact(artifact: Artifact, files: Files) -> Opened:
     """The tables of an artifact, and what of it could not be read."""
     problem = _unreachable(artifact)
     if problem:
         return Opened(artifact, (), (problem,))
     openers = [*_OPENERS.get(artifact.type, (_listing, data.noted))]
-    openers += [opener for name, opener in _FILES.items() if os.path.exists(artifact.path / name)]
+    openers += [opener for name, opener in _FILES.items() if os.path.exists(artifact.path(name))]
     tables: list[Table] = []
     problems: list[str] = []
     for opener in openers:
         # A table that was read is kept when the next one cannot be.
         try:
-            for table in opener(artifact):
+            for table in opener(artifact, files):
                 tables += [table] if not table.problem else []
                 problems += [table.problem] if table.problem else []
         except (MonitorError, OSError) as error:
@@ -66,9 +69,10 @@ def _unreachable(artifact: Artifact) -> str:
     return ""
 
 
-def _listing(artifact: Artifact) -> Iterator[Table]:
+def _listing(artifact: Artifact, files: Files) -> Iterator[Table]:
     """What is in the folder, for a type that has no table of its own."""
-    entries = sorted(artifact.path.iterdir()) if artifact.path.is_dir() else [artifact.path]
+    whole = Path(artifact.uri)
+    entries = [whole / name for name in files.listing(artifact.uri)] if whole.is_dir() else [whole]
     yield Table("Files", ("name", "files", "bytes"), tuple((entry.name, *_size(entry)) for entry in entries))
 
 

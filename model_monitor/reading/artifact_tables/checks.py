@@ -3,29 +3,29 @@
 import json
 from collections.abc import Iterator
 
+from components.common.artifacts import evaluation
+from components.common.artifacts.files import Artifact, Files
+from components.common.artifacts.validation import validation_findings
 from components.common.records.decision import REASONS_JSON, Decision
-from components.push_gate.evaluation import validation_findings
 
-from .. import tfma_files
-from ..run_store import Artifact
-from .table import Cell, Table, read_record
+from .table import Cell, Table
 
 _METRICS_SIDE_BY_SIDE = 5  # more do not fit a line
 _ALL = "(all)"
 
 
-def blessing(artifact: Artifact) -> Iterator[Table]:
+def blessing(artifact: Artifact, files: Files) -> Iterator[Table]:
     """What the blessing says, and what of."""
     markers = [name for name in ("BLESSED", "NOT_BLESSED", "INFRA_BLESSED", "INFRA_NOT_BLESSED")
-               if (artifact.path / name).exists()]  # fmt: skip
+               if files.holds(artifact.uri, name)]  # fmt: skip
     known = ("blessed", "reason", "current_model", "baseline_model")
     rows = [(key, artifact.properties[key]) for key in known if key in artifact.properties]
     yield Table("Blessing", ("", "says"), (*rows, ("file", ", ".join(markers) or "none")))
 
 
-def reasons(artifact: Artifact) -> Iterator[Table]:
+def reasons(artifact: Artifact, files: Files) -> Iterator[Table]:
     """Every check of the gate, then every finding."""
-    decision = read_record(artifact.path / REASONS_JSON, Decision.from_json)
+    decision = files.record(artifact.path(REASONS_JSON), Decision.from_json)
     checks = tuple((check.name, check.subject, check.outcome.value, check.reason) for check in decision.checks)
     yield Table("Checks", ("check", "of", "outcome", "reason"), checks)
     findings = tuple(
@@ -37,9 +37,9 @@ def reasons(artifact: Artifact) -> Iterator[Table]:
         yield Table("Findings", ("check", "what", "of", "effect", "measured", "allowed"), findings)
 
 
-def thresholds(artifact: Artifact) -> Iterator[Table]:
+def thresholds(artifact: Artifact, files: Files) -> Iterator[Table]:
     """What TFMA's validation has against the model."""
-    result = tfma_files.validation_result(artifact.path)
+    result = evaluation.validation_result(artifact.uri, files)
     if result is None:
         return
     found = list(validation_findings(result))
@@ -48,9 +48,9 @@ def thresholds(artifact: Artifact) -> Iterator[Table]:
     yield Table("Thresholds: " + ("not met" if found else "all met"), columns, rows)
 
 
-def metrics(artifact: Artifact) -> Iterator[Table]:
+def metrics(artifact: Artifact, files: Files) -> Iterator[Table]:
     """The metrics of each slice; a table for each model and each difference of two."""
-    found = tfma_files.metrics(artifact.path)
+    found = evaluation.metrics(artifact.uri, files)
     for of in dict.fromkeys(each.of for each in found):
         mine = [each for each in found if each.of == of]
         names = list(dict.fromkeys(name for each in mine for name in each.metrics))
@@ -64,9 +64,9 @@ def metrics(artifact: Artifact) -> Iterator[Table]:
             yield Table(title, ("slice", *names), tuple(rows))
 
 
-def hyperparameters(artifact: Artifact) -> Iterator[Table]:
+def hyperparameters(artifact: Artifact, files: Files) -> Iterator[Table]:
     """What the tuner chose."""
-    record = read_record(artifact.path / "best_hyperparameters.txt", json.loads)
+    record = files.record(artifact.path("best_hyperparameters.txt"), json.loads)
     values = record.get("values", record) if isinstance(record, dict) else {}
     yield Table("Hyperparameters", ("name", "value"), tuple((name, _cell(value)) for name, value in values.items()))
 

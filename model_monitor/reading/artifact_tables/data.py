@@ -1,31 +1,32 @@
 """Tables of data: examples, statistics, schemas and anomalies."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from components.common.artifacts.tfrecord import read_records
+from components.common.artifacts.anomalies import read_anomalies
+from components.common.artifacts.files import Artifact, Files
+from components.common.artifacts.splits import split_folders
+from components.common.artifacts.statistics import read_datasets
 from components.common.errors import MonitorError
-from components.push_gate.anomalies import Anomaly, anomalies_in
+from components.common.statistics.monitored_features import name_of
 
-from ..run_store import Artifact
-from .table import Cell, Table, parse_message, read_bytes, read_message, split_folders
+from .table import Cell, Table
 
 _NUMERIC = ("feature", "type", "missing", "mean", "std dev", "min", "median", "max")
 _STRING = ("feature", "type", "missing", "unique", "average length", "most frequent", "times")
+SCHEMA_FILE = "schema.pbtxt"  # SchemaGen's
 _SCHEMA = ("feature", "type", "presence", "values", "skew", "drift")
 _EVERYWHERE = ("is_external", "split_names", "tfx_version")  # properties that say nothing of the data
-_LEGACY_STATISTICS = "stats_tfrecord"  # what TFX wrote before FeatureStats.pb
 
 
-def statistics(artifact: Artifact) -> Iterator[Table]:
+def statistics(artifact: Artifact, files: Files) -> Iterator[Table]:
     """A table of numeric features and one of the others for each split."""
-    for split, folder in split_folders(artifact).items():
+    for split, folder in split_folders(artifact, files).items():
         try:
-            found = _read_statistics(folder)
+            found = read_datasets(folder, files)
         except MonitorError as error:
             yield Table(split, problem=str(error))
             continue
@@ -40,11 +41,11 @@ def statistics(artifact: Artifact) -> Iterator[Table]:
                 yield Table(f"{title}, other features", _STRING, tuple(map(_other_row, others)))
 
 
-def anomalies(artifact: Artifact) -> Iterator[Table]:
+def anomalies(artifact: Artifact, files: Files) -> Iterator[Table]:
     """What is wrong with each split."""
-    for split, folder in split_folders(artifact).items():
+    for split, folder in split_folders(artifact, files).items():
         try:
-            found = read_anomalies(artifact, folder)
+            found = read_anomalies(artifact, folder, files)
         except MonitorError as error:
             yield Table(split, problem=str(error))
             continue
@@ -53,54 +54,29 @@ def anomalies(artifact: Artifact) -> Iterator[Table]:
         yield Table(title, ("feature", "severity", "type", "what is wrong"), rows)
 
 
-def read_anomalies(artifact: Artifact, folder: Path) -> list[Anomaly]:
-    """The anomalies of the split in a folder. Raises `MonitorError` when they cannot be read."""
-    if folder == artifact.path and "blessed" in artifact.properties:  # DistributionValidator writes no file then
-        raise MonitorError("there was no baseline to compare with")
-    text, binary = folder / "anomalies.pbtxt", folder / "SchemaDiff.pb"  # the first is what TFX wrote before
-    path = text if text.exists() and not binary.exists() else binary
-    found = read_message(path, anomalies_pb2.Anomalies())
-    if found.data_missing:
-        raise MonitorError(f"{path} says that there was no data to validate")
-    return list(anomalies_in(found))
-
-
-def schema(artifact: Artifact) -> Iterator[Table]:
+def schema(artifact: Artifact, files: Files) -> Iterator[Table]:
     """Every feature, with what the schema asks of it."""
-    for path in sorted(artifact.path.glob("*.pbtxt")) or [artifact.path / "schema.pbtxt"]:
-        found = read_message(path, schema_pb2.Schema())
+    for name in [name for name in files.listing(artifact.uri) if name.endswith(".pbtxt")] or [SCHEMA_FILE]:
+        found = files.message(artifact.path(name), schema_pb2.Schema())
         domains = {domain.name: domain for domain in found.string_domain}
         rows = tuple(_schema_row(feature, domains) for feature in found.feature)
         yield Table(f"{len(rows)} features", _SCHEMA, rows)
 
 
-def examples(artifact: Artifact) -> Iterator[Table]:
+def examples(artifact: Artifact, files: Files) -> Iterator[Table]:
     """How many files and bytes each split has."""
     rows: list[tuple[Cell, ...]] = []
-    for split, folder in split_folders(artifact).items():
-        files = [path for path in folder.glob("*") if path.is_file()]
-        rows.append((split, len(files), sum(path.stat().st_size for path in files)))
+    for split, folder in split_folders(artifact, files).items():
+        paths = [path for name in files.listing(folder) if (path := Path(folder, name)).is_file()]
+        rows.append((split, len(paths), sum(path.stat().st_size for path in paths)))
     yield Table("Splits", ("split", "files", "bytes"), tuple(rows))
 
 
-def noted(artifact: Artifact) -> Iterator[Table]:
+def noted(artifact: Artifact, _files: Files) -> Iterator[Table]:
     """The properties of an artifact, without those that every artifact has."""
     found = {name: str(value) for name, value in artifact.properties.items() if name not in _EVERYWHERE}
     if found:
         yield Table("Noted by the component", ("", "found"), tuple(sorted(found.items())))
-
-
-def _read_statistics(folder: Path) -> Any:
-    legacy, binary = folder / _LEGACY_STATISTICS, folder / "FeatureStats.pb"
-    if legacy.exists() and not binary.exists():
-        records = read_records(io.BytesIO(read_bytes(legacy)), strict=True, source=str(legacy))
-        record = next((each.data for each in records), b"")
-        return parse_message(record, legacy, statistics_pb2.DatasetFeatureStatisticsList())
-    return read_message(binary, statistics_pb2.DatasetFeatureStatisticsList())
-
-
-def _name(feature: Any) -> str:
-    return feature.name or ".".join(feature.path.step)
 
 
 def _type(feature: Any) -> str:
@@ -110,13 +86,13 @@ def _type(feature: Any) -> str:
 def _numeric_row(feature: Any) -> tuple[Cell, ...]:
     found = feature.num_stats
     missing = found.common_stats.num_missing
-    return (_name(feature), _type(feature), missing, found.mean, found.std_dev, found.min, found.median, found.max)
+    return (name_of(feature), _type(feature), missing, found.mean, found.std_dev, found.min, found.median, found.max)
 
 
 def _other_row(feature: Any) -> tuple[Cell, ...]:
     kind = feature.WhichOneof("stats")
     found = getattr(feature, kind or "bytes_stats")
-    row: tuple[Cell, ...] = (_name(feature), _type(feature), found.common_stats.num_missing)
+    row: tuple[Cell, ...] = (name_of(feature), _type(feature), found.common_stats.num_missing)
     if kind == "string_stats":
         top = found.top_values[0] if found.top_values else None
         most = (top.value, int(top.frequency)) if top else (None, None)

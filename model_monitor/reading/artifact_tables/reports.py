@@ -3,20 +3,21 @@
 import json
 from collections.abc import Iterator
 
+from components.common.artifacts.checks import COUNTS_JSON
+from components.common.artifacts.files import DAMAGE, Artifact, Files
 from components.common.proportion import Proportion
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
 from components.common.records.performance import PERFORMANCE_JSON, STATES, Performance
 from components.common.statistics.monitored_features import short_name_of_test
 
-from ..run_store import Artifact
-from .table import DAMAGE, Cell, Table, read_record
+from .table import Cell, Table
 
 _DRIFT = ("feature", "test", "against", "measured", "threshold", "p", "mean was", "is", "alarm")
 
 
-def drift_report(artifact: Artifact) -> Iterator[Table]:
+def drift_report(artifact: Artifact, files: Files) -> Iterator[Table]:
     """The state of the window, then every test, the most unusual first."""
-    report = read_record(artifact.path / DRIFT_REPORT_JSON, DriftReport.from_json)
+    report = files.record(artifact.path(DRIFT_REPORT_JSON), DriftReport.from_json)
     facts: list[tuple[Cell, ...]] = [
         ("state", report.state.value),
         ("sentence", report.sentence),
@@ -44,9 +45,9 @@ def drift_report(artifact: Artifact) -> Iterator[Table]:
         yield Table("Tests, the most unusual first", _DRIFT, tuple(rows))
 
 
-def performance(artifact: Artifact) -> Iterator[Table]:
+def performance(artifact: Artifact, files: Files) -> Iterator[Table]:
     """The accuracy: of the baseline, as it is estimated, and by delayed labels."""
-    found = read_record(artifact.path / PERFORMANCE_JSON, Performance.from_json)
+    found = files.record(artifact.path(PERFORMANCE_JSON), Performance.from_json)
     yield Table(f"Accuracy: {STATES[found.check.outcome]}", ("", "found"), (("reason", found.check.reason),))
     rows: list[tuple[Cell, ...]] = []
     if found.baseline:
@@ -62,13 +63,14 @@ def performance(artifact: Artifact) -> Iterator[Table]:
     yield Table("Accuracy with its 95 % interval", ("of", "accuracy", "low", "high", "examples"), tuple(rows))
 
 
-def counts(artifact: Artifact) -> Iterator[Table]:
+def counts(artifact: Artifact, files: Files) -> Iterator[Table]:
     """How many records and images were read, and how many could not be."""
-    record = read_record(artifact.path / "counts.json", json.loads)
+    path = artifact.path(COUNTS_JSON)
+    record = files.record(path, json.loads)
     try:
         rows = tuple((name.replace("_", " "), value) for name, value in record.items() if isinstance(value, int))
     except DAMAGE as error:
-        yield Table("Counts", problem=f"{artifact.path / 'counts.json'} is damaged: {error}")
+        yield Table("Counts", problem=f"{path} is damaged: {error}")
         return
     yield Table("Counts", ("of", "count"), rows)
 

@@ -15,14 +15,15 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
+from components.common.artifacts.anomalies import anomalies_by_split
 from components.common.errors import MonitorError
 from components.common.records.performance import Performance
 from components.common.statistics.feature_sample import FILE_NAME
+from components.common.tfx_files import artifact_of, tfx_files
 from components.common.verdict import Outcome
 from components.performance_estimator.component import PerformanceEstimator
 from components.performance_estimator.executor import Executor
 from components.push_gate import anomalies as gate
-from components.push_gate import readers as gate_readers
 from components.push_gate.policy import AnomaliesPolicy
 from tests.support.specs import model_spec
 
@@ -115,8 +116,8 @@ def run(tmp_path, sample):
 
 def verdict(artifact):
     """What PushGate makes of the artifact, with its strict policy."""
-    (split,) = gate_readers.splits(artifact)
-    return gate.judge(iter(gate_readers.anomalies(artifact, split)), AnomaliesPolicy(), split)
+    ((split, found),) = anomalies_by_split(artifact_of(artifact), tfx_files()).items()
+    return gate.judge(found, AnomaliesPolicy(), split)
 
 
 def test_a_fine_window_has_no_anomaly_and_passes_the_gate(run):

@@ -4,6 +4,7 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
+from components.common.artifacts.anomalies import anomalies_in
 from components.common.verdict import Outcome
 from components.push_gate import anomalies
 from components.push_gate.policy import AnomaliesPolicy
@@ -33,7 +34,7 @@ def found():
 
 
 def judge(proto, **policy):
-    return anomalies.judge(anomalies.anomalies_in(proto), AnomaliesPolicy.model_validate(policy), "Validator, train")
+    return anomalies.judge(anomalies_in(proto), AnomaliesPolicy.model_validate(policy), "Validator, train")
 
 
 EXEMPT = [{"feature": "bright*", "because": "night shots"}]

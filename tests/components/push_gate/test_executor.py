@@ -119,9 +119,15 @@ def test_one_bad_split_of_one_artifact_blocks(decide, evaluate, clean, anomalies
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (lambda uri: shutil.rmtree(uri / "Split-eval"), "SchemaDiff.pb cannot be read"),
-        (lambda uri: (uri / "Split-eval" / "SchemaDiff.pb").write_bytes(b""), "SchemaDiff.pb is empty"),
-        (lambda uri: (uri / "Split-eval" / "SchemaDiff.pb").write_bytes(b"\xff" * 9), "is not an Anomalies message"),
+        (lambda uri: shutil.rmtree(uri / "Split-eval"), "Split-eval must be a readable folder"),
+        (
+            lambda uri: (uri / "Split-eval" / "SchemaDiff.pb").write_bytes(b""),
+            "SchemaDiff.pb must hold a message Anomalies. Received: an empty file",
+        ),
+        (
+            lambda uri: (uri / "Split-eval" / "SchemaDiff.pb").write_bytes(b"\xff" * 9),
+            "SchemaDiff.pb must hold a message Anomalies. Received: ",
+        ),
         (
             lambda uri: (uri / "Split-eval" / "SchemaDiff.pb").write_bytes(
                 anomalies_pb2.Anomalies(data_missing=True).SerializeToString()
@@ -178,19 +184,20 @@ def test_what_is_missing_is_the_reason(decide, inputs, sources, reason):
 
 
 def test_an_artifact_without_splits_is_undecided(decide, tmp_path, new_artifact):
+    (tmp_path / "nothing").mkdir()
     empty = new_artifact(standard_artifacts.ExampleAnomalies, tmp_path / "nothing")
     _, decision = decide(anomalies_0=empty)
-    assert "names no split and holds none" in decision.summary
+    assert "must hold the anomalies of a split. Received: none, and no split is named" in decision.summary
 
 
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("validations.tfrecord", None, "does not hold exactly one validation result"),
-        ("validations.tfrecord", b"garbage" * 9, "the validation result in"),
-        ("eval_config.json", None, "eval_config.json cannot be read"),
-        ("eval_config.json", b"{", "eval_config.json cannot be read"),
-        ("eval_config.json", b"[]", "eval_config.json cannot be read"),
+        ("validations.tfrecord", None, "must hold one validation result of TFMA. Received: none"),
+        ("validations.tfrecord", b"garbage" * 9, "validations.tfrecord must be a whole TFRecord file"),
+        ("eval_config.json", None, "eval_config.json must be a readable file"),
+        ("eval_config.json", b"{", "eval_config.json must be TFMA's configuration"),
+        ("eval_config.json", b"[]", "eval_config.json must be TFMA's configuration"),
     ],
 )
 def test_a_damaged_evaluation_is_undecided(decide, evaluate, clean, tmp_path, new_artifact, name, content, reason):

@@ -160,7 +160,7 @@ def test_a_comparator_that_would_compare_nothing_is_dropped(calibrate, name, rea
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ({"split": "train"}, "`split of statistics` must be one of eval, few. Received: 'train'"),
+        ({"split": "train"}, r"`split of statistics` must be one of eval, few of .*\. Received: 'train'"),
         ({"split": "few"}, "`the baseline's sample` must hold at least 100 examples. Received: 99"),
         ({"monitored": '["image_nose"]'}, "did you mean 'image_noise'"),
     ],
@@ -176,10 +176,13 @@ def test_a_baseline_that_cannot_be_used_is_refused(calibrate, properties, messag
         (lambda path: (path / "FeatureSample.npz").unlink(), "must have a FeatureSample.npz in"),
         (lambda path: (path / "FeatureSample.npz").write_bytes(b"PK"), "must be a complete feature sample"),
         (lambda path: (path / "FeatureStats.pb").unlink(), "FeatureStats.pb must be a readable file"),
-        (lambda path: (path / "FeatureStats.pb").write_bytes(b"\xff\xff"), "must be statistics of TFDV"),
+        (
+            lambda path: (path / "FeatureStats.pb").write_bytes(b"\xff\xff"),
+            "must hold a message DatasetFeatureStatisticsList",
+        ),
         (
             lambda path: (path / "FeatureStats.pb").write_bytes(b""),
-            r"FeatureStats.pb` must hold one data set. Received: \[\]",
+            r"FeatureStats.pb must hold a message DatasetFeatureStatisticsList. Received: an empty file",
         ),
     ],
 )

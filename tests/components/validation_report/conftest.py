@@ -12,13 +12,15 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tfx.types import standard_artifacts
 
-from components.common.artifacts.files import Given, NodeFacts, RunFacts, Sources
+from components.common.artifacts.files import Artifact
+from components.common.artifacts.sources import NodeFacts, RunFacts, Sources
 from components.common.records.decision import REASONS_JSON, Decision
 from components.common.statistics.feature_sample import FILE_NAME, FeatureSample
 from components.common.verdict import Check, Effect, Finding
 from components.performance_estimator.executor import Executor as Estimator
 from components.skew_drift_validator.executor import Executor as Validator
 from components.threshold_calibrator.executor import Executor as Calibrator
+from tests.support.specs import model_spec
 
 ROOT = Path(__file__).parents[3]
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "bird", "cat")
@@ -38,7 +40,7 @@ def write_examples(folder, split, images):
             lists["label"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[-number]))
             lists["scores"] = tf.train.Feature(float_list=tf.train.FloatList(value=[0.5, 0.25]))
             writer.write(tf.train.Example(features=tf.train.Features(feature=lists)).SerializeToString())
-    return Given(str(folder), "Examples", "ExampleGen", properties={"split_names": json.dumps([split])})
+    return Artifact(str(folder), "Examples", "ExampleGen", properties={"split_names": json.dumps([split])})
 
 
 def write_evaluation(folder, accuracies, matrix):
@@ -64,7 +66,7 @@ def write_evaluation(folder, accuracies, matrix):
             found.entries.add(actual_class_id=actual, predicted_class_id=predicted, num_weighted_examples=count)
     with tf.io.TFRecordWriter(str(folder / "plots-00000-of-00001.tfrecord")) as writer:
         writer.write(plots.SerializeToString())
-    return Given(str(folder), "ModelEvaluation", "Evaluator")
+    return Artifact(str(folder), "ModelEvaluation", "Evaluator")
 
 
 def _label(statistics, split):
@@ -78,7 +80,7 @@ def _label(statistics, split):
 
 def _given(artifact, producer):
     properties = {"split_names": artifact.split_names, "span": artifact.span}
-    return Given(artifact.uri, artifact.type_name, producer, properties=properties)
+    return Artifact(artifact.uri, artifact.type_name, producer, properties=properties)
 
 
 def _schema(folder, baseline):
@@ -114,7 +116,7 @@ def monitored(tmp_path_factory, pool, write_statistics, shifts):
         compared,
         {"anomalies": [performance]},
         {"split": "serving", "baseline_split": "eval", "estimator": "atc_with_transport", "max_accuracy_drop": 0.05,
-         "class_names": "[]", "seed": 0, "labels_file": ""},
+         "spec": model_spec(classes=4).to_json(), "seed": 0, "labels_file": ""},
     )  # fmt: skip
     logs = _log_anomalies(folder / "logs")
     return Sources(
@@ -136,7 +138,7 @@ def _log_anomalies(folder):
     fine = anomalies_pb2.Anomalies(anomaly_name_format=anomalies_pb2.Anomalies.SERIALIZED_PATH)
     (folder / "Split-serving" / "SchemaDiff.pb").write_bytes(fine.SerializeToString())
     (folder / "counts.json").write_text(json.dumps(COUNTS))
-    return Given(str(folder), "ExampleAnomalies", "ServingLogExampleGen", properties={"split_names": '["serving"]'})
+    return Artifact(str(folder), "ExampleAnomalies", "ServingLogExampleGen", properties={"split_names": '["serving"]'})
 
 
 @pytest.fixture
@@ -151,9 +153,9 @@ def trained(tmp_path, monitored):
     return Sources(
         baseline_statistics=monitored.baseline_statistics,
         baseline_examples=monitored.baseline_examples,
-        blessing=Given(str(tmp_path / "blessing"), "ModelBlessing", "PushGate"),
+        blessing=Artifact(str(tmp_path / "blessing"), "ModelBlessing", "PushGate"),
         evaluation=write_evaluation(tmp_path / "evaluation", accuracies, matrix),
-        pushed_model=Given(str(tmp_path / "pushed"), "PushedModel", "AtomicPusher", properties={"pushed": 0}),
+        pushed_model=Artifact(str(tmp_path / "pushed"), "PushedModel", "AtomicPusher", properties={"pushed": 0}),
         class_names=HOSTILE,
         run=RunFacts("training", "run-1"),
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.common.artifacts.files import Given, Sources, local_files
+from components.common.artifacts.files import Artifact, local_files
+from components.common.artifacts.sources import Sources
 from components.common.baseline_bundle import BUNDLE, Manifest
 from components.common.pages import charts
 from components.common.pages.parts import Outcome
@@ -139,9 +140,9 @@ def test_a_page_of_nothing_is_undecided():
 def test_pushed_although_nothing_says_so_is_undecided(trained, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "BLESSED").touch()
-    fine = dataclasses.replace(trained, blessing=Given(str(tmp_path / "other"), producer="Evaluator"))
+    fine = dataclasses.replace(trained, blessing=Artifact(str(tmp_path / "other"), producer="Evaluator"))
     assert page_of(fine).verdict.outcome is Outcome.UNDECIDED
-    pushed = dataclasses.replace(fine, pushed_model=Given("/x", properties={"pushed": 1, "pushed_version": "12"}))
+    pushed = dataclasses.replace(fine, pushed_model=Artifact("/x", properties={"pushed": 1, "pushed_version": "12"}))
     assert page_of(pushed).verdict.sentence == "Pushed as version 12: every check let it pass."
 
 
@@ -207,7 +208,7 @@ def bundle_naming(folder, uri):
     manifest = Manifest(7, digits_spec(), "2026-01-02T03:04:05+00:00", "/model", uri, "", None, None, None, "2", "1")
     (folder / BUNDLE).mkdir(parents=True)
     (folder / BUNDLE / "manifest.json").write_text(manifest.to_json())
-    return Given(str(folder), "Schema", "BaselineImporter", properties={"bundle_uri": str(folder)})
+    return Artifact(str(folder), "Schema", "BaselineImporter", properties={"bundle_uri": str(folder)})
 
 
 def test_the_images_of_the_baseline_are_those_that_its_bundle_names(monitored, tmp_path):

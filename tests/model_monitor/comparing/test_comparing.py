@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from components.common.artifacts.tfma_messages import message_class
 from components.common.artifacts.tfrecord import frame
 from components.common.errors import MonitorError
 from components.common.proportion import Proportion
@@ -17,7 +18,6 @@ from model_monitor.comparing.comparison import Pair, compare, difference, paired
 from model_monitor.comparing.run_figures import ESTIMATED, HELD_OUT, figures_of, flat
 from model_monitor.reading.history import History
 from model_monitor.reading.run_store import open_store
-from model_monitor.reading.tfma_files import message_class
 from tests.support.example_runs import Story
 from tests.support.printed import words
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -162,7 +163,7 @@ def test_a_distribution_validator_s_pairs_of_splits(tmp_path):
 
 
 def damaged(stored, run_id, node, key, name, content=b"\xff\xff"):
-    path = stored.run(run_id).node(node).output(key).path / name
+    path = Path(stored.run(run_id).node(node).output(key).path(name))
     assert path.exists()
     path.write_bytes(content)
 
@@ -181,10 +182,10 @@ def test_an_evaluation_that_is_damaged_is_a_finding(fresh):
 
 
 def test_an_evaluation_that_is_gone_leaves_the_blessing_to_say_no(fresh):
-    shutil.rmtree(fresh.run("penguin-2").node("Evaluator").output("evaluation").path)
+    shutil.rmtree(fresh.run("penguin-2").node("Evaluator").output("evaluation").uri)
     found = says(fresh, "penguin-2")
     assert found.state is State.NOT_PUSHED
-    assert "cannot be read" in found.reason
+    assert "must be a readable folder" in found.reason
 
 
 def test_a_drift_report_that_is_damaged_is_a_finding(fresh):
@@ -204,4 +205,4 @@ def test_anomalies_of_a_span_s_logs_that_cannot_be_read_leave_it_undecided(fresh
     run.node("SkewDriftValidator", outputs={"anomalies": [drift]})
     found = says(fresh, "span-9")
     assert found.state is State.UNDECIDED
-    assert "cannot be read" in found.reason
+    assert "must be a readable folder" in found.reason

@@ -1,0 +1,102 @@
+"""TFDV's anomalies, one by one, out of an `ExampleAnomalies` artifact."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+from ..errors import MonitorError
+from .files import Artifact, Files
+from .splits import split_folders
+
+ANOMALIES_FILE = "SchemaDiff.pb"  # ExampleValidator's
+_LEGACY_FILE = "anomalies.pbtxt"  # what TFX wrote before
+WARNING = "WARNING"
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """One reason of one of TFDV's anomalies.
+
+    Attributes:
+      feature: which it is about; "" for the whole data set.
+      type: the name of its kind, such as `SCHEMA_NEW_COLUMN`.
+      severity: "ERROR", "WARNING" or "UNKNOWN".
+      description: what is wrong.
+      short: the same in a few words; "" where it has none.
+
+    """
+
+    feature: str
+    type: str
+    severity: str
+    description: str
+    short: str = ""
+
+    @property
+    def harmless(self) -> bool:
+        """Whether it is a warning. An anomaly of unknown severity is not harmless."""
+        return self.severity == WARNING
+
+    @property
+    def line(self) -> str:
+        """The feature and what is wrong with it, in a few words."""
+        told = self.short or self.description
+        return f"{self.feature}: {told}" if self.feature else told
+
+
+def anomaly_types() -> list[str]:
+    """Every name that the installed `tensorflow_metadata` has for an anomaly."""
+    return list(anomalies_pb2.AnomalyInfo.Type.keys())
+
+
+def anomalies_in(proto: Any) -> Iterator[Anomaly]:
+    """Every reason in a `tensorflow_metadata` `Anomalies` message, ordered by feature."""
+    if proto.HasField("dataset_anomaly_info"):
+        yield from _reasons("", proto.dataset_anomaly_info)
+    for key in sorted(proto.anomaly_info):
+        info = proto.anomaly_info[key]
+        yield from _reasons(".".join(info.path.step) or key, info)
+
+
+def read_anomalies(artifact: Artifact, folder: str, files: Files) -> list[Anomaly]:
+    """The anomalies of the split in a folder.
+
+    Raises:
+      MonitorError: they cannot be read, or there was nothing to compare the data with, or there were no data.
+
+    """
+    if folder == artifact.uri and "blessed" in artifact.properties:  # DistributionValidator writes no file then
+        raise MonitorError("there was no baseline to compare with")
+    present = files.listing(folder)
+    legacy = _LEGACY_FILE in present and ANOMALIES_FILE not in present
+    path = f"{folder}/{_LEGACY_FILE if legacy else ANOMALIES_FILE}"
+    if folder == artifact.uri and not legacy and ANOMALIES_FILE not in present:
+        raise MonitorError(f"{artifact.uri} must hold the anomalies of a split. Received: none, and no split is named")
+    proto = files.message(path, anomalies_pb2.Anomalies())
+    if proto.data_missing:
+        raise MonitorError(f"{path} says that there was no data to validate")
+    return list(anomalies_in(proto))
+
+
+def anomalies_by_split(artifact: Artifact, files: Files) -> dict[str, list[Anomaly]]:
+    """The anomalies of every split. Raises `MonitorError` as `read_anomalies` does."""
+    return {split: read_anomalies(artifact, each, files) for split, each in split_folders(artifact, files).items()}
+
+
+def _reasons(feature: str, info: Any) -> Iterator[Anomaly]:
+    severity = _name(info, "severity")
+    for reason in info.reason:
+        told = reason.description or reason.short_description
+        yield Anomaly(feature, _name(reason, "type"), severity, told, reason.short_description)
+    if not info.reason:
+        # Unknown is not harmless: without a type, only the severity can decide.
+        told = info.description or info.short_description
+        yield Anomaly(feature, "UNKNOWN_TYPE", severity, told, info.short_description)
+
+
+def _name(message: Any, field: str) -> str:
+    """The name of an enum's value; the enum's zero for a number that this version does not know."""
+    values = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
+    return str(values.get(getattr(message, field), values[0]).name)

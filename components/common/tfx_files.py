@@ -1,0 +1,52 @@
+"""Artifacts and files as TFX has them, for executors. The one module of `common` that imports TFX."""
+
+import errno
+import os
+
+import tensorflow as tf
+from tfx import types
+from tfx.dsl.io import fileio
+
+from .artifacts.files import Artifact, Files
+
+_ERRORS = (fileio.NotFoundError, tf.errors.OpError)
+
+
+def tfx_files() -> Files:
+    """Files wherever TFX can read them. TensorFlow's errors become what Python says of local files."""
+    return Files(_read, _names)
+
+
+def artifact_of(artifact: types.Artifact, producer: str = "") -> Artifact:
+    """The record of an artifact that an executor was given. `producer` is the node that made it, where it is known."""
+    proto = artifact.mlmd_artifact
+    properties: dict[str, int | float | str] = {}
+    for mapping in (proto.properties, proto.custom_properties):
+        for key, value in mapping.items():
+            kind = value.WhichOneof("value")
+            if kind in ("int_value", "double_value", "string_value"):
+                properties[key] = getattr(value, kind)
+    return Artifact(artifact.uri, artifact.type_name, producer, artifact.id, properties)
+
+
+def _read(path: str) -> bytes:
+    try:
+        with fileio.open(path, "rb") as file:
+            content: bytes = file.read()
+    except _ERRORS as error:
+        raise _as_local(error, path) from error
+    return content
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return list(fileio.listdir(folder))
+    except _ERRORS as error:
+        raise _as_local(error, folder) from error
+
+
+def _as_local(error: Exception, path: str) -> OSError:
+    """What Python would say of a local file. TFX's own error for a missing one says nothing at all."""
+    if isinstance(error, fileio.NotFoundError | tf.errors.NotFoundError):
+        return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return OSError(str(error))
