@@ -15,6 +15,7 @@ from .terminal import make_console
 # A module of `commands` each.
 COMMANDS = {
     "init": "guess the spec of a model that you serve",
+    "adopt": "make a baseline for a model that you serve",
     "train": "run the training pipeline",
     "monitor": "compare serving logs with the baseline of the served model",
     "replay": "score images with the pushed model and write its serving logs",

@@ -123,6 +123,12 @@ class TrainingConfig(PipelineConfig):
         return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
 
 
+class AdoptionConfig(PipelineConfig):
+    """Everything that making a baseline for a served model can be told."""
+
+    name: Annotated[str, Field(pattern=PIPELINE_NAME)] = "adoption"
+
+
 class MonitoringConfig(PipelineConfig):
     """Everything a monitoring run can be told."""
 

@@ -15,6 +15,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
+from ..common.baseline_bundle import MODEL_FILES
 from ..common.errors import MonitorError, require
 from ..common.model_spec import ModelSpec
 from .score_examples import ROWS, TALLY, ModelHandle, ScoreExamples
@@ -125,6 +126,8 @@ def _pattern(examples: types.Artifact, split: str) -> str:
 
 def _model_path(inputs: Artifacts) -> str:
     model = artifact_utils.get_single_instance(inputs[MODEL_KEY])
+    if any(fileio.exists(os.path.join(model.uri, name)) for name in MODEL_FILES):
+        return str(model.uri)  # a served version that was imported, and not what a Trainer writes
     return str(path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)))
 
 

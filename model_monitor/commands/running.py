@@ -5,7 +5,7 @@ import datetime
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,6 +20,8 @@ from ..showing.lines import say
 if TYPE_CHECKING:
     from ..reading.run_store import Run
 
+Made = TypeVar("Made")
+
 
 def add_settings(parser: argparse.ArgumentParser, example: str) -> None:
     """The arguments of every command that reads a configuration."""
@@ -32,7 +34,7 @@ def log_path(config: PipelineConfig, command: str) -> Path:
     return config.root_path / "logs" / f"{command}-{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
 
 
-def told(launch: Callable[[Progress], "Run"], log_file: Path, console: Console) -> "Run | None":
+def told(launch: Callable[[Progress], Made], log_file: Path, console: Console) -> Made | None:
     """What `launch` gives, whose steps are shown; says what failed and gives None if a node of its pipeline did.
 
     Raises:

@@ -156,11 +156,17 @@ def read_examples(pattern: str, limit: int) -> Examples:
       MonitorError: no file has that name, one is damaged, or none holds an Example.
 
     """
-    files = [Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if Path(name).is_file()]
-    require(bool(files), "--examples", "name TFRecord files, as in 'held_out/*.tfrecord*'", pattern)
+    files = files_of(pattern)
     records = tuple(record for record, _ in zip(_in_turn(files), range(limit), strict=False))
     require(bool(records), "--examples", "name files that hold tf.Examples", [str(file) for file in files[:3]])
     return describe(records)
+
+
+def files_of(pattern: str) -> list[Path]:
+    """The files that a pattern names, in order. Raises `MonitorError` where there are none."""
+    files = [Path(name) for name in sorted(glob.glob(pattern)) if Path(name).is_file()]
+    require(bool(files), "--examples", "name TFRecord files, as in 'held_out/*.tfrecord*'", pattern)
+    return files
 
 
 def describe(records: Sequence[bytes]) -> Examples:

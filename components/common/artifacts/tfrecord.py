@@ -26,7 +26,7 @@ MAX_RECORD_BYTES = 1 << 28
 MAX_KEPT_BYTES = 1 << 20  # of a damaged stretch
 # A header of a record that is not empty and shorter than 4 GiB: four bytes that are not all zero, then four zeros.
 _CANDIDATE = re.compile(rb"(?=(?!\0{4}).{4}\0{4}.{4})", re.DOTALL)
-_GZIP_MAGIC = b"\x1f\x8b\x08"
+GZIP_MAGIC = b"\x1f\x8b\x08"
 _UNZIP = 16 + zlib.MAX_WBITS  # zlib's number for gzip's header and trailer
 
 
@@ -112,7 +112,7 @@ def _whole(records: Iterator[Record], source: str) -> Iterator[Record]:
 
 def _numbered(raw: Readable) -> Iterator[Record]:
     head = _read_fully(raw, _HEADER.size)
-    zipped = head.startswith(_GZIP_MAGIC) and _length(head) is None
+    zipped = head.startswith(GZIP_MAGIC) and _length(head) is None
     unzipped = _Unzipped(raw, head) if zipped else None
     buffer = _Buffer(unzipped) if unzipped else _Buffer(raw, head)
     number = 0

@@ -1,0 +1,119 @@
+"""A baseline for a model that is served already: one run, a bundle beside the model, and a note for `monitor`."""
+
+import glob
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from components.common import baseline_bundle
+from components.common.artifacts.tfrecord import GZIP_MAGIC
+from components.common.baseline_bundle import Bundle
+from components.common.errors import MonitorError, require
+from components.common.model_spec import ModelSpec
+from components.common.settings import read_yaml
+from pipelines.config import AdoptionConfig
+from pipelines.progress import Progress
+
+from ..onboarding.described import files_of
+from ..reading.run_store import Run
+from .monitoring import REMEMBERED
+from .pipelines import launch
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What came of an adoption.
+
+    Attributes:
+      run: the run that made the baseline.
+      bundle: the baseline, beside the model.
+      remembered: the file that tells `monitor` where it is.
+
+    """
+
+    run: Run
+    bundle: Bundle
+    remembered: Path
+
+
+def check(model: Path, examples: str, *, replace: bool) -> None:
+    """Says before anything runs what would fail after it.
+
+    Raises:
+      MonitorError: the model's folder is none, has a bundle that is not to be replaced, or there are no examples.
+
+    """
+    present = any((model / name).is_file() for name in baseline_bundle.MODEL_FILES)
+    require(present, "--saved-model", f"be a folder with a {baseline_bundle.MODEL_FILES[0]}", str(model))
+    bundle = model / baseline_bundle.BUNDLE
+    if bundle.exists() and not replace:
+        raise MonitorError(f"{bundle} is there already: the model has a baseline. --force puts another in its place")
+    for file in files_of(examples):
+        with file.open("rb") as stream:
+            zipped = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        # TFX goes by the name alone
+        require(zipped == (file.suffix == ".gz"), "--examples", "name gzipped files *.gz, and only these", str(file))
+
+
+def adopt(  # noqa: PLR0913 - how, what of, from what; two by keyword
+    config: AdoptionConfig, spec: ModelSpec, model: Path, examples: str, *, replace: bool, progress: Progress
+) -> Adopted:
+    """Scores and describes held-out examples, computes thresholds, and publishes them as the model's baseline.
+
+    Args:
+      config: the settings.
+      spec: what the model takes and answers.
+      model: folder of the SavedModel; the bundle goes into it, where servers do not look.
+      examples: pattern of TFRecord files of held-out Examples.
+      replace: whether a bundle that is there gives way.
+      progress: shows the steps.
+
+    Raises:
+      NodeFailedError: a node of the pipeline failed.
+      MonitorError: as `check`, or the bundle cannot be written.
+
+    """
+    check(model, examples, replace=replace)
+    folder, pattern = split_pattern(examples)
+    arguments = {"spec": spec, "model": os.path.abspath(model), "folder": folder, "pattern": pattern}
+    run = launch(config, "adopting", arguments, progress)
+    bundle = _publish(run, spec, Path(os.path.abspath(model)), replace=replace)
+    return Adopted(run, bundle, remember(config, bundle))
+
+
+def split_pattern(pattern: str) -> tuple[str, str]:
+    """The folder that all files of a pattern are below, and the pattern from there on.
+
+    >>> split_pattern("/data/held_out/*/part-*.gz")
+    ('/data/held_out', '*/part-*.gz')
+    """
+    parts = Path(os.path.abspath(pattern)).parts
+    literal = next((number for number, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
+    literal = min(literal, len(parts) - 1)
+    return str(Path(*parts[:literal])), str(Path(*parts[literal:]))
+
+
+def _publish(run: Run, spec: ModelSpec, model: Path, *, replace: bool) -> Bundle:
+    from components.atomic_pusher import bundle_files  # noqa: PLC0415 - TensorFlow
+
+    sources = bundle_files.BundleSources(
+        model=str(model),
+        baseline_statistics=run.node("BaselineStatisticsGen").output("statistics").uri,
+        schema=run.node("ThresholdCalibrator").output("schema").uri,
+        baseline_examples=run.node("HeldOutScorer").output("examples").uri,
+    )
+    return bundle_files.adopt(str(model), sources, spec, replace=replace)
+
+
+def remember(config: AdoptionConfig, bundle: Bundle) -> Path:
+    """Notes under the root what `monitor` is to compare with, and the settings that differ from the usual ones."""
+    file = config.root_path / REMEMBERED
+    record = read_yaml(file, "the settings of monitoring") if file.is_file() else {}
+    record["bundle"] = bundle.version_dir
+    changed = config.monitor.model_dump(exclude_defaults=True)
+    if changed:
+        record["monitor"] = {**record.get("monitor", {}), **changed}
+    file.write_text(yaml.safe_dump(record, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return file

@@ -1,0 +1,47 @@
+"""The pipeline that makes a baseline for a model that is served already: nothing is trained, nothing is pushed."""
+
+from tfx.components import ImportExampleGen, SchemaGen
+from tfx.dsl.components.common.importer import Importer
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import example_gen_pb2
+from tfx.types import standard_artifacts
+
+from components import HeldOutScorer, ImageStatisticsGen, ThresholdCalibrator
+from components.common.model_spec import ModelSpec
+
+from . import nodes
+from .config import AdoptionConfig
+
+BASELINE = "BaselineStatisticsGen"
+
+
+def create_pipeline(config: AdoptionConfig, *, spec: ModelSpec, model: str, folder: str, pattern: str) -> Pipeline:
+    """Held-out examples are scored by the model and described, and thresholds are computed from them.
+
+    Args:
+      config: the settings.
+      spec: what the model takes and answers.
+      model: folder of the SavedModel.
+      folder: folder that the files of Examples are below.
+      pattern: of these files, from `folder` on.
+
+    """
+    one = example_gen_pb2.SplitConfig.Split(name=nodes.EVAL_SPLIT, hash_buckets=1)
+    examples = ImportExampleGen(
+        input_base=folder,
+        input_config=example_gen_pb2.Input(
+            splits=[example_gen_pb2.Input.Split(name=nodes.EVAL_SPLIT, pattern=pattern)]
+        ),
+        output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=[one])),
+    )
+    # Anew each time: what is in a folder may have changed, and the scores with it.
+    served = Importer(source_uri=model, artifact_type=standard_artifacts.Model, reimport=True).with_id("ServedModel")
+    scored = HeldOutScorer(
+        examples.outputs["examples"], served.outputs["result"], spec=spec, splits=(nodes.EVAL_SPLIT,)
+    )
+    described = ImageStatisticsGen(scored.outputs["examples"], spec=spec.rows).with_id(BASELINE)
+    rules = config.monitor.model_dump(include={"window_size", "false_alarm_rate", "resamples", "seed"})
+    schema = SchemaGen(statistics=described.outputs["statistics"])
+    calibrated = ThresholdCalibrator(described.outputs["statistics"], schema.outputs["schema"], **rules)
+    components = [examples, served, scored, described, schema, calibrated]
+    return Pipeline(components=components, **nodes.pipeline_arguments(config))

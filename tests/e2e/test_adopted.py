@@ -1,0 +1,93 @@
+"""A model that nobody here trained, from its first look to its first verdict, by three commands."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.common import baseline_bundle
+from tests.support.foreign_data import Labelled, write_examples
+from tests.support.plain_models import SIDE, pixels
+
+pytestmark = pytest.mark.e2e
+
+FEATURES = {"image": "image/encoded", "label": "image/label", "id": "image/id"}
+
+
+def model_monitor(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "model_monitor.cli", *arguments]
+    return subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A model of floats 0..1 that tells grey levels, in a folder that is its version, and held-out Examples."""
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("adopted")
+    images, labels = pixels(600)
+    data = Labelled(tuple(images), tuple(labels.tolist()), tuple(f"image-{number}" for number in range(len(labels))))
+    write_examples(folder / "held_out" / "a.tfrecord.gz", data, FEATURES)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, SIDE, SIDE, 1], tf.float32, "x")])
+    def serve(x):
+        means = tf.reduce_mean(x, axis=[1, 2, 3])[:, tf.newaxis]
+        return {"dense": tf.nn.softmax(-200 * (means - (tf.range(3.0) + 0.5) / 3) ** 2)}
+
+    tf.saved_model.save(tf.Module(), str(folder / "models" / "7"), signatures={"serving_default": serve})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def adopted(home: Path) -> str:
+    """What init and adopt printed."""
+    given = ("--saved-model", "models/7", "--examples", "held_out/*.tfrecord*")
+    first = model_monitor(home, "init", *given, "-o", "monitor.yaml")
+    assert first.returncode == 0, first.stdout + first.stderr
+    second = model_monitor(home, "adopt", "--spec", "monitor.yaml", *given)
+    assert second.returncode == 0, second.stdout + second.stderr
+    return first.stdout + second.stdout
+
+
+def test_the_baseline_is_beside_the_model(home: Path, adopted: str):
+    bundle = baseline_bundle.read(str(home / "models" / "7"))
+    assert (bundle.manifest.model_version, bundle.manifest.spec.num_classes) == (7, 3)
+    assert "600 held out" in adopted
+    assert "model-monitor monitor --logs LOGS" in adopted
+
+
+def test_a_clean_span_is_fine_and_a_dark_one_is_not(home: Path, adopted: str):
+    from components import ServingLogWriter
+    from components.serving_log_writer.writer import ServedModel
+
+    for span, factor in ((1, 1.0), (2, 0.7)):
+        images = (pixels(300, seed=span)[0] * factor).astype(np.float32) / 255
+        means = images.mean(axis=(1, 2, 3))[:, None]
+        scores = np.exp(-200 * (means - (np.arange(3) + 0.5) / 3) ** 2)
+        answer = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
+        with ServingLogWriter(str(home / "logs"), ServedModel("levels", 7), span=span, when_full="block") as writer:
+            for start in range(0, 300, 50):
+                part = slice(start, start + 50)
+                writer.log({"x": images[part]}, {"dense": answer[part]}, request_id=f"{span}-{start}")
+    done = model_monitor(home, "monitor", "--logs", "logs")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Span 1 is fine" in done.stdout
+    assert "Span 2 is not fine" in done.stdout
+    assert model_monitor(home, "why", "span:1", "--exit-code").returncode == 0
+    assert model_monitor(home, "why", "span:2", "--exit-code").returncode == 2
+
+
+def test_the_run_that_made_the_baseline_is_a_run_like_any(home: Path, adopted: str):
+    done = model_monitor(home, "inspect", "--pipeline", "adoption", "--json")
+    [run] = json.loads(done.stdout)["runs"]
+    assert run["pipeline"] == "adoption"
+
+
+def test_a_second_baseline_has_to_be_told(home: Path, adopted: str):
+    given = ("--saved-model", "models/7", "--examples", "held_out/*.tfrecord*", "--spec", "monitor.yaml")
+    done = model_monitor(home, "adopt", *given)
+    assert done.returncode == 1
+    assert "--force puts another in its place" in done.stderr

@@ -1,0 +1,111 @@
+"""What `adopt` refuses before anything runs, where it looks for files, and what it notes for `monitor`."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.common.artifacts.tfrecord import frame
+from components.common.baseline_bundle import BUNDLE, Bundle
+from components.common.errors import MonitorError
+from model_monitor.launching import adopting, monitoring
+from pipelines.config import AdoptionConfig, load
+from tests.support.model_specs import digits_spec
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    folder = tmp_path / "models" / "3"
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").touch()
+    return folder
+
+
+@pytest.fixture
+def held_out(tmp_path) -> Path:
+    folder = tmp_path / "held_out"
+    folder.mkdir()
+    (folder / "a.tfrecord").write_bytes(frame(b"record"))
+    (folder / "b.tfrecord.gz").write_bytes(gzip.compress(frame(b"record")))
+    return folder
+
+
+def test_a_model_and_examples_are_all_that_is_needed(model, held_out):
+    adopting.check(model, str(held_out / "*"), replace=False)
+
+
+def test_a_baseline_that_is_there_is_left_alone_unless_told(model, held_out):
+    (model / BUNDLE).mkdir(parents=True)
+    with pytest.raises(MonitorError, match=r"is there already: the model has a baseline\. --force puts another"):
+        adopting.check(model, str(held_out / "*"), replace=False)
+    adopting.check(model, str(held_out / "*"), replace=True)
+
+
+def test_what_is_no_model_is_refused(tmp_path, held_out):
+    with pytest.raises(MonitorError, match=r"`--saved-model` must be a folder with a saved_model\.pb"):
+        adopting.check(tmp_path / "nowhere", str(held_out / "*"), replace=False)
+
+
+@pytest.mark.parametrize(("name", "content"), [("c.gz", b"plain"), ("c.tfrecord", gzip.compress(b"zipped"))])
+def test_files_whose_name_does_not_say_how_they_are_packed_are_refused(model, held_out, name, content):
+    (held_out / name).write_bytes(content)
+    with pytest.raises(
+        MonitorError, match=r"`--examples` must name gzipped files \*.gz, and only these. Received: .*c\."
+    ):
+        adopting.check(model, str(held_out / "*"), replace=False)
+
+
+def test_a_pattern_that_names_nothing_is_refused(model, tmp_path):
+    with pytest.raises(MonitorError, match="name TFRecord files"):
+        adopting.check(model, str(tmp_path / "none*"), replace=False)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("/data/held_out/*.gz", ("/data/held_out", "*.gz")),
+        ("/data/*/part-?", ("/data", "*/part-?")),
+        ("/data/one.tfrecord", ("/data", "one.tfrecord")),
+        ("/data/../other/x[0-9]", ("/other", "x[0-9]")),
+    ],
+)
+def test_a_pattern_is_split_where_it_begins_to_be_one(pattern, expected):
+    assert adopting.split_pattern(pattern) == expected
+
+
+def test_a_pattern_is_relative_to_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert adopting.split_pattern("held_out/*") == (str(tmp_path / "held_out"), "*")
+
+
+def test_the_note_keeps_what_a_person_wrote_and_adds_what_was_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    note = tmp_path / "runs" / monitoring.REMEMBERED
+    note.parent.mkdir()
+    note.write_text(yaml.safe_dump({"labels": "later.csv", "monitor": {"min_examples": 50}}))
+    config = load(AdoptionConfig, None, ["monitor.window_size=500"])
+    bundle = Bundle("/models/3", manifest=None)
+    assert adopting.remember(config, bundle) == note
+    assert yaml.safe_load(note.read_text()) == {
+        "labels": "later.csv",
+        "monitor": {"min_examples": 50, "window_size": 500},
+        "bundle": "/models/3",
+    }
+
+
+def test_the_note_is_settings_of_monitoring(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    adopting.remember(AdoptionConfig(), Bundle("/models/3", manifest=None))
+    assert monitoring.configuration(None, (), {}).bundle == "/models/3"
+
+
+def test_the_pipeline_describes_what_the_model_answered(tmp_path):
+    from pipelines import adopting as wiring
+
+    config = AdoptionConfig(root=str(tmp_path))
+    made = wiring.create_pipeline(config, spec=digits_spec(), model="/models/3", folder="/data", pattern="*")
+    nodes = {node.id: node for node in made.components}
+    assert [*nodes][:4] == ["ImportExampleGen", "ServedModel", "HeldOutScorer", wiring.BASELINE]
+    assert "ThresholdCalibrator" in nodes
