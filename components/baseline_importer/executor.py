@@ -32,7 +32,8 @@ class Executor(base_executor.BaseExecutor):
 
     Outputs, each with the custom properties `pushed_version` and `bundle_uri` (both strings):
       model: `Model`, laid out as Trainer's, without the bundle.
-      statistics, baseline_statistics: `ExampleStatistics`, with the splits that the bundle has of each.
+      statistics, baseline_statistics: `ExampleStatistics`, with the splits that the bundle has; `statistics` has
+        none where the model was not trained here.
       schema: `Schema`.
 
     Raises:
@@ -47,7 +48,8 @@ class Executor(base_executor.BaseExecutor):
         schema = outputs[SCHEMA_KEY]
         _copy_model(bundle.version_dir, outputs[MODEL_KEY])
         for key, part in _STATISTICS_PARTS.items():
-            io_utils.copy_dir(bundle.path(part), outputs[key].uri)
+            if bundle.has(part):
+                io_utils.copy_dir(bundle.path(part), outputs[key].uri)
             outputs[key].split_names = artifact_utils.encode_split_names(bundle.splits(part))
         name = os.path.basename(baseline_bundle.SCHEMA_FILE)
         io_utils.copy_file(bundle.path(baseline_bundle.SCHEMA_FILE), os.path.join(schema.uri, name), overwrite=True)

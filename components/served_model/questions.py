@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..common.artifacts.tf_example import Values
 from ..common.errors import MonitorError
 from ..common.image_files import ImageFileError, decode_or_raise, encode_png
+from ..common.image_shapes import fits, shapes_of_batches, wanted
 from ..common.image_spec import ImageSpec
 from .tensors import STRING, TensorInfo
 
@@ -83,15 +84,12 @@ def check_input(info: TensorInfo, image: ImageSpec, name: str) -> None:
         raise MonitorError(f"input {name!r} must take numbers or strings. Received: {info}")
     if info.shape is None:
         return
-    height, width = image.size or (None, None)
-    wanted = _fitting_shapes(height, width, image.channels)
-    if not any(_fits(info.shape, shape) for shape in wanted):
-        shapes = " or ".join(str(TensorInfo(shape, "numbers")).removeprefix("numbers ") for shape in wanted)
-        first = _fits(info.shape, (None, image.channels, height, width))
-        hint = ". Channels come first there, which cannot be monitored" if first and len(info.shape) == 4 else ""
-        raise MonitorError(
-            f"input {name!r} must have the shape {shapes} for images as specified. Received: {info}{hint}"
-        )
+    if not any(fits(info.shape, shape) for shape in shapes_of_batches(image)):
+        height, width = image.size or (None, None)
+        first = fits(info.shape, (None, image.channels, height, width))
+        hint = ". Channels come first there, which cannot be monitored" if first else ""
+        rule = f"must have the shape {wanted(image)} for images as specified"
+        raise MonitorError(f"input {name!r} {rule}. Received: {info}{hint}")
 
 
 def numbers_for(pixels: Pixels, image: ImageSpec, info: TensorInfo) -> npt.NDArray[Any]:
@@ -114,15 +112,3 @@ def texts_for(values: Sequence[bytes], info: TensorInfo) -> npt.NDArray[Any]:
     texts = np.empty(len(values), object)
     texts[:] = list(values)
     return texts.reshape(-1, 1) if info.shape is not None and len(info.shape) == 2 else texts
-
-
-def _fitting_shapes(height: int | None, width: int | None, channels: int) -> list[tuple[int | None, ...]]:
-    flat = None if height is None or width is None else height * width * channels
-    grey: list[tuple[int | None, ...]] = [(None, height, width)] if channels == 1 else []
-    return [(None, height, width, channels), *grey, (None, flat)]
-
-
-def _fits(given: tuple[int | None, ...], wanted: tuple[int | None, ...]) -> bool:
-    """Whether every dimension but the first may be equal; one that is open on either side fits."""
-    pairs = zip(given[1:], wanted[1:], strict=False)
-    return len(given) == len(wanted) and all(None in pair or pair[0] == pair[1] for pair in pairs)

@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 
 import numpy.typing as npt
 
+from ..common.image_shapes import shown
+
 STRING = "string"
 Batch: TypeAlias = dict[str, npt.NDArray[Any]]
 
@@ -27,7 +29,7 @@ class TensorInfo:
         """As messages show it: `float32 [?, 28, 28, 1]`."""
         if self.shape is None:
             return f"{self.dtype} of unknown rank"
-        return f"{self.dtype} [{', '.join('?' if size is None else str(size) for size in self.shape)}]"
+        return f"{self.dtype} {shown(self.shape)}"
 
 
 def described(tensors: Mapping[str, TensorInfo]) -> str:

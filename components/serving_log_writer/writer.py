@@ -1,6 +1,6 @@
 """What open-source TensorFlow Serving lacks: a writer of serving logs, to be called from any Python server.
 
-    writer = ServingLogWriter("/logs", ServedModel("classifier", version=7), sampling_rate=0.1)
+    writer = ServingLogWriter.for_bundle("/serving/7", "/logs", sampling_rate=0.1)
     ...
     writer.log({"image": images}, {"probabilities": probabilities}, request_id="5f1c")  # in the request's handler
     ...
@@ -22,14 +22,18 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Protocol
 
-from ..common.errors import require, require_known
+from ..common import baseline_bundle
+from ..common.errors import MonitorError, require, require_known
+from ..common.model_spec import ModelSpec
 from . import log_files
 from .log_files import Rotation
 from .prediction_log_encoding import ServedModel, metadata, predict_log, sampling_rate
+from .spec_check import problems
 
 __all__ = ["Counts", "Rotation", "ServedModel", "ServingLogWriter", "day_of"]
 
 SECONDS_A_DAY = 86_400
+DEFAULT_FOLDER = "serving_logs"
 _RETRY_SECONDS = 1.0  # between two attempts to write to a disk that is full
 _WARNING_SECONDS = 60.0  # between two warnings: a log must not drown the server's own
 _logger = logging.getLogger(__name__)
@@ -45,7 +49,7 @@ class PredictionLogLike(Protocol):
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of the requests that a writer was given; all but `salvaged` add up to them.
+    """What became of the requests that a writer was given; all but `salvaged` and `unfit` add up to them.
 
     Attributes:
       written: in files that readers can see.
@@ -54,6 +58,7 @@ class Counts:
       failed: lost: it could not be encoded, its span not be computed, or its file not be written.
       pending: in the queue or in a file that is not visible yet.
       salvaged: found in files of writers that were killed, and published by this one.
+      unfit: looked at, and not what the model's spec says; they are logged all the same. Always 0 without a spec.
 
     """
 
@@ -63,6 +68,7 @@ class Counts:
     failed: int
     pending: int
     salvaged: int
+    unfit: int = 0
 
 
 def day_of(timestamp: float) -> int:
@@ -99,6 +105,7 @@ class ServingLogWriter:
         rotation: Rotation = Rotation(),  # noqa: B008 - frozen
         queue_bytes: int = 64 << 20,
         when_full: Literal["drop", "block"] = "drop",
+        spec: ModelSpec | None = None,
     ) -> None:
         """Checks its arguments; the thread starts with the first request, so that a server may fork before.
 
@@ -111,6 +118,7 @@ class ServingLogWriter:
           rotation: when files are finished.
           queue_bytes: how much may wait for the thread. A request that is larger waits alone.
           when_full: "drop" counts and forgets the request, "block" makes its thread wait.
+          spec: the model's. What `log` is given is held against it until a request fits; see `Counts.unfit`.
 
         Raises:
           MonitorError: an argument breaks these rules.
@@ -124,8 +132,37 @@ class ServingLogWriter:
         self._span: Callable[[float], int] = span if callable(span) else lambda _: span
         self._sampling_rate, self._seed = sampling_rate, seed
         self._queue_bytes, self._block = queue_bytes, when_full == "block"
+        self._spec = spec
         self._begin(closed=False)
         _WRITERS.add(self)
+
+    @classmethod
+    def for_bundle(
+        cls, version_dir: str, directory: str | None = None, *, name: str | None = None, **settings: Any
+    ) -> "ServingLogWriter":
+        """The writer for a model that was pushed, or adopted, with its baseline bundle: that knows all about it.
+
+        Model version, signature and spec are those of the bundle. A request that is not what the spec says (another
+        input's name, shape or scale, no such output, logits for probabilities) is counted and warned of, not refused.
+
+        Args:
+          version_dir: the folder of the version that is served, such as `/serving/1795483923`.
+          directory: of the logs; None: `serving_logs` beside the serving folder, here `/serving_logs`.
+          name: the model's; None: the name of the serving folder, here `serving`.
+          **settings: as for the class.
+
+        Raises:
+          MonitorError: the folder has no bundle, or a setting breaks its rule.
+
+        """
+        manifest = baseline_bundle.read(version_dir).manifest
+        folder = os.path.abspath(version_dir)
+        numbered = manifest.model_version != baseline_bundle.NO_VERSION
+        serving = os.path.dirname(folder) if numbered else folder
+        version = manifest.model_version if numbered else None
+        model = ServedModel(name or os.path.basename(serving), version, manifest.spec.signatures.serve)
+        logs = directory or os.path.join(os.path.dirname(serving), DEFAULT_FOLDER)
+        return cls(logs, model, spec=manifest.spec, **settings)
 
     def log(
         self,
@@ -147,14 +184,14 @@ class ServingLogWriter:
           Whether it was accepted: sampled, and not dropped or failed.
 
         """
-        return self._submit(
-            lambda moment: (
-                metadata(self._model, int(moment))
-                + predict_log(self._model, inputs, outputs, request_id)
-                + sampling_rate(self._sampling_rate)
-            ),
-            timestamp,
-        )
+
+        def encode(moment: float) -> bytes:
+            if self._to_check:
+                self._check(inputs, outputs)
+            record = predict_log(self._model, inputs, outputs, request_id)
+            return metadata(self._model, int(moment)) + record + sampling_rate(self._sampling_rate)
+
+        return self._submit(encode, timestamp)
 
     def log_proto(self, prediction_log: PredictionLogLike, *, timestamp: float | None = None) -> bool:
         """Logs a ready `PredictionLog` of any type, copied before the call returns.
@@ -180,7 +217,8 @@ class ServingLogWriter:
         with self._condition:
             written, lost = self._files.written, self._files.failed + self._without_span
             pending = self._accepted - written - lost
-            return Counts(written, self._sampled_out, self._dropped, self._unencoded + lost, pending, self._salvaged)
+            failed = self._unencoded + lost
+            return Counts(written, self._sampled_out, self._dropped, failed, pending, self._salvaged, self._unfit)
 
     def close(self) -> None:
         """Writes and publishes all that was accepted. Later requests count as dropped. Doing it twice is harmless."""
@@ -209,6 +247,7 @@ class ServingLogWriter:
         self._random = random.Random(self._seed)  # noqa: S311 - sampling, no secret
         self._accepted = self._sampled_out = self._dropped = self._salvaged = 0
         self._unencoded = self._without_span = 0  # failed before and after the queue
+        self._unfit, self._to_check = 0, self._spec is not None
         self._warned = -_WARNING_SECONDS
         self._files = log_files.SpanFiles(self._logs, self._rotation)
 
@@ -228,6 +267,15 @@ class ServingLogWriter:
             self._warn("a request could not be encoded", error)
             return False
         return self._enqueue(moment, record)
+
+    def _check(self, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+        """Says what is wrong with a request, until one is as the spec says."""
+        found = problems(inputs, outputs, self._spec) if self._spec is not None else []
+        self._to_check = bool(found)
+        if found:
+            with self._condition:
+                self._unfit += 1
+            self._warn("a request is not what the model's spec says", MonitorError("; ".join(found)))
 
     def _wanted(self) -> bool:
         """Decides by sampling and, before any work is done, by whether there is room at all."""

@@ -1,5 +1,6 @@
 """A version, as AtomicPusher publishes it, comes back as artifacts, alone and in a pipeline."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components import AtomicPusher, BaselineImporter
+from components.atomic_pusher.bundle_files import BundleSources, adopt
 from components.baseline_importer.executor import Executor
 from components.common import baseline_bundle
 from components.common.errors import MonitorError
@@ -138,6 +140,28 @@ def test_statistics_and_schema_come_along_and_say_where_from(outputs, version):
     for each in outputs.values():
         assert each.get_string_custom_property("bundle_uri") == version
         assert each.get_string_custom_property("pushed_version") == Path(version).name
+
+
+def test_an_adopted_model_has_no_statistics_of_training(outputs, root, tmp_path):
+    served = tmp_path / "my_model"
+    shutil.copytree(root / "model" / "Format-Serving", served)
+    sources = BundleSources("", str(root / "baseline_statistics"), str(root / "schema"), baseline_examples="/examples")
+    bundle = adopt(str(served), sources, digits_spec())
+    assert (bundle.manifest.model_version, bundle.manifest.model_uri, bundle.manifest.parts) == (0, str(served), ())
+    assert bundle.manifest.baseline_examples_uri == "/examples"
+    do(outputs, str(served))
+    assert outputs["statistics"].split_names == "[]"
+    assert outputs["baseline_statistics"].split_names == '["eval"]'
+    assert outputs["model"].get_string_custom_property("pushed_version") == "0"
+    assert not list(Path(outputs["model"].uri).rglob("manifest.json"))
+    with pytest.raises(MonitorError, match="is there already"):
+        adopt(str(served), sources, digits_spec())
+    adopt(str(served), sources, digits_spec(), replace=True)
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    with pytest.raises(MonitorError, match=r"have a folder baseline_statistics|Split-"):
+        adopt(str(served), BundleSources("", str(nothing), str(root / "schema")), digits_spec(), replace=True)
+    assert baseline_bundle.read(str(served)).splits() == ["eval"]
 
 
 def test_what_is_missing_or_damaged_is_said(outputs, version, tmp_path):
