@@ -15,7 +15,7 @@ PREDICTION_CORRUPT = "prediction_corrupt"  # the same of predictions
 # Custom statistics of these features: the reasons in words, and how many labels mean no class.
 REASONS = "reasons"
 UNKNOWN_LABELS = "unknown_labels"
-UNKNOWN_LABEL = "unknown_label"  # one of them
+UNKNOWN_LABEL = "unknown_label"  # the same in words, with one of them
 WRONG_KIND = "wrong_kind"  # what most scores look like, where that is not what the spec says
 MAX_UNUSABLE = 0.01  # of a baseline's examples
 
@@ -84,7 +84,7 @@ def unusable(data: Any) -> Iterator[Unusable]:
         count = data.num_examples if WRONG_KIND in custom else count
         yield Unusable("images" if name == IMAGE_CORRUPT else "predictions", count, data.num_examples, "; ".join(told))
         if UNKNOWN_LABELS in custom:
-            found = f"they are no class, such as {custom[UNKNOWN_LABEL].str}"
+            found = custom[UNKNOWN_LABEL].str if UNKNOWN_LABEL in custom else ""
             yield Unusable("labels", int(custom[UNKNOWN_LABELS].num), data.num_examples, found)
 
 
