@@ -1,6 +1,6 @@
 """The pipeline that makes a baseline for a model that is served already: nothing is trained, nothing is pushed."""
 
-from tfx.components import ImportExampleGen, SchemaGen
+from tfx.components import ImportExampleGen
 from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2
@@ -41,7 +41,6 @@ def create_pipeline(config: AdoptionConfig, *, spec: ModelSpec, model: str, fold
     )
     described = ImageStatisticsGen(scored.outputs["examples"], spec=spec.rows).with_id(BASELINE)
     rules = config.monitor.model_dump(include={"window_size", "false_alarm_rate", "resamples", "seed"})
-    schema = SchemaGen(statistics=described.outputs["statistics"])
-    calibrated = ThresholdCalibrator(described.outputs["statistics"], schema.outputs["schema"], **rules)
-    components = [examples, served, scored, described, schema, calibrated]
+    calibrated = ThresholdCalibrator(described.outputs["statistics"], **rules)
+    components = [examples, served, scored, described, calibrated]
     return Pipeline(components=components, **nodes.pipeline_arguments(config))

@@ -22,6 +22,9 @@ ENTROPY = "entropy"
 MARGIN = "margin"
 # Every feature of a row that says what a model answered; the others say what it was asked.
 PREDICTED = (CLASS_ID, PROBABILITIES, CONFIDENCE, ENTROPY, MARGIN, EMBEDDING)
+# Features of logged rows alone, with the types that a schema has for them.
+LOGGED = {"request_id": "BYTES", "model_name": "BYTES", "model_version": "INT", "timestamp": "INT",
+          "sampling_rate": "FLOAT"}  # fmt: skip
 _NAMES_SHOWN = 20
 
 Array: TypeAlias = npt.NDArray[Any]

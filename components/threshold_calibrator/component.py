@@ -1,4 +1,4 @@
-"""`ThresholdCalibrator`: baseline and curated schema -> schema with comparators."""
+"""`ThresholdCalibrator`: baseline and, where there is one, curated schema -> schema with comparators."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,10 @@ from .calibration import Settings, as_tuple
 
 
 class ThresholdCalibratorSpec(ComponentSpec):
-    """Statistics and a schema in, a schema out."""
+    """Statistics in, a schema out. The curated schema is added for the pipeline that has one.
+
+    An input that is there is never optional: TFX starts an optional one's component without it when it holds nothing.
+    """
 
     PARAMETERS = {  # noqa: RUF012 - as TFX declares it
         executor.WINDOW_SIZE: ExecutionParameter(type=int),
@@ -25,11 +28,15 @@ class ThresholdCalibratorSpec(ComponentSpec):
         executor.MONITORED: ExecutionParameter(type=str),
         executor.UNMONITORED: ExecutionParameter(type=str),
     }
+    INPUTS = {executor.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics)}  # noqa: RUF012
+    OUTPUTS = {executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema)}  # noqa: RUF012
+
+
+class _WithSchemaSpec(ThresholdCalibratorSpec):
     INPUTS = {  # noqa: RUF012
-        executor.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        **ThresholdCalibratorSpec.INPUTS,
         executor.CURATED_SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
     }
-    OUTPUTS = {executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema)}  # noqa: RUF012
 
 
 class ThresholdCalibrator(base_component.BaseComponent):
@@ -50,7 +57,8 @@ class ThresholdCalibrator(base_component.BaseComponent):
     Args:
       statistics: channel of the baseline's `ExampleStatistics`, made by ImageStatisticsGen from held-out examples that
         the model has scored.
-      schema: channel of the curated `Schema`.
+      schema: channel of the curated `Schema`. None: one is inferred from the baseline, with bounds for the images'
+        properties, none for strings, and the environments TRAINING and SERVING, in which there is no label.
       window_size: how many examples a window is planned to have, 2 or more.
       false_alarm_rate: in (0, 0.5]: the chance that a window from the baseline's own distribution raises any alarm, all
         features, skew and drift together.
@@ -71,7 +79,7 @@ class ThresholdCalibrator(base_component.BaseComponent):
     def __init__(  # noqa: PLR0913 - two channels, the promise (size, rate), how it is computed, and for which features
         self,
         statistics: types.BaseChannel,
-        schema: types.BaseChannel,
+        schema: types.BaseChannel | None = None,
         *,
         window_size: int = 1000,
         false_alarm_rate: float = 0.01,
@@ -90,10 +98,11 @@ class ThresholdCalibrator(base_component.BaseComponent):
             monitored=as_tuple(monitored, executor.MONITORED),
             unmonitored=as_tuple(unmonitored, executor.UNMONITORED),
         )
-        spec = ThresholdCalibratorSpec(
+        curated = {} if schema is None else {executor.CURATED_SCHEMA_KEY: schema}
+        spec = (_WithSchemaSpec if curated else ThresholdCalibratorSpec)(
             **{
+                **curated,
                 executor.STATISTICS_KEY: statistics,
-                executor.CURATED_SCHEMA_KEY: schema,
                 executor.WINDOW_SIZE: settings.window_size,
                 executor.FALSE_ALARM_RATE: float(settings.false_alarm_rate),
                 executor.SPLIT: split,

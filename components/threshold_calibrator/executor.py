@@ -4,7 +4,9 @@ import json
 import os
 from typing import Any
 
+import tensorflow_data_validation as tfdv
 from absl import logging
+from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
@@ -13,6 +15,7 @@ from tfx.utils import io_utils
 from ..common.statistics.described_split import read_split
 from ..common.statistics.usability import require_usable
 from ..common.tfx_files import artifact_of, tfx_files
+from . import inferred_schema
 from .calibration import Calibration, Settings, calibrate
 
 STATISTICS_KEY = standard_component_specs.STATISTICS_KEY
@@ -34,7 +37,8 @@ class Executor(base_executor.BaseExecutor):
 
     Inputs:
       statistics: the baseline's `ExampleStatistics`, with the sample that ImageStatisticsGen writes.
-      curated_schema: the `Schema` that a person wrote.
+      curated_schema: the `Schema` that a person wrote. A pipeline may leave it out: one is then inferred from the
+        baseline, see `inferred_schema`.
 
     Outputs:
       schema: a `Schema`, the curated one with `skew_comparator` and `drift_comparator` for every monitored feature.
@@ -64,12 +68,21 @@ class Executor(base_executor.BaseExecutor):
         statistics = artifact_utils.get_single_instance(input_dict[STATISTICS_KEY])
         baseline = read_split(artifact_of(statistics), exec_properties[SPLIT], STATISTICS_KEY, tfx_files())
         require_usable(baseline.data, f"the baseline (split {exec_properties[SPLIT]} of `statistics`)")
-        uri = artifact_utils.get_single_uri(input_dict[CURATED_SCHEMA_KEY])
-        schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(uri))
+        schema = _schema(input_dict.get(CURATED_SCHEMA_KEY), baseline.data)
         result = calibrate(schema, baseline.data, baseline.sample, settings)
         output = artifact_utils.get_single_instance(output_dict[SCHEMA_KEY])
         io_utils.write_pbtxt_file(os.path.join(output.uri, SCHEMA_FILE), schema)
         _describe(output, result, settings)
+
+
+def _schema(curated: list[types.Artifact] | None, data: statistics_pb2.DatasetFeatureStatistics) -> schema_pb2.Schema:
+    """The schema that a person wrote, or one that is inferred from the baseline where there is none."""
+    if curated is not None:
+        return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(curated)))
+    whole = statistics_pb2.DatasetFeatureStatisticsList(datasets=[data])
+    schema = tfdv.infer_schema(whole, infer_feature_shape=False)
+    inferred_schema.complete(schema, data)
+    return schema
 
 
 def _describe(output: types.Artifact, result: Calibration, settings: Settings) -> None:
