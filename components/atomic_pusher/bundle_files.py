@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 import tensorflow as tf
-from google.protobuf.message import DecodeError
-from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx import version as tfx_version
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 from ..common import baseline_bundle
+from ..common.artifacts.files import Artifact
+from ..common.artifacts.splits import split_folders
+from ..common.artifacts.statistics import read_datasets
 from ..common.baseline_bundle import Bundle, Manifest
-from ..common.errors import MonitorError
 from ..common.model_spec import ModelSpec
+from ..common.tfx_files import tfx_files
 from .channel_means import lacks_channel_means, with_channel_means
 from .publish import publish_bundle
-
-_STATISTICS_FILE = "FeatureStats.pb"  # StatisticsGen's
 
 
 @dataclass(frozen=True)
@@ -121,12 +120,6 @@ def adopt(version_dir: str, sources: BundleSources, spec: ModelSpec, *, replace:
 def _with_channel_means(spec: ModelSpec, statistics: str) -> ModelSpec:
     if not lacks_channel_means(spec):
         return spec
-    datasets: list[statistics_pb2.DatasetFeatureStatistics] = []
-    for path in sorted(fileio.glob(os.path.join(statistics, f"{baseline_bundle.SPLIT_PREFIX}*", _STATISTICS_FILE))):
-        with fileio.open(path, "rb") as file:
-            content: bytes = file.read()
-        try:
-            datasets += statistics_pb2.DatasetFeatureStatisticsList.FromString(content).datasets
-        except DecodeError as error:
-            raise MonitorError(f"{path} must be statistics of TFDV. Received: {error}") from error
-    return with_channel_means(spec, datasets)
+    files = tfx_files()
+    folders = split_folders(Artifact(statistics), files).values()
+    return with_channel_means(spec, [data for folder in folders for data in read_datasets(folder, files).datasets])

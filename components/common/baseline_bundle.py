@@ -20,19 +20,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
+from .artifacts import schema
+from .artifacts.splits import SPLIT_PREFIX
 from .errors import MonitorError, require
 from .model_spec import ModelSpec
+from .records.decision import REASONS_JSON
 
 FORMAT_VERSION = 3
 BUNDLE = os.path.join("assets.extra", "baseline")
 MANIFEST_FILE = "manifest.json"
 STATISTICS_DIR = "statistics"
 BASELINE_STATISTICS_DIR = "baseline_statistics"
-SCHEMA_FILE = os.path.join("schema", "schema.pbtxt")
+SCHEMA_FILE = os.path.join("schema", schema.SCHEMA_FILE)
 EVALUATION_DIR = "evaluation"
-REASONS_FILE = os.path.join("gate", "reasons.json")
+REASONS_FILE = os.path.join("gate", REASONS_JSON)
 OPTIONAL_PARTS = (STATISTICS_DIR, EVALUATION_DIR)  # an adopted model was neither trained nor evaluated here
-SPLIT_PREFIX = "Split-"
 MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 NO_VERSION = 0  # of a model whose folder is no numbered version: its logs are those of any version
 

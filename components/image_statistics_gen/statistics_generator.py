@@ -23,9 +23,7 @@ from .prediction_accumulator import PredictionAccumulator
 from .prediction_edges import CLASS, corrupt_feature, prediction_features
 from .property_edges import corrupt_feature as corrupt_image_feature
 from .property_edges import image_features
-from .statistics_messages import FINE_HISTOGRAM, describe_bytes, describe_classes, describe_numbers
-
-__all__ = ["FINE_HISTOGRAM", "ImageStatisticsGenerator"]
+from .statistics_messages import describe_bytes, describe_classes, describe_numbers
 
 
 class ImageStatisticsGenerator(stats_generator.CombinerStatsGenerator):

@@ -4,12 +4,10 @@ from collections.abc import Iterable
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from ..common.statistics.monitored_features import FINE_HISTOGRAM
 from .frozen_histogram import Accumulator, Bucket, FrozenFeature, Summary, summarise
 from .image_accumulator import BytesAccumulator
 from .prediction_features import Counts
-
-# The name of the custom statistic that holds the fine histogram: every bin, where STANDARD has buckets of ten bins.
-FINE_HISTOGRAM = "frozen_histogram"
 
 
 def describe_bytes(name: str, found: BytesAccumulator, examples: int) -> statistics_pb2.FeatureNameStatistics:

@@ -16,9 +16,11 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
+from ..common.artifacts.splits import split_folder
+from ..common.artifacts.statistics import read_sample
 from ..common.errors import MonitorError, require, require_known
-from ..common.statistics import feature_sample
-from ..common.statistics.feature_sample import FeatureSample
+from ..common.statistics.feature_sample import FILE_NAME, FeatureSample
+from ..common.tfx_files import artifact_of, tfx_files
 from .delayed_labels import ID, LABEL, LabelRow, LoggedExamples, read_csv
 
 CLASS_ID, PROBABILITIES = "class_id", "probabilities"
@@ -60,12 +62,9 @@ def sample(statistics: types.Artifact, split: str, what: str) -> FeatureSample |
       MonitorError: if there is no such split (the message says `what` names it), or the sample is damaged.
 
     """
-    require_known(split, artifact_utils.decode_split_names(statistics.split_names), what)
-    path = os.path.join(artifact_utils.get_split_uri([statistics], split), feature_sample.FILE_NAME)
-    if not fileio.exists(path):
-        return None
-    with fileio.open(path, "rb") as file:
-        return FeatureSample.from_bytes(file.read(), path)
+    files = tfx_files()
+    folder = split_folder(artifact_of(statistics), split, files, what)
+    return read_sample(folder, files) if files.holds(folder, FILE_NAME) else None
 
 
 def logged_examples(examples: types.Artifact, split: str) -> LoggedExamples:

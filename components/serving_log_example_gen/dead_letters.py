@@ -12,7 +12,6 @@ from typing import IO, Any
 from ..common.artifacts.tfrecord import Record, frame
 from .problems import Problem
 
-FOLDER = "dead_letters"
 RECORDS_SUFFIX = ".dead.tfrecord.gz"
 LINES_SUFFIX = ".dead.jsonl.gz"
 MAX_BYTES = 1 << 22  # kept of one record

@@ -16,9 +16,10 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils, writer_utils
 
+from ..common.artifacts.splits import split_path
 from ..common.errors import MonitorError
 from ..common.model_spec import IMAGE
-from . import dead_letters
+from ..common.records.log_counts import COUNTS_JSON, DEAD_LETTERS
 from .convert_logs import ROWS, TALLY, ConvertLogs
 from .read_options import ReadOptions
 from .span_anomalies import SpanAnomaly, judge
@@ -26,7 +27,6 @@ from .tally import ALL_COUNTS, Tally
 
 SPLIT = "serving"
 ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
-COUNTS_FILE = "counts.json"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -58,12 +58,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         anomalies = artifact_utils.get_single_instance(output_dict[ANOMALIES_KEY])
         _describe(examples, anomalies, exec_properties)
         prefix = os.path.join(artifact_utils.get_split_uri([examples], SPLIT), write_split.DEFAULT_TF_RECORD_FILE_NAME)
-        counts = os.path.join(anomalies.uri, COUNTS_FILE)
+        counts = os.path.join(anomalies.uri, COUNTS_JSON)
         with self._make_beam_pipeline() as pipeline:
             found = (
                 pipeline
                 | "Files" >> beam.Create(log_files(exec_properties))
-                | "Convert" >> ConvertLogs(options, os.path.join(anomalies.uri, dead_letters.FOLDER))
+                | "Convert" >> ConvertLogs(options, os.path.join(anomalies.uri, DEAD_LETTERS))
             )
             _ = found[ROWS] | "Write" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
             _ = found[TALLY] | "Judge" >> beam.Map(_write_verdict, options, anomalies.uri)
@@ -113,9 +113,9 @@ def _write_verdict(tally: Tally, options: ReadOptions, uri: str) -> None:
     """
     if not tally.balances():
         raise MonitorError(f"The counts of a span must add up. Received: {tally.to_json()}")
-    io_utils.write_string_file(os.path.join(uri, COUNTS_FILE), tally.to_json())
+    io_utils.write_string_file(os.path.join(uri, COUNTS_JSON), tally.to_json())
     found = judge(tally, options.spec, options.max_broken_fraction)
-    path = os.path.join(uri, f"Split-{SPLIT}", DEFAULT_FILE_NAME)
+    path = os.path.join(split_path(uri, SPLIT), DEFAULT_FILE_NAME)
     writer_utils.write_anomalies(path, to_proto(found))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..common.artifacts.tfrecord import Damage, Record
 from ..common.class_scores import ScoreCounts
+from ..common.records.log_counts import DEAD_LETTERS  # records with at least one image that is no row
 from .input_checks import Values
 from .prediction_log import Request, Row
 from .problems import About, Problem
@@ -24,7 +25,6 @@ IMAGES_BROKEN = "images_broken"
 DUPLICATES = "duplicates"
 SUBSAMPLED = "thinned_out"  # left out by subsampling; the key is that of counts that were written before
 WITHOUT_TIMESTAMP = "without_timestamp"  # where rows are subsampled by time
-DEAD_LETTERS = "dead_letters"  # records with at least one image that is no row
 TORN = "records_torn"  # of the broken ones
 FILES = "files"
 BYTES = "bytes"  # unpacked

@@ -1,17 +1,15 @@
 """Counts of the data, and the facts of the run."""
 
 import importlib.metadata
-import json
 from typing import Any
 
-from ..common.artifacts.checks import COUNTS_JSON, beside
+from ..common.artifacts.checks import beside
 from ..common.artifacts.files import Files
 from ..common.artifacts.sources import Sources
-from ..common.errors import MonitorError, require
 from ..common.pages.parts import Table
+from ..common.records.log_counts import COUNTS_JSON, DEAD_LETTERS, read_counts
 from ..common.statistics.monitored_features import corrupt_images
 
-DEAD_LETTERS = "dead_letters"  # the folder beside the counts
 _PACKAGES = ("tfx", "tensorflow", "tensorflow-data-validation", "tensorflow-model-analysis", "apache-beam")
 _COUNTS = {
     "files": "Log files",
@@ -20,7 +18,7 @@ _COUNTS = {
     "records_broken": "Broken requests",
     "records_torn": "of them cut off",
     "records_excluded": "Requests of other model versions, left out",
-    "dead_letters": "Dead letters",
+    DEAD_LETTERS: "Dead letters",
     "images": "Images",
     "rows": "Images that became examples",
     "images_broken": "Broken images",
@@ -53,13 +51,13 @@ def log_counts(sources: Sources, files: Files) -> tuple[Table, ...]:
     given = beside(files, sources.anomalies, COUNTS_JSON)
     if given is None:
         return ()
-    counts = _read_counts(files.content(given.path(COUNTS_JSON)), given.path(COUNTS_JSON))
+    counts = files.record(given.path(COUNTS_JSON), read_counts)
     rows = tuple((title, f"{counts[key]:,}") for key, title in _COUNTS.items() if key in counts)
     tables = [Table("Serving logs", ("Count", "Number"), rows, frozenset({1}))]
     problems = tuple((kind.replace("_", " "), _number(each)) for kind, each in sorted(counts["problems"].items()))
     if problems:
         tables.append(Table("What was wrong with them", ("Problem", "Number"), problems, frozenset({1})))
-    if counts["dead_letters"]:
+    if counts[DEAD_LETTERS]:
         folder = given.path(DEAD_LETTERS)
         tables.append(Table("Dead letters are kept in", ("", "Folder"), (("dead letters", folder),)))
     return tuple(tables)
@@ -91,15 +89,6 @@ def run_tables(sources: Sources) -> tuple[Table, ...]:
 def _corrupt(data: Any) -> str:
     count = corrupt_images(data)
     return "not evaluated" if count is None else f"{count:,}"
-
-
-def _read_counts(content: bytes, path: str) -> dict[str, Any]:
-    try:
-        counts = json.loads(content)
-    except ValueError as error:
-        raise MonitorError(f"{path} must hold JSON. Received: {error}; it begins {content[:40]!r}") from error
-    require(isinstance(counts, dict), path, "hold a JSON object", type(counts).__name__)
-    return dict(counts)
 
 
 def _number(value: Any) -> str:

@@ -17,6 +17,7 @@ from components.common.artifacts.statistics import read_datasets
 from components.common.errors import MonitorError
 from components.common.proportion import Proportion
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
+from components.common.records.log_counts import COUNTS_JSON, numbers, read_counts
 from components.common.records.performance import PERFORMANCE_JSON, Performance
 from components.common.statistics.monitored_features import corrupt_images
 from components.common.verdict import Check
@@ -175,10 +176,8 @@ class _Reader:
         return counts if corrupt is None else {**counts, "corrupt images": corrupt}
 
     def _log_counts(self) -> dict[tuple[str, str], int]:
-        record = self._beside(checks.COUNTS_JSON, json.loads)
-        named = record.items() if isinstance(record, dict) else ()
-        counted = [(key, value) for key, value in named if isinstance(value, int) and key != _BYTES]
-        return {("logs", key.replace("_", " ")): value for key, value in counted}
+        counts = numbers(self._beside(COUNTS_JSON, read_counts) or {})
+        return {("logs", key.replace("_", " ")): value for key, value in counts.items() if key != _BYTES}
 
     def _fingerprints(self) -> dict[str, str]:
         read = [(node, found) for node, found in self._run.made("Examples") if "input_fingerprint" in found.properties]

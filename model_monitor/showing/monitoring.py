@@ -1,6 +1,5 @@
 """The table at the end of a monitoring run: is this span fine, what changed, and is accuracy degraded."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.common.artifacts.anomalies import anomalies_by_split
-from components.common.artifacts.checks import COUNTS_JSON
 from components.common.artifacts.files import Artifact, Files
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement
+from components.common.records.log_counts import COUNTS_JSON, read_counts
 from components.common.records.performance import PERFORMANCE_JSON, LabelledAccuracy, Performance
 from components.common.statistics.monitored_features import short_name_of_test
 from components.common.verdict import Outcome
@@ -127,7 +126,7 @@ class Summary:
 
 
 def _counts(examples: Artifact, logs: Artifact, files: Files) -> str:
-    counts = files.record(logs.path(COUNTS_JSON), json.loads)
+    counts = files.record(logs.path(COUNTS_JSON), read_counts)
     unused = {
         "broken": counts["records_broken"],
         "of another model version": counts["records_excluded"],

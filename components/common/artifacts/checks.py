@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from ..errors import MonitorError
 from ..records.decision import REASONS_JSON, Decision
 from ..records.drift_report import DRIFT_REPORT_JSON, DriftReport
+from ..records.log_counts import COUNTS_JSON
 from ..records.performance import PERFORMANCE_JSON, Performance
 from ..verdict import Check, Effect, Finding, Outcome, Push, Verdict, verdict_of_push, verdict_of_span
 from .anomalies import Anomaly, anomalies_by_split
 from .files import DAMAGE, Artifact, Files, said
 from .sources import Sources
 
-COUNTS_JSON = "counts.json"  # ServingLogExampleGen's
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"  # Evaluator's
 
 

@@ -14,7 +14,8 @@ from ..errors import MonitorError, nearest, require
 from ..two_sample.comparison import CLASS_FEATURE, JENSEN_SHANNON, KOLMOGOROV_SMIRNOV, L_INFINITY, Feature, Rows
 from .feature_sample import FeatureSample
 
-FINE_HISTOGRAM = "frozen_histogram"  # the custom statistic that holds every bin of a feature with frozen edges
+# The custom statistic that holds every bin of a feature with frozen edges, where STANDARD has buckets of ten bins.
+FINE_HISTOGRAM = "frozen_histogram"
 SKEW = "skew"  # training against serving
 DRIFT = "drift"  # this span against the previous one
 CORRUPT = "image_corrupt"  # 1 for an image that cannot be decoded

@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from components.common.artifacts.checks import COUNTS_JSON
 from components.common.artifacts.files import Artifact, Files
 from components.common.errors import MonitorError
 from components.common.records.decision import REASONS_JSON
 from components.common.records.drift_report import DRIFT_REPORT_JSON
+from components.common.records.log_counts import COUNTS_JSON
 from components.common.records.performance import PERFORMANCE_JSON
 
 from . import checks, data, reports

@@ -8,6 +8,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from components.common.artifacts.anomalies import read_anomalies
 from components.common.artifacts.files import Artifact, Files
+from components.common.artifacts.schema import read_schemas
 from components.common.artifacts.splits import split_folders
 from components.common.artifacts.statistics import read_datasets
 from components.common.errors import MonitorError
@@ -17,7 +18,6 @@ from .table import Cell, Table
 
 _NUMERIC = ("feature", "type", "missing", "mean", "std dev", "min", "median", "max")
 _STRING = ("feature", "type", "missing", "unique", "average length", "most frequent", "times")
-SCHEMA_FILE = "schema.pbtxt"  # SchemaGen's
 _SCHEMA = ("feature", "type", "presence", "values", "skew", "drift")
 _EVERYWHERE = ("is_external", "split_names", "tfx_version")  # properties that say nothing of the data
 
@@ -56,8 +56,7 @@ def anomalies(artifact: Artifact, files: Files) -> Iterator[Table]:
 
 def schema(artifact: Artifact, files: Files) -> Iterator[Table]:
     """Every feature, with what the schema asks of it."""
-    for name in [name for name in files.listing(artifact.uri) if name.endswith(".pbtxt")] or [SCHEMA_FILE]:
-        found = files.message(artifact.path(name), schema_pb2.Schema())
+    for found in read_schemas(artifact, files):
         domains = {domain.name: domain for domain in found.string_domain}
         rows = tuple(_schema_row(feature, domains) for feature in found.feature)
         yield Table(f"{len(rows)} features", _SCHEMA, rows)

@@ -1,12 +1,11 @@
 """Tables of what the monitoring components write beside their anomalies."""
 
-import json
 from collections.abc import Iterator
 
-from components.common.artifacts.checks import COUNTS_JSON
-from components.common.artifacts.files import DAMAGE, Artifact, Files
+from components.common.artifacts.files import Artifact, Files
 from components.common.proportion import Proportion
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
+from components.common.records.log_counts import COUNTS_JSON, numbers, read_counts
 from components.common.records.performance import PERFORMANCE_JSON, STATES, Performance
 from components.common.statistics.monitored_features import short_name_of_test
 
@@ -65,14 +64,8 @@ def performance(artifact: Artifact, files: Files) -> Iterator[Table]:
 
 def counts(artifact: Artifact, files: Files) -> Iterator[Table]:
     """How many records and images were read, and how many could not be."""
-    path = artifact.path(COUNTS_JSON)
-    record = files.record(path, json.loads)
-    try:
-        rows = tuple((name.replace("_", " "), value) for name, value in record.items() if isinstance(value, int))
-    except DAMAGE as error:
-        yield Table("Counts", problem=f"{path} is damaged: {error}")
-        return
-    yield Table("Counts", ("of", "count"), rows)
+    counts = numbers(files.record(artifact.path(COUNTS_JSON), read_counts))
+    yield Table("Counts", ("of", "count"), tuple((name.replace("_", " "), value) for name, value in counts.items()))
 
 
 def _cells(accuracy: Proportion) -> tuple[Cell, ...]:

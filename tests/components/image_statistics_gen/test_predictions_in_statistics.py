@@ -11,8 +11,9 @@ from tensorflow_data_validation.utils import display_util
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from components.common.errors import MonitorError
+from components.common.statistics.monitored_features import FINE_HISTOGRAM
 from components.image_statistics_gen.prediction_features import compute, feature_names
-from components.image_statistics_gen.statistics_generator import FINE_HISTOGRAM, ImageStatisticsGenerator
+from components.image_statistics_gen.statistics_generator import ImageStatisticsGenerator
 from tests.support.specs import model_spec
 
 SHAPE = (4, 4, 1)

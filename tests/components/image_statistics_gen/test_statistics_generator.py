@@ -14,8 +14,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from components.common.errors import MonitorError
 from components.common.image_spec import ImageSpec
+from components.common.statistics.monitored_features import FINE_HISTOGRAM
 from components.image_statistics_gen.image_properties import property_names
-from components.image_statistics_gen.statistics_generator import FINE_HISTOGRAM, ImageStatisticsGenerator
+from components.image_statistics_gen.statistics_generator import ImageStatisticsGenerator
 from tests.support.specs import image_spec
 
 RNG = np.random.default_rng(11)

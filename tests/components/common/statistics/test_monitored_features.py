@@ -21,7 +21,6 @@ from components.common.statistics.monitored_features import (
     select,
     set_threshold,
 )
-from components.image_statistics_gen.statistics_generator import FINE_HISTOGRAM as WRITTEN
 
 KNOWN = ["image_noise", "image_warmth", "prediction_class"]
 
@@ -52,10 +51,6 @@ def sample_of(values, names=("image_noise",), classes=None):
         classes=None if classes is None else np.asarray(classes, np.int64),
         probabilities=probabilities,
     )
-
-
-def test_the_custom_statistic_is_the_one_that_is_written():
-    assert FINE_HISTOGRAM == WRITTEN
 
 
 def test_bins_are_read_with_their_buckets():

@@ -1,0 +1,18 @@
+"""The schema of a `Schema` artifact."""
+
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from .files import Artifact, Files
+
+SCHEMA_FILE = "schema.pbtxt"  # SchemaGen's
+
+
+def read_schemas(artifact: Artifact, files: Files) -> list[schema_pb2.Schema]:
+    """The schemas in an artifact, of which there is one where a standard component wrote it, whatever its name.
+
+    Raises:
+      MonitorError: there is none, or it cannot be read.
+
+    """
+    names = [name for name in files.listing(artifact.uri) if name.endswith(".pbtxt")] or [SCHEMA_FILE]
+    return [files.message(artifact.path(name), schema_pb2.Schema()) for name in names]
