@@ -17,6 +17,7 @@ from ..common.pages.parts import Chart, Table
 from ..common.records.drift_report import DriftReport
 from ..common.records.performance import PERFORMANCE_JSON, Performance
 from ..common.statistics.feature_sample import FeatureSample
+from ..common.verdict import Verdict
 from . import accuracy, distributions, facts, image_grid
 from .page import Accuracy, ConfusionMatrix, Moved, Page, Strip
 
@@ -25,9 +26,16 @@ _SEVERITIES = {"ERROR": "✗ error", "WARNING": "! warning"}
 _NOT_COMPARED = "Nothing was compared in this run: it has no report of SkewDriftValidator."
 
 
-def build_page(sources: Sources, files: Files) -> Page:
-    """The page of a run."""
-    return _Builder(sources, files).page()
+def build_page(sources: Sources, files: Files, verdict: Verdict | None = None) -> Page:
+    """The page of a run.
+
+    Args:
+      sources: its artifacts.
+      files: how they are read.
+      verdict: where more is known of the run than its artifacts, as in ML Metadata; None: what the artifacts come to.
+
+    """
+    return _Builder(sources, files, verdict).page()
 
 
 @dataclass
@@ -36,6 +44,7 @@ class _Builder:
 
     sources: Sources
     files: Files
+    verdict: Verdict | None = None
     problems: list[str] = field(default_factory=list)
 
     def page(self) -> Page:
@@ -51,7 +60,7 @@ class _Builder:
         return Page(
             title=f"{'Monitoring' if self._monitors else 'Training'} report",
             subtitle=_subtitle(sources),
-            verdict=checks.verdict_of(sources, found, report.p_value if report else None),
+            verdict=self.verdict or checks.verdict_of(sources, found, report.p_value if report else None),
             checks=found,
             moved=moved,
             strips=self._strips(samples, features),

@@ -85,7 +85,7 @@ def sources_of(inputs: Artifacts, properties: dict[str, Any], run: RunFacts) -> 
     return Sources(
         **{key: found[key] for key in SINGLE_KEYS if key in found},
         anomalies=tuple(found[key] for key in several),
-        objections=(),
+        violations=(),
         split=properties[SPLIT_KEY],
         baseline_split=properties[BASELINE_SPLIT_KEY],
         class_names=build.class_names_of(properties.get(CLASS_NAMES_KEY) or "[]"),

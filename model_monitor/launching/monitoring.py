@@ -15,7 +15,7 @@ from pipelines.progress import Progress
 
 from ..reading.history import History
 from ..reading.run_store import Run, open_store
-from ..reading.verdicts import Verdict
+from ..reading.verdicts import RunVerdict
 from . import spans
 from .pipelines import launch
 
@@ -51,7 +51,7 @@ def configuration(file: Path | None, settings: Iterable[str], given: Mapping[str
     return config
 
 
-def monitor_span(config: MonitoringConfig, span: int, progress: Progress | None = None) -> Verdict:
+def monitor_span(config: MonitoringConfig, span: int, progress: Progress | None = None) -> RunVerdict:
     """Runs the monitoring pipeline on one span.
 
     Args:
@@ -84,7 +84,7 @@ def run_span(config: MonitoringConfig, span: int, progress: Progress | None = No
     return launch(config, "monitoring", arguments, progress or Progress(Console(quiet=True)))
 
 
-def verdict_on(config: MonitoringConfig, run: Run) -> Verdict:
+def verdict_on(config: MonitoringConfig, run: Run) -> RunVerdict:
     """The verdict on a run that `run_span` gave."""
     return History(open_store(config.metadata_path)).verdict(run)
 

@@ -9,7 +9,7 @@ from components.common.model_spec import ModelSpec
 from components.validation_report import build, facts
 
 from . import roles
-from .findings import objections
+from .findings import violations
 from .run_store import Node, Run
 
 
@@ -39,7 +39,7 @@ def sources_of(found: Run) -> Sources:
         baseline_examples=None if monitors else _held_out(nodes),
         anomalies=anomalies,
         blessing=_blessing(nodes),
-        objections=tuple(each.message for each in objections(found) if each.decided and each.what != "blessing"),
+        violations=tuple(each.message for each in violations(found) if each.decided and each.what != "blessing"),
         evaluation=_first(_by_type(nodes, "ModelEvaluation")),
         pushed_model=pushed,
         schema=importer.get("schema"),

@@ -40,7 +40,7 @@ class Sources:
       baseline_examples: the held-out ones; None for those that the bundle of `schema` names.
       anomalies: of every check, with whatever reports lie beside them.
       blessing: what the gate decided.
-      objections: what it has against the model, where it leaves no record of its own; known to the command only.
+      violations: why it does not bless the model, where it leaves no record of its own; known to the command only.
       evaluation: by TFMA.
       pushed_model: what the pusher did.
       schema: from a BaselineImporter; its `bundle_uri` says where the baseline's own evaluation is.
@@ -59,7 +59,7 @@ class Sources:
     baseline_examples: Artifact | None = None
     anomalies: tuple[Artifact, ...] = ()
     blessing: Artifact | None = None
-    objections: tuple[str, ...] = ()
+    violations: tuple[str, ...] = ()
     evaluation: Artifact | None = None
     pushed_model: Artifact | None = None
     schema: Artifact | None = None
