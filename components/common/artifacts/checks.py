@@ -58,6 +58,15 @@ def check_of_anomalies(artifact: Artifact, files: Files) -> Check:
     return check
 
 
+def unreadable_record(artifact: Artifact, files: Files) -> str:
+    """Why the record beside an artifact's anomalies cannot be read; "" where it can, or where there is none to read."""
+    try:
+        _recorded(_kind(artifact, files), "", artifact, files)
+    except DAMAGE as error:
+        return said(error)
+    return ""
+
+
 def checks_of_blessing(artifact: Artifact, files: Files, violations: Sequence[str] = ()) -> tuple[Check, ...]:
     """The checks behind a blessing: those that PushGate recorded, or the one that its property and its file stand for.
 
@@ -98,13 +107,12 @@ def _marker(name: str, artifact: Artifact, present: list[str], violations: Seque
     says = artifact.properties.get("blessed")
     if says == 1 and marked:
         return Check(name, "", Outcome.PASSED, f"the model is blessed by {name}")
-    if refused or says is not None:
-        reason = "; ".join(violations) or f"the model is not blessed by {name}"
-        outcome = Outcome.FAILED if refused or says != 1 else Outcome.UNDECIDED
-        return Check(
-            name, "", outcome, reason if outcome is Outcome.FAILED else f"there is no blessing in {artifact.uri}"
-        )
-    return Check(name, "", Outcome.UNDECIDED, f"no blessing was written by {name}: no threshold?")
+    if refused or (says is not None and says != 1):
+        return Check(name, "", Outcome.FAILED, "; ".join(violations) or f"the model is not blessed by {name}")
+    if says == 1 or marked:
+        return Check(name, "", Outcome.UNDECIDED, f"the property `blessed` of {artifact.uri} and its files disagree")
+    reason = f"no blessing was written by {name}; does its configuration have a threshold?"
+    return Check(name, "", Outcome.UNDECIDED, reason)
 
 
 def _kind(artifact: Artifact, files: Files) -> str:
@@ -121,17 +129,21 @@ def _kind(artifact: Artifact, files: Files) -> str:
 
 
 def _read_check(name: str, subject: str, artifact: Artifact, files: Files) -> Check:
+    recorded = _recorded(name, subject, artifact, files)
     by_anomalies = _check_anomalies(name, subject, artifact, files)
+    return by_anomalies if recorded is None or (recorded.passed and not by_anomalies.passed) else recorded
+
+
+def _recorded(name: str, subject: str, artifact: Artifact, files: Files) -> Check | None:
+    """The check as its record beside the anomalies has it; None for one that leaves no record."""
     if name == DATA:
         report = files.record(artifact.path(DRIFT_REPORT_JSON), DriftReport.from_json)
         problems = tuple(Finding("problem", "", Effect.WARN, each) for each in report.problems)
-        recorded = Check(name, subject, report.outcome, report.sentence, problems)
-    elif name == ACCURACY:
+        return Check(name, subject, report.outcome, report.sentence, problems)
+    if name == ACCURACY:
         check = files.record(artifact.path(PERFORMANCE_JSON), Performance.from_json).check
-        recorded = replace(check, name=name, subject=subject)
-    else:
-        return by_anomalies
-    return by_anomalies if recorded.passed and not by_anomalies.passed else recorded
+        return replace(check, name=name, subject=subject)
+    return None
 
 
 def _check_anomalies(name: str, subject: str, artifact: Artifact, files: Files) -> Check:
