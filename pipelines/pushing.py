@@ -84,7 +84,11 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
     found = [*anomalies, *window.pop("anomalies", [])]
     judged = {"model_blessing": evaluator.outputs["blessing"], "evaluation": evaluator.outputs["evaluation"]}
     gate = PushGate(model=model, **judged, anomalies=found, examples=examples, spec=spec, policy=policy)
-    known = {"baseline_statistics": held_out, "baseline_examples": examples, "evaluation": judged["evaluation"]}
+    known = {
+        "baseline_statistics": held_out,
+        "baseline_examples": scored.outputs["examples"],
+        "evaluation": judged["evaluation"],
+    }
     pusher = AtomicPusher(
         model=model,
         spec=spec,
@@ -97,7 +101,7 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
         judged_against=baseline,
     )
     report = ValidationReport(
-        class_names=spec.classes,
+        spec=spec,
         anomalies=found,
         training_statistics=statistics,
         blessing=gate.outputs["blessing"],

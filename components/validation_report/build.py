@@ -20,6 +20,7 @@ from ..common.statistics.feature_sample import FeatureSample
 from ..common.verdict import Verdict
 from . import accuracy, distributions, facts, image_grid
 from .page import Accuracy, ConfusionMatrix, Moved, Page, Strip
+from .stored_images import read_images
 
 T = TypeVar("T")
 _SEVERITIES = {"ERROR": "✗ error", "WARNING": "! warning"}
@@ -120,12 +121,19 @@ class _Builder:
         sides = ((False, self._held_out(), self.sources.baseline_split, "baseline"),
                  (True, self.sources.examples, self.sources.split, "window"))  # fmt: skip
         for window, given, split, name in sides:
-            wanted = {identity for c in choices or () if c.window is window for identity in c.ids}
-            if wanted and given is None:
+            chosen = {identity for c in choices or () if c.window is window for identity in c.ids}
+            wanted = chosen - {""}
+            if chosen and not wanted:
+                self.problems.append(f"Images of the {name} are not shown: its examples have no ids to find them by")
+            elif wanted and given is None:
                 self.problems.append(f"Images of the {name} are not shown: the run names no examples of it")
             elif wanted and given is not None:
                 images[window] = self._images(given, split, wanted, name)
-        return self._try("the images", lambda: image_grid.pictures(choices or (), images)) or ()
+        stored = self.sources.spec.image if self.sources.spec else None
+        strips = self._try("the images", lambda: image_grid.pictures(choices or (), images, stored)) or ()
+        if any(images.values()) and not strips:
+            self.problems.append("Images are not shown: none of those that were found could be decoded")
+        return strips
 
     def _held_out(self) -> Artifact | None:
         """The held-out examples: the run's own, or those that the pushed version's bundle names."""
@@ -148,8 +156,8 @@ class _Builder:
 
     def _images(self, given: Artifact, split: str, wanted: set[str], name: str) -> dict[str, bytes]:
         what = f"the images of the {name}"
-        found = self._try(what, lambda: image_grid.read_images(given, split, wanted, self.files)) or {}
-        if found and len(found) < len(wanted - {""}):
+        found = self._try(what, lambda: read_images(given, split, wanted, self.files, self.sources.spec)) or {}
+        if found and len(found) < len(wanted):
             told = f"{len(found)} of {len(wanted)} were found by their id in {given.uri}"
             self.problems.append(f"Images of the {name} are not all shown: {told}")
         return found

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..model_spec import ModelSpec
 from .files import Artifact, Properties
 
 
@@ -46,6 +47,7 @@ class Sources:
       schema: from a BaselineImporter; its `bundle_uri` says where the baseline's own evaluation is.
       split, baseline_split: the splits of the window and of the held-out examples.
       class_names: in the order of the classes; empty when they are not known.
+      spec: the model's; None where no node was told one.
       run: the facts.
       missing: what should have been there and was not, a sentence each.
 
@@ -66,6 +68,7 @@ class Sources:
     split: str = "serving"
     baseline_split: str = "eval"
     class_names: tuple[str, ...] = ()
+    spec: ModelSpec | None = None
     run: RunFacts = RunFacts()
     missing: tuple[str, ...] = ()
 
