@@ -1,5 +1,6 @@
 """From a trained and evaluated model to a push that is judged and can be monitored: nodes for any TFX pipeline."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
 
 
 def _destination(serving_dir: str | Path) -> pusher_pb2.PushDestination:
-    folder = pusher_pb2.PushDestination.Filesystem(base_directory=str(serving_dir))
+    folder = pusher_pb2.PushDestination.Filesystem(base_directory=os.path.abspath(serving_dir))
     return pusher_pb2.PushDestination(filesystem=folder)
 
 
