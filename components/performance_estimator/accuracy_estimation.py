@@ -2,8 +2,9 @@
 
 Every estimator sees labelled held-out examples of the training distribution and the probabilities of an unlabelled
 window, and says which proportion of the window the model has right. All rest on the window's confidence telling
-something about its errors, as it did on the held-out examples; where a shift breaks that, they are biased, and no interval below
-knows it. docs/performance_estimation.md has the measured errors, and why `DEFAULT_ESTIMATOR` is the one it is.
+something about its errors, as it did on the held-out examples; where a shift breaks that, they are biased, and no
+interval below knows it. docs/performance_estimation.md has the measured errors, and why `DEFAULT_ESTIMATOR` is the one
+it is.
 """
 
 from collections.abc import Callable, Mapping
