@@ -44,11 +44,17 @@ def configuration(file: Path | None, settings: Iterable[str], given: Mapping[str
     """
     settings = tuple(settings)
     config = load(MonitoringConfig, file, settings, given)
-    remembered = config.root_path / REMEMBERED
-    if file is None and remembered.is_file():
-        config = load(MonitoringConfig, remembered, settings, given)
+    note = config.root_path / REMEMBERED
+    if file is None and note.is_file():
+        config = load(MonitoringConfig, note, settings, given)
     require(not config.labels or Path(config.labels).is_file(), "--labels", "be a file", config.labels)
     return config
+
+
+def remembered(root: Path) -> str:
+    """The folder of the version that `adopt` has made a baseline for; "" where it has for none."""
+    note = root / REMEMBERED
+    return load(MonitoringConfig, note).bundle if note.is_file() else ""
 
 
 def monitor_span(config: MonitoringConfig, span: int, progress: Progress | None = None) -> RunVerdict:
