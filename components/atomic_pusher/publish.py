@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from ..common.baseline_bundle import BUNDLE, MODEL_FILES, is_version
+from ..common.durable_files import locked, sync, sync_tree
 from ..common.errors import MonitorError, require
 
 STAGING_PREFIX = ".push-"
@@ -59,9 +60,9 @@ def publish(
         for _ in range(_ATTEMPTS):
             version = _next_version(serving_dir, clock())
             seal(payload, version)
-            _sync_tree(payload)
+            sync_tree(payload)
             if _rename(payload, os.path.join(serving_dir, str(version))):
-                _sync(serving_dir)
+                sync(serving_dir)
                 return version
     require(False, serving_dir, f"have a free version number within {_ATTEMPTS} attempts", None)
     return 0
@@ -95,12 +96,12 @@ def publish_bundle(
         with _staging(os.path.dirname(target)) as payload:
             fill(payload)
             check(payload)
-            _sync_tree(payload)
+            sync_tree(payload)
             if replace and os.path.exists(target):
                 os.rename(target, os.path.join(os.path.dirname(payload), _REPLACED))  # removed with the staging
             if not _rename(payload, target):
                 _refuse_taken(target, replace=False)  # by someone else, meanwhile
-            _sync(os.path.dirname(target))
+            sync(os.path.dirname(target))
     except PermissionError as error:
         raise MonitorError(
             f"{version_dir} must be a folder that can be written to, for the bundle goes into its {BUNDLE}. "
@@ -138,11 +139,11 @@ def _staging(serving_dir: str) -> Iterator[str]:
     lies beside the payload, not in it, so that it is not published.
     """
     with ExitStack() as stack:
-        with _locked(os.path.join(serving_dir, _ENTRY_LOCK)):
+        with locked(os.path.join(serving_dir, _ENTRY_LOCK)):
             # One push at a time gets here, so none can take another's staging, not locked yet, for an abandoned one.
             _remove_abandoned(serving_dir)
             staging = tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=serving_dir)
-            stack.enter_context(_locked(os.path.join(staging, _LOCK)))
+            stack.enter_context(locked(os.path.join(staging, _LOCK)))
             # Undone in reverse: removed while still locked. What cannot be removed is left to the next push.
             stack.callback(shutil.rmtree, staging, ignore_errors=True)
         payload = os.path.join(staging, _PAYLOAD)
@@ -167,31 +168,3 @@ def _is_locked(path: str) -> bool:
     except FileNotFoundError:  # killed before it was locked or while it was removed
         return False
     return False
-
-
-@contextmanager
-def _locked(path: str) -> Iterator[None]:
-    """Holds an exclusive lock on a file, which the kernel lets go of when the process dies."""
-    with open(path, "a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            # Closing alone leaves it locked as long as a child lives that was forked in the meantime.
-            fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _sync_tree(folder: str) -> None:
-    """Forces every file and folder to disk, the innermost first."""
-    for parent, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            _sync(os.path.join(parent, name))
-        _sync(parent)
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

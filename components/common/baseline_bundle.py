@@ -20,8 +20,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .artifacts import schema
-from .artifacts.splits import SPLIT_PREFIX
+from .artifacts.names import SCHEMA_FILE as SCHEMA_NAME
+from .artifacts.names import SPLIT_PREFIX
 from .errors import MonitorError, require
 from .model_spec import ModelSpec
 from .records.decision import REASONS_JSON
@@ -31,7 +31,7 @@ BUNDLE = os.path.join("assets.extra", "baseline")
 MANIFEST_FILE = "manifest.json"
 STATISTICS_DIR = "statistics"
 BASELINE_STATISTICS_DIR = "baseline_statistics"
-SCHEMA_FILE = os.path.join("schema", schema.SCHEMA_FILE)
+SCHEMA_FILE = os.path.join("schema", SCHEMA_NAME)
 EVALUATION_DIR = "evaluation"
 REASONS_FILE = os.path.join("gate", REASONS_JSON)
 OPTIONAL_PARTS = (STATISTICS_DIR, EVALUATION_DIR)  # an adopted model was neither trained nor evaluated here

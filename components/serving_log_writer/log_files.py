@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..common.artifacts.tfrecord import frame, read_records
+from ..common.durable_files import locked, sync
 from ..common.errors import require
 
 WRITING = ".writing-"
@@ -255,13 +256,13 @@ def _salvage_file(logs: str, file: io.FileIO) -> Salvage:
 def _make_visible(logs: str, hidden: str) -> str:
     """Forces a complete file to disk and renames it into its span's folder; returns its new path."""
     span, file = os.path.basename(hidden).removeprefix(WRITING).removesuffix(_SALVAGED).split(".", maxsplit=1)
-    _sync(hidden)
+    sync(hidden)
     folder = os.path.join(logs, span)
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, file)
     os.rename(hidden, path)
-    _sync(folder)
-    _sync(logs)
+    sync(folder)
+    sync(logs)
     return path
 
 
@@ -269,21 +270,8 @@ def _make_visible(logs: str, hidden: str) -> str:
 def _entry(logs: str) -> Iterator[None]:
     """One process at a time makes files or looks for abandoned ones."""
     os.makedirs(logs, exist_ok=True)
-    with open(os.path.join(logs, _LOCK), "a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            # Closing is not enough: a child that was forked meanwhile has the lock as well, as long as it lives.
-            fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with locked(os.path.join(logs, _LOCK)):
+        yield
 
 
 def _host() -> str:

@@ -12,7 +12,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
-from ..common.artifacts.schema import SCHEMA_FILE
+from ..common.artifacts.names import SCHEMA_FILE
 from ..common.statistics.described_split import read_split
 from ..common.statistics.usability import require_usable
 from ..common.tfx_files import artifact_of, tfx_files

@@ -7,17 +7,11 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from ..errors import MonitorError
-from ..verdict import Effect
 from .files import Artifact, Files
+from .names import ANOMALIES_FILE, LEGACY_ANOMALIES_FILE
 from .splits import split_folders
 
-ANOMALIES_FILE = "SchemaDiff.pb"  # ExampleValidator's
-_LEGACY_FILE = "anomalies.pbtxt"  # what TFX wrote before
 WARNING = "WARNING"
-# Types of anomalies that say "too little data to judge", whatever their severity, ...
-TOO_FEW_TYPES = ("DATASET_LOW_NUM_EXAMPLES", "COMPARATOR_LOW_NUM_EXAMPLES", "NO_DATA_IN_SPAN")
-# ... and "there was nothing to compare with", unless they are warnings.
-NOT_COMPARED_TYPES = ("COMPARATOR_CONTROL_DATA_MISSING", "COMPARATOR_TREATMENT_DATA_MISSING")
 
 
 @dataclass(frozen=True)
@@ -43,15 +37,6 @@ class Anomaly:
     def harmless(self) -> bool:
         """Whether it is a warning. An anomaly of unknown severity is not harmless."""
         return self.severity == WARNING
-
-    @property
-    def effect(self) -> Effect:
-        """What it does to the outcome of a check of the data."""
-        if self.type in TOO_FEW_TYPES:
-            return Effect.UNDECIDED
-        if self.harmless:
-            return Effect.WARN
-        return Effect.UNDECIDED if self.type in NOT_COMPARED_TYPES else Effect.FAIL
 
     @property
     def line(self) -> str:
@@ -84,8 +69,8 @@ def read_anomalies(artifact: Artifact, folder: str, files: Files) -> list[Anomal
     if folder == artifact.uri and "blessed" in artifact.properties:  # DistributionValidator writes no file then
         raise MonitorError("there was no baseline to compare with")
     present = files.listing(folder)
-    legacy = _LEGACY_FILE in present and ANOMALIES_FILE not in present
-    path = f"{folder}/{_LEGACY_FILE if legacy else ANOMALIES_FILE}"
+    legacy = LEGACY_ANOMALIES_FILE in present and ANOMALIES_FILE not in present
+    path = f"{folder}/{LEGACY_ANOMALIES_FILE if legacy else ANOMALIES_FILE}"
     if folder == artifact.uri and not legacy and ANOMALIES_FILE not in present:
         raise MonitorError(f"{artifact.uri} must hold the anomalies of a split. Received: none, and no split is named")
     proto = files.message(path, anomalies_pb2.Anomalies())

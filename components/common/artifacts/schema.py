@@ -3,8 +3,7 @@
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from .files import Artifact, Files
-
-SCHEMA_FILE = "schema.pbtxt"  # SchemaGen's
+from .names import SCHEMA_FILE
 
 
 def read_schemas(artifact: Artifact, files: Files) -> list[schema_pb2.Schema]:

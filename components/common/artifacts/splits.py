@@ -4,9 +4,8 @@ import json
 
 from ..errors import MonitorError, require
 from .files import Artifact, Files
+from .names import PAIR_PREFIX, SPLIT_PREFIX
 
-SPLIT_PREFIX = "Split-"
-_PAIR_PREFIX = "SplitPair-"  # DistributionValidator's, of two splits
 WHOLE = "all examples"  # the one split of an artifact without any, such as the statistics of Transform
 
 
@@ -36,7 +35,7 @@ def split_folders(artifact: Artifact, files: Files) -> dict[str, str]:
             raise
         present = []  # reading a split says why it cannot be read
     found = {split: split_path(artifact.uri, split) for split in named}
-    for prefix in (SPLIT_PREFIX, _PAIR_PREFIX):
+    for prefix in (SPLIT_PREFIX, PAIR_PREFIX):
         found |= {name[len(prefix) :]: artifact.path(name) for name in present if name.startswith(prefix)}
     return found or {WHOLE: artifact.uri}
 

@@ -6,10 +6,8 @@ from ..errors import MonitorError, require
 from ..statistics import feature_sample
 from ..statistics.feature_sample import FeatureSample
 from .files import Artifact, Files, parse_message
+from .names import LEGACY_STATISTICS_FILE, STATISTICS_FILE
 from .splits import split_folders
-
-STATISTICS_FILE = "FeatureStats.pb"  # StatisticsGen's
-_LEGACY_FILE = "stats_tfrecord"  # what TFX wrote before
 
 
 def read_datasets(folder: str, files: Files) -> statistics_pb2.DatasetFeatureStatisticsList:
@@ -17,8 +15,8 @@ def read_datasets(folder: str, files: Files) -> statistics_pb2.DatasetFeatureSta
     path = f"{folder}/{STATISTICS_FILE}"
     found = statistics_pb2.DatasetFeatureStatisticsList()
     present = files.listing(folder)
-    if _LEGACY_FILE in present and STATISTICS_FILE not in present:
-        path = f"{folder}/{_LEGACY_FILE}"
+    if LEGACY_STATISTICS_FILE in present and STATISTICS_FILE not in present:
+        path = f"{folder}/{LEGACY_STATISTICS_FILE}"
         return parse_message(found, next(files.records(path), b""), path)
     return files.message(path, found)
 

@@ -9,10 +9,12 @@ import jinja2
 from markupsafe import Markup
 
 from ..errors import MonitorError
+from ..verdict import Outcome
 from . import charts
-from .parts import MARKS, Chart
+from .parts import Chart
 
 FOLDER = Path(__file__).parent / "templates"  # the page's style and script too, for pages that go with it
+MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.UNDECIDED: "?"}
 
 
 def render_template(

@@ -117,7 +117,8 @@ def test_channel_means_that_the_spec_has_stay(push, serving, inputs):
 
 
 def test_without_statistics_of_colours_there_are_no_channel_means(push, serving, inputs):
-    (Path(inputs["baseline_statistics"][0].uri) / "Split-eval" / "FeatureStats.pb").write_bytes(b"")
+    bare = statistics_pb2.DatasetFeatureStatisticsList(datasets=[{"num_examples": 1}]).SerializeToString()
+    (Path(inputs["baseline_statistics"][0].uri) / "Split-eval" / "FeatureStats.pb").write_bytes(bare)
     push(spec=COLOUR.to_json())
     assert baseline_bundle.newest(str(serving)).manifest.spec == COLOUR
 

@@ -12,7 +12,6 @@ from components.common.errors import MonitorError
 from components.validation_report.artifact import HtmlReport
 from components.validation_report.component import ValidationReport
 from components.validation_report.executor import Executor
-from tests.support.model_specs import digits_spec
 
 ANOMALIES = standard_artifacts.ExampleAnomalies
 
@@ -43,7 +42,8 @@ def test_two_reports_do_not_share_their_inputs():
     [
         ({}, "be given at least one channel"),
         ({"anomalies": [channel(ANOMALIES)], "split": ""}, "`split` must be a split's name"),
-        ({"anomalies": [channel(ANOMALIES)], "spec": "monitor.yaml"}, "`spec` must be a ModelSpec.*'monitor.yaml'"),
+        ({"anomalies": [channel(ANOMALIES)], "class_names": "cat"}, "must be a JSON list of names"),
+        ({"anomalies": [channel(ANOMALIES)], "class_names": ["cat", 3]}, "must be a JSON list of names"),
     ],
 )
 def test_wrong_arguments_are_refused_when_the_pipeline_is_built(arguments, says):
@@ -67,8 +67,7 @@ def artifact(kind, given):
 def run(tmp_path, inputs, connected):
     output = HtmlReport()
     output.uri = str(tmp_path / "report")
-    spec = digits_spec(classes=["plane", "car", "bird", "cat"]).to_json()
-    names = {"spec": spec, "split": "serving", "baseline_split": "eval"}
+    names = {"class_names": '["plane", "car", "bird", "cat"]', "split": "serving", "baseline_split": "eval"}
     Executor().Do(inputs, {"report": [output]}, {"connected": json.dumps(connected), **names})
     return output, (Path(output.uri) / "report.html").read_text()
 

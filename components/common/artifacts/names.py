@@ -1,0 +1,9 @@
+"""What standard components call the files and folders of their artifacts. Imports nothing, as servers need some."""
+
+SPLIT_PREFIX = "Split-"  # of the folder of a split
+PAIR_PREFIX = "SplitPair-"  # DistributionValidator's, of two splits
+STATISTICS_FILE = "FeatureStats.pb"  # StatisticsGen's
+LEGACY_STATISTICS_FILE = "stats_tfrecord"  # what TFX wrote before
+ANOMALIES_FILE = "SchemaDiff.pb"  # ExampleValidator's
+LEGACY_ANOMALIES_FILE = "anomalies.pbtxt"  # what TFX wrote before
+SCHEMA_FILE = "schema.pbtxt"  # SchemaGen's
