@@ -4,9 +4,16 @@ import importlib.util
 import re
 from pathlib import Path
 
+from components.common.verdict import Outcome
 from model_monitor.commands import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE, exit_code, worst_code
-from model_monitor.reading.verdicts import State
+from model_monitor.reading.verdicts import RunVerdict, State
 
+_GOOD, _OPEN = (State.FINE, State.PUSHED, State.BLESSED), (State.UNDECIDED, State.RUNNING, State.NO_VERDICT)
+_OUTCOMES = {
+    **dict.fromkeys(State, Outcome.FAILED),
+    **dict.fromkeys(_GOOD, Outcome.PASSED),
+    **dict.fromkeys(_OPEN, Outcome.UNDECIDED),
+}
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
@@ -29,7 +36,11 @@ def test_the_table_of_exit_codes_is_what_verdicts_give():
     told = {}
     for code, words in re.findall(r"^\| ([012]) \| (.*?) \|", page, re.MULTILINE):
         told |= dict.fromkeys(re.findall(r"`([a-z_]+)`", words), int(code))
-    assert told == {state.value: exit_code(state) for state in State}
+    assert told == {state.value: exit_code(RunVerdict(_OUTCOMES[state], "", "", state)) for state in State}
+
+
+def test_what_was_pushed_although_a_check_blocks_it_is_not_fine():
+    assert exit_code(RunVerdict(Outcome.FAILED, "Pushed although a check blocks it", "", State.PUSHED)) == EXIT_BLOCKED
 
 
 def test_an_error_is_worse_than_what_is_not_fine():
