@@ -3,7 +3,7 @@
     python -m benchmarks.joint_test_variants --fraction 0.1 --size 200 [--reference 5000] [--trials 100]
 
 Needs the tables that `python -m benchmarks.detection data` makes. Every trial draws reference and window afresh and
-disjoint, shifts the window in one of nine everyday ways, and asks every variant for its p-value on the same relabelled
+disjoint, shifts the window in one of nine everyday ways, and asks every variant for its p-value on the same permuted
 splits; what is printed is the share of trials with p <= 0.05, "none" being windows that were not shifted.
 `--reference 0` takes as many images as the window has.
 """
@@ -24,7 +24,7 @@ from components.common.two_sample.combination import Column, Group, combine
 from components.common.two_sample.comparison import KOLMOGOROV_SMIRNOV, Rows, frequency_groups
 from components.common.two_sample.frequencies import class_codes
 from components.common.two_sample.joint import hotelling, joint_statistics, residuals
-from components.common.two_sample.relabelling import Relabelling, draw
+from components.common.two_sample.permutations import Permutations, draw
 
 LEVEL = 0.05
 Floats = npt.NDArray[np.float64]
@@ -45,7 +45,7 @@ def variants(groups: Mapping[str, Group], extra: Mapping[str, Column]) -> dict[s
     return found
 
 
-def extra_columns(pool: Rows, codes: npt.NDArray[np.int64], splits: Relabelling) -> dict[str, Column]:
+def extra_columns(pool: Rows, codes: npt.NDArray[np.int64], splits: Permutations) -> dict[str, Column]:
     """Statistics that the product does not have."""
     more = indicators(pool.values, codes)
     plain = np.concatenate([standardised(pool.values.astype(np.float64)), more], axis=1)
@@ -64,11 +64,11 @@ def extra_columns(pool: Rows, codes: npt.NDArray[np.int64], splits: Relabelling)
     }
 
 
-def p_values(reference: Table, seen: Table, resamples: int, seed: int) -> dict[str, float]:
+def p_values(reference: Table, seen: Table, permutations: int, seed: int) -> dict[str, float]:
     """The p-value of every variant."""
     pool = Rows(np.concatenate([seen.values, reference.values]), np.concatenate([seen.classes, reference.classes]))
     codes = class_codes(np.concatenate([seen.classes, reference.classes]))
-    splits = draw(len(seen), len(pool.values), resamples, np.random.default_rng(seed))
+    splits = draw(len(seen), len(pool.values), permutations, np.random.default_rng(seed))
     found = frequency_groups(monitored_features(), pool, codes, splits, fine=True)
     found += joint_statistics(NAMES, pool.values, codes, splits)
     every = variants({group.name: group for group in found}, extra_columns(pool, codes, splits))
@@ -87,7 +87,7 @@ def trials(arguments: argparse.Namespace, shift: suites.Shift) -> dict[str, floa
         chosen, rest = split(rng, len(clean), candidates=candidates, among=CORRUPTED_ROWS, reference=wanted)
         drawn = window(shift, chosen, labels, arguments.size, rng)
         seen = clean.mixed(drawn.rows, other, drawn.shifted)
-        for name, p_value in p_values(clean.take(rest), seen, arguments.resamples, trial).items():
+        for name, p_value in p_values(clean.take(rest), seen, arguments.permutations, trial).items():
             found[name] = found.get(name, 0) + (p_value <= LEVEL)
     return {name: count / arguments.trials for name, count in found.items()}
 
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=50)
     parser.add_argument("--reference", type=int, default=5000)
     parser.add_argument("--trials", type=int, default=100)
-    parser.add_argument("--resamples", type=int, default=199)
+    parser.add_argument("--permutations", type=int, default=199)
     arguments = parser.parse_args()
     columns = {s.name: trials(arguments, s) for s in [suites.NULL, *suites.nine_shifts(arguments.fraction)]}
     print("mean  " + "  ".join(columns))

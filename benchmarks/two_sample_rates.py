@@ -33,7 +33,7 @@ def null_alarms(table: Table, arguments: argparse.Namespace, trial: int) -> list
     """Of a window of images that were drawn like the reference's."""
     rows = np.random.default_rng([trial, arguments.size]).permutation(len(table))
     window, reference = rows[: arguments.size], rows[arguments.size :][: arguments.reference]
-    return _judged(rows_of(table, reference), rows_of(table, window), arguments.resamples, trial)
+    return _judged(rows_of(table, reference), rows_of(table, window), arguments.permutations, trial)
 
 
 def repeated_alarms(table: Table, arguments: argparse.Namespace, trial: int) -> list[bool]:
@@ -41,7 +41,7 @@ def repeated_alarms(table: Table, arguments: argparse.Namespace, trial: int) -> 
     rows = np.random.default_rng([trial, arguments.size]).permutation(len(table))
     distinct = arguments.size // arguments.copies
     window, reference = np.repeat(rows[:distinct], arguments.copies), rows[distinct:][: arguments.reference]
-    return _judged(rows_of(table, reference), rows_of(table, window), arguments.resamples, trial)
+    return _judged(rows_of(table, reference), rows_of(table, window), arguments.permutations, trial)
 
 
 def threshold_alarms(table: Table, arguments: argparse.Namespace, trial: int) -> list[bool]:
@@ -51,15 +51,15 @@ def threshold_alarms(table: Table, arguments: argparse.Namespace, trial: int) ->
     known, features = rows_of(table, reference), monitored_features()
     measured = {
         (check.test, check.feature): check.measured
-        for check in compare(features, known, rows_of(table, window), resamples=1).checks
+        for check in compare(features, known, rows_of(table, window), permutations=1).checks
     }
-    settings = {"window_size": arguments.size, "resamples": arguments.resamples, "seed": trial}
+    settings = {"window_size": arguments.size, "permutations": arguments.permutations, "seed": trial}
     found = [thresholds(features, known, false_alarm_rate=rate, **settings) for rate in RATES]
     return [any(measured[key] > limit for key, limit in limits.items()) for limits in found]
 
 
-def _judged(reference: Rows, window: Rows, resamples: int, seed: int) -> list[bool]:
-    p_value = compare(monitored_features(), reference, window, resamples=resamples, seed=seed).p_value
+def _judged(reference: Rows, window: Rows, permutations: int, seed: int) -> list[bool]:
+    p_value = compare(monitored_features(), reference, window, permutations=permutations, seed=seed).p_value
     return [p_value <= rate for rate in RATES]
 
 
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--reference", type=int, default=2000)
     parser.add_argument("--copies", type=int, default=10)
     parser.add_argument("--trials", type=int, default=2000)
-    parser.add_argument("--resamples", type=int, default=199)
+    parser.add_argument("--permutations", type=int, default=199)
     arguments = parser.parse_args()
     table = Table.read(table_path(arguments.cache, CLEAN))
     alarms = [MEASURES[arguments.measure](table, arguments, trial) for trial in range(arguments.trials)]

@@ -40,7 +40,7 @@ def create_pipeline(config: AdoptionConfig, *, spec: ModelSpec, model: str, fold
         examples.outputs["examples"], served.outputs["result"], spec=spec, splits=(nodes.EVAL_SPLIT,)
     )
     described = ImageStatisticsGen(scored.outputs["examples"], spec=spec.rows).with_id(BASELINE)
-    rules = config.monitor.model_dump(include={"window_size", "false_alarm_rate", "resamples", "seed"})
+    rules = config.monitor.model_dump(include={"window_size", "false_alarm_rate", "permutations", "seed"})
     calibrated = ThresholdCalibrator(described.outputs["statistics"], **rules)
     components = [examples, served, scored, described, calibrated]
     return Pipeline(components=components, **nodes.pipeline_arguments(config))

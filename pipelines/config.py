@@ -36,15 +36,15 @@ class MonitorConfig(Section):
     max_accuracy_drop: Annotated[float, Field(gt=0, lt=1)] = 0.05  # of the estimated accuracy, before it "hurts"
     # "example", "image", "request" or "<number>s": what to take one example of where traffic is correlated
     one_example_per: str = "example"
-    resamples: Annotated[int, Field(ge=199)] = 1999
+    permutations: Annotated[int, Field(ge=199)] = 1999
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
-    def _enough_resamples(self) -> "MonitorConfig":
-        """A p-value is at least 1 / (resamples + 1), and skew and drift have half of the false-alarm rate each."""
-        if (self.resamples + 1) * self.false_alarm_rate < 2 - 1e-9:
+    def _enough_permutations(self) -> "MonitorConfig":
+        """A p-value is at least 1 / (permutations + 1), and skew and drift have half of the false-alarm rate each."""
+        if (self.permutations + 1) * self.false_alarm_rate < 2 - 1e-9:
             least = math.ceil(2 / self.false_alarm_rate) - 1
-            raise ValueError(f"must have `resamples` of {least} or more for this `false_alarm_rate`")
+            raise ValueError(f"must have `permutations` of {least} or more for this `false_alarm_rate`")
         return self
 
 

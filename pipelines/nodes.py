@@ -21,7 +21,7 @@ from .config import MonitorConfig, PipelineConfig
 
 SERVING_SPLIT = "serving"
 EVAL_SPLIT = "eval"
-PERMUTATIONS = {"resamples", "seed"}  # settings of the permutation test
+PERMUTATIONS = {"permutations", "seed"}  # settings of the permutation test
 CALIBRATION = {"window_size", "false_alarm_rate", *PERMUTATIONS}  # settings of ThresholdCalibrator
 
 

@@ -33,7 +33,7 @@ Judge = Callable[[Table, int], Verdict]  # the window, and a seed for methods th
 Prepare = Callable[[Table], Judge]
 
 
-def ours(reference: Table, *, resamples: int = 199) -> Judge:
+def ours(reference: Table, *, permutations: int = 199) -> Judge:
     """The product's own comparison. The score is minus the window's p-value, the alarm at 5 %.
 
     Rows of a reference come in random order, so the first ones are a sample of it.
@@ -43,7 +43,7 @@ def ours(reference: Table, *, resamples: int = 199) -> Judge:
 
     def judge(window: Table, seed: int) -> Verdict:
         rows = Rows(window.values, window.classes)
-        found = compare(features, known, rows, false_alarm_rate=LEVEL, resamples=resamples, seed=seed)
+        found = compare(features, known, rows, false_alarm_rate=LEVEL, permutations=permutations, seed=seed)
         return Verdict(-found.p_value, found.alarm)
 
     return judge
@@ -118,7 +118,7 @@ def alibi_mmd(reference: Table) -> Judge:
 
 METHODS: Mapping[str, Prepare] = {
     "ours": ours,
-    "ours_1999": partial(ours, resamples=1999),
+    "ours_1999": partial(ours, permutations=1999),
     "bbsds": bbsds,
     "untrained_ks": untrained_ks,
     "all_features_ks": all_features_ks,

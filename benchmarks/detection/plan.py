@@ -60,7 +60,7 @@ def core_version() -> str:
     features = monitored_features()
     values = rng.random((200, len(features))).astype(np.float32)
     reference, window = Rows(values[:160], rng.integers(0, 10, 160)), Rows(values[160:] ** 2, rng.integers(0, 10, 40))
-    found = compare(features, reference, window, resamples=99)
+    found = compare(features, reference, window, permutations=99)
     checks = sorted((c.feature, c.test, f"{c.measured:.6g}", f"{c.adjusted_p_value:.4f}") for c in found.checks)
     return hashlib.sha256(repr((f"{found.p_value:.4f}", checks)).encode()).hexdigest()[:10]
 

@@ -46,8 +46,8 @@ def _share(rate: Rate | None) -> str:
 def false_alarms(found: Results) -> str:
     """Rates of the whole monitor, and of the peers that have p-values, on windows without a shift."""
     names = {
-        "ours": "**ours**, 199 relabellings",
-        "ours_1999": "**ours**, 1,999 relabellings",
+        "ours": "**ours**, 199 permutations",
+        "ours_1999": "**ours**, 1,999 permutations",
         "bbsds": "BBSDs + KS",
         "untrained_ks": "KSDrift, untrained encoder",
         "all_features_ks": "our features, KS, Bonferroni",

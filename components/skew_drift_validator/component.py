@@ -18,7 +18,7 @@ class SkewDriftValidatorSpec(ComponentSpec):
         executor.BASELINE_SPLIT: ExecutionParameter(type=str),
         executor.FALSE_ALARM_RATE: ExecutionParameter(type=float),
         executor.MIN_EXAMPLES: ExecutionParameter(type=int),
-        executor.RESAMPLES: ExecutionParameter(type=int),
+        executor.PERMUTATIONS: ExecutionParameter(type=int),
         executor.SEED: ExecutionParameter(type=int),
         executor.ENVIRONMENT: ExecutionParameter(type=str),
         executor.HAS_BASELINE: ExecutionParameter(type=int),
@@ -62,8 +62,8 @@ class SkewDriftValidator(base_component.BaseComponent):
       baseline_split: the split of the baseline.
       false_alarm_rate: in (0, 0.5]; skew and drift, where both are checked, have half of it each.
       min_examples: windows with fewer examples, 2 or more, are not judged.
-      resamples: how many times the rows of both sides are relabelled; at least 2 / `false_alarm_rate`.
-      seed: of the relabelling.
+      permutations: how many times the rows of both sides are permuted; at least 2 / `false_alarm_rate`.
+      seed: of the permutations.
       environment: the schema's environment that the window is held against; "" for none. Of a schema without
         environments, as SchemaGen makes it, what only training data have, such as the label, is not asked.
 
@@ -86,14 +86,14 @@ class SkewDriftValidator(base_component.BaseComponent):
         baseline_split: str = "eval",
         false_alarm_rate: float = 0.01,
         min_examples: int = 30,
-        resamples: int = 1999,
+        permutations: int = 1999,
         seed: int = 0,
         environment: str = "SERVING",
     ) -> None:
         for what, name in ((executor.SPLIT, split), (executor.BASELINE_SPLIT, baseline_split)):
             require(isinstance(name, str) and name != "", what, "be a split's name", name)
         require(isinstance(environment, str), executor.ENVIRONMENT, "be an environment's name", environment)
-        settings = Settings(false_alarm_rate, min_examples, resamples, seed)
+        settings = Settings(false_alarm_rate, min_examples, permutations, seed)
         spec = SkewDriftValidatorSpec(
             **{
                 executor.STATISTICS_KEY: statistics,
@@ -104,7 +104,7 @@ class SkewDriftValidator(base_component.BaseComponent):
                 executor.BASELINE_SPLIT: baseline_split,
                 executor.FALSE_ALARM_RATE: float(settings.false_alarm_rate),
                 executor.MIN_EXAMPLES: settings.min_examples,
-                executor.RESAMPLES: settings.resamples,
+                executor.PERMUTATIONS: settings.permutations,
                 executor.SEED: settings.seed,
                 executor.ENVIRONMENT: environment,
                 executor.HAS_BASELINE: int(baseline_statistics is not None),

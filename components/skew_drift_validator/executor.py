@@ -32,7 +32,7 @@ SPLIT = "split"
 BASELINE_SPLIT = "baseline_split"
 FALSE_ALARM_RATE = "false_alarm_rate"
 MIN_EXAMPLES = "min_examples"
-RESAMPLES = "resamples"
+PERMUTATIONS = "permutations"
 SEED = "seed"
 ENVIRONMENT = "environment"
 Artifacts = dict[str, list[types.Artifact]]
@@ -51,7 +51,7 @@ class Executor(base_executor.BaseExecutor):
       anomalies: `ExampleAnomalies`, of the one split, and `drift_report.json` beside it. Custom properties: `state`,
         `outcome`, `sentence`, `p_value` (-1 when nothing was compared), `window_size`, `alarm` (1 or 0).
 
-    Execution properties: `split`, `baseline_split`, `false_alarm_rate`, `min_examples`, `resamples`, `seed`,
+    Execution properties: `split`, `baseline_split`, `false_alarm_rate`, `min_examples`, `permutations`, `seed`,
     `environment`; `has_baseline` and `has_previous`, 1 when the pipeline has the optional input: TFX runs a component
     without an optional input that holds nothing, which must not pass for a pipeline that never had it.
 
@@ -65,7 +65,7 @@ class Executor(base_executor.BaseExecutor):
         settings = Settings(
             false_alarm_rate=exec_properties[FALSE_ALARM_RATE],
             min_examples=exec_properties[MIN_EXAMPLES],
-            resamples=exec_properties[RESAMPLES],
+            permutations=exec_properties[PERMUTATIONS],
             seed=exec_properties[SEED],
         )
         statistics = artifact_utils.get_single_instance(input_dict[STATISTICS_KEY])

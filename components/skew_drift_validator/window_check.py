@@ -72,17 +72,17 @@ class Settings:
     Attributes:
       false_alarm_rate: In (0, 0.5]: the chance that a window from the baseline's own distribution raises any alarm.
       min_examples: Windows with fewer examples, 2 or more, are not judged.
-      resamples: How many times the rows of both sides are relabelled.
-      seed: Of the relabelling.
+      permutations: How many times the rows of both sides are permuted.
+      seed: Of the permutations.
 
     Raises:
-      MonitorError: a value breaks a rule above, or there are too few resamples for the rate.
+      MonitorError: a value breaks a rule above, or there are too few permutations for the rate.
 
     """
 
     false_alarm_rate: float = 0.01
     min_examples: int = 30
-    resamples: int = 1999
+    permutations: int = 1999
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -91,13 +91,13 @@ class Settings:
         require(number and 0 < rate <= 0.5, "false_alarm_rate", "be in (0, 0.5]", rate)
         for what, value, least in (
             ("min_examples", self.min_examples, 2),
-            ("resamples", self.resamples, 1),
+            ("permutations", self.permutations, 1),
             ("seed", self.seed, 0),
         ):
             whole = isinstance(value, int) and not isinstance(value, bool) and value >= least
             require(whole, what, f"be a whole number, {least} or more", value)
-        enough = self.resamples + 1 >= 2 / rate  # skew and drift have half of the rate each
-        require(enough, "resamples", f"be at least {2 / rate:.0f} - 1 for a rate of {rate}", self.resamples)
+        enough = self.permutations + 1 >= 2 / rate  # skew and drift have half of the rate each
+        require(enough, "permutations", f"be at least {2 / rate:.0f} - 1 for a rate of {rate}", self.permutations)
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def compare_with(pair: Pair, names: Sequence[str], rate: float, settings: Settin
         rows_of(each.sample, [feature.name for feature in features], classes=CLASS_FEATURE in shared)
         for each in (reference, window)
     ]
-    result = compare(features, *sides, false_alarm_rate=rate, resamples=settings.resamples, seed=settings.seed)
+    result = compare(features, *sides, false_alarm_rate=rate, permutations=settings.permutations, seed=settings.seed)
     means = (_means(reference.data), _means(window.data))
     found = [_measurement(comparison, check, *means) for check in result.checks]
     return Compared(pair, features, result, ranked(found), tuple(lacking))

@@ -39,7 +39,7 @@ class Settings:
       window_size: How many examples a window will have, 2 or more.
       false_alarm_rate: In (0, 0.5]: the chance that a window from the baseline's own distribution raises any alarm, all
         features, skew and drift together. Skew and drift get half of it each.
-      resamples: How many times the baseline is split at random.
+      permutations: How many times the baseline is split at random.
       seed: Of the splits.
       monitored: Names or patterns of the features to monitor; empty for all that can be.
       unmonitored: Names or patterns of features to leave out of these.
@@ -51,7 +51,7 @@ class Settings:
 
     window_size: int = 1000
     false_alarm_rate: float = 0.01
-    resamples: int = 1999
+    permutations: int = 1999
     seed: int = 0
     monitored: tuple[str, ...] = ()
     unmonitored: tuple[str, ...] = ()
@@ -61,9 +61,9 @@ class Settings:
         rate = self.false_alarm_rate
         number = isinstance(rate, int | float) and not isinstance(rate, bool)
         require(number and 0 < rate <= 0.5, "false_alarm_rate", "be in (0, 0.5]", rate)
-        _require_int("resamples", self.resamples, 1)
-        enough = self.resamples + 1 >= 2 / rate
-        require(enough, "resamples", f"be at least {2 / rate:.0f} - 1 for a rate of {rate}", self.resamples)
+        _require_int("permutations", self.permutations, 1)
+        enough = self.permutations + 1 >= 2 / rate
+        require(enough, "permutations", f"be at least {2 / rate:.0f} - 1 for a rate of {rate}", self.permutations)
         _require_int("seed", self.seed, 0)
         for what, names in (("monitored", self.monitored), ("unmonitored", self.unmonitored)):
             require(all(isinstance(name, str) and name for name in names), what, "be a list of names", names)
@@ -162,7 +162,7 @@ def _thresholds(
         rows,
         window_size=window_size,
         false_alarm_rate=settings.false_alarm_rate / 2,
-        resamples=settings.resamples,
+        permutations=settings.permutations,
         seed=settings.seed,
     )
     found = {name: limits[statistic_of(name), name] for name in names}
@@ -242,9 +242,8 @@ def _comment(schema: Any, settings: Settings) -> None:
     others = [text for text in schema.annotation.comment if not text.startswith(_COMMENT)]
     del schema.annotation.comment[:]
     rate = f"{settings.false_alarm_rate:g} false alarms a window"
-    words = (
-        f"{_COMMENT}{settings.window_size} examples and {rate}; {settings.resamples} resamples, seed {settings.seed}"
-    )
+    drawn = f"{settings.permutations} permutations, seed {settings.seed}"
+    words = f"{_COMMENT}{settings.window_size} examples and {rate}; {drawn}"
     schema.annotation.comment.extend([*others, words])
 
 

@@ -23,7 +23,7 @@ class ThresholdCalibratorSpec(ComponentSpec):
         executor.WINDOW_SIZE: ExecutionParameter(type=int),
         executor.FALSE_ALARM_RATE: ExecutionParameter(type=float),
         executor.SPLIT: ExecutionParameter(type=str),
-        executor.RESAMPLES: ExecutionParameter(type=int),
+        executor.PERMUTATIONS: ExecutionParameter(type=int),
         executor.SEED: ExecutionParameter(type=int),
         executor.MONITORED: ExecutionParameter(type=str),
         executor.UNMONITORED: ExecutionParameter(type=str),
@@ -63,7 +63,7 @@ class ThresholdCalibrator(base_component.BaseComponent):
       false_alarm_rate: in (0, 0.5]: the chance that a window from the baseline's own distribution raises any alarm, all
         features, skew and drift together.
       split: the split of `statistics` that is the baseline.
-      resamples: how many times the baseline is split at random; at least 2 / `false_alarm_rate`.
+      permutations: how many times the baseline is split at random; at least 2 / `false_alarm_rate`.
       seed: of these splits.
       monitored: names, or patterns with `*`, `?`, `[...]`, of the features to monitor. Default: all that can be.
       unmonitored: names or patterns of features to leave out of these.
@@ -84,7 +84,7 @@ class ThresholdCalibrator(base_component.BaseComponent):
         window_size: int = 1000,
         false_alarm_rate: float = 0.01,
         split: str = "eval",
-        resamples: int = 1999,
+        permutations: int = 1999,
         seed: int = 0,
         monitored: Sequence[str] = (),
         unmonitored: Sequence[str] = (),
@@ -93,7 +93,7 @@ class ThresholdCalibrator(base_component.BaseComponent):
         settings = Settings(
             window_size=window_size,
             false_alarm_rate=false_alarm_rate,
-            resamples=resamples,
+            permutations=permutations,
             seed=seed,
             monitored=as_tuple(monitored, executor.MONITORED),
             unmonitored=as_tuple(unmonitored, executor.UNMONITORED),
@@ -106,7 +106,7 @@ class ThresholdCalibrator(base_component.BaseComponent):
                 executor.WINDOW_SIZE: settings.window_size,
                 executor.FALSE_ALARM_RATE: float(settings.false_alarm_rate),
                 executor.SPLIT: split,
-                executor.RESAMPLES: settings.resamples,
+                executor.PERMUTATIONS: settings.permutations,
                 executor.SEED: settings.seed,
                 executor.MONITORED: json.dumps(settings.monitored),
                 executor.UNMONITORED: json.dumps(settings.unmonitored),

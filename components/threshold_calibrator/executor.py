@@ -25,7 +25,7 @@ SCHEMA_KEY = standard_component_specs.SCHEMA_KEY
 WINDOW_SIZE = "window_size"
 FALSE_ALARM_RATE = "false_alarm_rate"
 SPLIT = "split"
-RESAMPLES = "resamples"
+PERMUTATIONS = "permutations"
 SEED = "seed"
 MONITORED = "monitored"
 UNMONITORED = "unmonitored"
@@ -42,12 +42,12 @@ class Executor(base_executor.BaseExecutor):
 
     Outputs:
       schema: a `Schema`, the curated one with `skew_comparator` and `drift_comparator` for every monitored feature.
-        Custom properties: `window_size`, `false_alarm_rate`, `resamples`, `seed`, `baseline_examples`, and, with commas
-        between, `features` (calibrated), `added` (not in the curated schema), `kept` (comparators written by hand) and
-        `dropped` (comparators with which TFDV would compare nothing).
+        Custom properties: `window_size`, `false_alarm_rate`, `permutations`, `seed`, `baseline_examples`, and, with
+        commas between, `features` (calibrated), `added` (not in the curated schema), `kept` (comparators written by
+        hand) and `dropped` (comparators with which TFDV would compare nothing).
 
-    Execution properties: `window_size`, `false_alarm_rate`, `split`, `resamples`, `seed`; `monitored` and `unmonitored`
-    as JSON lists.
+    Execution properties: `window_size`, `false_alarm_rate`, `split`, `permutations`, `seed`; `monitored` and
+    `unmonitored` as JSON lists.
 
     Raises:
       MonitorError: the split or its sample is missing or damaged, the baseline has too few examples, more than 1 % of
@@ -60,7 +60,7 @@ class Executor(base_executor.BaseExecutor):
         settings = Settings(
             window_size=exec_properties[WINDOW_SIZE],
             false_alarm_rate=exec_properties[FALSE_ALARM_RATE],
-            resamples=exec_properties[RESAMPLES],
+            permutations=exec_properties[PERMUTATIONS],
             seed=exec_properties[SEED],
             monitored=tuple(json.loads(exec_properties[MONITORED])),
             unmonitored=tuple(json.loads(exec_properties[UNMONITORED])),
@@ -90,7 +90,7 @@ def _describe(output: types.Artifact, result: Calibration, settings: Settings) -
         logging.warning("A comparator was dropped from the schema. %s", reason)
     output.set_int_custom_property(WINDOW_SIZE, settings.window_size)
     output.set_float_custom_property(FALSE_ALARM_RATE, settings.false_alarm_rate)
-    output.set_int_custom_property(RESAMPLES, settings.resamples)
+    output.set_int_custom_property(PERMUTATIONS, settings.permutations)
     output.set_int_custom_property(SEED, settings.seed)
     output.set_int_custom_property("baseline_examples", result.baseline_examples)
     lists = {"features": result.features, "added": result.added, "kept": result.kept, "dropped": result.dropped}

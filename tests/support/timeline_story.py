@@ -84,7 +84,7 @@ def look(story: Story, seen: Seen, version: str, accuracy: float, draw: random.R
     _write(drift[0].uri, DRIFT_REPORT_JSON, report.to_json())
     _write_anomalies(drift[0].uri, "")
     run.node("SkewDriftValidator", inputs={"schema": baseline, "statistics": examples}, outputs={"anomalies": drift},
-             parameters={"false_alarm_rate": FALSE_ALARM_RATE, "resamples": 2000})  # fmt: skip
+             parameters={"false_alarm_rate": FALSE_ALARM_RATE, "permutations": 2000})  # fmt: skip
     found = performance(seen, accuracy, draw)
     known = {"estimated_accuracy": found.estimate.value} if found.estimate else {}
     known |= {"measured_accuracy": found.labelled.overall.value} if found.labelled and found.labelled.overall else {}

@@ -1,4 +1,4 @@
-"""Many statistics, each measured on the observed split and on every relabelled one -> one p-value and thresholds."""
+"""Many statistics, each measured on the observed split and on every permuted one -> one p-value and thresholds."""
 
 import math
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ _TIE = 1e-7  # scores closer than this are ties: rounding must not decide
 
 @dataclass(frozen=True)
 class Column:
-    """One statistic: `values[0]` is what was observed, the rest are those of the relabelled splits. None is below 0.
+    """One statistic: `values[0]` is what was observed, the rest are those of the permuted splits. None is below 0.
 
     Attributes:
       feature: The feature's name, "" for a joint test.
       test: The test's name.
-      values: `float64[1 + resamples]`.
+      values: `float64[1 + permutations]`.
       power: The power that makes the statistic's distribution nearly normal (Wilson and Hilferty 1931 for a third).
       rate: The statistic's size under the null is proportional to (1/n + 1/N) to this power.
 
@@ -76,7 +76,7 @@ class Combined:
 class Tail:
     """The monotone map of a group's maximum to -log of its p-value, continued beyond the splits by an exponential.
 
-    Ranks alone cannot tell what is just above all relabelled splits from what is far above them, and with several
+    Ranks alone cannot tell what is just above all permuted splits from what is far above them, and with several
     groups and few splits every group has a best split. Peaks over a threshold have an exponential tail (Pickands
     1975); its mean is that of the peaks.
     """
@@ -105,7 +105,7 @@ class Tail:
 
 
 def combine(groups: Sequence[Group], false_alarm_rate: float) -> Combined:
-    """The family-wise p-value of the observed split over all groups, by the same relabelled splits throughout.
+    """The family-wise p-value of the observed split over all groups, by the same permuted splits throughout.
 
     The statistic of a split is the score of its most unusual group, groups weighted; the p-value is the observed one's
     rank among all splits, itself included (Phipson and Smyth 2010), ties counted against it. Thresholds are that
@@ -142,7 +142,7 @@ class _Scaled:
         self.scores = self._tail.score(maxima) + self._bonus
 
     def checks(self, others: Floats, critical: float) -> list[CheckedColumn]:
-        """`others`: sorted scores of the relabelled splits; `critical`: the score that an alarm has to exceed."""
+        """`others`: sorted scores of the permuted splits; `critical`: the score that an alarm has to exceed."""
         limit = self._tail.value(critical - self._bonus) if math.isfinite(critical) else math.inf
         found = []
         for i, column in enumerate(self.columns):
@@ -175,7 +175,7 @@ class _Scaled:
         return max(threshold, measured)
 
     def _excess(self, i: int, limit: float) -> float:
-        """Against the spread of the relabelled splits alone, which a huge observed value does not widen."""
+        """Against the spread of the permuted splits alone, which a huge observed value does not widen."""
         if self._constant[i] or not math.isfinite(limit):
             return -math.inf if self._constant[i] or limit > 0 else math.inf
         spread = float(self._raised[1:, i].std()) or float(self._spread[i])

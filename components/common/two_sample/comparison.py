@@ -1,7 +1,7 @@
 """Compares a window of examples with a reference: one family-wise p-value, and a threshold for every statistic.
 
-Rows of both sides are pooled and relabelled at random many times; every statistic is measured on the real split and
-on every relabelled one. `docs/detection.md` has the method, its sources and what it assumes.
+Rows of both sides are pooled and permuted at random many times; every statistic is measured on the real split and
+on every permuted one. `docs/detection.md` has the method, its sources and what it assumes.
 """
 
 import math
@@ -15,7 +15,7 @@ from ..errors import require
 from .combination import Combined, Group, combine
 from .frequencies import BinnedFeature, class_codes, class_distances, feature_distances
 from .joint import joint_statistics
-from .relabelling import Relabelling, draw
+from .permutations import Permutations, draw
 
 JENSEN_SHANNON = "jensen_shannon"
 L_INFINITY = "l_infinity"
@@ -110,7 +110,7 @@ class Comparison:
     false_alarm_rate: float
     window_size: int
     reference_size: int
-    resamples: int
+    permutations: int
     seed: int
     checks: tuple[Check, ...]
 
@@ -121,7 +121,7 @@ def compare(  # noqa: PLR0913 - two sides, what they are of, and three settings
     window: Rows,
     *,
     false_alarm_rate: float = 0.01,
-    resamples: int = 1999,
+    permutations: int = 1999,
     seed: int = 0,
 ) -> Comparison:
     """Whether the window's examples could be the reference's, and which statistics say they could not.
@@ -131,22 +131,22 @@ def compare(  # noqa: PLR0913 - two sides, what they are of, and three settings
       reference: At least one example.
       window: At least one example, of the same features.
       false_alarm_rate: In (0, 1): the chance that a window from the reference's own distribution raises the alarm, by
-        any check. The alarm can only be raised when it is at least 1 / (resamples + 1).
-      resamples: How many times the pooled rows are relabelled.
-      seed: Of the relabelling; the same seed and rows give the same comparison.
+        any check. The alarm can only be raised when it is at least 1 / (permutations + 1).
+      permutations: How many times the pooled rows are permuted.
+      seed: Of the permutations; the same seed and rows give the same comparison.
 
     Raises:
       MonitorError: an argument breaks a rule above.
 
     """
-    _check_arguments(features, reference, false_alarm_rate, resamples)
+    _check_arguments(features, reference, false_alarm_rate, permutations)
     _check_rows(features, window, "window")
     has_classes = (reference.classes is None, window.classes is None)
     require(has_classes[0] == has_classes[1], "classes", "be known of both sides or of neither", has_classes)
     rng = np.random.default_rng(seed)
     reference, window = _capped(reference, rng), _capped(window, rng)
     pool, codes = _pool(features, reference, window)
-    splits = draw(len(window.values), len(pool.values), resamples, rng)
+    splits = draw(len(window.values), len(pool.values), permutations, rng)
     groups = [
         *frequency_groups(features, pool, codes, splits, fine=True),
         *joint_statistics([feature.name for feature in features], pool.values, codes, splits),
@@ -159,7 +159,7 @@ def compare(  # noqa: PLR0913 - two sides, what they are of, and three settings
         false_alarm_rate=false_alarm_rate,
         window_size=window.size,
         reference_size=reference.size,
-        resamples=resamples,
+        permutations=permutations,
         seed=seed,
         checks=_ranked(combined, ratio),
     )
@@ -171,7 +171,7 @@ def thresholds(  # noqa: PLR0913 - likewise
     *,
     window_size: int,
     false_alarm_rate: float = 0.01,
-    resamples: int = 1999,
+    permutations: int = 1999,
     seed: int = 0,
 ) -> dict[tuple[str, str], float]:
     """Thresholds for windows yet to come, from the reference alone: (test, feature) -> threshold.
@@ -185,14 +185,14 @@ def thresholds(  # noqa: PLR0913 - likewise
       reference: At least two examples.
       window_size: How many examples a window will have.
       false_alarm_rate: In (0, 1), of all checks together.
-      resamples: How many times the rows are split.
+      permutations: How many times the rows are split.
       seed: Of the splits.
 
     Raises:
       MonitorError: an argument breaks a rule above.
 
     """
-    _check_arguments(features, reference, false_alarm_rate, resamples)
+    _check_arguments(features, reference, false_alarm_rate, permutations)
     require(window_size > 0, "window_size", "be at least 1", window_size)
     require(len(reference.values) > 1, "reference", "hold at least two examples", len(reference.values))
     rng = np.random.default_rng(seed)
@@ -200,18 +200,18 @@ def thresholds(  # noqa: PLR0913 - likewise
     rows = len(reference.values)
     part = min(max(round(rows * window_size / (window_size + planned)), 1), rows - 1)
     classes = None if reference.classes is None else class_codes(reference.classes)
-    splits = draw(part, rows, resamples, rng)
+    splits = draw(part, rows, permutations, rng)
     combined = combine(frequency_groups(features, reference, classes, splits, fine=False), false_alarm_rate)
     ratio = (1 / window_size + 1 / planned) / (1 / part + 1 / (rows - part))
     return {(c.test, c.feature): c.population_threshold for c in _ranked(combined, ratio)}
 
 
-def _check_arguments(features: Sequence[Feature], reference: Rows, rate: float, resamples: int) -> None:
+def _check_arguments(features: Sequence[Feature], reference: Rows, rate: float, permutations: int) -> None:
     names = [feature.name for feature in features]
     require(len(set(names)) == len(names), "features", "have names of their own", names)
     _check_rows(features, reference, "reference")
     require(0 < rate < 1, "false_alarm_rate", "be in (0, 1)", rate)
-    require(resamples > 0, "resamples", "be at least 1", resamples)
+    require(permutations > 0, "permutations", "be at least 1", permutations)
 
 
 def _check_rows(features: Sequence[Feature], rows: Rows, what: str) -> None:
@@ -245,7 +245,7 @@ def frequency_groups(
     features: Sequence[Feature],
     pool: Rows,
     codes: npt.NDArray[np.int64] | None,
-    splits: Relabelling,
+    splits: Permutations,
     *,
     fine: bool,
 ) -> list[Group]:

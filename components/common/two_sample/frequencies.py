@@ -1,11 +1,11 @@
-"""Distances between the frequencies of two samples, on the observed split and on every relabelled one."""
+"""Distances between the frequencies of two samples, on the observed split and on every permuted one."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from .relabelling import Relabelling
+from .permutations import Permutations
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -29,8 +29,8 @@ class BinnedFeature:
         return BinnedFeature(codes.astype(np.int64), bins, bins_per_bucket)
 
 
-def feature_distances(feature: BinnedFeature, splits: Relabelling, *, fine: bool) -> tuple[Floats, Floats | None]:
-    """Jensen-Shannon on the buckets and, if `fine`, Kolmogorov-Smirnov on the bins: `[1 + resamples]` each."""
+def feature_distances(feature: BinnedFeature, splits: Permutations, *, fine: bool) -> tuple[Floats, Floats | None]:
+    """Jensen-Shannon on the buckets and, if `fine`, Kolmogorov-Smirnov on the bins: `[1 + permutations]` each."""
     step = 1 if fine else feature.bins_per_bucket
     codes = np.where(feature.codes == feature.bins, feature.bins // step, feature.codes // step)
     bins = feature.bins // step
@@ -48,8 +48,8 @@ def class_codes(classes: Ints) -> Ints:
     return np.maximum(codes - np.count_nonzero(known < 0), -1).astype(np.int64)
 
 
-def class_distances(codes: Ints, splits: Relabelling) -> Floats:
-    """L-infinity: the largest difference between the shares of a class. `[1 + resamples]`."""
+def class_distances(codes: Ints, splits: Permutations) -> Floats:
+    """L-infinity: the largest difference between the shares of a class. `[1 + permutations]`."""
     bins = int(codes.max()) + 1
     if not bins:
         return np.zeros(splits.count)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .columns import clipped, indicators, normal_scores, products, standardised
 from .combination import Group
-from .relabelling import Relabelling
+from .permutations import Permutations
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,9 +33,9 @@ def joint_statistics(
     names: Sequence[str],
     values: npt.NDArray[np.float32],
     codes: npt.NDArray[np.int64] | None,
-    splits: Relabelling,
+    splits: Permutations,
 ) -> list[Group]:
-    """The joint tests on the observed split and every relabelled one, of `values[rows, features]` and class codes."""
+    """The joint tests on the observed split and every permuted one, of `values[rows, features]` and class codes."""
     extra = indicators(values, codes)
     scores = np.concatenate([standardised(normal_scores(values)), extra], axis=1)
     linear = np.concatenate([standardised(clipped(values)), extra], axis=1)
@@ -96,7 +96,7 @@ def _covariance(columns: Floats, least_ridge: float) -> tuple[Floats, Floats, fl
     return np.maximum(values, 0), vectors, max(least_ridge, count / rows)
 
 
-def _gaps(blocks: dict[str, Floats], splits: Relabelling) -> dict[str, Floats]:
+def _gaps(blocks: dict[str, Floats], splits: Permutations) -> dict[str, Floats]:
     """Mean of the window less mean of the reference, for columns with mean 0 over the pool."""
     sums = splits.sums(np.concatenate(list(blocks.values()), axis=1))
     sums *= 1 / splits.window + 1 / (splits.rows - splits.window)

@@ -164,7 +164,7 @@ def calibrate(statistics, folder):
     os.makedirs(curated.uri)
     with open(os.path.join(curated.uri, "schema.pbtxt"), "w", encoding="utf-8"):
         pass
-    properties = {"window_size": 100, "false_alarm_rate": 0.05, "split": "eval", "resamples": 199, "seed": 0}
+    properties = {"window_size": 100, "false_alarm_rate": 0.05, "split": "eval", "permutations": 199, "seed": 0}
     inputs = {"statistics": [statistics], "curated_schema": [curated]}
     Calibrator().Do(inputs, {"schema": [calibrated]}, {**properties, "monitored": "[]", "unmonitored": "[]"})
 

@@ -27,7 +27,7 @@ DEFAULTS = {
     "baseline_split": "eval",
     "false_alarm_rate": 0.01,
     "min_examples": 30,
-    "resamples": 999,
+    "permutations": 999,
     "seed": 0,
     "environment": "SERVING",
 }
@@ -45,7 +45,7 @@ def schema(tmp_path_factory, baseline):
     shutil.copy(CURATED, folder / "curated")
     curated, calibrated = standard_artifacts.Schema(), standard_artifacts.Schema()
     curated.uri, calibrated.uri = str(folder / "curated"), str(folder / "calibrated")
-    properties = {"window_size": 400, "false_alarm_rate": 0.01, "split": "eval", "resamples": 999, "seed": 0}
+    properties = {"window_size": 400, "false_alarm_rate": 0.01, "split": "eval", "permutations": 999, "seed": 0}
     Calibrator().Do(
         {"statistics": [baseline], "curated_schema": [curated]},
         {"schema": [calibrated]},

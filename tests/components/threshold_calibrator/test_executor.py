@@ -21,7 +21,7 @@ DEFAULTS = {
     "window_size": WINDOW,
     "false_alarm_rate": 0.05,
     "split": "eval",
-    "resamples": 1999,
+    "permutations": 1999,
     "seed": 0,
     "monitored": "[]",
     "unmonitored": "[]",
@@ -88,8 +88,8 @@ def test_what_it_did_is_in_the_artifact_and_in_the_schema(calibrate):
     assert "prediction_confidence" in output.get_string_custom_property("added")
     (comment,) = schema.annotation.comment
     assert (
-        comment
-        == "Comparators calibrated for windows of 500 examples and 0.05 false alarms a window; 1999 resamples, seed 3"
+        comment == "Comparators calibrated for windows of 500 examples and 0.05 false alarms a window; "
+        "1999 permutations, seed 3"
     )
 
 

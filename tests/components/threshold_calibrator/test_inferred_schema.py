@@ -15,7 +15,7 @@ from components.threshold_calibrator.executor import Executor
 from components.threshold_calibrator.inferred_schema import bounds
 
 SETTINGS = {
-    "window_size": 500, "false_alarm_rate": 0.05, "split": "eval", "resamples": 1999, "seed": 0, "monitored": "[]",
+    "window_size": 500, "false_alarm_rate": 0.05, "split": "eval", "permutations": 1999, "seed": 0, "monitored": "[]",
     "unmonitored": "[]",
 }  # fmt: skip
 

@@ -88,7 +88,7 @@ def _schema(folder, baseline):
     curated.uri, calibrated.uri = str(folder / "curated"), str(folder / "calibrated")
     (folder / "curated").mkdir()
     shutil.copy(ROOT / "schemas" / "cifar10" / "schema.pbtxt", folder / "curated")
-    properties = {"window_size": 300, "false_alarm_rate": 0.05, "split": "eval", "resamples": 199, "seed": 0}
+    properties = {"window_size": 300, "false_alarm_rate": 0.05, "split": "eval", "permutations": 199, "seed": 0}
     inputs = {"statistics": [baseline], "curated_schema": [curated]}
     Calibrator().Do(inputs, {"schema": [calibrated]}, {**properties, "monitored": "[]", "unmonitored": "[]"})
     return calibrated
@@ -109,7 +109,8 @@ def monitored(tmp_path_factory, pool, write_statistics, shifts):
     Validator().Do(
         {**compared, "previous_statistics": [previous], "schema": [_schema(folder, baseline)]},
         {"anomalies": [drift]},
-        {"split": "serving", "baseline_split": "eval", "false_alarm_rate": 0.05, "min_examples": 30, "resamples": 199,
+        {"split": "serving", "baseline_split": "eval", "false_alarm_rate": 0.05, "min_examples": 30,
+         "permutations": 199,
          "seed": 0, "environment": "SERVING", "has_baseline": 1, "has_previous": 1},
     )  # fmt: skip
     Estimator().Do(

@@ -55,7 +55,7 @@ def consistent(found):
 
 def test_what_moved_is_named_first_and_what_did_not_is_not():
     rng = np.random.default_rng(0)
-    found = compare(FEATURES, drawn(rng, 800), drawn(rng, 200, shift=0.8), resamples=499)
+    found = compare(FEATURES, drawn(rng, 800), drawn(rng, 200, shift=0.8), permutations=499)
     assert found.alarm
     assert consistent(found)
     named = [check.feature for check in found.checks if check.feature]
@@ -63,12 +63,12 @@ def test_what_moved_is_named_first_and_what_did_not_is_not():
     checks = checks_of(found)
     assert checks[KOLMOGOROV_SMIRNOV, "image_0"].excess > 0
     assert not any(c.measured > c.threshold for c in found.checks if c.feature not in ("image_0", ""))
-    assert (found.window_size, found.reference_size, found.resamples) == (200, 800, 499)
+    assert (found.window_size, found.reference_size, found.permutations) == (200, 800, 499)
 
 
 def test_every_check_is_there():
     rng = np.random.default_rng(1)
-    tests = checks_of(compare(FEATURES, drawn(rng, 60), drawn(rng, 20), resamples=49))
+    tests = checks_of(compare(FEATURES, drawn(rng, 60), drawn(rng, 20), permutations=49))
     assert {name for test, name in tests if test == JENSEN_SHANNON} == {feature.name for feature in FEATURES}
     assert {name for test, name in tests if test == KOLMOGOROV_SMIRNOV} == {feature.name for feature in FEATURES}
     assert (L_INFINITY, CLASS_FEATURE) in tests
@@ -78,7 +78,7 @@ def test_every_check_is_there():
 
 def test_a_class_that_takes_over_is_found_by_l_infinity():
     rng = np.random.default_rng(2)
-    found = compare(FEATURES, drawn(rng, 500), drawn(rng, 100, classes=3), resamples=199, false_alarm_rate=0.05)
+    found = compare(FEATURES, drawn(rng, 500), drawn(rng, 100, classes=3), permutations=199, false_alarm_rate=0.05)
     check = checks_of(found)[L_INFINITY, CLASS_FEATURE]
     assert check.measured > check.threshold
     assert check.p_value == pytest.approx(1 / 200)
@@ -93,7 +93,7 @@ def test_false_alarms_come_at_the_rate_asked_for_at_most(reference, window, disc
         sides = [drawn(rng, reference), drawn(rng, window)]
         if discrete:  # few values, many ties
             sides = [Rows(np.round(side.values / 2), side.classes // 3) for side in sides]
-        alarms += compare(FEATURES, *sides, false_alarm_rate=rate, resamples=39, seed=trial).alarm
+        alarms += compare(FEATURES, *sides, false_alarm_rate=rate, permutations=39, seed=trial).alarm
     deviation = math.sqrt(rate * (1 - rate) * trials)
     assert alarms <= rate * trials + 3.5 * deviation
     assert discrete or alarms >= rate * trials - 3.5 * deviation
@@ -112,12 +112,12 @@ def test_any_rows_at_all_are_compared(values, window, with_classes):
     sides = [
         Rows(array[part], None if classes is None else classes[part]) for part in (slice(window, None), slice(window))
     ]
-    assert consistent(compare(FEATURES[:3], *sides, resamples=39, false_alarm_rate=0.05))
+    assert consistent(compare(FEATURES[:3], *sides, permutations=39, false_alarm_rate=0.05))
 
 
 def test_identical_rows_are_no_difference():
     rows = Rows(np.zeros((30, 6), np.float32), np.zeros(30, np.int64))
-    found = compare(FEATURES, rows, rows, resamples=99, false_alarm_rate=0.05)
+    found = compare(FEATURES, rows, rows, permutations=99, false_alarm_rate=0.05)
     assert found.p_value == 1
     assert consistent(found)
     assert not any(check.measured > check.threshold for check in found.checks)
@@ -127,7 +127,7 @@ def test_a_feature_that_is_missing_all_of_a_sudden_is_found():
     rng = np.random.default_rng(4)
     reference, window = drawn(rng, 300), drawn(rng, 40)
     window.values[:, 1] = NAN
-    found = compare(FEATURES, reference, window, resamples=199)
+    found = compare(FEATURES, reference, window, permutations=199)
     assert found.alarm
     assert checks_of(found)[KOLMOGOROV_SMIRNOV, "image_1"].measured == 1
 
@@ -136,19 +136,19 @@ def test_an_infinite_value_is_a_value():
     rng = np.random.default_rng(5)
     reference, window = drawn(rng, 100), drawn(rng, 30)
     window.values[0, 0], reference.values[3, 0] = np.inf, -np.inf
-    assert consistent(compare(FEATURES, reference, window, resamples=99, false_alarm_rate=0.05))
+    assert consistent(compare(FEATURES, reference, window, permutations=99, false_alarm_rate=0.05))
 
 
 def test_classes_alone_can_be_compared():
     nothing = np.zeros((50, 0), np.float32)
     reference, window = Rows(nothing, np.arange(50) % 5), Rows(nothing[:20], np.zeros(20, np.int64))
-    assert compare([], reference, window, resamples=199).alarm
+    assert compare([], reference, window, permutations=199).alarm
 
 
 def test_the_same_seed_gives_the_same_comparison():
     rng = np.random.default_rng(6)
     sides = drawn(rng, 100), drawn(rng, 40, shift=0.4)
-    first, again, other = (compare(FEATURES, *sides, resamples=99, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (compare(FEATURES, *sides, permutations=99, seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert checks_of(first)["hotelling_t2", ""].measured == checks_of(other)["hotelling_t2", ""].measured
     assert checks_of(first)["hotelling_t2", ""].threshold != checks_of(other)["hotelling_t2", ""].threshold
@@ -159,7 +159,7 @@ def test_samples_of_larger_populations_have_thresholds_for_these():
     sides = drawn(rng, 100), drawn(rng, 100)
     large = [Rows(side.values, side.classes, 400) for side in sides]
     plain, scaled = (
-        checks_of(compare(FEATURES, *rows, resamples=99, false_alarm_rate=0.05)) for rows in (sides, large)
+        checks_of(compare(FEATURES, *rows, permutations=99, false_alarm_rate=0.05)) for rows in (sides, large)
     )
     for (test, name), power in (((JENSEN_SHANNON, "image_1"), 1), ((KOLMOGOROV_SMIRNOV, "image_1"), 0.5)):
         assert scaled[test, name].threshold == plain[test, name].threshold == plain[test, name].population_threshold
@@ -170,9 +170,9 @@ def test_more_rows_than_are_used_are_sampled():
     rng = np.random.default_rng(8)
     features = [Feature("x", (-1.0, 0.0, 1.0))]
     rows = Rows(rng.normal(size=(MAX_ROWS + 500, 1)).astype(np.float32))
-    found = compare(features, rows, Rows(rows.values[:50]), resamples=19)
+    found = compare(features, rows, Rows(rows.values[:50]), permutations=19)
     assert found.reference_size == MAX_ROWS + 500
-    assert found == compare(features, rows, Rows(rows.values[:50]), resamples=19)
+    assert found == compare(features, rows, Rows(rows.values[:50]), permutations=19)
 
 
 @pytest.mark.parametrize(("rows", "window", "reference"), [(500, 100, 500), (500, 500, 500), (300, 100, 2000)])
@@ -182,8 +182,8 @@ def test_thresholds_from_the_baseline_alone_hold_their_rate(rows, window, refere
     for trial in range(trials):
         baseline = drawn(rng, rows)
         known = Rows(baseline.values, baseline.classes, reference)
-        limits = thresholds(FEATURES, known, window_size=window, false_alarm_rate=rate, resamples=199, seed=trial)
-        found = compare(FEATURES, drawn(rng, reference), drawn(rng, window), resamples=1)
+        limits = thresholds(FEATURES, known, window_size=window, false_alarm_rate=rate, permutations=199, seed=trial)
+        found = compare(FEATURES, drawn(rng, reference), drawn(rng, window), permutations=1)
         alarms += any(c.measured > limits[c.test, c.feature] for c in found.checks if (c.test, c.feature) in limits)
     assert rate * trials - 6 <= alarms + 2  # 6: expected
     assert alarms <= rate * trials + 3.5 * math.sqrt(rate * (1 - rate) * trials)
@@ -192,9 +192,9 @@ def test_thresholds_from_the_baseline_alone_hold_their_rate(rows, window, refere
 def test_thresholds_are_those_of_tfdvs_comparators():
     rng = np.random.default_rng(10)
     baseline = drawn(rng, 200)
-    limits = thresholds(FEATURES, baseline, window_size=100, resamples=199, false_alarm_rate=0.05)
+    limits = thresholds(FEATURES, baseline, window_size=100, permutations=199, false_alarm_rate=0.05)
     assert set(limits) == {(JENSEN_SHANNON, feature.name) for feature in FEATURES} | {(L_INFINITY, CLASS_FEATURE)}
-    wider = thresholds(FEATURES, baseline, window_size=20, resamples=199, false_alarm_rate=0.05)
+    wider = thresholds(FEATURES, baseline, window_size=20, permutations=199, false_alarm_rate=0.05)
     assert all(wider[key] > limits[key] for key in limits)
 
 
@@ -207,7 +207,7 @@ def test_thresholds_are_those_of_tfdvs_comparators():
         ({"window": Rows(np.zeros((4, 6), np.float32))}, "`classes` must be known of both sides or of neither"),
         ({"window": Rows(np.zeros((4, 6), np.float32), np.zeros(3, int))}, r"`window.classes` must be of shape \[4\]"),
         ({"false_alarm_rate": 0.0}, r"`false_alarm_rate` must be in \(0, 1\)"),
-        ({"resamples": 0}, "`resamples` must be at least 1"),
+        ({"permutations": 0}, "`permutations` must be at least 1"),
     ],
 )
 def test_what_cannot_be_compared_is_said(change, expected):
@@ -215,7 +215,7 @@ def test_what_cannot_be_compared_is_said(change, expected):
     arguments = {"features": FEATURES, "reference": drawn(rng, 20), "window": drawn(rng, 10), **change}
     features, reference, window = (arguments.pop(name) for name in ("features", "reference", "window"))
     with pytest.raises(MonitorError, match=expected):
-        compare(features, reference, window, **{"resamples": 9, **arguments})
+        compare(features, reference, window, **{"permutations": 9, **arguments})
 
 
 @pytest.mark.parametrize(

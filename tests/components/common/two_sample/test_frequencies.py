@@ -14,7 +14,7 @@ from components.common.two_sample.frequencies import (
     kolmogorov_smirnov,
     l_infinity,
 )
-from components.common.two_sample.relabelling import draw
+from components.common.two_sample.permutations import draw
 
 COUNTS = st.lists(st.integers(0, 30), min_size=5, max_size=5)
 

@@ -11,7 +11,7 @@ from components.common.two_sample.joint import (
     name_parts,
     residuals,
 )
-from components.common.two_sample.relabelling import draw
+from components.common.two_sample.permutations import draw
 
 P = 6
 NAMES = [f"{word}_{i}" for word in ("image", "prediction") for i in range(P // 2)]

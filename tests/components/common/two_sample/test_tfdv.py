@@ -66,6 +66,6 @@ def test_measured_values_are_tfdvs(reference, window, missing):
         values[0] = 1.0  # the last bucket takes in its upper edge
         sides.append(Rows(values, np.where(rng.random(count) < share, -1, rng.integers(0, 7, count))))
     theirs = measured_by_tfdv(*sides)
-    ours = {(check.test, check.feature): check.measured for check in compare([FEATURE], *sides, resamples=9).checks}
+    ours = {(check.test, check.feature): check.measured for check in compare([FEATURE], *sides, permutations=9).checks}
     assert ours[JENSEN_SHANNON, FEATURE.name] == pytest.approx(theirs[FEATURE.name], abs=1e-9)
     assert ours[L_INFINITY, CLASS_FEATURE] == pytest.approx(theirs[CLASS_FEATURE], abs=1e-9)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from components.common.two_sample.relabelling import draw
+from components.common.two_sample.permutations import draw
 
 SIZES = [(1, 10), (3, 10), (5, 10), (7, 10), (9, 10), (2, 200), (120, 200)]
 

@@ -15,11 +15,11 @@ _DENSE_SHARE = 30
 
 
 @dataclass(frozen=True)
-class Relabelling:
+class Permutations:
     """The observed split of a pool and random ones.
 
     Attributes:
-      drawn: `int32[1 + resamples, k]`: rows of the smaller side, in the first line those of the observed split.
+      drawn: `int32[1 + permutations, k]`: rows of the smaller side, in the first line those of the observed split.
       rows: How many rows the pool has.
       window: How many of them are the window's.
 
@@ -45,7 +45,7 @@ class Relabelling:
             yield slice(start, min(start + step, self.count))
 
     def sums(self, columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Sums of `columns[rows, q]` over the window's rows: `[1 + resamples, q]`."""
+        """Sums of `columns[rows, q]` over the window's rows: `[1 + permutations, q]`."""
         found = np.empty((self.count, columns.shape[1]))
         dense = self.drawn.shape[1] * _DENSE_SHARE > self.rows
         step = max(1, _MEMBERS_AT_ONCE // (self.rows if dense else self.drawn.shape[1] * columns.shape[1] + 1))
@@ -60,7 +60,7 @@ class Relabelling:
         return found if self.draws_window else columns.sum(axis=0) - found
 
     def counts(self, codes: npt.NDArray[np.int64], bins: int) -> npt.NDArray[np.int64]:
-        """How many of the window's rows have each code: `[1 + resamples, bins]`, for codes 0 to bins - 1."""
+        """How many of the window's rows have each code: `[1 + permutations, bins]`, for codes 0 to bins - 1."""
         found = np.empty((self.count, bins), np.int64)
         small: npt.NDArray[np.unsignedinteger[Any]] = codes.astype(np.uint16 if bins > 256 else np.uint8)
         for part in self.chunks():
@@ -70,11 +70,11 @@ class Relabelling:
         return found if self.draws_window else np.bincount(codes, minlength=bins) - found
 
 
-def draw(window: int, rows: int, resamples: int, rng: np.random.Generator) -> Relabelling:
-    """The observed split, whose window is the first rows, and `resamples` random ones of the same sizes."""
+def draw(window: int, rows: int, permutations: int, rng: np.random.Generator) -> Permutations:
+    """The observed split, whose window is the first rows, and `permutations` random ones of the same sizes."""
     smaller = min(window, rows - window)
-    drawn = np.empty((resamples + 1, smaller), np.int32)
+    drawn = np.empty((permutations + 1, smaller), np.int32)
     drawn[0] = np.arange(window) if smaller == window else np.arange(window, rows)
     for line in drawn[1:]:
         line[:] = rng.choice(rows, smaller, replace=False, shuffle=False)
-    return Relabelling(drawn, rows, window)
+    return Permutations(drawn, rows, window)
