@@ -14,6 +14,7 @@ _HOME = {
     "HeldOutScorer": "held_out_scorer.component",
     "HtmlReport": "validation_report.artifact",
     "ImageStatisticsGen": "image_statistics_gen.component",
+    "ModelSpec": "common.model_spec",
     "PerformanceEstimator": "performance_estimator.component",
     "PushGate": "push_gate.component",
     "ServingLogExampleGen": "serving_log_example_gen.component",

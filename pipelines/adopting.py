@@ -6,13 +6,11 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
-from components import HeldOutScorer, ImageStatisticsGen, ThresholdCalibrator
+from components import ThresholdCalibrator
 from components.common.model_spec import ModelSpec
 
 from . import nodes
 from .config import AdoptionConfig
-
-BASELINE = "BaselineStatisticsGen"
 
 
 def create_pipeline(config: AdoptionConfig, *, spec: ModelSpec, model: str, folder: str, pattern: str) -> Pipeline:
@@ -36,11 +34,9 @@ def create_pipeline(config: AdoptionConfig, *, spec: ModelSpec, model: str, fold
     )
     # Anew each time: what is in a folder may have changed, and the scores with it.
     served = Importer(source_uri=model, artifact_type=standard_artifacts.Model, reimport=True).with_id("ServedModel")
-    scored = HeldOutScorer(
-        examples.outputs["examples"], served.outputs["result"], spec=spec, splits=(nodes.EVAL_SPLIT,)
-    )
-    described = ImageStatisticsGen(scored.outputs["examples"], spec=spec.rows).with_id(BASELINE)
-    rules = config.monitor.model_dump(include={"window_size", "false_alarm_rate", "permutations", "seed"})
+    asked = (examples.outputs["examples"], served.outputs["result"])
+    scored, described = nodes.scored_statistics(spec, *asked, split=nodes.EVAL_SPLIT)
+    rules = config.monitor.model_dump(include=nodes.CALIBRATION)
     calibrated = ThresholdCalibrator(described.outputs["statistics"], **rules)
     components = [examples, served, scored, described, calibrated]
     return Pipeline(components=components, **nodes.pipeline_arguments(config))

@@ -90,7 +90,7 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
         previous_statistics=before,
         examples=examples,
         schema=schema,
-        class_names=spec.classes,
+        spec=spec,
         baseline_split=served.split,
     )
     guards = nodes.guards(report, fail_unless_fine)

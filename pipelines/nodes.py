@@ -56,7 +56,7 @@ def scored_statistics(
     spec: ModelSpec,
     examples: types.BaseChannel,
     model: types.BaseChannel,
-    schema: types.BaseChannel | None,
+    schema: types.BaseChannel | None = None,
     *,
     split: str = SERVING_SPLIT,
 ) -> tuple[BaseNode, BaseNode]:

@@ -1,5 +1,6 @@
 """From a trained and evaluated model to a push that is judged and can be monitored: nodes for any TFX pipeline."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,11 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
     found = [*anomalies, *window.pop("anomalies", [])]
     judged = {"model_blessing": evaluator.outputs["blessing"], "evaluation": evaluator.outputs["evaluation"]}
     gate = PushGate(model=model, **judged, anomalies=found, examples=examples, spec=spec, policy=policy)
-    known = {"baseline_statistics": held_out, "baseline_examples": examples, "evaluation": judged["evaluation"]}
+    known = {
+        "baseline_statistics": held_out,
+        "baseline_examples": scored.outputs["examples"],
+        "evaluation": judged["evaluation"],
+    }
     pusher = AtomicPusher(
         model=model,
         spec=spec,
@@ -97,7 +102,7 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
         judged_against=baseline,
     )
     report = ValidationReport(
-        class_names=spec.classes,
+        spec=spec,
         anomalies=found,
         training_statistics=statistics,
         blessing=gate.outputs["blessing"],
@@ -110,7 +115,7 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
 
 
 def _destination(serving_dir: str | Path) -> pusher_pb2.PushDestination:
-    folder = pusher_pb2.PushDestination.Filesystem(base_directory=str(serving_dir))
+    folder = pusher_pb2.PushDestination.Filesystem(base_directory=os.path.abspath(serving_dir))
     return pusher_pb2.PushDestination(filesystem=folder)
 
 

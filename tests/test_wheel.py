@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from components.common.model_spec import ModelSpec
+from tests.support import foreign_data, foreign_models
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = ("components", "model_monitor", "pipelines", "schemas")
 BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
@@ -98,3 +101,16 @@ def test_train_runs_on_a_folder_of_data(installed, tmp_path: Path):
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Not pushed: " in done.stdout
     assert {path.name for path in installed.empty.iterdir()} == {"runs"}
+
+
+@pytest.mark.e2e
+def test_init_describes_a_served_model(installed, tmp_path: Path):
+    data = foreign_data.digits()
+    foreign_models.digit_model(tmp_path / "model", data.part(0, 900))
+    foreign_data.write_examples(tmp_path / "held_out" / "a.gz", data.part(900, 1000), foreign_models.DIGIT_FEATURES)
+    told = ("--set", "image.range=[0,1]")  # which 100 examples leave open
+    given = ("--saved-model", str(tmp_path / "model"), "--examples", str(tmp_path / "held_out" / "*"), *told)
+    done = installed("-m", "model_monitor.cli", "init", *given, "-o", str(tmp_path / "monitor.yaml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    spec = ModelSpec.load(tmp_path / "monitor.yaml")
+    assert (spec.input, spec.outputs.scores, spec.num_classes) == ("input_image", "dense_1", 10)

@@ -14,7 +14,7 @@ _ERRORS = (fileio.NotFoundError, tf.errors.OpError)
 
 def tfx_files() -> Files:
     """Files wherever TFX can read them. TensorFlow's errors become what Python says of local files."""
-    return Files(_read, _names)
+    return Files(_read, _names, remote=True)
 
 
 def artifact_of(artifact: types.Artifact, producer: str = "") -> Artifact:

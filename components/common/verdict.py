@@ -94,7 +94,7 @@ class Check:
     @property
     def title(self) -> str:
         """Its name and its subject."""
-        return f"{self.name} of {self.subject}" if self.subject else self.name
+        return f"{self.name} ({self.subject})" if self.subject else self.name
 
     @property
     def details(self) -> tuple[str, ...]:
@@ -216,7 +216,8 @@ def verdict_of_push(checks: Sequence[Check], push: Push | None) -> Verdict:
         return Verdict(Outcome.UNDECIDED, "Not pushed", "every check let it pass, and yet it was not pushed")
     if push.repeated and push.gone:
         gone = f"version {push.version}, which an earlier run pushed and this run repeats, is gone"
-        return Verdict(Outcome.UNDECIDED, "Not pushed", f"{gone} from the serving folder")
+        again = "a run without the cache makes it again"
+        return Verdict(Outcome.UNDECIDED, "Not pushed", f"{gone} from the serving folder; {again}")
     reason = "nothing has changed since it was pushed" if push.repeated else "every check let it pass"
     gone = "; it is gone from the serving folder since" if push.gone else ""
     return Verdict(outcome, _headline(push, blocked=False), reason + gone)

@@ -144,10 +144,11 @@ def detail(luma: Floats) -> dict[str, Floats]:
 def layout(luma: Floats) -> dict[str, Floats]:
     """Gradient, edge density, orientation, blockiness, vertical balance and asymmetry: how grey values are arranged.
 
-    Gradient is the mean length of the forward differences (dx, dy), 0 to 1.42; edge density the share of pixels where
-    it is above 0.1. Orientation is (sum|dx| - sum|dy|) / (sum|dx| + sum|dy|), 0 for a constant image: -1 means
-    horizontal stripes, 1 vertical ones. Vertical balance is the mean of the upper half less the mean of the lower one
-    (a middle row counts for neither), -1 to 1; asymmetry the mean absolute difference from the mirror image, 0 to 1.
+    Gradient is the mean length of the forward differences (dx, dy), 0 to 1.42; edge density the proportion of
+    pixels where it is above 0.1. Orientation is (sum|dx| - sum|dy|) / (sum|dx| + sum|dy|), 0 for a constant image:
+    -1 means horizontal stripes, 1 vertical ones. Vertical balance is the mean of the upper half less the mean of the
+    lower one (a middle row counts for neither), -1 to 1; asymmetry the mean absolute difference from the mirror image,
+    0 to 1.
     All but asymmetry are NaN below 2 x 2 pixels. Blockiness: see `_blockiness`.
     """
     count, height, width = luma.shape
@@ -177,9 +178,9 @@ def border(luma: Floats) -> dict[str, Floats]:
     """Border difference, contrast and repeat: padding, cropping, shifting and rotating show at the edge first.
 
     The frame is `max(1, min(H, W) // FRAME_SHARE)` pixels wide. Difference is its mean luma less that of the rest, -1
-    to 1, NaN when nothing is left inside; contrast its standard deviation, 0 to 0.5. Repeat is the share of outermost
-    pixels that differ by less than one grey level from the pixel next to them inwards, 0 to 1: padding with a constant
-    or with the nearest pixel makes it jump; NaN below 2 x 2 pixels.
+    to 1, NaN when nothing is left inside; contrast its standard deviation, 0 to 0.5. Repeat is the proportion of
+    outermost pixels that differ by less than one grey level from the pixel next to them inwards, 0 to 1: padding with a
+    constant or with the nearest pixel makes it jump; NaN below 2 x 2 pixels.
     """
     count, height, width = luma.shape
     frame = max(1, min(height, width) // FRAME_SHARE)

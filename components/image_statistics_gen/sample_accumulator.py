@@ -26,7 +26,7 @@ class Rows:
       ids: `object[N]`, bytes each, b"" for none.
       values: `float32[N, p]`, NaN where missing.
       classes: `int64[N]`, -1 where missing.
-      probabilities: `float32[N, K]`, NaN where missing; K = 0 if predictions are not looked at.
+      probabilities: `float32[N, K]`, NaN where missing; K = 0 if predictions are not read.
       labels: `int64[N]`, -1 where missing.
 
     """

@@ -4,7 +4,7 @@
     options = tfdv.StatsOptions(generators=[ImageStatisticsGenerator(image)])
     statistics = tfdv.generate_statistics_from_tfrecord("gs://bucket/train*", stats_options=options)
 
-TFDV's `feature_allowlist` filters what a generator sees too: if it is used, it must name the features looked at here.
+TFDV's `feature_allowlist` filters what a generator sees too: if it is used, it must name the features read here.
 """
 
 from collections.abc import Iterable

@@ -1,9 +1,10 @@
 """Accuracy without labels, from the probabilities alone.
 
 Every estimator sees labelled held-out examples of the training distribution and the probabilities of an unlabelled
-window, and says which share of the window the model has right. All rest on the window's confidence telling something
-about its errors, as it did on the held-out examples; where a shift breaks that, they are biased, and no interval below
-knows it. docs/performance_estimation.md has the measured errors, and why `DEFAULT_ESTIMATOR` is the one it is.
+window, and says which proportion of the window the model has right. All rest on the window's confidence telling
+something about its errors, as it did on the held-out examples; where a shift breaks that, they are biased, and no
+interval below knows it. docs/performance_estimation.md has the measured errors, and why `DEFAULT_ESTIMATOR` is the one
+it is.
 """
 
 from collections.abc import Callable, Mapping
@@ -87,7 +88,8 @@ def estimate(  # noqa: PLR0913 - both samples, and two settings
 
     The interval holds the middle 95 % of the estimates from `resamples` bootstrap draws of both samples, so it covers
     what chance in drawing them does, not the bias that a shift gives the estimator. It is never narrower than that of
-    a share of so many examples: where all draws agree, on 0 say, the bootstrap alone would claim to know it exactly.
+    a proportion of so many examples: where all draws agree, on 0 say, the bootstrap alone would claim to know it
+    exactly.
 
     Args:
       name: one of `ESTIMATORS`.
@@ -152,10 +154,10 @@ def max_confidence(probabilities: Floats) -> Floats:
 
 
 def share_above(reference: Floats, accuracy: float, scores: Floats) -> float:
-    """The share of `scores` above the threshold that the share `accuracy` of `reference` lies above.
+    """The proportion of `scores` above the threshold that the proportion `accuracy` of `reference` lies above.
 
-    Scores equal to the threshold count by the part that makes the reference's share exact, so ties (a model that says
-    1.0 to many examples) do no harm. Both samples have at least one score.
+    Scores equal to the threshold count by the part that makes the reference's proportion exact, so ties (a model that
+    says 1.0 to many examples) do no harm. Both samples have at least one score.
     """
     ordered = np.sort(reference)[::-1]
     wanted = accuracy * len(ordered)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ..common.artifacts.anomalies import Anomaly
+from ..common.artifacts.anomalies import NOT_COMPARED_TYPES, Anomaly
 from ..common.verdict import Check, Effect, Finding
 from .policy import AnomaliesPolicy
 
@@ -10,14 +10,14 @@ GATE = "anomalies"
 
 
 def judge(anomalies: Iterable[Anomaly], policy: AnomaliesPolicy, subject: str) -> Check:
-    """The verdict on one split."""
+    """The check of one split."""
     findings = [_finding(anomaly, policy) for anomaly in anomalies]
     passed = "no anomaly that blocks" if findings else "no anomaly"
     return Check.of(GATE, findings, passed=passed, subject=subject)
 
 
 def unreadable(reason: str, subject: str = "") -> Check:
-    """The verdict on a split, or on the data as a whole, that cannot be judged."""
+    """The check of a split, or of the data as a whole, that cannot be judged."""
     return Check.of(GATE, [Finding("input", "", Effect.UNDECIDED, reason)], passed="", subject=subject)
 
 
@@ -37,4 +37,6 @@ def _effect(anomaly: Anomaly, policy: AnomaliesPolicy) -> tuple[Effect, str]:
     if exemption:
         return Effect.EXEMPT, f"; exempt: {exemption.because}"
     blocks = policy.action(anomaly.type, anomaly.severity) == "block"
-    return (Effect.FAIL if blocks else Effect.WARN), ""
+    if not blocks:
+        return Effect.WARN, ""
+    return (Effect.UNDECIDED if anomaly.type in NOT_COMPARED_TYPES else Effect.FAIL), ""

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..common.artifacts.files import Artifact
-from ..common.verdict import Check, Effect, Finding
+from ..common.artifacts.checks import checks_of_blessing
+from ..common.artifacts.files import Artifact, Files
+from ..common.verdict import Check, Effect, Finding, Outcome, worst
 from .policy import EvaluationPolicy
 
 GATE = "evaluation"
@@ -13,20 +14,24 @@ _NO_BASELINE = "first push, no change to compare: there was no baseline model, s
 
 @dataclass(frozen=True)
 class Blessing:
-    """What the Evaluator's own blessing says. `blessed` is None where it says nothing."""
+    """What the Evaluator's own blessing says. `blessed` is None where it says nothing, or nothing that can be read."""
 
     blessed: bool | None
     model: str  # URI of the model it is about; empty where it does not say
     has_baseline: bool
+    unknown: str = ""  # why it is None
 
 
-def blessing_of(artifact: Artifact) -> Blessing:
-    """What the Evaluator's `ModelBlessing` says, by the names of its properties."""
+def blessing_of(artifact: Artifact, files: Files) -> Blessing:
+    """What the Evaluator's `ModelBlessing` says, by its properties and its file."""
     says = artifact.properties
+    checks = checks_of_blessing(artifact, files)
+    outcome = worst(check.outcome for check in checks)
     return Blessing(
-        blessed=says["blessed"] == 1 if "blessed" in says else None,
+        blessed=None if outcome is Outcome.UNDECIDED else outcome is Outcome.PASSED,
         model=str(says.get("current_model", "")),
         has_baseline="baseline_model" in says,
+        unknown=next((check.reason for check in checks if not check.passed), ""),
     )
 
 
@@ -54,7 +59,7 @@ def unreadable(message: str) -> Finding:
 
 
 def blessing_findings(blessing: Blessing, model_uri: str, *, explained: bool = False) -> Iterator[Finding]:
-    """What the Evaluator's blessing has against the model at `model_uri`.
+    """Why the Evaluator's blessing does not let the model at `model_uri` pass.
 
     Args:
       blessing: the blessing.
@@ -63,7 +68,7 @@ def blessing_findings(blessing: Blessing, model_uri: str, *, explained: bool = F
 
     """
     if blessing.blessed is None:
-        yield _undecided("blessing", "Evaluator wrote no blessing; does its configuration have a threshold?")
+        yield _undecided("blessing", blessing.unknown)
     elif not blessing.blessed and not explained:
         yield Finding("blessing", "", Effect.FAIL, "Evaluator did not bless the model")
     if blessing.model and blessing.model != model_uri:

@@ -13,6 +13,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
 from ..common.artifacts.anomalies import anomaly_types, read_anomalies
+from ..common.artifacts.checks import unreadable_record
 from ..common.artifacts.evaluation import has_baseline
 from ..common.artifacts.files import Artifact
 from ..common.artifacts.splits import split_folders
@@ -32,6 +33,7 @@ EVALUATION_KEY = standard_component_specs.EVALUATION_KEY
 BLESSING_KEY = standard_component_specs.BLESSING_KEY
 EXAMPLES_KEY = standard_component_specs.EXAMPLES_KEY
 ANOMALIES_PREFIX = "anomalies_"
+EVALUATOR = "Evaluator"  # whose blessing the gate is given
 POLICY_KEY = "policy"
 SPEC_KEY = "spec"
 SOURCES_KEY = "anomalies_sources"
@@ -97,7 +99,7 @@ def _judge_evaluation(inputs: Artifacts, model_uri: str, policy: EvaluationPolic
             compared += _read(lambda uri: [has_baseline(uri, tfx_files())], artifact.uri, findings)
     if MODEL_BLESSING_KEY in inputs:
         for artifact in _all(inputs, MODEL_BLESSING_KEY, findings):
-            says = evaluation.blessing_of(artifact_of(artifact))
+            says = evaluation.blessing_of(artifact_of(artifact, EVALUATOR), tfx_files())
             explained = any(finding.effect is not Effect.WARN for finding in findings)
             findings += evaluation.blessing_findings(says, model_uri, explained=explained)
             compared += [] if EVALUATION_KEY in inputs else [says.has_baseline]
@@ -147,7 +149,8 @@ def _judge_splits(artifact: Artifact, source: str, policy: AnomaliesPolicy) -> l
             checks.append(anomalies.judge(read_anomalies(artifact, folder, files), policy, subject))
         except MonitorError as error:
             checks.append(anomalies.unreadable(str(error), subject))
-    return checks
+    record = unreadable_record(artifact, files)
+    return [*checks, anomalies.unreadable(record, source)] if record else checks
 
 
 def _write(decision: Decision, blessing: types.Artifact, inputs: Artifacts) -> None:

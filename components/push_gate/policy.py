@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..common.artifacts.anomalies import TOO_FEW_TYPES
 from ..common.errors import MonitorError, require, require_known
 from ..common.model_spec import ModelSpec
 from ..common.settings import explain, parse_yaml
@@ -37,7 +38,7 @@ class Severities(_Section):
 class TooFewExamples(_Section):
     """Anomalies that say "this cannot be judged on so little", and what becomes of the push then."""
 
-    types: list[str] = ["DATASET_LOW_NUM_EXAMPLES", "COMPARATOR_LOW_NUM_EXAMPLES", "NO_DATA_IN_SPAN"]
+    types: list[str] = list(TOO_FEW_TYPES)
     action: Action = "block"
 
 

@@ -33,7 +33,7 @@ class Origin:
       model_name: UTF-8.
       model_version: the version that answered.
       timestamp: seconds since the epoch.
-      sampling_rate: share of requests that were logged, in (0, 1].
+      sampling_rate: proportion of requests that were logged, in (0, 1].
 
     """
 

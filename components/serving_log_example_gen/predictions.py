@@ -42,7 +42,8 @@ def predictions_of_tensors(outputs: Mapping[str, Any], spec: ModelSpec, batch: i
     wanted = [name for name in (names.scores, names.class_id, names.embedding) if name]
     arrays = {name: _rows_of(outputs[name], name, batch) for name in wanted if name in outputs}
     predictions, flags = _predictions(arrays, spec, batch)
-    missing = [name for name in wanted if name not in outputs]
+    derived = names.class_id if names.scores in outputs else None  # the class of the largest score
+    missing = [name for name in wanted if name not in outputs and name != derived]
     if missing:
         held = sorted(outputs)[:20]
         reason = f"the response must have the output {', '.join(map(repr, missing))}, too, and has {held}"

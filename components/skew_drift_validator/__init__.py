@@ -1,1 +1,1 @@
-"""Is a window of serving data like the baseline, and like the span before? At a known rate of false alarms."""
+"""Is a window of serving data like the baseline, and like the previous span? At a known rate of false alarms."""

@@ -39,7 +39,7 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_executor.BaseExecutor):
-    """Compares a window of serving data with the baseline and with the span before.
+    """Compares a window of serving data with the baseline and with the previous span.
 
     Inputs:
       statistics: the window's `ExampleStatistics`, made by ImageStatisticsGen.

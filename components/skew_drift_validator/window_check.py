@@ -72,7 +72,7 @@ class Settings:
     Attributes:
       false_alarm_rate: In (0, 0.5]: the chance that a window from the baseline's own distribution raises any alarm.
       min_examples: Windows with fewer examples, 2 or more, are not judged.
-      permutations: How many times the rows of both sides are permuted.
+      permutations: How many permutations of the rows of both sides are drawn.
       seed: Of the permutations.
 
     Raises:
@@ -278,7 +278,7 @@ def _control(title: str, sentence: str, severity: str, state: State) -> Problem:
 
 
 def _not_compared(comparison: str, name: str, *, in_window: bool) -> Problem:
-    """A monitored feature that one side lacks. Only what the span before lacked is no fault of the window."""
+    """A monitored feature that one side lacks. Only what the previous span lacked is no fault of the window."""
     harmless = comparison != SKEW and in_window
     lacks = REFERENCES[comparison] if in_window else "window"
     return Problem(

@@ -15,6 +15,8 @@ from ..common.records.performance import Performance
 from ..common.statistics.feature_sample import FeatureSample
 from .page import ConfusionMatrix
 
+CLASSES_SHOWN = 30  # of the chart of accuracy by class, those with the lowest
+_CONFUSED_SHOWN = 20  # classes of the confusion matrix
 _BINS = 10
 
 Row = tuple[str, str, Proportion]  # of what, "baseline" or "window", and how much of it the model has right
@@ -48,10 +50,12 @@ def metrics_table(found: Evaluation) -> Table:
 
 
 def by_class_chart(rows: Sequence[Row], source: str) -> Chart:
-    """Accuracy of each class with its interval."""
-    names = list(dict.fromkeys(row[0] for row in rows))
+    """Accuracy of each class with its interval; of many classes, of those with the lowest."""
     lowest, highest = min(rows, key=lambda r: r[2].value), max(rows, key=lambda r: r[2].value)
+    rows, more = _worst(rows)
+    names = list(dict.fromkeys(row[0] for row in rows))
     summary = (
+        *([f"The {len(names)} classes with the lowest accuracy, and {more:,} more that are not shown"] if more else []),
         f"Lowest on {lowest[0]} ({lowest[2].value:.3f}), highest on {highest[0]} ({highest[2].value:.3f})",
         f"The bars are 95 % intervals; by {source}",
     )
@@ -125,8 +129,34 @@ def confusion_matrix(folder: str, files: Files, class_name: Callable[[int], str]
     counts = evaluation.confusion_matrix(folder, files)
     if not counts:
         return None
-    names = tuple(class_name(number) for number in range(len(counts)))
-    return ConfusionMatrix(names, counts, "TFMA, on the held-out examples")
+    source = "TFMA, on the held-out examples"
+    if len(counts) <= _CONFUSED_SHOWN:
+        return ConfusionMatrix(tuple(class_name(number) for number in range(len(counts))), counts, source)
+    kept = _most_confused(counts)
+    table = np.asarray(counts, np.float64)
+    rest = [number for number in range(len(counts)) if number not in set(kept)]
+    # The others are one class, so that rows and columns still add up.
+    merged = np.stack([*(table[number] for number in kept), table[rest].sum(axis=0)])
+    merged = np.concatenate([merged[:, kept], merged[:, rest].sum(axis=1, keepdims=True)], axis=1)
+    names = (*(class_name(number) for number in kept), f"and {len(rest):,} more")
+    told = f"{source}; the {len(kept)} classes that were confused most, all others as one"
+    return ConfusionMatrix(names, tuple(map(tuple, merged.tolist())), told)
+
+
+def _worst(rows: Sequence[Row]) -> tuple[Sequence[Row], int]:
+    """The rows of the classes with the lowest accuracy on either side, as they came; how many classes are left out."""
+    lowest: dict[str, float] = {}
+    for name, _, of in rows:
+        lowest[name] = min(of.value, lowest.get(name, of.value))
+    kept = set(sorted(lowest, key=lambda name: lowest[name])[:CLASSES_SHOWN])
+    return [row for row in rows if row[0] in kept], len(lowest) - len(kept)
+
+
+def _most_confused(counts: Sequence[Sequence[float]]) -> list[int]:
+    """The classes with the most examples that were taken for another or of which another was taken, in their order."""
+    table = np.asarray(counts, np.float64)
+    wrong = table.sum(axis=0) + table.sum(axis=1) - 2 * np.diagonal(table)
+    return sorted(np.argsort(-wrong, kind="stable")[:_CONFUSED_SHOWN].tolist())
 
 
 def _interval_table(caption: str, rows: Sequence[Row]) -> Table:

@@ -17,17 +17,26 @@ from ..common.pages.parts import Chart, Table
 from ..common.records.drift_report import DriftReport
 from ..common.records.performance import PERFORMANCE_JSON, Performance
 from ..common.statistics.feature_sample import FeatureSample
+from ..common.verdict import Verdict
 from . import accuracy, distributions, facts, image_grid
 from .page import Accuracy, ConfusionMatrix, Moved, Page, Strip
+from .stored_images import read_images
 
 T = TypeVar("T")
 _SEVERITIES = {"ERROR": "✗ error", "WARNING": "! warning"}
 _NOT_COMPARED = "Nothing was compared in this run: it has no report of SkewDriftValidator."
 
 
-def build_page(sources: Sources, files: Files) -> Page:
-    """The page of a run."""
-    return _Builder(sources, files).page()
+def build_page(sources: Sources, files: Files, verdict: Verdict | None = None) -> Page:
+    """The page of a run.
+
+    Args:
+      sources: its artifacts.
+      files: how they are read.
+      verdict: where more is known of the run than its artifacts, as in ML Metadata; None: what the artifacts come to.
+
+    """
+    return _Builder(sources, files, verdict).page()
 
 
 @dataclass
@@ -36,6 +45,7 @@ class _Builder:
 
     sources: Sources
     files: Files
+    verdict: Verdict | None = None
     problems: list[str] = field(default_factory=list)
 
     def page(self) -> Page:
@@ -51,7 +61,7 @@ class _Builder:
         return Page(
             title=f"{'Monitoring' if self._monitors else 'Training'} report",
             subtitle=_subtitle(sources),
-            verdict=checks.verdict_of(sources, found, report.p_value if report else None),
+            verdict=self.verdict or checks.verdict_of(sources, found, report.p_value if report else None),
             checks=found,
             moved=moved,
             strips=self._strips(samples, features),
@@ -111,12 +121,19 @@ class _Builder:
         sides = ((False, self._held_out(), self.sources.baseline_split, "baseline"),
                  (True, self.sources.examples, self.sources.split, "window"))  # fmt: skip
         for window, given, split, name in sides:
-            wanted = {identity for c in choices or () if c.window is window for identity in c.ids}
-            if wanted and given is None:
+            chosen = {identity for c in choices or () if c.window is window for identity in c.ids}
+            wanted = chosen - {""}
+            if chosen and not wanted:
+                self.problems.append(f"Images of the {name} are not shown: its examples have no ids to find them by")
+            elif wanted and given is None:
                 self.problems.append(f"Images of the {name} are not shown: the run names no examples of it")
             elif wanted and given is not None:
                 images[window] = self._images(given, split, wanted, name)
-        return self._try("the images", lambda: image_grid.pictures(choices or (), images)) or ()
+        stored = self.sources.spec.image if self.sources.spec else None
+        strips = self._try("the images", lambda: image_grid.pictures(choices or (), images, stored)) or ()
+        if any(images.values()) and not strips:
+            self.problems.append("Images are not shown: none of those that were found could be decoded")
+        return strips
 
     def _held_out(self) -> Artifact | None:
         """The held-out examples: the run's own, or those that the pushed version's bundle names."""
@@ -139,8 +156,8 @@ class _Builder:
 
     def _images(self, given: Artifact, split: str, wanted: set[str], name: str) -> dict[str, bytes]:
         what = f"the images of the {name}"
-        found = self._try(what, lambda: image_grid.read_images(given, split, wanted, self.files)) or {}
-        if found and len(found) < len(wanted - {""}):
+        found = self._try(what, lambda: read_images(given, split, wanted, self.files, self.sources.spec)) or {}
+        if found and len(found) < len(wanted):
             told = f"{len(found)} of {len(wanted)} were found by their id in {given.uri}"
             self.problems.append(f"Images of the {name} are not all shown: {told}")
         return found

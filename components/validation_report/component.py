@@ -9,9 +9,9 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from ..common.errors import require
+from ..common.model_spec import ModelSpec
 from . import executor
 from .artifact import HtmlReport
-from .build import class_names_of
 
 _TYPES = {
     "statistics": standard_artifacts.ExampleStatistics,
@@ -35,7 +35,7 @@ class ValidationReportSpec(ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012 - as TFX declares it
         executor.CONNECTED_KEY: ExecutionParameter(type=str),
-        executor.CLASS_NAMES_KEY: ExecutionParameter(type=str),
+        executor.SPEC_KEY: ExecutionParameter(type=str),
         executor.SPLIT_KEY: ExecutionParameter(type=str),
         executor.BASELINE_SPLIT_KEY: ExecutionParameter(type=str),
     }
@@ -52,6 +52,7 @@ class ValidationReport(base_component.BaseComponent):
           statistics=statistics_gen.outputs["statistics"],
           baseline_statistics=baseline.outputs["baseline_statistics"],
           examples=logs.outputs["examples"],
+          spec=ModelSpec.load("monitor.yaml"),
       )
 
     Component `outputs` contains:
@@ -76,7 +77,7 @@ class ValidationReport(base_component.BaseComponent):
         evaluation: types.BaseChannel | None = None,
         pushed_model: types.BaseChannel | None = None,
         schema: types.BaseChannel | None = None,
-        class_names: Sequence[str] = (),
+        spec: ModelSpec | None = None,
         split: str = "serving",
         baseline_split: str = "eval",
     ) -> None:
@@ -93,7 +94,7 @@ class ValidationReport(base_component.BaseComponent):
           pushed_model: Channel of `PushedModel`; connecting it makes the report run after the push.
           schema: Channel of `Schema` by a BaselineImporter, whose bundle has the evaluation of the baseline and says
             where its examples are.
-          class_names: In the order of the classes.
+          spec: The model's: names of classes, and how images and ids are stored in held-out examples.
           split: Of the window.
           baseline_split: Of the held-out examples.
 
@@ -112,12 +113,12 @@ class ValidationReport(base_component.BaseComponent):
         given = {key: channel for key, channel in single.items() if channel is not None}
         given |= {f"{executor.ANOMALIES_PREFIX}{number}": channel for number, channel in enumerate(anomalies)}
         require(bool(given), "ValidationReport", "be given at least one channel", given)
-        names = json.dumps(class_names if isinstance(class_names, str) else list(class_names))
-        class_names_of(names)
+        rule = "be a ModelSpec, such as ModelSpec.load gives, or None"
+        require(spec is None or isinstance(spec, ModelSpec), executor.SPEC_KEY, rule, spec)
         arguments = {
             **given,
             executor.CONNECTED_KEY: json.dumps({key: _producer(channel) for key, channel in given.items()}),
-            executor.CLASS_NAMES_KEY: names,
+            executor.SPEC_KEY: "" if spec is None else spec.to_json(),
             executor.SPLIT_KEY: split,
             executor.BASELINE_SPLIT_KEY: baseline_split,
             executor.REPORT_KEY: types.Channel(type=HtmlReport),

@@ -17,6 +17,8 @@ from ..common.verdict import Outcome
 from .page import Moved
 
 FEATURES_SHOWN = 6
+CLASSES_SHOWN = 30  # of a feature of classes, the most frequent
+_MOST_CLASSES = 100_000  # a class number beyond is no class
 _SIDES = {"baseline": "baseline", "window": "window", "previous": "previous span"}
 
 
@@ -97,7 +99,7 @@ def _classes(counts: dict[str, float], class_names: Sequence[str]) -> Bins:
     labels = sorted(counts, key=int) if numbers else sorted(counts)
     if numbers:
         last = max(len(class_names) - 1, int(labels[-1]))
-        labels = [str(number) for number in range(last + 1)] if last < 100 else labels
+        labels = [str(number) for number in range(last + 1)] if last < _MOST_CLASSES else labels
     names = [class_names[int(x)] if numbers and int(x) < len(class_names) else x for x in labels]
     return Bins(tuple(names), tuple(counts.get(label, 0.0) for label in labels))
 
@@ -120,6 +122,7 @@ def overlaid(feature: str, bins: Mapping[str, Bins], sides: Mapping[str, str], s
       summary: what is to be seen.
 
     """
+    bins = _most_frequent(bins)
     labels = max((each.labels for each in bins.values()), key=len)
     same = {side: each for side, each in bins.items() if each.labels == labels}
     edges = next(iter(same.values())).edges
@@ -134,6 +137,27 @@ def overlaid(feature: str, bins: Mapping[str, Bins], sides: Mapping[str, str], s
     columns = ("Values", *(sides[side].capitalize() for side in proportions))
     table = Table(f"{feature}: proportion of examples", columns, rows, frozenset(range(1, len(columns))))
     return Chart(feature, summary, charts.histogram(labels, proportions, told, edges=edges), table)
+
+
+def _most_frequent(bins: Mapping[str, Bins]) -> dict[str, Bins]:
+    """Bins of classes as they can be read: the same for all sides, and of many the most frequent, the rest as one."""
+    if any(each.edges for each in bins.values()):
+        return dict(bins)
+    counts = {side: dict(zip(each.labels, each.counts, strict=True)) for side, each in bins.items()}
+    labels = list(dict.fromkeys(label for each in bins.values() for label in each.labels))
+    proportions = {side: sum(held.values()) or 1 for side, held in counts.items()}
+
+    def largest(label: str) -> float:
+        return max(held.get(label, 0.0) / proportions[side] for side, held in counts.items())
+
+    kept = set(sorted(labels, key=largest, reverse=True)[:CLASSES_SHOWN])
+    shown = [label for label in labels if label in kept]
+    made = {side: [held.get(label, 0.0) for label in shown] for side, held in counts.items()}
+    if len(labels) > len(shown):
+        for side, held in counts.items():
+            made[side].append(sum(held.values()) - sum(made[side]))
+        shown.append(f"and {len(labels) - CLASSES_SHOWN:,} more")
+    return {side: Bins(tuple(shown), tuple(values)) for side, values in made.items()}
 
 
 def _occupied(series: Sequence[Sequence[float]]) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from ..common.artifacts.sources import NodeFacts, RunFacts, Sources
+from ..common.model_spec import ModelSpec
 from ..common.pages.page_artifact import OUTCOME_PROPERTY, PAGE_FILE, VERDICT_PROPERTY
 from ..common.tfx_files import artifact_of, tfx_files
 from . import build, facts, rendering
@@ -29,7 +30,7 @@ SINGLE_KEYS = (
     "schema",
 )
 CONNECTED_KEY = "connected"
-CLASS_NAMES_KEY = "class_names"
+SPEC_KEY = "spec"
 SPLIT_KEY = "split"
 BASELINE_SPLIT_KEY = "baseline_split"
 REPORT_KEY = "report"
@@ -49,7 +50,8 @@ class Executor(base_executor.BaseExecutor):
 
     Execution properties:
       connected: JSON object from each input that the pipeline connected to the component that makes it.
-      class_names: JSON list. split, baseline_split: of the window and of the held-out examples.
+      spec: the model's `ModelSpec` as JSON; empty where it is not known.
+      split, baseline_split: of the window and of the held-out examples.
 
     An input that holds nothing, or that cannot be read, is a line of the page: `Do` does not fail for it.
     """
@@ -81,14 +83,16 @@ def sources_of(inputs: Artifacts, properties: dict[str, Any], run: RunFacts) -> 
     found = {key: artifact_of(artifacts[-1], connected.get(key, "")) for key, artifacts in inputs.items() if artifacts}
     lost = [f"{connected[key]} gave no {key.rstrip('_0123456789')}" for key in connected if key not in found]
     several = sorted((key for key in found if key.startswith(ANOMALIES_PREFIX)), key=lambda key: (len(key), key))
+    spec = ModelSpec.from_json(properties[SPEC_KEY], SPEC_KEY) if properties.get(SPEC_KEY) else None
     parameters = {key: value for key, value in properties.items() if value and key != CONNECTED_KEY}
     return Sources(
         **{key: found[key] for key in SINGLE_KEYS if key in found},
         anomalies=tuple(found[key] for key in several),
-        objections=(),
+        violations=(),
         split=properties[SPLIT_KEY],
         baseline_split=properties[BASELINE_SPLIT_KEY],
-        class_names=build.class_names_of(properties.get(CLASS_NAMES_KEY) or "[]"),
+        class_names=spec.classes if spec else (),
+        spec=spec,
         run=RunFacts(run.pipeline, run.run_id, run.started, run.versions, _nodes(parameters)),
         missing=tuple(lost),
     )

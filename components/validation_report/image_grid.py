@@ -1,27 +1,19 @@
 """Which images to show, and the images: typical ones of the baseline, unusual ones of the window, by feature."""
 
-import base64
-import io
-import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from ..common import image_files
-from ..common.artifacts import tf_example
-from ..common.artifacts.files import Artifact, Files
-from ..common.artifacts.splits import only_split_folder
 from ..common.errors import MonitorError
+from ..common.image_spec import ImageSpec
 from ..common.statistics.feature_sample import FeatureSample
 from .page import Picture, Strip
+from .stored_images import png
 
 FEATURES_SHOWN = 4
 PICTURES = 6
-ID_KEY, IMAGE_KEY = "id", "image"
-_MOST_PIXELS = 128  # the longer side of an image on the page; larger ones are made smaller
 _CLIP = 10.0  # standard deviations: beyond, one feature would decide alone
 _NORMAL = 0.6745  # of a normal distribution, the median absolute deviation in standard deviations
 
@@ -81,12 +73,21 @@ def choose(
     return chosen
 
 
-def pictures(choices: Iterable[Choice], images: dict[bool, dict[str, bytes]]) -> tuple[Strip, ...]:
-    """The images of the chosen rows that there are. `images` are by side (is it the window's?) and id."""
+def pictures(
+    choices: Iterable[Choice], images: dict[bool, dict[str, bytes]], image: ImageSpec | None = None
+) -> tuple[Strip, ...]:
+    """The images of the chosen rows that there are.
+
+    Args:
+      choices: the rows.
+      images: as they are stored, by side (is it the window's?) and id.
+      image: how they are stored, where that is known.
+
+    """
     strips = []
     for choice in choices:
         found = [
-            _picture(images.get(choice.window, {})[identity], identity, value)
+            _picture(images.get(choice.window, {})[identity], identity, value, image)
             for identity, value in zip(choice.ids, choice.values, strict=True)
             if identity in images.get(choice.window, {})
         ]
@@ -96,60 +97,9 @@ def pictures(choices: Iterable[Choice], images: dict[bool, dict[str, bytes]]) ->
     return tuple(strips)
 
 
-def read_images(examples: Artifact, split: str, wanted: Collection[str], files: Files) -> dict[str, bytes]:
-    """The images of the examples with these ids, as many as there are."""
-    left = {identity.encode() for identity in wanted if identity}
-    found: dict[str, bytes] = {}
-    folder = only_split_folder(examples, split, files)
-    for name in files.listing(folder):
-        if not left:
-            break
-        for record in files.records(f"{folder}/{name}"):
-            if tf_example.may_hold(record, ID_KEY) in left:
-                image = _image_of(record, left)
-                if image is not None:
-                    found[image[0]] = image[1]
-    return found
-
-
-def png(content: bytes) -> tuple[str, int, int] | None:
-    """An image as a data URI with its width and height; None where the bytes are no image that is known.
-
-    An image is PNG, JPEG, or the raw bytes of a square in colour or in grey.
-    """
-    image = _decoded(content)
-    if image is None:
-        return None
-    if max(image.size) > _MOST_PIXELS:
-        image.thumbnail((_MOST_PIXELS, _MOST_PIXELS))
-    packed = io.BytesIO()
-    image.save(packed, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode(), image.width, image.height
-
-
-def _decoded(content: bytes) -> Image.Image | None:
-    for channels, mode in ((3, "RGB"), (1, "L")):
-        side = math.isqrt(len(content) // channels)
-        if side and side * side * channels == len(content):
-            return Image.frombytes(mode, (side, side), content)
-    pixels = image_files.decode(content, 3)
-    # a broken image is what the report of the logs counts; here it is only not shown
-    return None if pixels is None else Image.fromarray(pixels)
-
-
-def _picture(content: bytes, identity: str, value: str) -> Picture | None:
-    found = png(content)
+def _picture(content: bytes, identity: str, value: str, image: ImageSpec | None) -> Picture | None:
+    found = png(content, image)
     return None if found is None else Picture(*found, label=identity, value=value)
-
-
-def _image_of(record: bytes, left: set[bytes]) -> tuple[str, bytes] | None:
-    """The id and the image of a record whose id is wanted, which then is no more."""
-    features = tf_example.parse_example(record)
-    identity, image = features.get(ID_KEY, []), features.get(IMAGE_KEY, [])
-    if len(identity) != 1 or len(image) != 1 or identity[0] not in left or not isinstance(image[0], bytes):
-        return None
-    left.discard(identity[0])
-    return identity[0].decode(errors="replace"), image[0]
 
 
 def _standardised(baseline: FeatureSample, window: FeatureSample) -> _Sides:

@@ -60,5 +60,6 @@ def _monitor(config: MonitoringConfig, span: int, log_file: Path, console: Conso
     finished = told(lambda progress: monitoring.run_span(config, span, progress), log_file, console)
     if finished is None:
         return EXIT_ERROR
-    summary_of(finished, "showing.monitoring", span=span, log_file=log_file).show(console)
-    return exit_code(monitoring.verdict_on(config, finished).state)
+    says = monitoring.verdict_on(config, finished)
+    summary_of(finished, "showing.monitoring", verdict=says, log_file=log_file).show(console)
+    return exit_code(says)

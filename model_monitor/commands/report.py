@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from components.common.pages import templating
+from components.common.pages.parts import MARKS
 from components.validation_report import build, rendering
 
 from ..reading.report_sources import sources_of
@@ -33,11 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     history = open_history(options)
     chosen = history.subject(options.subject)
-    page = build.build_page(sources_of(chosen), chosen.files)
+    page = build.build_page(sources_of(chosen), chosen.files, history.verdict(chosen))
     out = options.out or store_path(options).parent / "reports" / _file_name(chosen)
     write_page(rendering.render(page), out)
     console = make_console()
-    say(console, f"{templating.MARKS[page.verdict.outcome]} {escape(page.verdict.sentence)}")
+    say(console, f"{MARKS[page.verdict.outcome]} {escape(page.verdict.sentence)}")
     console.print(f"  {escape(place(str(out)))}", soft_wrap=True)
     if options.open:
         webbrowser.open(out.absolute().as_uri())

@@ -10,13 +10,15 @@ from components.common import baseline_bundle
 from pipelines.config import TrainingConfig, load
 
 from ..launching.pipelines import launch
+from ..reading.history import History
+from ..reading.run_store import open_store
 from ..showing.lines import say
 from ..terminal import quiet
 from ..worked_example import NAME, PIPELINE, ExampleConfig, dataset
-from . import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE
+from . import EXIT_ERROR, exit_code
 from .running import add_settings, log_path, summary_of, told
 
-DESCRIPTION = "Runs the training pipeline. Exit code: 0 pushed, 2 blocked by the gate, 1 error."
+DESCRIPTION = "Runs the training pipeline. Exit code: 0 pushed, 2 not pushed, 1 error."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,11 +44,9 @@ def run(options: argparse.Namespace) -> int:
         finished = told(lambda progress: launch(config, PIPELINE, arguments, progress), log_file, console)
         if finished is None:
             return EXIT_ERROR
-        summary = summary_of(finished, "showing.training", root=config.root_path, log_file=log_file)
-        summary.show(console)
-    if summary.pushed:
-        return EXIT_FINE
-    return EXIT_ERROR if summary.blessed else EXIT_BLOCKED
+        says = History(open_store(config.metadata_path)).verdict(finished)
+        summary_of(finished, "showing.training", verdict=says, root=config.root_path, log_file=log_file).show(console)
+    return exit_code(says)
 
 
 def _baseline(config: TrainingConfig, run_key: str) -> str:

@@ -31,4 +31,4 @@ def run(options: argparse.Namespace) -> int:
         print_json(console, explanation_record(history, found))
     else:
         reasons.show(history, found, console)
-    return exit_code(found.verdict.state) if options.exit_code else EXIT_FINE
+    return exit_code(found.verdict) if options.exit_code else EXIT_FINE

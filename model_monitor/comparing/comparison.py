@@ -15,7 +15,7 @@ from components.common.proportion import Proportion
 from components.common.records.drift_report import DriftReport, Measurement
 from components.common.verdict import Check
 
-from ..reading.findings import Finding
+from ..reading.findings import RunFinding
 from ..reading.history import History
 from ..reading.run_store import Node, Run
 from ..reading.verdicts import State
@@ -191,7 +191,7 @@ class Comparison:
         return paired(self.first.checks, self.second.checks)
 
     @property
-    def findings(self) -> list[Pair[Finding]]:
+    def findings(self) -> list[Pair[RunFinding]]:
         """What checks other than those of single features found, once for both runs where both have it."""
         by_key = [{each.key: each for each in side.findings} for side in self.sides]
         return list(paired(*by_key).values())

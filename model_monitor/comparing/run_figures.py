@@ -22,11 +22,11 @@ from components.common.records.performance import PERFORMANCE_JSON, Performance
 from components.common.statistics.monitored_features import corrupt_images
 from components.common.verdict import Check
 
-from ..reading.findings import Finding, findings
+from ..reading.findings import RunFinding, findings
 from ..reading.history import History, baseline_of
 from ..reading.report_sources import sources_of
 from ..reading.run_store import Run
-from ..reading.verdicts import Verdict
+from ..reading.verdicts import RunVerdict
 
 ESTIMATED, LABELLED, HELD_OUT, BASELINE = "estimated", "by labels", "held out", "baseline"
 # Parameters that name the run, or follow from which nodes there are.
@@ -56,13 +56,13 @@ class Figures:
     """
 
     run: Run
-    verdict: Verdict
+    verdict: RunVerdict
     baseline: str
     parameters: dict[tuple[str, str], str]
     counts: dict[tuple[str, str], int]
     fingerprints: dict[str, str]
     checks: dict[str, Check]
-    findings: tuple[Finding, ...]
+    findings: tuple[RunFinding, ...]
     accuracy: dict[tuple[str, str], Proportion]
     metrics: dict[str, float]
     drift: DriftReport | None
@@ -183,7 +183,7 @@ class _Reader:
         read = [(node, found) for node, found in self._run.made("Examples") if "input_fingerprint" in found.properties]
         return {node.name: str(found.properties["input_fingerprint"]) for node, found in read}
 
-    def _findings(self) -> list[Finding]:
+    def _findings(self) -> list[RunFinding]:
         read = lambda: [each for each in findings(self._run) if "outcome" not in each.artifact.properties]  # noqa: E731
         return self._try(read, [])
 

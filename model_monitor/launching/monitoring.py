@@ -15,7 +15,7 @@ from pipelines.progress import Progress
 
 from ..reading.history import History
 from ..reading.run_store import Run, open_store
-from ..reading.verdicts import Verdict
+from ..reading.verdicts import RunVerdict
 from . import spans
 from .pipelines import launch
 
@@ -44,14 +44,20 @@ def configuration(file: Path | None, settings: Iterable[str], given: Mapping[str
     """
     settings = tuple(settings)
     config = load(MonitoringConfig, file, settings, given)
-    remembered = config.root_path / REMEMBERED
-    if file is None and remembered.is_file():
-        config = load(MonitoringConfig, remembered, settings, given)
+    note = config.root_path / REMEMBERED
+    if file is None and note.is_file():
+        config = load(MonitoringConfig, note, settings, given)
     require(not config.labels or Path(config.labels).is_file(), "--labels", "be a file", config.labels)
     return config
 
 
-def monitor_span(config: MonitoringConfig, span: int, progress: Progress | None = None) -> Verdict:
+def remembered(root: Path) -> str:
+    """The folder of the version that `adopt` has made a baseline for; "" where it has for none."""
+    note = root / REMEMBERED
+    return load(MonitoringConfig, note).bundle if note.is_file() else ""
+
+
+def monitor_span(config: MonitoringConfig, span: int, progress: Progress | None = None) -> RunVerdict:
     """Runs the monitoring pipeline on one span.
 
     Args:
@@ -84,7 +90,7 @@ def run_span(config: MonitoringConfig, span: int, progress: Progress | None = No
     return launch(config, "monitoring", arguments, progress or Progress(Console(quiet=True)))
 
 
-def verdict_on(config: MonitoringConfig, run: Run) -> Verdict:
+def verdict_on(config: MonitoringConfig, run: Run) -> RunVerdict:
     """The verdict on a run that `run_span` gave."""
     return History(open_store(config.metadata_path)).verdict(run)
 

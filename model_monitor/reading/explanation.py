@@ -4,15 +4,14 @@ import datetime
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from components.common.artifacts.files import Artifact
 
-from .findings import Finding, findings
+from .findings import RunFinding, findings
 from .history import History, baseline_of
 from .lineage import Lineage, Source, Step, trace
 from .run_store import Run
-from .verdicts import State, Verdict
+from .verdicts import RunVerdict, State
 
 _SPLIT = re.compile(r"split:([^,]*),num_files:(\d+),total_bytes:(\d+)")
 
@@ -33,7 +32,7 @@ class Explanation:
     Attributes:
       run: the run in question.
       verdict: what became of it.
-      findings: what its checks have against the model or the span, what decided first.
+      findings: of its checks of the model or the span, what decided first.
       since: of the first finding; None where nothing was found.
       steps: the way from the deciding artifact back to the data.
       sources: everything that the deciding artifact goes back to, data first.
@@ -46,8 +45,8 @@ class Explanation:
     """
 
     run: Run
-    verdict: Verdict
-    findings: tuple[Finding, ...]
+    verdict: RunVerdict
+    findings: tuple[RunFinding, ...]
     since: Since | None
     steps: tuple[Step, ...]
     sources: tuple[Source, ...]
@@ -60,7 +59,7 @@ class Explanation:
     @property
     def sentence(self) -> str:
         """The answer in one sentence."""
-        return sentence_of(self.verdict)
+        return self.verdict.sentence
 
 
 def explain(history: History, run: Run) -> Explanation:
@@ -102,7 +101,7 @@ def moment(when: datetime.datetime) -> str:
     return f"{when.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def _since(history: History, run: Run, main: Finding) -> Since:
+def _since(history: History, run: Run, main: RunFinding) -> Since:
     first, in_a_row = run, 1
     for earlier in history.before(run):
         if not _has(earlier, main):
@@ -111,7 +110,7 @@ def _since(history: History, run: Run, main: Finding) -> Since:
     return Since(first, in_a_row, None)
 
 
-def _has(run: Run, main: Finding) -> bool:
+def _has(run: Run, main: RunFinding) -> bool:
     return any(found.key == main.key for found in findings(run))
 
 
@@ -126,37 +125,9 @@ def _decided(run: Run) -> Artifact | None:
     return next(iter([*compared, *checks, *reversed(made)]), None)
 
 
-def _open(found: Sequence[Finding], decided: Artifact | None, says: Verdict) -> str:
+def _open(found: Sequence[RunFinding], decided: Artifact | None, says: RunVerdict) -> str:
     if found:
         return found[0].file
     if says.destination:
         return says.destination
     return decided.uri if decided else ""
-
-
-def sentence_of(says: Verdict) -> str:
-    """A verdict in one sentence."""
-    reason = says.reason
-    if says.state is State.PUSHED:
-        gone = "" if Path(says.destination).is_dir() else f"; {says.destination} is gone since"
-        return f"Pushed as version {says.version or says.destination}: {reason}{gone}."
-    if says.span is not None:
-        if says.state is State.FINE and says.p_value is not None:
-            reason = f"it differs from the baseline no more than by chance, p = {says.p_value:.2g}"
-        state = {State.FINE: "is fine", State.NOT_FINE: "is not fine"}.get(says.state, "cannot be judged")
-        return f"Span {says.span} {state}: {_lowered(reason)}."
-    openings = {
-        State.NOT_PUSHED: "Not pushed: ",
-        State.BLESSED: "Blessed: ",
-        State.NOT_BLESSED: "Not blessed: ",
-        State.FINE: "The data are fine: ",
-        State.NOT_FINE: "The data are not fine: ",
-        State.FAILED: "The run failed: ",
-        State.RUNNING: "No verdict yet: ",
-        State.NO_VERDICT: "No verdict: ",
-    }
-    return f"{openings.get(says.state, 'Undecided: ')}{reason}."
-
-
-def _lowered(reason: str) -> str:
-    return reason[:1].lower() + reason[1:]

@@ -1,4 +1,4 @@
-"""What the checks of a run have against its model or its span, one by one, read from their files.
+"""The findings of a run's checks of its model or its span, one by one, read from their files.
 
 What cannot be read is a finding too, one that is not decided.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from components.common.artifacts import evaluation as evaluations
 from components.common.artifacts.anomalies import read_anomalies
+from components.common.artifacts.checks import check_of_anomalies
 from components.common.artifacts.files import Artifact, Files
 from components.common.artifacts.names import ANOMALIES_FILE
 from components.common.artifacts.splits import split_folders
@@ -15,42 +16,36 @@ from components.common.artifacts.validation import validation_findings
 from components.common.errors import MonitorError
 from components.common.records.decision import REASONS_JSON, Decision
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement
-from components.common.verdict import Effect
+from components.common.verdict import Effect, Finding, Outcome
 
 from .run_store import Node, Run
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that a check has against a model or a span.
+@dataclass(frozen=True, kw_only=True)
+class RunFinding(Finding):
+    """A finding with where it comes from.
 
     Attributes:
-      check: the node that found it, or the gate and the node.
-      what: the metric, test or type of anomaly.
-      where: the feature, slice or split; "" for the whole.
-      message: a sentence for a person, without a full stop.
-      short: the same without its details; "" where it has none.
-      measured, allowed: the value and its bound; None where there is none.
-      decided: whether it is known to be wrong; False for what could not be read or compared.
-      blocking: whether the verdict rests on it; False for anomalies that no gate was asked about.
+      check: the node that found it, or the gate's check.
       node: the node whose artifact says so.
       artifact: the artifact.
       file: what to open.
+      blocking: whether the verdict rests on it; False for anomalies that no gate was asked about.
+      short: the message without its details; "" where it has none.
 
     """
 
     check: str
-    what: str
-    where: str
-    message: str
     node: str
     artifact: Artifact
     file: str
-    measured: float | None = None
-    allowed: float | None = None
-    decided: bool = True
     blocking: bool = True
     short: str = ""
+
+    @property
+    def decided(self) -> bool:
+        """Whether it is known to be wrong; not what could not be read or compared."""
+        return self.effect is Effect.FAIL
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -58,12 +53,26 @@ class Finding:
         return (self.check, self.what, self.where)
 
 
-def findings(run: Run) -> Iterator[Finding]:
-    """What the checks of a run have against its model or its span, read from their files, what decided first."""
-    yield from objections(run)
+def findings(run: Run) -> list[RunFinding]:
+    """The findings of a run's checks of its model or its span, read from their files, what decided first."""
+    found = list(_read_findings(run))
+    explained = {each.artifact.id for each in found}
+    taken = _taken(run)
+    for node, artifact in run.made("ExampleAnomalies"):
+        if artifact.id in explained | taken:
+            continue
+        check = check_of_anomalies(artifact, run.files)
+        if not check.passed:  # its record cannot be read, say
+            effect = Effect.FAIL if check.outcome is Outcome.FAILED else Effect.UNDECIDED
+            reason = Finding("input", "", effect, check.reason)
+            found.append(_finding(node, artifact, artifact.uri, reason, blocking=not _by_gate(run)))
+    return found
+
+
+def _read_findings(run: Run) -> Iterator[RunFinding]:
+    yield from violations(run)
     blessings = deciding_blessings(run)
-    by_gate = bool(blessings or run.made("PushedModel"))
-    besides = [replace(found, blocking=not by_gate) for found in unheeded(run)]
+    besides = [replace(found, blocking=not _by_gate(run)) for found in unheeded(run)]
     yield from (found for found in besides if "state" not in found.artifact.properties)
     for node, window in run.made("ExampleAnomalies"):
         if "outcome" in window.properties and not blessings:  # a gate has said already what it made of the window
@@ -71,19 +80,34 @@ def findings(run: Run) -> Iterator[Finding]:
     yield from (found for found in besides if "state" in found.artifact.properties)
 
 
-def objections(run: Run) -> Iterator[Finding]:
-    """What the gates of a run have against its model."""
+def violations(run: Run) -> Iterator[RunFinding]:
+    """Why the gates of a run do not bless its model."""
     for node, blessing in deciding_blessings(run):
-        if not is_blessed(blessing):
-            yield from _blessing_findings(node, blessing, run.files)
+        yield from violations_of(run, node, blessing)
 
 
-def unheeded(run: Run) -> Iterator[Finding]:
+def violations_of(run: Run, node: Node, blessing: Artifact) -> Iterator[RunFinding]:
+    """Why one blessing does not bless the model; nothing where it does."""
+    if not is_blessed(blessing):
+        yield from _blessing_findings(node, blessing, run.files)
+
+
+def unheeded(run: Run) -> Iterator[RunFinding]:
     """The anomalies that no gate was given. One that was given them has said what it made of them."""
-    taken = {found.id for node, _ in _blessings(run) for artifacts in node.inputs.values() for found in artifacts}
+    taken = _taken(run)
     for node, found in run.made("ExampleAnomalies"):
         if "outcome" not in found.properties and found.id not in taken:
             yield from anomaly_findings(node, found, run.files)
+
+
+def _taken(run: Run) -> set[int]:
+    """The artifacts that the gates were given."""
+    return {found.id for node, _ in _blessings(run) for artifacts in node.inputs.values() for found in artifacts}
+
+
+def _by_gate(run: Run) -> bool:
+    """Whether a gate or a push decided on the run, and not the checks alone."""
+    return bool(deciding_blessings(run) or run.made("PushedModel"))
 
 
 def _blessings(run: Run) -> list[tuple[Node, Artifact]]:
@@ -103,7 +127,7 @@ def is_blessed(blessing: Artifact) -> bool:
     return blessing.properties.get("blessed") == 1
 
 
-def counted(found: Sequence[Finding]) -> str:
+def counted(found: Sequence[RunFinding]) -> str:
     """The first finding in short, and how many more there are."""
     if not found:
         return ""
@@ -111,7 +135,7 @@ def counted(found: Sequence[Finding]) -> str:
     return (found[0].short or found[0].message) + more
 
 
-def _blessing_findings(node: Node, blessing: Artifact, files: Files) -> Iterator[Finding]:
+def _blessing_findings(node: Node, blessing: Artifact, files: Files) -> Iterator[RunFinding]:
     try:
         by_gate = files.holds(blessing.uri, REASONS_JSON)
     except MonitorError:
@@ -125,27 +149,26 @@ def _blessing_findings(node: Node, blessing: Artifact, files: Files) -> Iterator
     if not explained:
         says = "blessed" in blessing.properties
         message = f"{node.name} did not bless the model" if says else f"{node.name} wrote no blessing: no threshold?"
-        yield Finding(node.name, "blessing", "", message, node.name, blessing, blessing.uri)
+        effect = Effect.FAIL if says else Effect.UNDECIDED
+        yield _finding(node, blessing, blessing.uri, Finding("blessing", "", effect, message))
 
 
-def _gate_findings(node: Node, blessing: Artifact, files: Files) -> Iterator[Finding]:
+def _gate_findings(node: Node, blessing: Artifact, files: Files) -> Iterator[RunFinding]:
     path = blessing.path(REASONS_JSON)
     try:
         decision = files.record(path, Decision.from_json)
     except MonitorError as error:
         yield _unreadable(node, blessing, path, error)
         return
-    blocking = (Effect.FAIL, Effect.UNDECIDED)
     each = [(check, found) for check in decision.checks for found in check.findings]
-    for effect in blocking:
-        for judged, found in each:
+    for effect in (Effect.FAIL, Effect.UNDECIDED):
+        for check, found in each:
             if found.effect is effect:
-                yield Finding(judged.title, found.what, found.where, found.message, node.name, blessing, path,
-                              found.measured, found.allowed)  # fmt: skip
+                yield _finding(node, blessing, path, found, check=check.title)
 
 
-def _evaluation_findings(node: Node, evaluation: Artifact, files: Files) -> Iterator[Finding]:
-    """What TFMA's validation result has against the model."""
+def _evaluation_findings(node: Node, evaluation: Artifact, files: Files) -> Iterator[RunFinding]:
+    """The thresholds of TFMA's validation that the model missed."""
     folder = evaluation.uri
     try:
         result = evaluations.validation_result(folder, files)
@@ -153,26 +176,28 @@ def _evaluation_findings(node: Node, evaluation: Artifact, files: Files) -> Iter
         yield _unreadable(node, evaluation, folder, error)
         return
     for found in validation_findings(result) if result is not None else []:
-        yield Finding(node.name, found.what, found.where, found.message, node.name, evaluation, folder,
-                      found.measured, found.allowed)  # fmt: skip
+        if found.blocks:
+            yield _finding(node, evaluation, folder, found)
 
 
-def _window_findings(node: Node, window: Artifact, files: Files) -> Iterator[Finding]:
+def _window_findings(node: Node, window: Artifact, files: Files) -> Iterator[RunFinding]:
     """The features of which a test raised the alarm, the most unusual first; the state where there are none."""
-    if window.properties["outcome"] == "passed":
-        return
     path = window.path(DRIFT_REPORT_JSON)
     try:
         report = files.record(path, DriftReport.from_json)
     except MonitorError as error:
         yield _unreadable(node, window, path, error)
         return
+    if report.outcome is Outcome.PASSED:
+        yield from anomaly_findings(node, window, files)
+        return
     exceeded = _first_of_each([found for found in report.measurements if found.exceeded])
     for found in exceeded:
-        yield Finding(node.name, found.test, found.feature, _told(found), node.name, window, path,
-                      found.measured, found.threshold)  # fmt: skip
+        reason = Finding(found.test, found.feature, Effect.FAIL, _told(found), found.measured, found.threshold)
+        yield _finding(node, window, path, reason)
     if not exceeded:
-        yield Finding(node.name, report.state.value, "", report.sentence, node.name, window, path)
+        effect = Effect.UNDECIDED if report.outcome is Outcome.UNDECIDED else Effect.FAIL
+        yield _finding(node, window, path, Finding(report.state.value, "", effect, report.sentence))
 
 
 def _first_of_each(measurements: Iterable[Measurement]) -> list[Measurement]:
@@ -191,7 +216,7 @@ def _told(found: Measurement) -> str:
     return f"{found.feature or 'all features together'} against {against}{mean}"
 
 
-def anomaly_findings(node: Node, artifact: Artifact, files: Files) -> Iterator[Finding]:
+def anomaly_findings(node: Node, artifact: Artifact, files: Files) -> Iterator[RunFinding]:
     """TFDV's anomalies in every split, warnings left out."""
     try:
         folders = split_folders(artifact, files)
@@ -201,17 +226,33 @@ def anomaly_findings(node: Node, artifact: Artifact, files: Files) -> Iterator[F
     for split, folder in folders.items():
         path = f"{folder}/{ANOMALIES_FILE}"
         try:
-            found = [each for each in read_anomalies(artifact, folder, files) if not each.harmless]
+            anomalies = read_anomalies(artifact, folder, files)
         except MonitorError as error:
             yield _unreadable(node, artifact, path, error, split)
             continue
-        for each in found:
+        for each in anomalies:
+            if each.effect is Effect.WARN:
+                continue
             message = each.description.rstrip(".")
             where = f"{each.feature} in {split}" if each.feature else split
             of = f"{where}: " if each.feature else ""
-            yield Finding(node.name, each.type, where, of + message, node.name, artifact, path,
-                          short=of + message.partition(": ")[0])  # fmt: skip
+            found = Finding(each.type, where, each.effect, of + message)
+            yield _finding(node, artifact, path, found, short=of + message.partition(": ")[0])
 
 
-def _unreadable(node: Node, artifact: Artifact, file: str, error: MonitorError, where: str = "") -> Finding:
-    return Finding(node.name, "input", where, str(error), node.name, artifact, file, decided=False)
+def _unreadable(node: Node, artifact: Artifact, file: str, error: MonitorError, where: str = "") -> RunFinding:
+    return _finding(node, artifact, file, Finding("input", where, Effect.UNDECIDED, str(error)))
+
+
+def _finding(  # noqa: PLR0913 - a finding and where it comes from
+    node: Node,
+    artifact: Artifact,
+    file: str,
+    found: Finding,
+    *,
+    check: str = "",
+    short: str = "",
+    blocking: bool = True,
+) -> RunFinding:
+    return RunFinding(**vars(found), check=check or node.name, node=node.name, artifact=artifact, file=file,
+                      short=short, blocking=blocking)  # fmt: skip

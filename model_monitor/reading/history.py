@@ -8,14 +8,14 @@ from ml_metadata import metadata_store
 
 from components.common.artifacts.files import DAMAGE, Artifact, Files, said
 from components.common.errors import MonitorError, nearest, require_known
+from components.common.verdict import Outcome
 
 from .run_store import Node, Run, pipelines, runs
-from .verdicts import State, Verdict, verdict
+from .verdicts import NO_OPINION, RunVerdict, State, verdict
 
 LATEST = "latest"
 SPAN_PREFIX = "span:"
 ARTIFACT_PREFIX = "artifact:"
-_NO_OPINION = (State.FAILED, State.RUNNING, State.NO_VERDICT)
 _MANY = 3  # runs that an ambiguous name lists
 
 
@@ -33,13 +33,13 @@ class History:
         self.store = store
         self._pipeline = pipeline
         self._files = files
-        self._verdicts: dict[int, Verdict] = {}
+        self._verdicts: dict[int, RunVerdict] = {}
 
     @cached_property
     def runs(self) -> list[Run]:
         return list(runs(self.store, self._pipeline, newest_first=True, files=self._files))
 
-    def verdict(self, run: Run) -> Verdict:
+    def verdict(self, run: Run) -> RunVerdict:
         """What became of a run; read once. Where its properties are not what they should be, that is not known."""
         if run.id not in self._verdicts:
             self._verdicts[run.id] = _verdict(run)
@@ -90,7 +90,7 @@ class History:
 
     def judged(self) -> Run:
         """The newest run that has a verdict; where none has, the newest of all."""
-        return next((run for run in self.runs if self.verdict(run).state not in _NO_OPINION[1:]), self.run(LATEST))
+        return next((run for run in self.runs if self.verdict(run).state not in NO_OPINION[1:]), self.run(LATEST))
 
     def before(self, run: Run) -> Iterator[Run]:
         """Earlier runs of the same pipeline that have a verdict, newest first; of a span, its last run, by span."""
@@ -103,7 +103,7 @@ class History:
                 if says.span is not None and says.span < span:
                     last.setdefault(says.span, each)
             of = [(last[number], self.verdict(last[number])) for number in sorted(last, reverse=True)]
-        return (each for each, says in of if says.state not in _NO_OPINION)
+        return (each for each, says in of if says.state not in NO_OPINION)
 
     def pushed_by(self, folder: str) -> Run | None:
         """The first run that pushed a version into this folder."""
@@ -157,12 +157,13 @@ class History:
         return None
 
 
-def _verdict(run: Run) -> Verdict:
+def _verdict(run: Run) -> RunVerdict:
     run.nodes  # noqa: B018 - a store that cannot be read is an error, and no verdict on a run
     try:
         return verdict(run)
     except (*DAMAGE, OSError) as error:
-        return Verdict(State.UNDECIDED, f"what became of the run cannot be read: {said(error)}")
+        reason = f"what became of the run cannot be read: {said(error)}"
+        return RunVerdict(Outcome.UNDECIDED, "Undecided", reason, State.UNDECIDED)
 
 
 def baseline_of(run: Run) -> str:

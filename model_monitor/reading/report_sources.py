@@ -9,7 +9,7 @@ from components.common.model_spec import ModelSpec
 from components.validation_report import build, facts
 
 from . import roles
-from .findings import objections
+from .findings import violations
 from .run_store import Node, Run
 
 
@@ -39,11 +39,12 @@ def sources_of(found: Run) -> Sources:
         baseline_examples=None if monitors else _held_out(nodes),
         anomalies=anomalies,
         blessing=_blessing(nodes),
-        objections=tuple(each.message for each in objections(found) if each.decided and each.what != "blessing"),
+        violations=tuple(each.message for each in violations(found) if each.decided and each.what != "blessing"),
         evaluation=_first(_by_type(nodes, "ModelEvaluation")),
         pushed_model=pushed,
         schema=importer.get("schema"),
         class_names=class_names(nodes, problems),
+        spec=_spec(nodes),
         run=RunFacts(
             found.pipeline,
             found.run_id,
@@ -84,6 +85,18 @@ def class_names(nodes: Mapping[str, Node], problems: list[str]) -> tuple[str, ..
         if names:
             return names
     return ()
+
+
+def _spec(nodes: Mapping[str, Node]) -> ModelSpec | None:
+    """The spec that the first node was told whose is a model's and can be read; `class_names` says what cannot."""
+    for node in nodes.values():
+        text = str(node.parameters.get("spec") or "")
+        if '"classes"' in text:  # not of images alone
+            try:
+                return ModelSpec.from_json(text)
+            except MonitorError:
+                continue
+    return None
 
 
 def _told(node: Node) -> tuple[str, ...]:

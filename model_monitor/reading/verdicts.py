@@ -8,17 +8,18 @@ import json
 import math
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
-from components.common.artifacts.files import Artifact, Files
-from components.common.records.performance import outcome_of
-from components.common.verdict import Outcome
+from components.common.artifacts import checks
+from components.common.artifacts.files import Artifact
+from components.common.verdict import Check, Outcome, Push, Verdict, verdict_of_push, verdict_of_span
 
-from .findings import Finding, anomaly_findings, counted, deciding_blessings, is_blessed, objections, unheeded
+from .findings import counted, deciding_blessings, unheeded, violations_of
 from .run_store import Node, Run
 
 
 class State(str, Enum):
-    """What can be said of a run. `pushed`, `blessed` and `fine` are good, and nothing else is."""
+    """What became of a run, in one word. Whether that is good is said by the outcome of its verdict."""
 
     PUSHED = "pushed"
     NOT_PUSHED = "not_pushed"
@@ -31,31 +32,28 @@ class State(str, Enum):
     RUNNING = "running"
     NO_VERDICT = "no_verdict"
 
-    @property
-    def good(self) -> bool:
-        return self in (State.PUSHED, State.BLESSED, State.FINE)
 
-
+NO_OPINION = (State.FAILED, State.RUNNING, State.NO_VERDICT)  # runs that came to no verdict
 _SPAN_STATES = {Outcome.PASSED: State.FINE, Outcome.FAILED: State.NOT_FINE, Outcome.UNDECIDED: State.UNDECIDED}
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What became of a run.
+class RunVerdict(Verdict):
+    """The verdict on a run, with what it is about.
 
     Attributes:
-      state: in one word.
-      reason: in a few words, without a full stop.
+      state: what became of the run, in one word.
+      checks: what the verdict rests on; none where the run came to no verdict.
       version: the pushed version; "" where none was.
       destination: its folder.
-      span: the span of serving logs that was looked at; None where none was.
+      span: the span of serving logs that was evaluated; None where none was.
       p_value: of that span; None where nothing was compared.
       accuracy: estimated or measured on that span; None where it is not known.
 
     """
 
     state: State
-    reason: str
+    checks: tuple[Check, ...] = ()
     version: str = ""
     destination: str = ""
     span: int | None = None
@@ -71,33 +69,43 @@ class CheckOf(str, Enum):
     ACCURACY = "accuracy"
 
 
+_KINDS = {checks.DATA: CheckOf.DATA, checks.ACCURACY: CheckOf.ACCURACY}
+
+
 @dataclass(frozen=True)
 class SpanCheck:
-    """What one check says of a span, in a state and a few words; "" where it has nothing to say."""
+    """A check of a span, what it looks at, and the artifact that it left."""
 
     of: CheckOf
-    state: State
-    reason: str
+    check: Check
     artifact: Artifact
 
+    @property
+    def outcome(self) -> Outcome:
+        return self.check.outcome
 
-def verdict(run: Run) -> Verdict:
-    """What became of a run. Reads ML Metadata, and files only where that does not say why a model was not blessed."""
+    @property
+    def state(self) -> State:
+        """Its outcome as a state of the span."""
+        return _SPAN_STATES[self.check.outcome]
+
+
+def verdict(run: Run) -> RunVerdict:
+    """What became of a run, by the artifacts that its checks left and by what ML Metadata says of them."""
     failed = [_failure(node) for node in run.nodes.values() if node.state in ("FAILED", "CANCELED")]
     running = [node.name for node in run.nodes.values() if node.state in ("NEW", "RUNNING")]
     if failed:
-        return Verdict(State.FAILED, "; ".join(failed))
+        return RunVerdict(Outcome.FAILED, "The run failed", "; ".join(failed), State.FAILED)
     pushes = run.made("PushedModel")
     if pushes:
         return _pushed(run, *pushes[-1])
     if running:
-        return Verdict(State.RUNNING, f"{', '.join(running)} is running, or was stopped")
+        reason = f"{', '.join(running)} is running, or was stopped"
+        return RunVerdict(Outcome.UNDECIDED, "No verdict yet", reason, State.RUNNING)
     windows = [found for _, found in run.made("ExampleAnomalies") if "outcome" in found.properties]
-    if windows:
-        return _span(run, windows[-1])
-    if deciding_blessings(run):
+    if deciding_blessings(run) and not windows:
         return _blessed(run)
-    return _data(run)
+    return _span(run, windows[-1] if windows else None)
 
 
 def _failure(node: Node) -> str:
@@ -111,21 +119,38 @@ def _failure(node: Node) -> str:
     return f"{node.name} {word}" + (f": {lines[-1]}" if lines else "")
 
 
-def _pushed(run: Run, pusher: Node, push: Artifact) -> Verdict:
+def _pushed(run: Run, pusher: Node, push: Artifact) -> RunVerdict:
     version = str(push.properties.get("pushed_version", ""))
     destination = str(push.properties.get("pushed_destination", ""))
-    if push.properties.get("pushed") == 1:
-        reason = "nothing has changed since it was pushed" if pusher.cached else "every check let it pass"
-        if not deciding_blessings(run) and not pusher.cached:
-            reason = "no check was asked"
-        return Verdict(State.PUSHED, reason + _but(run), version, destination)
-    return Verdict(State.NOT_PUSHED, _first_reason(run) or "the pusher does not say why")
+    found = _push_checks(run)
+    pushed = Push(
+        pushed=push.properties.get("pushed") == 1,
+        version=version or destination,
+        repeated=pusher.cached,
+        gone=bool(destination) and not Path(destination).is_dir(),
+    )
+    says = verdict_of_push(found, pushed)
+    served = pushed.pushed and not (pushed.repeated and pushed.gone)
+    if not served:
+        return RunVerdict(says.outcome, says.headline, says.reason, State.NOT_PUSHED, found)
+    return RunVerdict(says.outcome, says.headline, says.reason + _but(run), State.PUSHED, found, version, destination)
 
 
-def _blessed(run: Run) -> Verdict:
-    if all(is_blessed(found) for _, found in deciding_blessings(run)):
-        return Verdict(State.BLESSED, "every check let it pass, and the pipeline does not push" + _but(run))
-    return Verdict(State.NOT_BLESSED, _first_reason(run))
+def _blessed(run: Run) -> RunVerdict:
+    found = _push_checks(run)
+    says = verdict_of_push(found, None)
+    state = State.BLESSED if says.outcome is Outcome.PASSED else State.NOT_BLESSED
+    but = _but(run) if state is State.BLESSED else ""
+    return RunVerdict(says.outcome, says.headline, says.reason + but, state, found)
+
+
+def _push_checks(run: Run) -> tuple[Check, ...]:
+    """The checks that a push depends on: those behind the blessings that no other check has taken up into its own."""
+    found: list[Check] = []
+    for node, blessing in deciding_blessings(run):
+        violations = [each.message for each in violations_of(run, node, blessing) if each.what != "blessing"]
+        found += checks.checks_of_blessing(blessing, run.files, violations)
+    return tuple(found)
 
 
 def _but(run: Run) -> str:
@@ -136,56 +161,33 @@ def _but(run: Run) -> str:
     return f"; but {found[0].node}, which the push does not depend on, says: {counted(found)}"
 
 
-def _first_reason(run: Run) -> str:
-    """Why a model was not blessed: the property that PushGate writes, or else what the files say."""
-    for _, blessing in deciding_blessings(run):
-        reason = str(blessing.properties.get("reason", ""))
-        if reason and not is_blessed(blessing):
-            return reason.removeprefix("Not blessed. ").rstrip(".")
-    return counted(list(objections(run)))
-
-
 def span_checks(run: Run) -> list[SpanCheck]:
-    """What each check of a run on a span says, the comparison with the baseline first."""
-    checks = [_span_check(*each, run.files) for each in run.made("ExampleAnomalies")]
-    order = (CheckOf.LOGS, CheckOf.DATA, CheckOf.ACCURACY)  # logs that are wrong explain all the rest
-    return sorted(checks, key=lambda check: order.index(check.of))
+    """The checks of a run on a span, what explains the rest first."""
+    found = [(checks.check_of_anomalies(artifact, run.files), artifact) for _, artifact in run.made("ExampleAnomalies")]
+    order = checks.in_order([check for check, _ in found])
+    found.sort(key=lambda each: order.index(each[0]))
+    return [SpanCheck(_KINDS.get(check.name, CheckOf.LOGS), check, artifact) for check, artifact in found]
 
 
-def _span(run: Run, window: Artifact) -> Verdict:
-    """The verdict on a span: the worst of the comparison, the accuracy, and the checks of its logs."""
-    checks = span_checks(run)
-    accuracy = [each.artifact for each in checks if "estimated_accuracy" in each.artifact.properties]
-    order = (State.NOT_FINE, State.UNDECIDED, State.FINE)
-    state = min((each.state for each in checks), key=order.index)
-    reasons = [each.reason for each in checks if each.state is state and each.reason]
-    p_value = float(window.properties.get("p_value", -1))
-    return Verdict(
-        state=state,
-        reason=". ".join(reason.rstrip(".") for reason in reasons),
-        span=_span_number(run, window),
-        p_value=p_value if p_value >= 0 else None,
+def _span(run: Run, window: Artifact | None) -> RunVerdict:
+    """The verdict on a span, or on the data of a run that compared no window."""
+    of_span = span_checks(run)
+    found = tuple(each.check for each in of_span)
+    p_value = None if window is None else float(window.properties.get("p_value", -1))
+    p_value = p_value if p_value is not None and p_value >= 0 else None
+    number = None if window is None else _span_number(run, window)
+    says = verdict_of_span(found, span=number, p_value=p_value)
+    accuracy = [each.artifact for each in of_span if "estimated_accuracy" in each.artifact.properties]
+    return RunVerdict(
+        outcome=says.outcome,
+        headline=says.headline,
+        reason=says.reason,
+        state=_SPAN_STATES[says.outcome] if found else State.NO_VERDICT,
+        checks=found,
+        span=number,
+        p_value=p_value,
         accuracy=_accuracy(accuracy[-1]) if accuracy else None,
     )
-
-
-def _span_check(node: Node, artifact: Artifact, files: Files) -> SpanCheck:
-    """What an anomalies artifact is of: the comparison, the accuracy, or else the logs themselves."""
-    found = artifact.properties
-    if "outcome" in found:
-        state = _SPAN_STATES[_outcome(found["outcome"])]
-        return SpanCheck(CheckOf.DATA, state, str(found.get("sentence", "")), artifact)
-    if "state" in found:
-        state = _SPAN_STATES[outcome_of(str(found["state"]))]
-        reason = "" if state is State.FINE else str(found.get("reason", ""))
-        return SpanCheck(CheckOf.ACCURACY, state, reason, artifact)
-    problems = list(anomaly_findings(node, artifact, files))
-    state, reason = _state_of(problems) if problems else (State.FINE, "")
-    return SpanCheck(CheckOf.LOGS, state, reason, artifact)
-
-
-def _outcome(value: object) -> Outcome:
-    return Outcome(value) if value in list(Outcome) else Outcome.UNDECIDED
 
 
 def _accuracy(artifact: Artifact) -> float | None:
@@ -201,22 +203,3 @@ def _span_number(run: Run, window: Artifact) -> int | None:
     candidates = [window, *(found for _, found in run.made("Examples"))]
     spans = [found.properties["span"] for found in candidates if "span" in found.properties]
     return int(spans[0]) if spans else None
-
-
-def _data(run: Run) -> Verdict:
-    """The verdict on a run that judged no model: what ExampleValidator says, if it was there."""
-    checked = run.made("ExampleAnomalies")
-    if not checked:
-        return Verdict(State.NO_VERDICT, "nothing was judged")
-    problems = [finding for node, found in checked for finding in anomaly_findings(node, found, run.files)]
-    if problems:
-        return Verdict(*_state_of(problems))
-    return Verdict(State.FINE, "no anomalies in the data")
-
-
-def _state_of(problems: list[Finding]) -> tuple[State, str]:
-    """Not fine when something is known to be wrong; undecided when the worst is that something could not be read."""
-    worst = [each for each in problems if each.decided] or problems
-    rest = [each for each in problems if each not in worst]
-    state = State.NOT_FINE if worst[0].decided else State.UNDECIDED
-    return state, counted((*worst, *rest))

@@ -14,14 +14,11 @@ from components.common.pages.parts import Chart, Table
 from components.common.pages.templating import render_template
 from components.common.records.drift_report import Measurement
 from components.common.statistics.monitored_features import short_name_of_test
-from components.common.verdict import Outcome
 from components.validation_report import distributions
 
 from ..comparing.comparison import Accuracies, Comparison, Moved
-from ..reading.explanation import explain
 from ..reading.history import History
 from ..reading.report_sources import sources_of
-from ..reading.verdicts import State
 from .comparison_tables import sections
 
 TEMPLATE = "comparison.html.jinja"
@@ -29,7 +26,6 @@ _FOLDER = Path(__file__).parent / "templates"
 _FEATURES = 6  # whose histograms are shown
 _FIRST, _SECOND, _BASELINE = "previous", "window", "baseline"  # how the charts of a report draw the two, and a third
 _ORDER = ("moved", "p-values", "accuracy", "metrics", "checks", "findings", "data", "parameters", "nodes")
-_BAD = (State.NOT_FINE, State.NOT_PUSHED, State.NOT_BLESSED, State.FAILED)
 
 
 def page_text(history: History, found: Comparison) -> str:
@@ -41,7 +37,7 @@ def page_text(history: History, found: Comparison) -> str:
     moved = _moved_charts(found, statistics, sources[1].class_names)
     accuracy = _accuracy_charts(found.accuracies, found.labels)
     by_key = {section.key: section for section in sections(found, 0)}
-    sides = [(label, _tone(side.verdict.state), explain(history, side.run).sentence)
+    sides = [(label, side.verdict.outcome, side.verdict.sentence)
              for label, side in zip(found.labels, found.sides, strict=True)]  # fmt: skip
     return render_template(
         TEMPLATE,
@@ -141,7 +137,3 @@ def _intervals(title: str, named: Sequence[tuple[str, Accuracies]], labels: Sequ
     told = f"More than chance explains: {', '.join(beyond)}" if beyond else "No difference beyond chance"
     summary = (f"Squares are {labels[0]}, diamonds {labels[1]}; the bars are 95 % intervals", told)
     return Chart(title, summary, charts.intervals([name for name, _ in named], points), table)
-
-
-def _tone(state: State) -> Outcome:
-    return Outcome.PASSED if state.good else Outcome.FAILED if state in _BAD else Outcome.UNDECIDED

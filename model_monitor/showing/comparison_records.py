@@ -7,7 +7,7 @@ from components.common.records.drift_report import Measurement
 from components.common.verdict import Check
 
 from ..comparing.comparison import Accuracies, Comparison, Moved, Output
-from ..reading.findings import Finding
+from ..reading.findings import RunFinding
 from ..reading.history import History
 from .json_records import FORMAT_VERSION, run_record
 
@@ -50,7 +50,7 @@ def _check(check: Check | None) -> dict[str, str] | None:
     return None if check is None else {"outcome": check.outcome.value, "reason": check.reason}
 
 
-def _finding(found: Finding | None) -> dict[str, Any] | None:
+def _finding(found: RunFinding | None) -> dict[str, Any] | None:
     if found is None:
         return None
     names = ("check", "what", "where", "message", "measured", "allowed", "file")

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from components.common.pages.parts import Table
-from components.common.pages.templating import MARKS
+from components.common.pages.parts import MARKS, Table
 from components.common.proportion import Proportion
 from components.common.records.drift_report import Measurement
 from components.common.statistics.monitored_features import short_name_of_test
@@ -14,9 +13,9 @@ from components.common.verdict import Check, Outcome
 
 from ..comparing.comparison import Accuracies, Comparison, Output
 from ..reading.explanation import data_files, moment
-from ..reading.findings import Finding
+from ..reading.findings import RunFinding
 from ..reading.run_store import Node
-from ..reading.verdicts import Verdict
+from ..reading.verdicts import RunVerdict
 from .inspection import cell_text, short, took
 
 SAME = "the same"
@@ -50,7 +49,7 @@ def _runs(found: Comparison) -> Section:
     rows = [
         ("Run", *(f"{side.run.id}, {moment(side.run.started)}" for side in found.sides)),
         ("Pipeline", *_once(first.run.pipeline, second.run.pipeline)),
-        ("Verdict", *(f"{'✓' if side.verdict.state.good else '✗'} {_state(side.verdict)}" for side in found.sides)),
+        ("Verdict", *(f"{MARKS[side.verdict.outcome]} {_state(side.verdict)}" for side in found.sides)),
         ("Took", *(took(side.run.seconds) for side in found.sides)),
     ]
     if first.baseline or second.baseline:
@@ -128,7 +127,7 @@ def _findings(found: Comparison) -> Section:
     return Section("findings", "Findings", _table("Findings", ("found by", *found.labels), rows))
 
 
-def _finding(found: Finding | None) -> str:
+def _finding(found: RunFinding | None) -> str:
     return NONE if found is None else f"{MARKS[Outcome.FAILED]} {found.message}"
 
 
@@ -264,7 +263,7 @@ def _once(first: str, second: str) -> tuple[str, str]:
     return first or NONE, SAME if first == second else second or NONE
 
 
-def _state(says: Verdict) -> str:
+def _state(says: RunVerdict) -> str:
     """The verdict without its reason, which the checks give."""
     return short(says).partition(":")[0]
 

@@ -9,23 +9,21 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from components.common.artifacts.files import Artifact
+from components.common.pages.parts import MARKS
 
 from ..reading.artifact_tables.table import Cell, Opened, Table
 from ..reading.explanation import moment
 from ..reading.history import History
 from ..reading.run_store import Node, Run
-from ..reading.verdicts import State, Verdict
+from ..reading.verdicts import RunVerdict, State
 from .json_records import count_nodes
 from .lines import say
-from .parts import place
+from .parts import COLOURS, place
 
 _SHORT = 60  # characters of a reason in a list
 _WIDEST = 28  # characters of a column that is not the last
 _FIRST_WIDEST = 44  # characters of the first, before it is broken up
-_COLOURS = {State.PUSHED: "green", State.BLESSED: "green", State.FINE: "green", State.NO_VERDICT: "dim",
-            State.RUNNING: "yellow", State.UNDECIDED: "yellow"}  # fmt: skip
-_MARKS = {State.PUSHED: "✓", State.BLESSED: "✓", State.FINE: "✓", State.UNDECIDED: "?", State.RUNNING: "…",
-          State.NO_VERDICT: "-"}  # fmt: skip
+_UNFINISHED = {State.RUNNING: "…", State.NO_VERDICT: "-"}  # marks of runs without an outcome
 _NODE_COLOURS = {"COMPLETE": "green", "CACHED": "cyan", "FAILED": "red", "CANCELED": "red"}
 
 # Where an artifact is from: its run, its node, the key of the output.
@@ -38,7 +36,7 @@ def show_runs(history: History, runs: Sequence[Run], more: int, console: Console
     for run in runs:
         says = history.verdict(run)
         cells = [str(run.id), moment(run.started)[:-3], escape(run.pipeline), took(run.seconds), nodes_in_words(run)]
-        table.add_row(*cells, _coloured(says, f"{_MARKS.get(says.state, '✗')} {short(says)}"))
+        table.add_row(*cells, _coloured(says, f"{_mark(says)} {short(says)}"))
     _print(table, console)
     if more:
         console.print(f"[dim]{more} more; `--limit 0` lists all[/]")
@@ -49,8 +47,7 @@ def show_run(history: History, run: Run, console: Console) -> None:
     says = history.verdict(run)
     say(console, f"[bold]Run {run.id}[/] of {escape(run.pipeline)}: {escape(run.run_id)}")
     console.print(f"{moment(run.started)}, took {took(run.seconds)}")
-    mark = _MARKS.get(says.state, "✗")
-    say(console, _coloured(says, f"{mark} {says.state.value.replace('_', ' ')}: {says.reason}") + "\n")
+    say(console, _coloured(says, f"{_mark(says)} {says.state.value.replace('_', ' ')}: {says.reason}") + "\n")
     table = _table("node", "state", ">took", "component")
     for node in run.nodes.values():
         state = f"[{_NODE_COLOURS.get(node.state, 'yellow')}]{node.state.lower()}[/]"
@@ -134,7 +131,7 @@ def origins(runs: Iterable[Run], node: str = "", type_name: str = "") -> list[Or
     ]
 
 
-def short(says: Verdict) -> str:
+def short(says: RunVerdict) -> str:
     """A verdict in a few words."""
     state = says.state.value.replace("_", " ")
     if says.span is not None:
@@ -198,8 +195,13 @@ def _is_numeric(cells: Sequence[Cell]) -> bool:
     return bool(given) and all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in given)
 
 
-def _coloured(says: Verdict, text: str) -> str:
-    return f"[{_COLOURS.get(says.state, 'red')}]{escape(text)}[/]"
+def _mark(says: RunVerdict) -> str:
+    return _UNFINISHED.get(says.state, MARKS[says.outcome])
+
+
+def _coloured(says: RunVerdict, text: str) -> str:
+    colour = "dim" if says.state is State.NO_VERDICT else COLOURS[says.outcome]
+    return f"[{colour}]{escape(text)}[/]"
 
 
 def _shared(uris: Sequence[str]) -> str:

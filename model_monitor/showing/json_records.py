@@ -6,14 +6,15 @@ Keys are added and never change their meaning; `format_version` changes when one
 from typing import Any
 
 from components.common.artifacts.files import Artifact
+from components.common.verdict import Outcome
 
 from ..reading.artifact_tables.table import Opened
 from ..reading.explanation import Explanation
-from ..reading.findings import Finding
+from ..reading.findings import RunFinding
 from ..reading.history import History
 from ..reading.lineage import Source
 from ..reading.run_store import Node, Run
-from ..reading.verdicts import Verdict
+from ..reading.verdicts import RunVerdict
 
 FORMAT_VERSION = 1
 
@@ -39,10 +40,12 @@ def count_nodes(run: Run) -> dict[str, int]:
     return {**counts, "unfinished": len(states) - sum(counts.values())}
 
 
-def verdict_record(found: Verdict) -> dict[str, Any]:
+def verdict_record(found: RunVerdict) -> dict[str, Any]:
     return {
         "state": found.state.value,
-        "good": found.state.good,
+        "outcome": found.outcome.value,
+        "good": found.outcome is Outcome.PASSED,
+        "sentence": found.sentence,
         "reason": found.reason,
         "version": found.version,
         "destination": found.destination,
@@ -101,7 +104,7 @@ def explanation_record(history: History, found: Explanation) -> dict[str, Any]:
     }
 
 
-def _finding_record(found: Finding) -> dict[str, Any]:
+def _finding_record(found: RunFinding) -> dict[str, Any]:
     return {
         "check": found.check,
         "what": found.what,

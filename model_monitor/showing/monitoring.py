@@ -1,14 +1,17 @@
 """The table at the end of a monitoring run: is this span fine, what changed, and is accuracy degraded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from components.common.artifacts import checks
 from components.common.artifacts.anomalies import anomalies_by_split
 from components.common.artifacts.files import Artifact, Files
+from components.common.errors import MonitorError
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement
 from components.common.records.log_counts import COUNTS_JSON, read_counts
 from components.common.records.performance import PERFORMANCE_JSON, LabelledAccuracy, Performance
@@ -17,83 +20,68 @@ from components.common.verdict import Outcome
 
 from ..reading import roles
 from ..reading.run_store import Run
+from ..reading.verdicts import RunVerdict
 from .lines import Facts, say
-from .parts import MARKS, report_file, times, told
+from .parts import COLOURS, MARKS, report_file, times, told
 
 _FEATURES_SHOWN = 5
 
 
 @dataclass
 class Summary:
-    """A finished run on one span, told in a table of at most 100 columns."""
+    """A finished run on one span in a table of at most 100 columns. What cannot be read is a line that says so."""
 
     run: Run
-    span: int
+    verdict: RunVerdict
     log_file: Path
 
     def __post_init__(self) -> None:
-        files = self.run.files
+        self._checks = {check.name: check for check in self.verdict.checks}
         self._logs = self.run.node(roles.LOGS).output("anomalies")
         self._drift_artifact = self.run.node(roles.DRIFT).output("anomalies")
-        performance = self.run.node(roles.ACCURACY).output("anomalies")
-        self._drift = files.record(self._drift_artifact.path(DRIFT_REPORT_JSON), DriftReport.from_json)
-        self._performance = files.record(performance.path(PERFORMANCE_JSON), Performance.from_json)
-        self._log_anomalies = [each for found in anomalies_by_split(self._logs, files).values() for each in found]
-        self._outcomes = {
-            "logs": Outcome.PASSED if all(each.harmless for each in self._log_anomalies) else Outcome.FAILED,
-            "data": self._drift.outcome,
-            "accuracy": self._performance.check.outcome,
-        }
 
-    @property
-    def fine(self) -> bool:
-        """Whether nothing is wrong with the span. What could not be decided is not fine."""
-        return all(outcome is Outcome.PASSED for outcome in self._outcomes.values())
+    @cached_property
+    def _drift(self) -> DriftReport:
+        return self.run.files.record(self._drift_artifact.path(DRIFT_REPORT_JSON), DriftReport.from_json)
 
-    @property
-    def sentence(self) -> str:
-        """The outcome in one sentence."""
-        if self.fine:
-            return (
-                f"Span {self.span} is fine: it differs from the baseline no more than by chance, p = {self._p_value}."
-            )
-        undecided = Outcome.FAILED not in self._outcomes.values()
-        verdict = "cannot be judged" if undecided else "is not fine"
-        worst = Outcome.UNDECIDED if undecided else Outcome.FAILED
-        reasons = {
-            "logs": "; ".join(told(each for each in self._log_anomalies if not each.harmless)),
-            "data": self._drift.sentence,
-            "accuracy": self._performance.check.reason,
-        }
-        said = [reasons[part] for part, outcome in self._outcomes.items() if outcome is worst]
-        return f"Span {self.span} {verdict}: {said[0][0].lower()}{'. '.join(said)[1:]}."
-
-    @property
-    def _p_value(self) -> str:
-        return "unknown" if self._drift.p_value is None else f"{self._drift.p_value:.2g}"
+    @cached_property
+    def _performance(self) -> Performance:
+        artifact = self.run.node(roles.ACCURACY).output("anomalies")
+        return self.run.files.record(artifact.path(PERFORMANCE_JSON), Performance.from_json)
 
     def show(self, console: Console) -> None:
         facts = Facts()
-        facts.add("Logs", _counts(self.run.node(roles.LOGS).output("examples"), self._logs, self.run.files))
-        facts.add("Log checks", self._log_checks())
-        facts.add("Compared with", self._compared_with())
-        facts.add("Data", f"{MARKS[self._outcomes['data']]} {escape(self._drift.sentence)}")
-        facts.add("p-value", self._p_values())
-        facts.add("Moved most", self._moved_most())
-        facts.add("Accuracy", f"{MARKS[self._outcomes['accuracy']]} {escape(self._performance.check.reason)}")
-        if self._performance.labelled:
-            facts.add("Labels", _labels(self._performance.labelled, self._performance.class_names))
+        rows: dict[str, Callable[[], str]] = {
+            "Logs": lambda: _counts(self.run.node(roles.LOGS).output("examples"), self._logs, self.run.files),
+            "Log checks": self._log_checks,
+            "Compared with": self._compared_with,
+            "Data": lambda: self._check(checks.DATA),
+            "p-value": self._p_values,
+            "Moved most": self._moved_most,
+            "Accuracy": lambda: self._check(checks.ACCURACY),
+            "Labels": self._labels,
+        }
+        for name, read in rows.items():
+            _add(facts, name, read)
         facts.add("Report", escape(str(report_file(self.run))))
         facts.add("Results", escape(str(self._drift_artifact.path(DRIFT_REPORT_JSON))))
         facts.add("Log", escape(str(self.log_file)))
         facts.add("Time", times(self.run))
-        colour = "green" if self.fine else "red"
-        say(console, f"\n[bold {colour}]{escape(self.sentence)}[/]\n")
+        say(console, f"\n[bold {COLOURS[self.verdict.outcome]}]{escape(self.verdict.sentence)}[/]\n")
         facts.show(console)
 
+    def _check(self, name: str) -> str:
+        check = self._checks[name]
+        return f"{MARKS[check.outcome]} {escape(check.reason)}"
+
     def _log_checks(self) -> str:
-        lines = told(self._log_anomalies)
-        return "\n".join(f"{MARKS[self._outcomes['logs']]} {line}" for line in lines or ["no anomalies"])
+        mark = MARKS[self._checks[checks.LOGS].outcome]
+        lines = told(each for found in anomalies_by_split(self._logs, self.run.files).values() for each in found)
+        return "\n".join(f"{mark} {line}" for line in lines or ["no anomalies"])
+
+    def _labels(self) -> str:
+        performance = self._performance
+        return _labels(performance.labelled, performance.class_names) if performance.labelled else ""
 
     def _compared_with(self) -> str:
         baseline = str(self.run.node(roles.BASELINE).output("schema").properties["bundle_uri"])
@@ -123,6 +111,15 @@ class Summary:
                 first.setdefault(found.feature, found)
         single = [found for feature, found in first.items() if feature]
         return "\n".join(map(_measured, single[:_FEATURES_SHOWN])) or "nothing could be compared"
+
+
+def _add(facts: Facts, name: str, read: Callable[[], str]) -> None:
+    try:
+        text = read()
+    except MonitorError as error:
+        text = f"{MARKS[Outcome.UNDECIDED]} {escape(str(error))}"
+    if text:
+        facts.add(name, text)
 
 
 def _counts(examples: Artifact, logs: Artifact, files: Files) -> str:

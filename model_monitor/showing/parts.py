@@ -7,13 +7,15 @@ from pathlib import Path
 from rich.markup import escape
 
 from components.common.artifacts.anomalies import Anomaly
+from components.common.pages import parts
 from components.common.pages.page_artifact import PAGE_FILE
 from components.common.verdict import Outcome
 
 from ..reading import roles
 from ..reading.run_store import Run
 
-MARKS = {Outcome.PASSED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.UNDECIDED: "[yellow]?[/]"}
+COLOURS = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.UNDECIDED: "yellow"}
+MARKS = {outcome: f"[{COLOURS[outcome]}]{mark}[/]" for outcome, mark in parts.MARKS.items()}
 
 
 def place(uri: str) -> str:

@@ -8,16 +8,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.common.statistics.monitored_features import short_name_of_test
+from components.common.verdict import Outcome
 
 from ..reading.explanation import Explanation, data_files, moment
-from ..reading.findings import Finding
+from ..reading.findings import RunFinding
 from ..reading.history import History
 from ..reading.lineage import Source, Step
 from ..reading.run_store import Run
-from ..reading.verdicts import State
 from .inspection import short
 from .lines import Facts, say
-from .parts import place
+from .parts import COLOURS, place
 
 _FINDINGS_SHOWN = 3
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
@@ -25,8 +25,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 def show(history: History, found: Explanation, console: Console) -> None:
     """The sentence, then what it rests on."""
-    state = found.verdict.state
-    colour = "green" if state.good else "yellow" if state in (State.RUNNING, State.UNDECIDED) else "red"
+    colour = COLOURS[found.verdict.outcome]
     say(console, f"[bold {colour}]{escape(found.sentence)}[/]\n")
     blocking = [each for each in found.findings if each.blocking]
     besides = [each for each in found.findings if not each.blocking]
@@ -49,13 +48,13 @@ def show(history: History, found: Explanation, console: Console) -> None:
     facts.show(console)
 
 
-def _findings(findings: Sequence[Finding]) -> str:
+def _findings(findings: Sequence[RunFinding]) -> str:
     lines = [_finding(each) for each in findings[:_FINDINGS_SHOWN]]
     more = len(findings) - _FINDINGS_SHOWN
     return "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])
 
 
-def _finding(found: Finding) -> str:
+def _finding(found: RunFinding) -> str:
     """What was found, measured against allowed."""
     numbers = ""
     said = found.measured is not None and f"{found.measured:.4g}" in _NUMBER.findall(found.message)
@@ -118,7 +117,7 @@ def _watched(history: History, runs: Sequence[Run]) -> str:
     """How the spans went that were compared with the pushed version."""
     if not runs:
         return ""
-    bad = [run for run in runs if not history.verdict(run).state.good]
+    bad = [run for run in runs if history.verdict(run).outcome is not Outcome.PASSED]
     count = f"{len(runs)} {'span' if len(runs) == 1 else 'spans'}"
     if not bad:
         return f"{count}, all fine; the newest: {short(history.verdict(runs[-1]))}"

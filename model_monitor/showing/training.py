@@ -12,15 +12,16 @@ from components.common.artifacts import evaluation
 from components.common.artifacts.anomalies import anomalies_by_split
 from components.common.artifacts.files import Artifact, Files
 from components.common.artifacts.statistics import statistics_by_split
-from components.common.records.decision import REASONS_JSON, Decision
+from components.common.records.decision import REASONS_JSON
 from components.common.statistics.monitored_features import corrupt_images, name_of
-from components.common.verdict import Check, Effect, Outcome
+from components.common.verdict import Check
 
 from ..reading import roles
 from ..reading.report_sources import class_names
 from ..reading.run_store import Run
+from ..reading.verdicts import RunVerdict
 from .lines import Facts, say
-from .parts import MARKS, report_file, times, told
+from .parts import COLOURS, MARKS, report_file, times, told
 
 _CLASSES_A_LINE = 5
 
@@ -30,48 +31,9 @@ class Summary:
     """A finished training run, told in a table of at most 100 columns."""
 
     run: Run
+    verdict: RunVerdict
     root: Path
     log_file: Path
-
-    def __post_init__(self) -> None:
-        self._push = self.run.node(roles.PUSHER).output("pushed_model").properties
-        self._reasons_file = self.run.node(roles.GATE).output("blessing").path(REASONS_JSON)
-        self._decision = self.run.files.record(self._reasons_file, Decision.from_json)
-
-    @property
-    def blessed(self) -> bool:
-        """Whether every gate let the model pass."""
-        return self._decision.blessed
-
-    @property
-    def pushed(self) -> bool:
-        """Whether this run's model is in the serving folder: pushed now, or by the earlier run this one repeats."""
-        return self._push.get("pushed") == 1 and Path(str(self._push["pushed_destination"])).is_dir()
-
-    @property
-    def sentence(self) -> str:
-        """The outcome in one sentence."""
-        if self.pushed and self.run.node(roles.PUSHER).cached:
-            return f"Nothing has changed since version {self._push['pushed_version']} was pushed."
-        if self.pushed:
-            return f"Pushed as version {self._push['pushed_version']}: every gate let it pass."
-        if self.blessed:
-            version = self._push.get("pushed_version")
-            return (
-                f"Not pushed: version {version}, which an earlier run pushed and this run repeats, "
-                "is gone from the serving folder; `--set cache=false` makes it again."
-            )
-        reasons = self._blocking_reasons()
-        more = f" ({len(reasons) - 1} more below)" if len(reasons) > 1 else ""
-        return f"Not pushed: {reasons[0]}{more}."
-
-    def _blocking_reasons(self) -> list[str]:
-        """Every finding that blocks, the failed gates' first; a gate without findings gives its reason."""
-        order = (Outcome.FAILED, Outcome.UNDECIDED)
-        verdicts = [v for outcome in order for v in self._decision.checks if v.outcome is outcome]
-        effects = (Effect.FAIL, Effect.UNDECIDED)
-        found = [[f.message for f in v.findings if f.effect in effects] or [v.reason] for v in verdicts]
-        return [message for messages in found for message in messages] or [self._decision.summary]
 
     def show(self, console: Console) -> None:
         facts = Facts()
@@ -83,15 +45,14 @@ class Summary:
         facts.add("Baseline", self._baseline())
         evaluated = self.run.node(roles.EVALUATOR).output("evaluation")
         facts.add("Accuracy", _accuracy(evaluated.uri, files, class_names(self.run.nodes, [])))
-        facts.add("Gate", "\n".join(map(_check_line, self._decision.checks)))
-        facts.add("Pushed", escape(str(self._push["pushed_destination"])) if self.pushed else "no")
+        facts.add("Gate", "\n".join(map(_check_line, self.verdict.checks)))
+        facts.add("Pushed", escape(self.verdict.destination) or "no")
         facts.add("Report", escape(str(report_file(self.run))))
         facts.add("Results", escape(str(self.root)))
-        facts.add("Decision", escape(str(self._reasons_file)))
+        facts.add("Decision", escape(self.run.node(roles.GATE).output("blessing").path(REASONS_JSON)))
         facts.add("Log", escape(str(self.log_file)))
         facts.add("Time", times(self.run))
-        colour = "green" if self.pushed else "red"
-        say(console, f"\n[bold {colour}]{escape(self.sentence)}[/]\n")
+        say(console, f"\n[bold {COLOURS[self.verdict.outcome]}]{escape(self.verdict.sentence)}[/]\n")
         facts.show(console)
 
     def _baseline(self) -> str:

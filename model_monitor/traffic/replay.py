@@ -1,132 +1,176 @@
-"""`model-monitor replay`: scores a data set with the pushed model and writes the logs that a server would write."""
+"""Images of a data set, sent to a served model as a client would send them, and the logs that its server would write.
 
-import argparse
+The model is asked by `components.served_model`, the log written by `ServingLogWriter`: what is in it is what was sent,
+numbers in the model's range, image files, or serialised tf.Examples.
+"""
+
 import csv
+import io
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
-from rich.markup import escape
+from PIL import Image
 
-from components.common import baseline_bundle
+from components.common import baseline_bundle, image_files
+from components.common.artifacts.tf_example import parse_example
+from components.common.canonical_rows import predictions_of
 from components.common.errors import MonitorError, require
+from components.common.image_files import encode_png
+from components.common.model_spec import ModelSpec
+from components.served_model.asking import Askable, Asker, Question
+from components.served_model.questions import UnusableImageError, numbers_for, pixels_of
+from components.served_model.tensors import TensorInfo
 from components.serving_log_writer.writer import ServedModel, ServingLogWriter
 
-from ..worked_example import NAME, any_config, dataset, images_of
+from ..onboarding.described import files_of, records_of
 from . import shifts
-from .image_filters import Images
+
+if TYPE_CHECKING:
+    from components.served_model.saved_model import SavedModel
 
 MODEL_NAME = "model"  # what the logs call it
-SIGNATURE = "serving_default"
-DEFAULT_SEVERITY = 3
 FIRST_SPAN = 1
-_PLAIN = "the data set as it is"
+NO_LABEL = -1
+_JPEG = b"\xff\xd8\xff"
+_JPEG_QUALITY = 95
 Array: TypeAlias = npt.NDArray[Any]
+Labels: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Scorer:
-    """A loaded model with one input, `input_name`, of NumPy's type `dtype`."""
+class Source:
+    """The images that may be sent.
 
-    model: ServedModel
-    input_name: str
-    dtype: npt.DTypeLike
-    call: Callable[[Array], Mapping[str, Array]]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One request: `images` as the client sends them, their `labels`, and the request's id."""
-
-    request_id: str
-    images: Array
-    labels: npt.NDArray[np.int64]
-
-    def ids(self) -> list[str]:
-        """The id of each image, as ServingLogExampleGen writes it."""
-        return [f"{self.request_id}/{row}" for row in range(len(self.labels))]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's options, as `run` reads them."""
-    add = parser.add_argument
-    add("--logs", type=Path, required=True, metavar="DIR", help="where to write; each span is a folder in it")
-    add("--serving", type=Path, metavar="DIR", help="pushed models, newest is used; default: `serving` under the root")
-    add("--dataset", default="sample", help=f"sample (default), full, or a folder of {NAME} binary files")
-    add(
-        "--split",
-        choices=sorted(images_of.SPLITS),
-        help="default: serving where the data set has it, else eval, the baseline's own",
-    )
-    add("--span", type=int, metavar="N", help="default: one more than the highest there is")
-    add("--count", type=int, metavar="N", help="how many images, drawn by the seed; default: all")
-    add("--batch-size", type=int, default=100, metavar="N", help="images a request: %(default)s")
-    add("--shift", metavar="NAME", help=f"one of {', '.join(shifts.SHIFTS)}")
-    add("--severity", type=int, metavar="N", help=f"of the shift, 1 to 5; default: {DEFAULT_SEVERITY}")
-    add("--fraction", type=float, metavar="F", help="of the images that is shifted, 0 to 1; default: 1")
-    add("--seed", type=int, default=0, help="default: %(default)s")
-    add("--labels", type=Path, metavar="FILE", help="write the true labels to this CSV file: id,label")
-    add("--config", type=Path, metavar="FILE", help="settings in YAML, for the root (docs/configuration.md)")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, e.g. root=runs")
-
-
-def run(options: argparse.Namespace, console: Console) -> int:
-    """Replays as told and prints what was logged. Returns 0.
-
-    Raises:
-      MonitorError: an option breaks a rule, there is no data or no model, or logs could not be written.
+    Attributes:
+      images: uint8 [H, W, C] each.
+      stored: the same as the data set has them: raw pixels or image files.
+      records: the serialised tf.Examples that they are in; b"" where they are in none.
+      labels: int64 [N], `NO_LABEL` where there is none.
+      left_out: how many images could not be decoded.
 
     """
-    _check(options)
-    serving = options.serving or any_config(options.config, options.set).serving_path
-    folder = dataset.resolve(options.dataset)
-    split = options.split or images_of.unseen_split(folder)
-    images, labels = images_of.read(folder, split)
-    window, described = _window(options, images, labels)
-    span = next_span(options.logs) if options.span is None else options.span
-    with console.status("Loading the model ..."):
-        scorer = load(serving)
-    batches = list(requests(window, labels, options.batch_size, f"replay-{time.time_ns():x}"))
-    with console.status("Scoring ..."):
-        right = _log(scorer, batches, str(options.logs), span)
-    if options.labels:
-        write_labels(options.labels, batches)
-    total, plural = len(window.indices), "s"[: len(batches) != 1]
-    console.print(
-        f"Span {span}: {total:,} images of split {split} in {len(batches):,} request{plural}, {described}. "
-        f"Version {scorer.model.version} got {right / total:.1%} right."
-    )
-    console.print(f"Logs: {escape(str(options.logs / str(span)))}", soft_wrap=True)
-    return 0
+
+    images: list[Array]
+    stored: list[bytes]
+    records: list[bytes]
+    labels: Labels
+    left_out: int = 0
 
 
-def _check(options: argparse.Namespace) -> None:
-    require(options.span is None or options.span >= 0, "--span", "be 0 or more", options.span)
-    require(options.batch_size >= 1, "--batch-size", "be 1 or more", options.batch_size)
-    if options.labels:
-        require(options.labels.parent.is_dir(), "--labels", "be in a folder that is there", str(options.labels))
-    for name in ("severity", "fraction"):
-        value = getattr(options, name)
-        require(value is None or options.shift is not None, f"--{name}", "come with --shift", value)
+@dataclass(frozen=True)
+class Sent:
+    """One request with its answer; `rows` are those of the window that it is about."""
+
+    rows: list[int]
+    inputs: dict[str, Array]
+    outputs: dict[str, Array]
 
 
-def _window(options: argparse.Namespace, images: Images, labels: npt.NDArray[np.int64]) -> tuple[shifts.Shifted, str]:
-    """What to send, and what to call it."""
-    if options.shift is None:
-        indices = shifts.draw(len(images), options.count, options.seed)
-        return shifts.Shifted(images[indices], indices, np.zeros(len(indices), np.bool_)), _PLAIN
-    severity = DEFAULT_SEVERITY if options.severity is None else options.severity
-    fraction = 1.0 if options.fraction is None else options.fraction
-    settings = {"severity": severity, "fraction": fraction, "seed": options.seed, "count": options.count}
-    window = shifts.apply(options.shift, images, labels, **settings)
-    strength = f" at severity {severity}" if shifts.SHIFTS[options.shift].parameters else ""
-    return window, f"{int(window.shifted.sum()):,} of them with {options.shift}{strength}"
+def from_arrays(images: Array, labels: Labels, spec: ModelSpec, what: str) -> Source:
+    """A data set in memory, uint8 [N, H, W, C]. Raises `MonitorError` unless that is the shape the model takes."""
+    _require_shape(images.shape[1:], spec, what)
+    raw = spec.image.format == "raw"
+    stored = [image.tobytes() if raw else encode_png(image) for image in images]
+    return Source(list(images), stored, [b""] * len(images), labels)
+
+
+def from_examples(pattern: str, spec: ModelSpec) -> Source:
+    """The Examples in the TFRecord files that a pattern names, as the spec describes them.
+
+    Raises:
+      MonitorError: there are none, a file is damaged, an image has another shape than the model takes, or no image can
+        be decoded.
+
+    """
+    found = [_example(record, spec, pattern) for file in files_of(pattern) for record in records_of(file)]
+    usable = [each for each in found if each is not None]
+    require(bool(usable), "--examples", f"hold images in the feature {spec.image.feature!r}", pattern)
+    images, stored, records, labels = (list(column) for column in zip(*usable, strict=True))
+    return Source(images, stored, records, np.array(labels, np.int64), len(found) - len(usable))
+
+
+def plain(source: Source, count: int | None, seed: int) -> shifts.ShiftedImages:
+    """The images as they are, or `count` of them drawn by the seed."""
+    indices = shifts.draw(len(source.images), count, seed)
+    return shifts.ShiftedImages([source.images[row] for row in indices], indices, np.zeros(len(indices), np.bool_))
+
+
+def load(folder: str) -> "SavedModel":
+    """The SavedModel in a folder. Raises `MonitorError` where it cannot be loaded."""
+    from components.served_model.saved_model import SavedModel  # noqa: PLC0415 - takes seconds
+
+    return SavedModel(folder)
+
+
+def send(
+    signature: Askable, spec: ModelSpec, source: Source, window: shifts.ShiftedImages, size: int
+) -> Iterator[Sent]:
+    """Asks the model in requests of at most `size` images; images of different sizes go in different requests.
+
+    Where the shift makes numbers of another type, these go in requests of their own: a client sends one or the other.
+    The model then gets them cast to its own type, as from a server that casts; the log has what was sent.
+
+    Args:
+      signature: the served one.
+      spec: the model's.
+      source: where the window is from.
+      window: what is sent.
+      size: 1 or more.
+
+    Raises:
+      MonitorError: the model fails, or takes no numbers and the shift makes such.
+
+    """
+    asker = Asker(signature, spec)
+    rescaled = [row for row, image in enumerate(window.images) if image.dtype != np.uint8]
+    rule = "keep pixels whole numbers where the model takes image files"
+    require(not rescaled or asker.takes_numbers, "--shift", rule, "one that scales them")
+    for rows in _groups(window.images, rescaled, size):
+        info = TensorInfo(signature.inputs[spec.input].shape, "float32")
+        inputs = {spec.input: numbers_for(np.stack([window.images[row] for row in rows]), spec.image, info)}
+        yield Sent(rows, inputs, signature(inputs))
+    others = sorted({*range(len(window.images))} - {*rescaled})
+    questions = [_question(asker, source, window, row) for row in others]
+    for answer in asker.ask(questions, size):
+        yield Sent([others[row] for row in answer.rows], answer.inputs, answer.outputs)
+
+
+def log(sent: Sequence[Sent], model: ServedModel, logs: Path, span: int, prefix: str) -> None:
+    """Writes requests and answers as a server would. Raises `MonitorError` unless all could be written."""
+    with ServingLogWriter(str(logs), model, span=span, when_full="block") as writer:
+        for number, each in enumerate(sent):
+            writer.log(each.inputs, each.outputs, request_id=f"{prefix}-{number}")
+    if writer.counts.written != len(sent):
+        raise MonitorError(
+            f"Of {len(sent)} requests {writer.counts.written} could be written to {logs}: {writer.counts}"
+        )
+
+
+def right(sent: Sequence[Sent], labels: Labels, spec: ModelSpec) -> tuple[int, int]:
+    """How many answers are the label's class, and of how many that have a label. `labels` are those of the window."""
+    correct = known = 0
+    for each in sent:
+        expected = labels[each.rows]
+        found = predictions_of(each.outputs, spec, len(each.rows)).class_ids
+        known += int((expected != NO_LABEL).sum())
+        correct += int(((found == expected) & (expected != NO_LABEL)).sum())
+    return correct, known
+
+
+def write_labels(path: Path, sent: Sequence[Sent], labels: Labels, prefix: str) -> None:
+    """The true labels as CSV with the header `id,label`: delayed labels, to be joined by id."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("id", "label"))
+        for number, each in enumerate(sent):
+            for place, row in enumerate(each.rows):
+                if labels[row] != NO_LABEL:
+                    writer.writerow((f"{prefix}-{number}/{place}", int(labels[row])))
 
 
 def next_span(logs: Path) -> int:
@@ -135,89 +179,64 @@ def next_span(logs: Path) -> int:
     return max((int(name) + 1 for name in names if baseline_bundle.is_version(name)), default=FIRST_SPAN)
 
 
-def load(serving_dir: Path) -> Scorer:
-    """The newest version in a serving folder.
-
-    Raises:
-      MonitorError: there is none, or it cannot be called with images alone.
-
-    """
-    versions = baseline_bundle.versions(str(serving_dir))
-    require(
-        bool(versions), "--serving", "be a folder with a pushed model (`model-monitor train` pushes one)", serving_dir
-    )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf  # noqa: PLC0415 - takes seconds
-
+def _question(asker: Asker, source: Source, window: shifts.ShiftedImages, row: int) -> Question:
+    place = int(window.indices[row])
+    stored, record = source.stored[place], source.records[place]
+    image = window.images[row]
+    if image is not source.images[place]:
+        stored = image.tobytes() if asker.spec.image.format == "raw" else _encoded(image, stored)
+        record = _with_image(record, asker.spec.image.feature, stored) if asker.takes_examples else b""
     try:
-        loaded = tf.saved_model.load(versions[-1])
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        raise MonitorError(f"The model {versions[-1]} cannot be loaded: {error}") from error
-    signature = loaded.signatures.get(SIGNATURE)
-    require(signature is not None, versions[-1], f"have a signature {SIGNATURE}", sorted(loaded.signatures))
-    inputs = signature.structured_input_signature[1]
-    require(len(inputs) == 1, f"signature {SIGNATURE} of {versions[-1]}", "take one input, images", sorted(inputs))
-    [(name, spec)] = inputs.items()
-
-    def call(batch: Array) -> dict[str, Array]:
-        # the signature keeps its model alive only as long as this function keeps `loaded`
-        return {key: value.numpy() for key, value in loaded.signatures[SIGNATURE](**{name: tf.constant(batch)}).items()}
-
-    model = ServedModel(MODEL_NAME, int(os.path.basename(versions[-1])), SIGNATURE)
-    return Scorer(model, name, spec.dtype.as_numpy_dtype, call)
+        return asker.question(stored, record)
+    except UnusableImageError as error:
+        raise MonitorError(f"The model cannot be asked about an image: {error}") from error
 
 
-def requests(window: shifts.Shifted, labels: npt.NDArray[np.int64], batch_size: int, prefix: str) -> Iterator[Batch]:
-    """The window cut into requests of at most `batch_size` images.
-
-    Where the shift changes the type, shifted images and the others come in requests of their own, for a client sends
-    one type or the other.
-
-    Args:
-      window: what is sent.
-      labels: int64 [N], of the source of the window.
-      batch_size: 1 or more.
-      prefix: of the requests' ids.
-
-    """
-    rows = [np.arange(len(window.indices))]
-    if window.images.dtype != np.uint8:
-        rows = [np.flatnonzero(window.shifted), np.flatnonzero(~window.shifted)]
-    parts = [part[start : start + batch_size] for part in rows for start in range(0, len(part), batch_size)]
-    for number, part in enumerate(parts):
-        images = window.images[part] if window.shifted[part[0]] else window.images[part].astype(np.uint8)
-        yield Batch(f"{prefix}-{number}", images, labels[window.indices[part]])
+def _encoded(image: Array, like: bytes) -> bytes:
+    """An image file of the type of another: JPEG at quality 95, or PNG."""
+    if not like.startswith(_JPEG):
+        return encode_png(image)
+    file = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(file, "JPEG", quality=_JPEG_QUALITY)
+    return file.getvalue()
 
 
-def _log(scorer: Scorer, batches: list[Batch], logs: str, span: int) -> int:
-    """Scores and logs the requests; returns how many images the model got right.
+def _with_image(record: bytes, feature: str, stored: bytes) -> bytes:
+    import tensorflow as tf  # noqa: PLC0415 - takes seconds; the model has imported it already
 
-    The model gets what its signature takes: images of 0..1 become zeros and ones for one that takes bytes, as in a
-    server that casts. The log has what was sent.
-    """
-    right = 0
-    with ServingLogWriter(logs, scorer.model, span=span, when_full="block") as writer:
-        for batch in batches:
-            outputs = scorer.call(batch.images.astype(scorer.dtype))
-            writer.log({scorer.input_name: batch.images}, outputs, request_id=batch.request_id)
-            right += int((_classes(outputs) == batch.labels).sum())
-    counts = writer.counts
-    if counts.written != len(batches):
-        raise MonitorError(f"Of {len(batches)} requests {counts.written} could be written to {logs}: {counts}")
-    return right
+    example = tf.train.Example.FromString(record)
+    example.features.feature[feature].bytes_list.value[:] = [stored]
+    return bytes(example.SerializeToString())
 
 
-def _classes(outputs: Mapping[str, Array]) -> npt.NDArray[np.int64]:
-    if "class_id" in outputs:
-        return outputs["class_id"].reshape(-1)
-    require("probabilities" in outputs, "the model", "answer with class_id or probabilities", sorted(outputs))
-    return outputs["probabilities"].argmax(axis=1)
+def _groups(images: Sequence[Array], rows: Sequence[int], size: int) -> Iterator[list[int]]:
+    """These rows, those with images of one shape together, at most `size` at a time."""
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for row in rows:
+        by_shape.setdefault(images[row].shape, []).append(row)
+    for same in by_shape.values():
+        yield from (same[start : start + size] for start in range(0, len(same), size))
 
 
-def write_labels(path: Path, batches: list[Batch]) -> None:
-    """The true labels as CSV with the header `id,label`: labels that arrive later, to be joined by id."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("id", "label"))
-        for batch in batches:
-            writer.writerows(zip(batch.ids(), batch.labels.tolist(), strict=True))
+def _example(record: bytes, spec: ModelSpec, pattern: str) -> tuple[Array, bytes, bytes, int] | None:
+    """Image, as it is stored, record and label; None where the image cannot be decoded."""
+    row = parse_example(record)
+    value = next(iter(row.get(spec.image.feature, ())), None)
+    if not isinstance(value, bytes):
+        return None
+    header = image_files.header(value) if spec.image.format == "encoded" else None
+    if header is not None:
+        _require_shape((header.height, header.width, spec.image.channels), spec, pattern)
+    try:
+        image = pixels_of(value, spec.image)
+    except UnusableImageError:
+        return None
+    label = next(iter(row.get(spec.label or "", ())), None)
+    number = spec.class_number(label) if isinstance(label, int | bytes) else None
+    return image, value, record, NO_LABEL if number is None else number
+
+
+def _require_shape(shape: tuple[int, ...], spec: ModelSpec, what: str) -> None:
+    fits = shape == spec.image_shape if spec.image_shape else shape[2] == spec.image.channels
+    wanted = " x ".join(map(str, spec.image_shape)) if spec.image_shape else f"any size x {spec.image.channels}"
+    require(fits, what, f"hold images of {wanted}, as the model takes them", " x ".join(map(str, shape)))

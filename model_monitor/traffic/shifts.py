@@ -10,7 +10,7 @@ are for a shorter side of 32 and grow with the image. NumPy and Pillow only; `do
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -80,6 +80,30 @@ class Shifted:
     shifted: npt.NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class ShiftedImages:
+    """A shifted data set of M examples whose images need not be of one size.
+
+    Attributes:
+      images: [H, W, C] each, uint8; of `unit_scale` float32 in the shifted rows.
+      indices, shifted: as in `Shifted`.
+
+    """
+
+    images: list[npt.NDArray[Any]]
+    indices: npt.NDArray[np.int64]
+    shifted: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which rows of the source are drawn, which of them are shifted, and where chance goes on from."""
+
+    indices: npt.NDArray[np.int64]
+    shifted: npt.NDArray[np.bool_]
+    random: Random
+
+
 SHIFTS: dict[str, Shift] = {}
 
 
@@ -112,24 +136,41 @@ def apply(  # noqa: PLR0913 - a data set and four settings, all but the data by 
       MonitorError: an argument breaks these rules; a name that is not known suggests the nearest.
 
     """
-    require_known(name, SHIFTS, "shift")
-    shift = SHIFTS[name]
+    shift = _shift(name)
     _check(shift, images, labels)
-    require(severity in SEVERITIES, "severity", "be 1, 2, 3, 4 or 5", severity)
-    require(0 <= fraction <= 1, "fraction", "be 0 to 1", fraction)
-    indices = draw(len(images), count, seed)
-    chooser, random = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2])
-    shifted = np.zeros(len(indices), np.bool_)
-    shifted[chooser.permutation(len(indices))[: round(fraction * len(indices))]] = True
-    if shift.change_classes is not None:
-        shares = shift.change_classes(_shares(labels), shift.amount(severity), random)
-        indices[shifted] = _redraw(shares, labels, indices[~shifted], int(shifted.sum()), random)
-    chosen: npt.NDArray[Any] = images[indices]
+    plan = _plan(shift, labels, severity, fraction, seed, count)
+    chosen: npt.NDArray[Any] = images[plan.indices]
     if shift.change_pixels is not None:
-        changed = _in_steps(shift.change_pixels, chosen[shifted], shift.amount(severity), random)
+        changed = _in_steps(shift.change_pixels, chosen[plan.shifted], shift.amount(severity), plan.random)
         chosen = chosen.astype(changed.dtype, copy=False)
-        chosen[shifted] = changed
-    return Shifted(chosen, indices, shifted)
+        chosen[plan.shifted] = changed
+    return Shifted(chosen, plan.indices, plan.shifted)
+
+
+def apply_to_each(  # noqa: PLR0913 - as `apply`
+    name: str,
+    images: Sequence[Images],
+    labels: Integers,
+    *,
+    severity: int,
+    fraction: float = 1.0,
+    seed: int = 0,
+    count: int | None = None,
+) -> ShiftedImages:
+    """As `apply`, of images uint8 [H, W, C] that need not be of one size; of such as are, the result is the same."""
+    shift = _shift(name)
+    require(len(labels) == len(images) > 0, "labels", f"be {len(images)} whole numbers, at least one", len(labels))
+    for image in images:
+        _check(shift, image[np.newaxis], labels[:1])
+    plan = _plan(shift, labels, severity, fraction, seed, count)
+    chosen: list[npt.NDArray[Any]] = [images[row] for row in plan.indices]
+    if shift.change_pixels is not None:
+        for rows in _by_shape(chosen, np.flatnonzero(plan.shifted)):
+            stacked = np.stack([chosen[row] for row in rows])
+            changed = _in_steps(shift.change_pixels, stacked, shift.amount(severity), plan.random)
+            for row, image in zip(rows, changed, strict=True):
+                chosen[row] = image
+    return ShiftedImages(chosen, plan.indices, plan.shifted)
 
 
 def draw(total: int, count: int | None, seed: int) -> npt.NDArray[np.int64]:
@@ -144,6 +185,34 @@ def draw(total: int, count: int | None, seed: int) -> npt.NDArray[np.int64]:
     if count is None:
         return np.arange(total)
     return np.sort(np.random.default_rng([seed, 0]).choice(total, count, replace=False))
+
+
+def _shift(name: str) -> Shift:
+    require_known(name, SHIFTS, "shift")
+    return SHIFTS[name]
+
+
+def _plan(  # noqa: PLR0913, PLR0917 - as `apply`
+    shift: Shift, labels: Integers, severity: int, fraction: float, seed: int, count: int | None
+) -> _Plan:
+    require(severity in SEVERITIES, "severity", "be 1, 2, 3, 4 or 5", severity)
+    require(0 <= fraction <= 1, "fraction", "be 0 to 1", fraction)
+    indices = draw(len(labels), count, seed)
+    chooser, random = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2])
+    shifted = np.zeros(len(indices), np.bool_)
+    shifted[chooser.permutation(len(indices))[: round(fraction * len(indices))]] = True
+    if shift.change_classes is not None:
+        shares = shift.change_classes(_shares(labels), shift.amount(severity), random)
+        indices[shifted] = _redraw(shares, labels, indices[~shifted], int(shifted.sum()), random)
+    return _Plan(indices, shifted, random)
+
+
+def _by_shape(images: Sequence[npt.NDArray[Any]], rows: npt.NDArray[np.int64]) -> list[list[int]]:
+    """The rows with images of the same shape, together."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for row in rows.tolist():
+        groups.setdefault(images[row].shape, []).append(row)
+    return list(groups.values())
 
 
 def _check(shift: Shift, images: Images, labels: Integers) -> None:

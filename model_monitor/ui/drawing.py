@@ -11,7 +11,7 @@ from itertools import groupby, pairwise
 
 from components.common.proportion import Proportion
 
-from ..reading.verdicts import CheckOf, State
+from ..reading.verdicts import CheckOf
 from .timeline import Point, Push, Timeline
 
 NARROWEST = 14  # pixels of a column; where there are more than fit, the drawing is scrolled
@@ -258,23 +258,15 @@ def _checks(points: Sequence[Point], top: float) -> Panel:
     for row, kind in enumerate(rows):
         y = top + _ROW * (row + 0.5)
         for number, point in enumerate(points):
-            tone = tone_of(point.verdict.state) if kind == "verdict" else tone_of_check(point, CheckOf(kind))
+            tone = point.verdict.outcome.value if kind == "verdict" else tone_of_check(point, CheckOf(kind))
             marks += [Mark(middle(number, len(points)), y, tone)] if tone else []
     names = tuple(Tick(top + _ROW * (row + 0.5), getattr(kind, "value", kind)) for row, kind in enumerate(rows))
     return Panel("What each check says", top, top + _ROW * len(rows), marks=tuple(marks), names=names)
 
 
-def tone_of(state: State) -> str:
-    """The style of a state: "passed", "failed" or "undecided", as in the report."""
-    if state.good:
-        return "passed"
-    bad = (State.NOT_FINE, State.NOT_PUSHED, State.NOT_BLESSED, State.FAILED)
-    return "failed" if state in bad else "undecided"
-
-
 def tone_of_check(point: Point, kind: CheckOf) -> str:
-    """The style of what a check says; "" where there was no such check."""
-    return tone_of(point.checks[kind].state) if kind in point.checks else ""
+    """The style of a check's outcome: "passed", "failed" or "undecided"; "" where there was no such check."""
+    return point.checks[kind].outcome.value if kind in point.checks else ""
 
 
 def _joined(places: Sequence[float | None]) -> tuple[Segment, ...]:

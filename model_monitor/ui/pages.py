@@ -14,18 +14,20 @@ import jinja2
 from components.common.artifacts.files import DAMAGE, Artifact, Files, said
 from components.common.errors import MonitorError
 from components.common.pages.page_artifact import PAGE_FILE
+from components.common.pages.parts import MARKS
 from components.common.proportion import Proportion
 from components.common.statistics.monitored_features import short_name_of_test
+from components.common.verdict import Outcome
 from components.validation_report import build, rendering
 
 from ..reading.artifact_tables import open_artifact
 from ..reading.artifact_tables.table import Opened
-from ..reading.explanation import Explanation, data_files, explain, moment, sentence_of
-from ..reading.findings import Finding
+from ..reading.explanation import Explanation, data_files, explain, moment
+from ..reading.findings import RunFinding
 from ..reading.history import History
 from ..reading.report_sources import sources_of
 from ..reading.run_store import Node, Run
-from ..reading.verdicts import CheckOf, State, Verdict, span_checks
+from ..reading.verdicts import CheckOf, RunVerdict, State, span_checks
 from ..showing.inspection import cell_text, nodes_in_words, origins, short, took
 from ..showing.parts import place
 from . import drawing, timeline
@@ -35,7 +37,6 @@ SPANS_SHOWN, RUNS_SHOWN = 60, 25  # the newest ones, unless all are asked for
 _ROWS_SHOWN = 400  # of a table of an artifact
 _PARAMETER_SHOWN = 240  # characters
 _FINDINGS_SHOWN = 6  # of a check, before the rest is folded away
-_MARKS = {"passed": "✓", "failed": "✗", "undecided": "?"}
 _REPORT_TYPE = "HtmlReport"
 
 
@@ -58,13 +59,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Ground:
-    """What one check says: the style of its outcome, that in a word, why, and what it found."""
+    """What one check says: the style of its outcome, that in a word, why, and its findings."""
 
     check: str
     tone: str
     word: str
     reason: str
-    findings: tuple[Finding, ...]
+    findings: tuple[RunFinding, ...]
 
 
 def home(site: Site, history: History, *, all_spans: bool = False, all_runs: bool = False) -> str:
@@ -133,7 +134,7 @@ def report(history: History, chosen: Run) -> str:
     if page is not None:
         return page
     try:
-        return rendering.render(build.build_page(sources_of(chosen), chosen.files))
+        return rendering.render(build.build_page(sources_of(chosen), chosen.files, history.verdict(chosen)))
     except DAMAGE as error:
         raise MonitorError(f"The report of run {chosen.id} cannot be made: {said(error)}") from error
 
@@ -187,22 +188,23 @@ def _explained(history: History, chosen: Run) -> tuple[Explanation | None, str]:
 
 
 def _grounds(chosen: Run, found: Explanation) -> list[Ground]:
-    """The checks of a span with what they say; of another run, those that have something against it."""
-    of: dict[int | str, list[Finding]] = {}
+    """The checks of a span with what they say; of another run, those with findings."""
+    of: dict[int | str, list[RunFinding]] = {}
     checks = span_checks(chosen) if found.verdict.span is not None else []
     judged = {check.artifact.id for check in checks}
     said = found.verdict.reason if judged else ""
     for each in (each for each in found.findings if each.message not in said):
         of.setdefault(each.artifact.id if each.artifact.id in judged else each.check, []).append(each)
     grounds = [
-        Ground(check.of.value.capitalize(), drawing.tone_of(check.state), words(check.state), check.reason,
+        Ground(check.of.value.capitalize(), check.outcome.value, words(check.state),
+               "" if check.check.passed else check.check.reason,
                tuple(of.pop(check.artifact.id, ())))
         for check in checks
     ]  # fmt: skip
-    for name, objections in of.items():
-        known = any(each.decided for each in objections)
-        tone, word = ("failed", "against it") if known else ("undecided", "not known")
-        grounds.append(Ground(str(name), tone, word, "", tuple(objections)))
+    for name, reasons in of.items():
+        known = any(each.decided for each in reasons)
+        outcome = "failed" if known else "undecided"
+        grounds.append(Ground(str(name), outcome, outcome, "", tuple(reasons)))
     return grounds
 
 
@@ -233,14 +235,12 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     environment.globals |= {
-        "tone": drawing.tone_of,
         "check_tone": drawing.tone_of_check,
-        "mark": _MARKS.__getitem__,
+        "mark": lambda outcome: MARKS[Outcome(outcome)],
         "moment": moment,
         "took": took,
         "short": short,
         "words": words,
-        "headline": sentence_of,
         "brief": brief,
         "nodes_in_words": nodes_in_words,
         "cell": cell_text,
@@ -266,7 +266,7 @@ def words(state: State) -> str:
     return state.value.replace("_", " ")
 
 
-def brief(says: Verdict) -> str:
+def brief(says: RunVerdict) -> str:
     """What there is to a verdict besides its state."""
     if says.span is not None:
         return f"span {says.span}" + ("" if says.p_value is None else f", p = {says.p_value:.2g}")
@@ -286,7 +286,7 @@ def level(found: Proportion | None) -> str:
 
 def told(point: Point) -> str:
     """All that is known of a span, in a few short sentences."""
-    says: Verdict = point.verdict
+    says: RunVerdict = point.verdict
     compared = "not compared" if says.p_value is None else f"p = {says.p_value:.2g}"
     alarm = f" (alarm below {point.allowed:g})" if point.allowed and says.p_value is not None else ""
     parts = [f"Span {point.span}: {words(says.state)}", compared + alarm]
@@ -295,7 +295,7 @@ def told(point: Point) -> str:
     return ", ".join(parts) + (f"; against version {point.version}" if point.version else "")
 
 
-def measured(found: Finding) -> str:
+def measured(found: RunFinding) -> str:
     """A finding's value against its bound; "" where it has none or says them already."""
     if found.measured is None or found.allowed is None or f"{found.measured:.4g}" in found.message:
         return ""

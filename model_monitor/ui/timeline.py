@@ -1,4 +1,4 @@
-"""The spans that were looked at, in order, with what is known of each, and the pushes between them.
+"""The spans that were evaluated, in order, with what is known of each, and the pushes between them.
 
 A *timeline* is of one monitoring pipeline and one folder of serving logs. Of several runs on one span the last counts.
 """
@@ -12,12 +12,13 @@ from components.common.artifacts.files import Artifact, Files
 from components.common.errors import MonitorError
 from components.common.proportion import Proportion
 from components.common.records.performance import PERFORMANCE_JSON, Performance
+from components.common.verdict import Outcome
 
 from ..reading.history import History, baseline_of
 from ..reading.run_store import Run
-from ..reading.verdicts import CheckOf, SpanCheck, State, Verdict, span_checks
+from ..reading.verdicts import CheckOf, RunVerdict, SpanCheck, State, span_checks
 
-_WORST_FIRST = (State.NOT_FINE, State.UNDECIDED, State.FINE)
+_WORST_FIRST = (Outcome.FAILED, Outcome.UNDECIDED, Outcome.PASSED)
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Point:
     """One span.
 
     Attributes:
-      run: the last run that looked at it.
+      run: the last run that evaluated it.
       first: the id in ML Metadata of the first run that did, which tells the pushes before from those after.
       span: its number.
       verdict: what became of that last run.
@@ -43,7 +44,7 @@ class Point:
     run: Run
     first: int
     span: int
-    verdict: Verdict
+    verdict: RunVerdict
     checks: dict[CheckOf, SpanCheck]
     allowed: float | None = None
     estimated: Proportion | None = None
@@ -101,7 +102,7 @@ def _timeline(history: History, pipeline: str, logs: str, spans: dict[int, list[
 
 
 def _point(history: History, span: int, runs: Sequence[Run]) -> Point:
-    """A span from the runs that looked at it, the newest first."""
+    """A span from the runs that evaluated it, the newest first."""
     run = runs[0]
     checks = _worst(span_checks(run))
     says = history.verdict(run)
@@ -112,7 +113,7 @@ def _point(history: History, span: int, runs: Sequence[Run]) -> Point:
 
 def _worst(checks: Iterable[SpanCheck]) -> dict[CheckOf, SpanCheck]:
     worst: dict[CheckOf, SpanCheck] = {}
-    for each in sorted(checks, key=lambda check: _WORST_FIRST.index(check.state)):
+    for each in sorted(checks, key=lambda check: _WORST_FIRST.index(check.outcome)):
         worst.setdefault(each.of, each)
     return worst
 
@@ -150,7 +151,7 @@ def _noted(artifact: Artifact, name: str) -> Proportion | None:
 def _pushes(history: History, serving: set[Path], points: Sequence[Point], *, whole: bool) -> Iterator[Push]:
     """The pushes into the folders that the spans were compared with, each where it came between the spans.
 
-    Of those before the first span only the last is told, and only where no earlier spans are left out.
+    Of the pushes before the first span, only the last is shown, and only where no earlier spans are left out.
     """
     placed = [Push(run, version, sum(point.first < run.id for point in points))
               for run, version, folder in pushed(history) if not serving or folder.parent in serving]  # fmt: skip

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from components.common import baseline_bundle
@@ -22,15 +21,18 @@ def model_monitor(home: Path, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
 
 
+def labelled(count: int, seed: int = 0) -> Labelled:
+    images, labels = pixels(count, seed=seed)
+    return Labelled(tuple(images), tuple(labels.tolist()), tuple(f"{seed}-{number}" for number in range(count)))
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
     """A model of floats 0..1 that tells grey levels, in a folder that is its version, and held-out Examples."""
     import tensorflow as tf
 
     folder = tmp_path_factory.mktemp("adopted")
-    images, labels = pixels(600)
-    data = Labelled(tuple(images), tuple(labels.tolist()), tuple(f"image-{number}" for number in range(len(labels))))
-    write_examples(folder / "held_out" / "a.tfrecord.gz", data, FEATURES)
+    write_examples(folder / "held_out" / "a.tfrecord.gz", labelled(600), FEATURES)
 
     @tf.function(input_signature=[tf.TensorSpec([None, SIDE, SIDE, 1], tf.float32, "x")])
     def serve(x):
@@ -59,25 +61,29 @@ def test_the_baseline_is_beside_the_model(home: Path, adopted: str):
     assert "model-monitor monitor --logs LOGS" in adopted
 
 
-def test_a_clean_span_is_fine_and_a_dark_one_is_not(home: Path, adopted: str):
-    from components import ServingLogWriter
-    from components.serving_log_writer.writer import ServedModel
-
-    for span, factor in ((1, 1.0), (2, 0.7)):
-        images = (pixels(300, seed=span)[0] * factor).astype(np.float32) / 255
-        means = images.mean(axis=(1, 2, 3))[:, None]
-        scores = np.exp(-200 * (means - (np.arange(3) + 0.5) / 3) ** 2)
-        answer = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
-        with ServingLogWriter(str(home / "logs"), ServedModel("levels", 7), span=span, when_full="block") as writer:
-            for start in range(0, 300, 50):
-                part = slice(start, start + 50)
-                writer.log({"x": images[part]}, {"dense": answer[part]}, request_id=f"{span}-{start}")
+@pytest.fixture(scope="module")
+def watched(home: Path, adopted: str) -> str:
+    """What monitor printed of two spans: images that nobody has seen, as they are and darker."""
+    write_examples(home / "traffic" / "a.tfrecord.gz", labelled(400, seed=5), FEATURES)
+    for more in (("--labels", "labels.csv"), ("--shift", "darkness", "--seed", "1")):
+        done = model_monitor(home, "replay", "--examples", "traffic/*", "--logs", "logs", "--count", "300", *more)
+        assert done.returncode == 0, done.stdout + done.stderr
     done = model_monitor(home, "monitor", "--logs", "logs")
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "Span 1 is fine" in done.stdout
-    assert "Span 2 is not fine" in done.stdout
+    return done.stdout
+
+
+def test_a_clean_span_is_fine_and_a_dark_one_is_not(home: Path, watched: str):
+    assert "Span 1 is fine" in watched
+    assert "Span 2 is not fine" in watched
     assert model_monitor(home, "why", "span:1", "--exit-code").returncode == 0
     assert model_monitor(home, "why", "span:2", "--exit-code").returncode == 2
+
+
+def test_delayed_labels_are_joined(home: Path, watched: str):
+    done = model_monitor(home, "monitor", "--logs", "logs", "--span", "1", "--labels", "labels.csv")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "300 rows, 300 used" in done.stdout
 
 
 def test_the_run_that_made_the_baseline_is_a_run_like_any(home: Path, adopted: str):

@@ -278,7 +278,7 @@ def test_a_filter_that_leaves_nothing_says_what_there_is(stored, capsys, argumen
 
 
 RUN = {"id", "run_id", "pipeline", "started", "seconds", "node_counts", "verdict"}
-VERDICT = {"state", "good", "reason", "version", "destination", "span", "p_value", "accuracy"}
+VERDICT = {"state", "outcome", "good", "sentence", "reason", "version", "destination", "span", "p_value", "accuracy"}
 NODE = {"name", "component", "state", "cached", "seconds", "parameters", "inputs", "outputs", "chosen"}
 ARTIFACT = {"id", "type", "uri", "properties"}
 

@@ -151,7 +151,7 @@ def test_a_run_whose_artifacts_are_gone_has_a_page_that_says_so(root, tmp_path):
         (root.folder / folder).rename(root.folder / f"lost-{folder}")
     out = tmp_path / "page.html"
     assert run("2026-01-01", "--metadata", str(root.folder), "--out", str(out)) == 0
-    assert "what it decided cannot be read" in out.read_text()
+    assert "Not pushed: the model is not blessed by Evaluator" in out.read_text()
     assert "Of the anomalies of ExampleValidator" in out.read_text()
 
 

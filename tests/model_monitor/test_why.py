@@ -36,9 +36,8 @@ def test_a_push(stored, capsys):
 
 
 def test_a_push_that_is_gone_since_says_so(fresh, capsys):
-    destination = fresh.history().verdict(fresh.run("penguin-1")).destination
     (fresh.story.root / "serving").rename(fresh.story.root / "elsewhere")
-    assert f"{destination} is gone since." in told(fresh, capsys, "penguin-1")
+    assert "it is gone from the serving folder since." in told(fresh, capsys, "penguin-1")
 
 
 def test_a_model_that_a_metric_blocked(stored, capsys):
@@ -49,8 +48,8 @@ def test_a_model_that_a_metric_blocked(stored, capsys):
 
 def test_a_model_that_an_anomaly_blocked(stored, capsys):
     text = told(stored, capsys, "gated-2")
-    assert text.startswith("Not pushed: anomalies (ExampleValidator, eval): culmen_depth_mm: Column is completely")
-    assert "Check anomalies of ExampleValidator, eval" in text
+    assert text.startswith("Not pushed: culmen_depth_mm: Column is completely missing.")
+    assert "Check anomalies (ExampleValidator, eval)" in text
     assert "reasons.json" in text
 
 
@@ -136,7 +135,7 @@ def test_logs_that_are_wrong_come_first_and_still_say_where_they_are(fresh, caps
                      sentence="The window differs.", p_value=0.001)  # fmt: skip
     run.node("SkewDriftValidator", inputs={"examples": [examples]}, outputs={"anomalies": [drift]})
     text = told(fresh, capsys, "span:9")
-    assert text.startswith("Span 9 is not fine: image in serving: Column is completely missing. The window differs.")
+    assert text.startswith("Span 9 is not fine: image: Column is completely missing. The window differs.")
     assert "Check ServingLogExampleGen, SkewDriftValidator" in text
     assert "Data /logs span 9, 1,000 examples" in text
 

@@ -34,7 +34,6 @@ def appended(**changes):
         "evaluator": Evaluator(examples=examples, model=model),
         "anomalies": [channel(standard_artifacts.ExampleAnomalies)],
         "serving_dir": "/serving",
-        "schema": channel(standard_artifacts.Schema),
         **changes,
     }
     return {node.id: node for node in monitored_push(digits_spec(), **given)}

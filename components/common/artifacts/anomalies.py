@@ -7,11 +7,16 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from ..errors import MonitorError
+from ..verdict import Effect
 from .files import Artifact, Files
 from .names import ANOMALIES_FILE, LEGACY_ANOMALIES_FILE
 from .splits import split_folders
 
 WARNING = "WARNING"
+# Types of anomalies that say "too little data to judge", whatever their severity, ...
+TOO_FEW_TYPES = ("DATASET_LOW_NUM_EXAMPLES", "COMPARATOR_LOW_NUM_EXAMPLES", "NO_DATA_IN_SPAN")
+# ... and "there was nothing to compare with", unless they are warnings.
+NOT_COMPARED_TYPES = ("COMPARATOR_CONTROL_DATA_MISSING", "COMPARATOR_TREATMENT_DATA_MISSING")
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,15 @@ class Anomaly:
     def harmless(self) -> bool:
         """Whether it is a warning. An anomaly of unknown severity is not harmless."""
         return self.severity == WARNING
+
+    @property
+    def effect(self) -> Effect:
+        """What it does to the outcome of a check of the data."""
+        if self.type in TOO_FEW_TYPES:
+            return Effect.UNDECIDED
+        if self.harmless:
+            return Effect.WARN
+        return Effect.UNDECIDED if self.type in NOT_COMPARED_TYPES else Effect.FAIL
 
     @property
     def line(self) -> str:

@@ -1,89 +1,185 @@
 """What the checks of a run say, read from the artifacts they left. What cannot be read is undecided, never a pass."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ..errors import MonitorError
 from ..records.decision import REASONS_JSON, Decision
 from ..records.drift_report import DRIFT_REPORT_JSON, DriftReport
 from ..records.log_counts import COUNTS_JSON
-from ..records.performance import PERFORMANCE_JSON, Performance
-from ..verdict import Check, Effect, Finding, Outcome, Push, Verdict, verdict_of_push, verdict_of_span
-from .anomalies import Anomaly, anomalies_by_split
+from ..records.performance import PERFORMANCE_JSON, Performance, outcome_of
+from ..verdict import Check, Effect, Finding, Outcome, Push, Verdict, verdict_of_push, verdict_of_span, worst
+from .anomalies import Anomaly, read_anomalies
 from .files import DAMAGE, Artifact, Files, said
 from .sources import Sources
+from .splits import split_folders
 
-BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"  # Evaluator's
+BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"  # how the names of a blessing's files end
+# The checks of a span of serving logs, in the order in which they explain each other.
+LOGS, DATA, ACCURACY = "Serving logs", "Data", "Accuracy"
+_ORDER = (LOGS, DATA, ACCURACY)
 
 
 def checks_of(sources: Sources, files: Files) -> tuple[Check, ...]:
     """The checks of a run: those that the push was decided by, or those of a window."""
     if sources.blessing is not None:
-        return _guarded("blessing", lambda: _decision(sources.blessing, files, sources.objections))
-    checks: list[Check] = []
-    for given in sources.anomalies:
-        name = given.producer or given.uri
-        checks += _guarded(name, lambda given=given, name=name: [_check(given, name, files)])  # type: ignore[misc]
-    return tuple(checks)
+        return checks_of_blessing(sources.blessing, files, sources.violations)
+    return in_order(check_of_anomalies(artifact, files) for artifact in sources.anomalies)
 
 
 def verdict_of(sources: Sources, checks: tuple[Check, ...], p_value: float | None = None) -> Verdict:
     """The verdict on a run. One in which nothing was checked, or in which something is missing, is undecided."""
-    if sources.blessing is not None:
-        return verdict_of_push(checks, _push(sources.pushed_model))
+    if sources.blessing is not None or sources.pushed_model is not None:
+        return verdict_of_push(checks if sources.blessing is not None else (), _push(sources.pushed_model))
     return verdict_of_span(checks, span=_span(sources), p_value=p_value, missing=sources.missing)
 
 
-def _guarded(name: str, read: Callable[[], Iterable[Check]]) -> tuple[Check, ...]:
-    """What is read, or a check that is undecided because it could not be."""
+def in_order(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """The checks of a span, what explains the rest first."""
+    return tuple(sorted(checks, key=lambda check: _ORDER.index(check.name) if check.name in _ORDER else -1))
+
+
+def check_of_anomalies(artifact: Artifact, files: Files) -> Check:
+    """The check that left an `ExampleAnomalies` artifact: by the record beside its anomalies, and by these.
+
+    Both have to be there and to agree; where they do not, or ML Metadata says another thing than the files, the worse
+    outcome counts. What cannot be read is undecided.
+    """
+    name, subject = _kind(artifact, files), artifact.producer or artifact.uri
     try:
-        return tuple(read())
+        check = _read_check(name, subject, artifact, files)
     except DAMAGE as error:
-        return (Check(name, "", Outcome.UNDECIDED, f"what it decided cannot be read: {said(error)}"),)
+        check = Check(name, subject, Outcome.UNDECIDED, f"what it decided cannot be read: {said(error)}")
+    noted = _noted(artifact)
+    if noted is not None and not files.reaches(artifact.uri):
+        return replace(check, outcome=noted, reason=_noted_reason(artifact))
+    if noted is not None and worst((noted, check.outcome)) is not check.outcome:
+        return replace(check, outcome=noted, reason=_noted_reason(artifact) or check.reason)
+    return check
 
 
-def _decision(blessing: Artifact | None, files: Files, objections: tuple[str, ...]) -> Sequence[Check]:
-    """PushGate's checks; of a blessing without reasons, the Evaluator's own."""
-    if blessing is None:
-        return []
-    present = files.listing(blessing.uri)
-    if REASONS_JSON not in present:
-        return [_marker(blessing, present, objections)]
-    return files.record(blessing.path(REASONS_JSON), Decision.from_json).checks
+def unreadable_record(artifact: Artifact, files: Files) -> str:
+    """Why the record beside an artifact's anomalies cannot be read; "" where it can, or where there is none to read."""
+    try:
+        _recorded(_kind(artifact, files), "", artifact, files)
+    except DAMAGE as error:
+        return said(error)
+    return ""
 
 
-def _marker(blessing: Artifact, present: list[str], objections: tuple[str, ...]) -> Check:
-    name = blessing.producer or "blessing"
-    if BLESSED in present and NOT_BLESSED not in present:
+def checks_of_blessing(artifact: Artifact, files: Files, violations: Sequence[str] = ()) -> tuple[Check, ...]:
+    """The checks behind a blessing: those that PushGate recorded, or the one that its property and its file stand for.
+
+    Args:
+      artifact: a `ModelBlessing` or an `InfraBlessing`.
+      files: how it is read.
+      violations: why it blesses nothing, where its maker leaves no record of that.
+
+    """
+    name = artifact.producer or "blessing"
+    try:
+        present = files.listing(artifact.uri)
+        if REASONS_JSON not in present:
+            return (_marker(name, artifact, present, violations),)
+        checks = files.record(artifact.path(REASONS_JSON), Decision.from_json).checks
+    except DAMAGE as error:
+        return (_unread_blessing(name, artifact, files, said(error)),)
+    if all(check.passed for check in checks) and not _marker(name, artifact, present, violations).passed:
+        return (*checks, Check(name, "", Outcome.UNDECIDED, "its reasons bless the model, and its blessing does not"))
+    return checks
+
+
+def _unread_blessing(name: str, artifact: Artifact, files: Files, error: str) -> Check:
+    """By its properties: those of one that blesses nothing suffice, the others where nobody here could read more."""
+    says = artifact.properties.get("blessed")
+    if says is not None and says != 1:
+        reason = str(artifact.properties.get("reason", "")).removeprefix("Not blessed. ").rstrip(".")
+        return Check(name, "", Outcome.FAILED, reason or f"the model is not blessed by {name}")
+    if says == 1 and not files.reaches(artifact.uri):
         return Check(name, "", Outcome.PASSED, f"the model is blessed by {name}")
-    if NOT_BLESSED in present:
-        return Check(name, "", Outcome.FAILED, "; ".join(objections) or f"the model is not blessed by {name}")
-    return Check(name, "", Outcome.UNDECIDED, f"there is no blessing in {blessing.uri}")
+    return Check(name, "", Outcome.UNDECIDED, f"what {name} decided cannot be read: {error}")
 
 
-def _check(given: Artifact, name: str, files: Files) -> Check:
-    """The check behind an anomalies artifact: by the report beside the anomalies, or by the anomalies alone."""
-    present = files.listing(given.uri)
-    if DRIFT_REPORT_JSON in present:
-        report = files.record(given.path(DRIFT_REPORT_JSON), DriftReport.from_json)
+def _marker(name: str, artifact: Artifact, present: list[str], violations: Sequence[str]) -> Check:
+    """A blessing is one where its property says so, as the Pusher goes by that, and no file says another thing."""
+    refused = any(file.endswith(NOT_BLESSED) for file in present)
+    marked = any(file.endswith(BLESSED) for file in present) and not refused
+    says = artifact.properties.get("blessed")
+    if says == 1 and marked:
+        return Check(name, "", Outcome.PASSED, f"the model is blessed by {name}")
+    if refused or (says is not None and says != 1):
+        return Check(name, "", Outcome.FAILED, "; ".join(violations) or f"the model is not blessed by {name}")
+    if says == 1 or marked:
+        return Check(name, "", Outcome.UNDECIDED, f"the property `blessed` of {artifact.uri} and its files disagree")
+    reason = f"no blessing was written by {name}; does its configuration have a threshold?"
+    return Check(name, "", Outcome.UNDECIDED, reason)
+
+
+def _kind(artifact: Artifact, files: Files) -> str:
+    """What a check is of: what its properties say, since its files may be gone, or else what lies there."""
+    try:
+        present = files.listing(artifact.uri)
+    except MonitorError:  # said where they are read
+        present = []
+    if "outcome" in artifact.properties or DRIFT_REPORT_JSON in present:
+        return DATA
+    if "state" in artifact.properties or PERFORMANCE_JSON in present:
+        return ACCURACY
+    return LOGS if COUNTS_JSON in present else "Anomalies"
+
+
+def _read_check(name: str, subject: str, artifact: Artifact, files: Files) -> Check:
+    recorded = _recorded(name, subject, artifact, files)
+    by_anomalies = _check_anomalies(name, subject, artifact, files)
+    return by_anomalies if recorded is None or (recorded.passed and not by_anomalies.passed) else recorded
+
+
+def _recorded(name: str, subject: str, artifact: Artifact, files: Files) -> Check | None:
+    """The check as its record beside the anomalies has it; None for one that leaves no record."""
+    if name == DATA:
+        report = files.record(artifact.path(DRIFT_REPORT_JSON), DriftReport.from_json)
         problems = tuple(Finding("problem", "", Effect.WARN, each) for each in report.problems)
-        return Check(f"Data ({name})", "", report.outcome, report.sentence, problems)
-    if PERFORMANCE_JSON in present:
-        judged = files.record(given.path(PERFORMANCE_JSON), Performance.from_json).check
-        return Check(f"Accuracy ({name})", "", judged.outcome, judged.reason, judged.findings)
-    title = f"Serving logs ({name})" if COUNTS_JSON in present else name
-    return _anomalies_check(title, anomalies_by_split(given, files))
+        return Check(name, subject, report.outcome, report.sentence, problems)
+    if name == ACCURACY:
+        check = files.record(artifact.path(PERFORMANCE_JSON), Performance.from_json).check
+        return replace(check, name=name, subject=subject)
+    return None
 
 
-def _anomalies_check(title: str, splits: dict[str, list[Anomaly]]) -> Check:
-    """Every anomaly but a warning fails it, and so does one of a severity that is not known."""
-    findings = [_finding(anomaly) for anomalies in splits.values() for anomaly in anomalies]
+def _check_anomalies(name: str, subject: str, artifact: Artifact, files: Files) -> Check:
+    """Every anomaly but a warning fails it, one of unknown severity too; a split that cannot be read is undecided."""
+    findings: list[Finding] = []
+    folders = split_folders(artifact, files)
+    for split, folder in folders.items():
+        try:
+            anomalies = read_anomalies(artifact, folder, files)
+        except MonitorError as error:
+            findings.append(Finding("input", split, Effect.UNDECIDED, str(error)))
+        else:
+            findings += [_finding(each, split if len(folders) > 1 else "") for each in anomalies]
     passed = "nothing worse than a warning" if findings else "no anomaly"
-    return Check.of(title, findings, passed=passed)
+    return Check.of(name, findings, passed=passed, subject=subject)
 
 
-def _finding(anomaly: Anomaly) -> Finding:
-    effect = Effect.WARN if anomaly.harmless else Effect.FAIL
-    return Finding(anomaly.type, anomaly.feature, effect, anomaly.line)
+def _finding(anomaly: Anomaly, split: str) -> Finding:
+    """An anomaly as a finding; `split` is named where there are several."""
+    where = " in ".join(part for part in (anomaly.feature, split) if part)
+    told = anomaly.short or anomaly.description.rstrip(".")
+    return Finding(anomaly.type, where, anomaly.effect, f"{where}: {told}" if where else told)
+
+
+def _noted_reason(artifact: Artifact) -> str:
+    return str(artifact.properties.get("sentence", artifact.properties.get("reason", "")))
+
+
+def _noted(artifact: Artifact) -> Outcome | None:
+    """The outcome in the properties that a check wrote; None where it wrote none."""
+    if "outcome" in artifact.properties:
+        value = artifact.properties["outcome"]
+        return Outcome(value) if value in list(Outcome) else Outcome.UNDECIDED
+    if "state" in artifact.properties:
+        return outcome_of(str(artifact.properties["state"]))
+    return None
 
 
 def _push(pushed: Artifact | None) -> Push | None:

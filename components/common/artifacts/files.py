@@ -63,12 +63,18 @@ class Files:
       read: gives a file's content, or raises `OSError`.
       names: gives what is in a folder, or raises `OSError`.
       check: raises `MonitorError` for a path that must not be read.
+      remote: whether it reads other places than this machine, those with a scheme such as gs://.
 
     """
 
     read: Callable[[str], bytes]
     names: Callable[[str], list[str]]
     check: Callable[[str], None] = _anything
+    remote: bool = False
+
+    def reaches(self, uri: str) -> bool:
+        """Whether it can read such a place at all, if there is anything."""
+        return self.remote or "://" not in uri
 
     def content(self, path: str) -> bytes:
         """Raises `MonitorError` when the file cannot or must not be read."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..model_spec import ModelSpec
 from .files import Artifact, Properties
 
 
@@ -40,12 +41,13 @@ class Sources:
       baseline_examples: the held-out ones; None for those that the bundle of `schema` names.
       anomalies: of every check, with whatever reports lie beside them.
       blessing: what the gate decided.
-      objections: what it has against the model, where it leaves no record of its own; known to the command only.
+      violations: why it does not bless the model, where it leaves no record of its own; known to the command only.
       evaluation: by TFMA.
       pushed_model: what the pusher did.
       schema: from a BaselineImporter; its `bundle_uri` says where the baseline's own evaluation is.
       split, baseline_split: the splits of the window and of the held-out examples.
       class_names: in the order of the classes; empty when they are not known.
+      spec: the model's; None where no node was told one.
       run: the facts.
       missing: what should have been there and was not, a sentence each.
 
@@ -59,13 +61,14 @@ class Sources:
     baseline_examples: Artifact | None = None
     anomalies: tuple[Artifact, ...] = ()
     blessing: Artifact | None = None
-    objections: tuple[str, ...] = ()
+    violations: tuple[str, ...] = ()
     evaluation: Artifact | None = None
     pushed_model: Artifact | None = None
     schema: Artifact | None = None
     split: str = "serving"
     baseline_split: str = "eval"
     class_names: tuple[str, ...] = ()
+    spec: ModelSpec | None = None
     run: RunFacts = RunFacts()
     missing: tuple[str, ...] = ()
 

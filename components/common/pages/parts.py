@@ -6,6 +6,8 @@ from typing import Any
 
 from ..verdict import Outcome
 
+MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.UNDECIDED: "?"}
+
 
 @dataclass(frozen=True)
 class Table:

@@ -9,12 +9,10 @@ import jinja2
 from markupsafe import Markup
 
 from ..errors import MonitorError
-from ..verdict import Outcome
 from . import charts
-from .parts import Chart
+from .parts import MARKS, Chart
 
 FOLDER = Path(__file__).parent / "templates"  # the page's style and script too, for pages that go with it
-MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.UNDECIDED: "?"}
 
 
 def render_template(

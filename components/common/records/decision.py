@@ -29,7 +29,7 @@ class Decision:
     @property
     def summary(self) -> str:
         """One sentence: why the model was blocked, or that every check passed."""
-        blocking = [f"{_title(check)}: {check.reason}" for check in self.checks if not check.passed]
+        blocking = [f"{check.title}: {check.reason}" for check in self.checks if not check.passed]
         if blocking:
             return "Not blessed. " + ". ".join(blocking) + "."
         return "Blessed: every check passed." if self.checks else "Not blessed. Nothing was checked."
@@ -67,13 +67,9 @@ class Decision:
         """The same for reading: the summary, then every check with its findings."""
         lines = [self.summary, f"Model: {self.model}", ""]
         for check in self.checks:
-            lines.append(f"{check.outcome.value.upper():9} {_title(check)}: {check.reason}")
+            lines.append(f"{check.outcome.value.upper():9} {check.title}: {check.reason}")
             lines += [f"          {finding.effect.value:9} {finding.message}" for finding in check.findings]
         return "\n".join(lines) + "\n"
-
-
-def _title(check: Check) -> str:
-    return f"{check.name} ({check.subject})" if check.subject else check.name
 
 
 def _check_record(check: Check) -> dict[str, Any]:

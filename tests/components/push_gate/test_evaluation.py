@@ -50,7 +50,7 @@ def test_no_warning_with_a_baseline():
         (Blessing(True, "/model", True), []),
         (Blessing(True, "", True), []),
         (Blessing(False, "/model", True), ["Evaluator did not bless the model"]),
-        (Blessing(None, "", False), ["Evaluator wrote no blessing; does its configuration have a threshold?"]),
+        (Blessing(None, "", False, "no blessing was written"), ["no blessing was written"]),
         (Blessing(True, "/other", True), ["Evaluator's blessing is about another model, /other"]),
     ],
 )

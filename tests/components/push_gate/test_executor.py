@@ -240,7 +240,7 @@ def test_evaluator_without_thresholds_leaves_a_blessing_that_blocks(decide, clea
     _, decision = decide(
         model_blessing=new_artifact(standard_artifacts.ModelBlessing, tmp_path / "b"), anomalies_0=clean
     )
-    assert "Evaluator wrote no blessing" in decision.summary
+    assert "no blessing was written by Evaluator" in decision.summary
 
 
 class Fails(tf.Module):

@@ -214,7 +214,7 @@ def test_an_answer_that_is_none_says_what_was_wanted_and_what_came(kind: str, ou
     assert all("probabilities" not in row.features for row in request.rows)
 
 
-NAMED = spec(classes=["cat", "dog", "owl"])
+CATS = spec(classes=["cat", "dog", "owl"])
 EXAMPLE = make_example(image=[IMAGES[0].tobytes()])
 
 
@@ -229,9 +229,10 @@ EXAMPLE = make_example(image=[IMAGES[0].tobytes()])
     ],
 )
 def test_labels_say_whose_score_is_whose(labels: list[str], scores: list[float]) -> None:
-    request = read(classify_log([EXAMPLE], [scores], labels), NAMED)
+    request = read(classify_log([EXAMPLE], [scores], labels), CATS)
     assert not request.flags
     np.testing.assert_allclose(request.rows[0].features["probabilities"], [0.1, 0.7, 0.2], rtol=1e-6)
+    assert request.rows[0].features["class_id"] == 1
 
 
 @pytest.mark.parametrize(
@@ -244,7 +245,7 @@ def test_labels_say_whose_score_is_whose(labels: list[str], scores: list[float])
     ],
 )
 def test_labels_that_are_no_classes_are_no_prediction(labels: list[str], words: str) -> None:
-    request = read(classify_log([EXAMPLE], [[0.1, 0.7, 0.2]], labels), NAMED)
+    request = read(classify_log([EXAMPLE], [[0.1, 0.7, 0.2]], labels), CATS)
     assert problems(request) == {Problem.BAD_RESPONSE}
     assert words in request.flags[0][2]
     assert "probabilities" not in request.rows[0].features
@@ -256,3 +257,27 @@ def test_a_classify_response_may_list_both_classes_of_a_sigmoid_or_its_one_score
         request = read(classify_log([EXAMPLE], [scores], labels), sigmoid)
         assert not request.flags
         np.testing.assert_allclose(request.rows[0].features["probabilities"], [0.25, 0.75])
+
+
+def test_classify_requests() -> None:
+    examples = [
+        make_example(image=[IMAGES[0].tobytes()]),
+        make_example(image=[png(IMAGES[1])]),
+        make_example(image=IMAGES[2].astype(float).ravel().tolist()),
+    ]
+    context = make_example(**{"log/request_id": [b"call"]})
+    scores = [[0.1, 0.7, 0.2], [0.5, 0.25, 0.25], [0, 0, 1]]
+    request = read(classify_log(examples, scores, ["cat", "dog", "owl"], context), CATS)
+    np.testing.assert_array_equal(stored(request), IMAGES)
+    assert [row.id for row in request.rows] == [b"call/0", b"call/1", b"call/2"]
+    assert [row.features["class_id"] for row in request.rows] == [1, 0, 2]
+    assert not request.flags
+    np.testing.assert_allclose(request.rows[1].features["probabilities"], scores[1])
+
+
+def test_classify_without_or_with_another_response() -> None:
+    examples = [make_example(image=[image.tobytes()]) for image in IMAGES]
+    assert problems(read(classify_log(examples), CATS)) == {Problem.MISSING_RESPONSE}
+    assert problems(read(classify_log(examples, [[0.5, 0.5]] * 2), CATS)) == {Problem.RESPONSE_ROWS}
+    assert problems(read(classify_log(examples, [[0.5, 0.25, 0.25], [1.0], [1.0]]), CATS)) == {Problem.BAD_RESPONSE}
+    assert problems(read(classify_log([]), CATS)) == {Problem.NO_IMAGE}

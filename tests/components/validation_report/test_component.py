@@ -12,6 +12,7 @@ from components.common.errors import MonitorError
 from components.validation_report.artifact import HtmlReport
 from components.validation_report.component import ValidationReport
 from components.validation_report.executor import Executor
+from tests.support.model_specs import digits_spec
 
 ANOMALIES = standard_artifacts.ExampleAnomalies
 
@@ -42,8 +43,7 @@ def test_two_reports_do_not_share_their_inputs():
     [
         ({}, "be given at least one channel"),
         ({"anomalies": [channel(ANOMALIES)], "split": ""}, "`split` must be a split's name"),
-        ({"anomalies": [channel(ANOMALIES)], "class_names": "cat"}, "must be a JSON list of names"),
-        ({"anomalies": [channel(ANOMALIES)], "class_names": ["cat", 3]}, "must be a JSON list of names"),
+        ({"anomalies": [channel(ANOMALIES)], "spec": "monitor.yaml"}, "`spec` must be a ModelSpec.*'monitor.yaml'"),
     ],
 )
 def test_wrong_arguments_are_refused_when_the_pipeline_is_built(arguments, says):
@@ -67,7 +67,8 @@ def artifact(kind, given):
 def run(tmp_path, inputs, connected):
     output = HtmlReport()
     output.uri = str(tmp_path / "report")
-    names = {"class_names": '["plane", "car", "bird", "cat"]', "split": "serving", "baseline_split": "eval"}
+    spec = digits_spec(classes=["plane", "car", "bird", "cat"]).to_json()
+    names = {"spec": spec, "split": "serving", "baseline_split": "eval"}
     Executor().Do(inputs, {"report": [output]}, {"connected": json.dumps(connected), **names})
     return output, (Path(output.uri) / "report.html").read_text()
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from components.common.statistics.feature_sample import FeatureSample
 from components.validation_report import image_grid
+from components.validation_report.stored_images import png
 
 
 def sample(values, names=("image_noise", "image_tint", "image_corrupt"), **more):
@@ -68,19 +69,19 @@ def decoded(source):
 
 def test_raw_pixels_keep_their_values():
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    source, width, height = image_grid.png(pixels.tobytes())
+    source, width, height = png(pixels.tobytes())
     assert (width, height) == (32, 32)
     assert (np.asarray(decoded(source)) == pixels).all()
-    assert decoded(image_grid.png(pixels[..., 0].tobytes())[0]).mode == "L"
+    assert decoded(png(pixels[..., 0].tobytes())[0]).mode == "L"
 
 
 def test_encoded_images_are_made_smaller():
     packed = io.BytesIO()
     Image.new("RGB", (400, 200), "red").save(packed, "JPEG")
-    source, width, height = image_grid.png(packed.getvalue())
+    source, width, height = png(packed.getvalue())
     assert (width, height) == decoded(source).size == (128, 64)
 
 
 @pytest.mark.parametrize("content", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n" + bytes(30)])
 def test_what_is_no_image_is_not_shown(content):
-    assert image_grid.png(content) is None
+    assert png(content) is None

@@ -140,7 +140,8 @@ def test_a_page_of_nothing_is_undecided():
 def test_pushed_although_nothing_says_so_is_undecided(trained, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "BLESSED").touch()
-    fine = dataclasses.replace(trained, blessing=Artifact(str(tmp_path / "other"), producer="Evaluator"))
+    blessing = Artifact(str(tmp_path / "other"), producer="Evaluator", properties={"blessed": 1})
+    fine = dataclasses.replace(trained, blessing=blessing)
     assert page_of(fine).verdict.outcome is Outcome.UNDECIDED
     pushed = dataclasses.replace(fine, pushed_model=Artifact("/x", properties={"pushed": 1, "pushed_version": "12"}))
     assert page_of(pushed).verdict.sentence == "Pushed as version 12: every check let it pass."

@@ -107,5 +107,5 @@ def test_the_pipeline_describes_what_the_model_answered(tmp_path):
     config = AdoptionConfig(root=str(tmp_path))
     made = wiring.create_pipeline(config, spec=digits_spec(), model="/models/3", folder="/data", pattern="*")
     nodes = {node.id: node for node in made.components}
-    assert [*nodes][:4] == ["ImportExampleGen", "ServedModel", "HeldOutScorer", wiring.BASELINE]
+    assert [*nodes][:4] == ["ImportExampleGen", "ServedModel", "HeldOutScorer", "BaselineStatisticsGen"]
     assert "ThresholdCalibrator" in nodes

@@ -1,41 +1,18 @@
 """What `monitor` judges, against what, by which settings; whole runs are tested end to end."""
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 import yaml
 
-from components.common.baseline_bundle import BUNDLE, Manifest
 from components.common.errors import MonitorError
 from model_monitor.launching import monitoring
+from tests.support.bundles import write_bundle
 from tests.support.model_specs import digits_spec
-
-MANIFEST = Manifest(
-    model_version=1,
-    spec=digits_spec(),
-    pushed_at="2026-11-24T01:02:03+00:00",
-    model_uri="/models/1",
-    baseline_examples_uri=None,
-    run_key="",
-    judged_against=None,
-    pipeline_name=None,
-    pipeline_run_id=None,
-    tensorflow_version="2.16.2",
-    tfx_version="1.16.0",
-)
 
 
 def version(folder: Path) -> Path:
-    """A version with a bundle."""
-    bundle = folder / BUNDLE
-    (bundle / "baseline_statistics" / "Split-eval").mkdir(parents=True)
-    (bundle / "schema").mkdir()
-    (bundle / "schema" / "schema.pbtxt").touch()
-    (folder / "saved_model.pb").touch()
-    manifest = dataclasses.replace(MANIFEST, model_version=int(folder.name))
-    (bundle / "manifest.json").write_text(manifest.to_json())
-    return folder
+    return write_bundle(folder, digits_spec())
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from components.common.verdict import Outcome
 from model_monitor.reading.findings import findings
 from model_monitor.reading.history import History
 from model_monitor.reading.run_store import open_store
@@ -25,8 +26,7 @@ def says(stored, run_id):
         ("penguin-5", State.FAILED, "StatisticsGen failed"),
         ("gated-1", State.PUSHED, "every check let it pass"),
         ("gated-2", State.NOT_PUSHED,
-         "anomalies (ExampleValidator, eval): culmen_depth_mm: Column is completely "
-         "missing"),
+         "culmen_depth_mm: Column is completely missing"),
         ("span-1", State.FINE, ""),
         ("span-2", State.NOT_FINE, "The window differs from the baseline in image_noise"),
         ("span-4", State.UNDECIDED, "The window has 10 examples, fewer than the 30 that are needed"),
@@ -35,7 +35,7 @@ def says(stored, run_id):
 def test_a_run_has_a_state_and_a_reason(stored, run_id, state, reason):
     found = says(stored, run_id)
     assert found.state is state
-    assert found.state.good is (state in (State.PUSHED, State.FINE))
+    assert (found.outcome is Outcome.PASSED) is (state in (State.PUSHED, State.FINE))
     assert found.reason == reason if reason else True
 
 
@@ -65,10 +65,10 @@ def test_a_span_has_a_number_a_p_value_and_an_accuracy(stored):
 def test_findings_say_what_was_measured_and_what_is_allowed(stored):
     (metric,) = findings(stored.run("penguin-2"))
     assert (metric.check, metric.what, metric.measured, metric.allowed) == ("Evaluator", "binary_accuracy", 0.5, 0.6)
-    drift = next(findings(stored.run("span-2")))
+    drift = findings(stored.run("span-2"))[0]
     assert (drift.check, drift.where, drift.measured, drift.allowed) == ("SkewDriftValidator", "image_noise", 0.8, 0.1)
-    gate = next(findings(stored.run("gated-2")))
-    assert gate.check == "anomalies of ExampleValidator, eval"
+    gate = findings(stored.run("gated-2"))[0]
+    assert gate.check == "anomalies (ExampleValidator, eval)"
     assert gate.file.endswith("reasons.json")
 
 
@@ -80,7 +80,7 @@ def test_a_run_that_goes_on_has_no_verdict_yet(fresh):
     run = fresh.story.writer.pipeline_run("penguin", "now")
     run.node("CsvExampleGen", state="RUNNING")
     found = says(fresh, "now")
-    assert (found.state, found.state.good) == (State.RUNNING, False)
+    assert (found.state, found.outcome) == (State.RUNNING, Outcome.UNDECIDED)
     assert found.reason == "CsvExampleGen is running, or was stopped"
 
 
@@ -102,7 +102,8 @@ def test_a_push_that_nobody_checked(fresh):
     run = fresh.story.writer.pipeline_run("bare", "bare-1")
     pushed = fresh.story.writer.artifact("PushedModel", fresh.story.root, pushed=1, pushed_version="7")
     run.node("Pusher", outputs={"pushed_model": [pushed]})
-    assert says(fresh, "bare-1").reason == "no check was asked"
+    found = says(fresh, "bare-1")
+    assert (found.state, found.outcome, found.reason) == (State.PUSHED, Outcome.UNDECIDED, "no check was asked")
 
 
 @pytest.mark.parametrize(("blessed", "state"), [(1, State.BLESSED), (0, State.NOT_BLESSED), (None, State.NOT_BLESSED)])
@@ -110,6 +111,9 @@ def test_a_push_that_nobody_checked(fresh):
 def test_a_pipeline_that_does_not_push(fresh, kind, blessed, state):
     run = fresh.story.writer.pipeline_run("judge", "judge-1")
     properties = {} if blessed is None else {"blessed": blessed}
+    marker = ("INFRA_" if kind == "InfraBlessing" else "") + ("BLESSED" if blessed else "NOT_BLESSED")
+    if blessed is not None:
+        (Path(fresh.story.root) / marker).touch()
     run.node("Judge", outputs={"blessing": [fresh.story.writer.artifact(kind, fresh.story.root, **properties)]})
     assert says(fresh, "judge-1").state is state
 
@@ -136,7 +140,7 @@ def test_transform_s_anomalies_lie_in_no_split(tmp_path):
     run.node("Transform", outputs={"post_transform_anomalies": [story.writer.artifact("ExampleAnomalies", folder)]})
     found = verdict(History(open_store(story.metadata)).run("data-1"))
     assert (found.state, found.reason) == (
-        State.NOT_FINE, "culmen_length_mm in all examples: Column is completely missing")  # fmt: skip
+        State.NOT_FINE, "culmen_length_mm: Column is completely missing")  # fmt: skip
 
 
 def test_a_distribution_validator_without_a_baseline_has_decided_nothing(tmp_path):
@@ -159,7 +163,7 @@ def test_a_distribution_validator_s_pairs_of_splits(tmp_path):
     )
     run.node("DistributionValidator", outputs={"anomalies": [given]})
     found = verdict(History(open_store(story.metadata)).run("data-1"))
-    assert found.reason == "culmen_length_mm in train_eval: Column is completely missing"
+    assert found.reason == "culmen_length_mm: Column is completely missing"
 
 
 def damaged(stored, run_id, node, key, name, content=b"\xff\xff"):
@@ -190,7 +194,7 @@ def test_an_evaluation_that_is_gone_leaves_the_blessing_to_say_no(fresh):
 
 def test_a_drift_report_that_is_damaged_is_a_finding(fresh):
     damaged(fresh, "span-2", "SkewDriftValidator", "anomalies", "drift_report.json", b"{}")
-    assert next(findings(fresh.run("span-2"))).what == "input"
+    assert findings(fresh.run("span-2"))[0].what == "input"
     assert says(fresh, "span-2").state is State.NOT_FINE  # ML Metadata still says so
 
 

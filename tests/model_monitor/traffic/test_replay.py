@@ -17,11 +17,14 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from components.common.errors import MonitorError
 from components.serving_log_writer.log_fields import REQUEST_ID
-from model_monitor.traffic import replay, shifts
+from model_monitor.commands import replay
+from model_monitor.traffic import shifts
 from pipelines.cifar10 import dataset
 from pipelines.cifar10 import images as images_of
 from pipelines.cifar10.classifier import FEATURES
+from pipelines.cifar10.config import default_spec
 from pipelines.cifar10.serving_signatures import EMBEDDING_SIZE, Projection, export
+from tests.support.bundles import write_bundle
 from tests.support.printed import words
 
 CLASSES = [f"class {number}" for number in range(10)]
@@ -44,6 +47,7 @@ def serving(tmp_path_factory):
     (folder / "9").mkdir()
     identity = Projection(np.zeros(EMBEDDING_SIZE, np.float32), np.eye(EMBEDDING_SIZE, dtype=np.float32))
     export(small_model(), identity, CLASSES, str(folder / "10"))
+    write_bundle(folder / "10", default_spec())
     return folder
 
 
@@ -58,7 +62,7 @@ def run(serving, logs, *arguments):
     replay.add_arguments(parser)
     printed = io.StringIO()
     options = parser.parse_args(["--serving", str(serving), "--logs", str(logs), *map(str, arguments)])
-    assert replay.run(options, Console(file=printed, width=100)) == 0
+    assert replay.run_on(options, Console(file=printed, width=100)) == 0
     return printed.getvalue()
 
 
@@ -66,7 +70,7 @@ def test_the_serving_folder_is_that_of_the_settings(serving, tmp_path):
     parser = argparse.ArgumentParser()
     replay.add_arguments(parser)
     options = ["--logs", str(tmp_path), "--count", "20", "--set", f"serving_dir={serving}", "--set", "labels=later.csv"]
-    assert replay.run(parser.parse_args(options), Console(file=io.StringIO())) == 0
+    assert replay.run_on(parser.parse_args(options), Console(file=io.StringIO())) == 0
 
 
 def read(logs, span):
@@ -101,8 +105,7 @@ def test_logs_the_whole_split_as_it_was_sent_and_answered(serving, sample, tmp_p
     right = (scored["class_id"].numpy() == sample[1]).mean()
     told, place = printed.split("Logs: ")
     assert words(told) == (
-        "Span 1: 1,000 images of split serving in 16 requests, the data set as it is. "
-        f"Version 10 got {right:.1%} right."
+        f"Span 1: 1,000 images of split serving in 16 requests, as they are. Version 10 got {right:.1%} right."
     )
     assert place == f"{tmp_path}/1\n"
 
@@ -148,7 +151,7 @@ def test_logs_what_the_shift_made(serving, sample, tmp_path):
 
 def test_a_client_that_normalises_is_logged_as_it_sends_and_scored_as_it_is_cast(serving, sample, tmp_path):
     printed = run(serving, tmp_path, "--count", 30, "--shift", "unit_scale", "--fraction", 0.5, "--batch-size", 10)
-    assert "15 of them with unit_scale. " in printed
+    assert "15 of them with unit_scale.\n" in printed
     scaled = [log for log in read(tmp_path, 1) if tensor(log, "image").dtype == np.float32]
     plain = [log for log in read(tmp_path, 1) if tensor(log, "image").dtype == np.uint8]
     assert [len(tensor(log, "image")) for log in scaled] == [len(tensor(log, "image")) for log in plain] == [10, 5]
@@ -211,8 +214,8 @@ def test_says_what_is_wrong_with_the_data(serving, tmp_path):
 
 
 def test_says_what_is_wrong_with_the_model(tmp_path):
-    (tmp_path / "serving" / "1").mkdir(parents=True)
-    with pytest.raises(MonitorError, match=r"The model .*serving/1 cannot be loaded: "):
+    write_bundle(tmp_path / "serving" / "1", default_spec())
+    with pytest.raises(MonitorError, match=r"the model at .*serving/1 cannot be loaded: "):
         run(tmp_path / "serving", tmp_path / "logs")
 
 

@@ -266,7 +266,7 @@ def test_an_empty_store_has_a_page(tmp_path):
     pages = Pages(store.path)
     assert "There is no run in the store yet." in pages.text("/")
     store.pipeline_run("p", "r")  # a run that has only just begun
-    assert "No verdict: nothing was judged." in pages.text("/")
+    assert "No verdict: nothing was checked." in pages.text("/")
     assert "No node has run yet." in pages.text(f"/runs/{pages.history().runs[0].id}")
 
 

@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from components.common.proportion import Proportion
-from model_monitor.reading.verdicts import CheckOf, State, Verdict
+from components.common.verdict import Outcome
+from model_monitor.reading.verdicts import CheckOf, RunVerdict, State
 from model_monitor.ui import drawing, timeline
 from model_monitor.ui.timeline import Point, Push, Timeline
 
@@ -35,7 +36,7 @@ def test_a_span_has_its_verdict_its_checks_and_its_accuracies(line):
 
 def test_what_the_clients_got_wrong_is_told_apart_from_the_data(line):
     scaled = line.points[11]
-    assert scaled.checks[CheckOf.LOGS].reason == "Pixels scaled to 0..1 in 100 % of the images"
+    assert scaled.checks[CheckOf.LOGS].check.reason == "Pixels scaled to 0..1 in 100 % of the images"
 
 
 def test_labels_that_have_not_come_leave_the_real_accuracy_open(line):
@@ -82,8 +83,8 @@ def test_a_damaged_record_is_a_problem_and_the_noted_accuracy_stays(fresh):
 
 
 def made_up(p_values, **more):
-    points = [Point(None, number, number, Verdict(State.FINE, "", span=number, p_value=value), {}, 0.01, **more)
-              for number, value in enumerate(p_values, 1)]  # fmt: skip
+    verdicts = [RunVerdict(Outcome.PASSED, "", "", State.FINE, span=n, p_value=p) for n, p in enumerate(p_values, 1)]
+    points = [Point(None, says.span, says.span, says, {}, 0.01, **more) for says in verdicts]
     return Timeline("p", "", tuple(points), (), len(points))
 
 
