@@ -62,7 +62,7 @@ class SkewDriftValidator(base_component.BaseComponent):
       baseline_split: the split of the baseline.
       false_alarm_rate: in (0, 0.5]; skew and drift, where both are checked, have half of it each.
       min_examples: windows with fewer examples, 2 or more, are not judged.
-      permutations: how many permutations of the rows of both sides are drawn; at least 2 / `false_alarm_rate`.
+      permutations: how many times the rows of both sides are permuted; at least 2 / `false_alarm_rate`.
       seed: of the permutations.
       environment: the schema's environment that the window is held against; "" for none. Of a schema without
         environments, as SchemaGen makes it, what only training data have, such as the label, is not asked.

@@ -72,7 +72,7 @@ class Settings:
     Attributes:
       false_alarm_rate: In (0, 0.5]: the chance that a window from the baseline's own distribution raises any alarm.
       min_examples: Windows with fewer examples, 2 or more, are not judged.
-      permutations: How many permutations of the rows of both sides are drawn.
+      permutations: How many times the rows of both sides are permuted.
       seed: Of the permutations.
 
     Raises:

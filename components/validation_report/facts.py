@@ -23,7 +23,7 @@ _COUNTS = {
     "rows": "Images that became examples",
     "images_broken": "Broken images",
     "duplicates": "Duplicates",
-    "thinned_out": "Thinned out",
+    "thinned_out": "Subsampled",
     "without_timestamp": "Without a time",
 }
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.common.class_scores import probabilities_of
 from components.common.errors import MonitorError
 from components.performance_estimator.accuracy_estimation import (
     DEFAULT_ESTIMATOR,
@@ -29,6 +30,26 @@ def scored(rng, count, *, strength=2.5, shares=None, temperature=1.0):
 
 def accuracy(probabilities, labels):
     return float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def scored_by_sigmoid(rng, count, noise=1.0):
+    """The two probabilities of a calibrated sigmoid and the labels of what it looked at; `noise` makes it unsure."""
+    labels = rng.integers(2, size=count)
+    seen = 2.0 * labels - 1 + noise * rng.normal(size=count)
+    sigmoid = 1 / (1 + np.exp(-2 * seen))
+    return probabilities_of(sigmoid, "sigmoid", 2), labels
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_two_classes_of_a_sigmoid_are_estimated_with_and_without_a_shift(name):
+    rng = np.random.default_rng(3)
+    held_out = HeldOut(*scored_by_sigmoid(rng, 4000))
+    window, labels = scored_by_sigmoid(rng, 4000)
+    truth = accuracy(window, labels)
+    assert 0.8 < truth < 0.9
+    assert estimate(name, held_out, window, resamples=20).value == pytest.approx(truth, abs=0.02)
+    clearer, _ = scored_by_sigmoid(rng, 4000, noise=0.3)
+    assert estimate(name, held_out, clearer, resamples=20).value > truth, "what it is surer of, it has right more often"
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

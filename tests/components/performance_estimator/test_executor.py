@@ -237,6 +237,11 @@ def test_a_split_that_is_not_there_is_named(run, given, message):
         run(**given)
 
 
+def test_samples_of_another_number_of_classes_than_the_model_are_an_error(run):
+    with pytest.raises(MonitorError, match=r"must have probabilities of 3 classes, as the spec. Received: \[4\]"):
+        run(spec=model_spec(classes=3).to_json())
+
+
 def test_a_damaged_sample_is_an_error(run, tmp_path, sample):
     made = statistics(tmp_path / "broken", "serving", sample(100))
     (tmp_path / "broken" / "Split-serving" / FILE_NAME).write_bytes(b"PK")

@@ -249,7 +249,7 @@ def test_one_example_of_each_image(run_executor: Run) -> None:
     assert not result.found
 
 
-def test_without_timestamp_nothing_is_thinned_by_time(run_executor: Run) -> None:
+def test_without_timestamp_nothing_is_subsampled_by_time(run_executor: Run) -> None:
     result = run_executor({"a": good(2, timestamp=0)}, one_example_per="60s")
     check_sums(result)
     assert result.counts["without_timestamp"] == 4
