@@ -33,7 +33,7 @@ class MonitorConfig(Section):
     false_alarm_rate: Annotated[float, Field(gt=0, le=0.5)] = 0.01
     window_size: Annotated[int, Field(ge=2)] = 1000  # the planned one, which the schema's own thresholds are for
     min_examples: Annotated[int, Field(ge=2)] = 30  # fewer are "too few examples"
-    max_accuracy_drop: Annotated[float, Field(gt=0, lt=1)] = 0.05  # of the estimated accuracy, before it "hurts"
+    max_accuracy_drop: Annotated[float, Field(gt=0, lt=1)] = 0.05  # before accuracy counts as degraded
     # "example", "image", "request" or "<number>s": what to take one example of where traffic is correlated
     one_example_per: str = "example"
     permutations: Annotated[int, Field(ge=199)] = 1999
@@ -135,7 +135,7 @@ class MonitoringConfig(PipelineConfig):
     name: Annotated[str, Field(pattern=PIPELINE_NAME)] = "monitoring"
     # folder of the version that is served, with its baseline; empty: the newest in `serving_dir`
     bundle: str = ""
-    labels: str = ""  # labels that came later, `id,label` as CSV or TFRecord; empty: none yet
+    labels: str = ""  # delayed labels, `id,label` as CSV or TFRecord; empty: none yet
 
 
 def _listing(folder: Path, pattern: str) -> list[tuple[str, int, int]]:

@@ -61,7 +61,7 @@ class Check:
 
     Attributes:
       name: of the check.
-      subject: what it looked at, an artifact's split, say; empty where there is only one thing.
+      subject: what it is about, such as a split of an artifact; empty where there is only one thing.
       outcome: passed, failed or undecided.
       reason: why, in a few words, without a full stop; empty where there is nothing to say.
       findings: what it rests on, and what was noticed besides.

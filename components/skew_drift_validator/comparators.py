@@ -32,7 +32,7 @@ def compare_statistics(compared: Compared, schema: schema_pb2.Schema) -> tuple[a
     """Runs the comparators of `schema` for one comparison: calibrated ones with thresholds for this window.
 
     Returns:
-      What TFDV found, with measurements but without what it has against the schema; and what comparators written by
+      What TFDV found, with measurements but without violations of the schema; and what comparators written by
       hand have found, or that they compared nothing.
 
     Raises:

@@ -85,7 +85,7 @@ class ValidationReport(base_component.BaseComponent):
           anomalies: Channels of `ExampleAnomalies` of every check, with the reports that lie beside them.
           statistics: Channel of `ExampleStatistics` of the window, the examples that were served.
           baseline_statistics: The same of held-out examples, scored by the model.
-          previous_statistics: The same of the span before.
+          previous_statistics: The same of the previous span.
           training_statistics: The same of the data that the model was trained on.
           examples: Channel of `Examples` of the window, for its images.
           baseline_examples: The same of the held-out examples; those that the bundle of `schema` names where left out.

@@ -47,7 +47,7 @@ class Moved:
     Attributes:
       sentence: the report's own, or why there is none.
       facts: names and values.
-      charts: of the features that moved most, the first first.
+      charts: of the features that moved most, most moved first.
       measurements: every test; None when nothing was compared.
       series: the sides that the charts show, by their names in the charts.
 

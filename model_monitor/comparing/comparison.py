@@ -177,7 +177,7 @@ class Comparison:
 
     @property
     def counts(self) -> dict[tuple[str, str], Pair[int]]:
-        """The counts of the data, by what they are of and their name."""
+        """The counts of the data, by what is counted in and what is counted."""
         return paired(self.first.counts, self.second.counts)
 
     @property

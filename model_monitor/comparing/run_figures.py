@@ -44,10 +44,10 @@ class Figures:
       verdict: what became of it.
       baseline: the folder of the pushed version that it was compared with; "" for none.
       parameters: by node and name; the parts of a parameter that is JSON have names of their own.
-      counts: how many examples, corrupt images, dead letters and the like, by what they are of and their name.
+      counts: examples, corrupt images, dead letters and the like, by what is counted in and what is counted.
       fingerprints: TFX's of the input files, by the node that read them.
       checks: what each check says.
-      findings: what the checks have against the model or the data, measurements of features left out.
+      findings: of the checks of the model or the data, measurements of features left out.
       accuracy: by how it is known (`ESTIMATED`, `LABELLED`, `HELD_OUT`, `BASELINE`) and the slice, "" for the whole.
       metrics: what else TFMA measured on all held-out examples.
       drift: the report of the comparison of a window; None where nothing was compared.
@@ -151,7 +151,7 @@ class _Reader:
         return self._try(lambda: self._run.files.record(found.path(name), parse), None) if found else None
 
     def _examples(self) -> dict[tuple[str, str], int]:
-        """Examples and corrupt images of each split that the run looked at itself."""
+        """Examples and corrupt images of each split that the run evaluated itself."""
         counts: dict[tuple[str, str], int] = {}
         for node, artifact in self._run.made("ExampleStatistics"):
             if not node.inputs:  # what was imported is another run's

@@ -1,4 +1,4 @@
-"""Which spans of serving logs there are, which were looked at, and which one came before. Reads only."""
+"""Which spans of serving logs there are, which were evaluated, and which one came before. Reads only."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from ..reading.run_store import Run, open_store, runs
 
 @dataclass(frozen=True)
 class MonitoredSpan:
-    """A span that a finished monitoring run has looked at.
+    """A span that a finished monitoring run has evaluated.
 
     Attributes:
       span: its number.
@@ -41,7 +41,7 @@ def being_written(logs: Path) -> set[int]:
 
 
 def monitored(metadata_path: Path, pipeline: str, logs: Path) -> list[MonitoredSpan]:
-    """The spans of `logs` that runs of `pipeline` have looked at to the end, in the order of the runs."""
+    """The spans of `logs` that runs of `pipeline` have evaluated to the end, in the order of the runs."""
     if not metadata_path.is_file():
         return []
     found = (_monitored_span(run, logs) for run in runs(open_store(metadata_path), pipeline))
@@ -49,13 +49,13 @@ def monitored(metadata_path: Path, pipeline: str, logs: Path) -> list[MonitoredS
 
 
 def unseen(present: Sequence[int], seen: Sequence[MonitoredSpan]) -> list[int]:
-    """Those spans that no finished run has looked at, in order."""
+    """Those spans that no finished run has evaluated, in order."""
     known = {each.span for each in seen}
     return [span for span in present if span not in known]
 
 
 def previous_statistics(seen: Sequence[MonitoredSpan], span: int, bundle_uri: str) -> str:
-    """The statistics of the span before, or '' where there is none.
+    """The statistics of the previous span, or '' where there is none.
 
     That is the latest earlier one that could be compared, with the same pushed version: another model's answers differ
     without anything having drifted.
@@ -68,7 +68,7 @@ def previous_statistics(seen: Sequence[MonitoredSpan], span: int, bundle_uri: st
 
 
 def _monitored_span(run: Run, logs: Path) -> MonitoredSpan | None:
-    """What a run looked at; None for one that did not get to the end or that read other logs."""
+    """What a run evaluated; None for one that did not get to the end or that read other logs."""
     nodes = run.nodes
     if not all(name in nodes and nodes[name].complete for name in (*roles.MONITORING, roles.IMAGE_STATISTICS)):
         return None

@@ -71,7 +71,7 @@ class History:
         return [run for run in self.runs if name in (run.run_id, str(run.id))]
 
     def subject(self, name: str) -> Run:
-        """The run that a question is about, by any of its names or by what it pushed, trained or looked at.
+        """The run that a question is about, by any of its names or by what it pushed, trained or evaluated.
 
         Args:
           name: as for `run`, or "span:N", a pushed version's number or folder, or the URI of a `Model`; "" for the
@@ -142,7 +142,7 @@ class History:
         spans = {str(says.span): run for run in reversed(self.runs) if (says := self.verdict(run)).span is not None}
         if number not in spans:
             known = sorted(spans, key=int)
-            raise MonitorError(f"No run has looked at span {number!r}. Spans that were looked at: {_some(known)}")
+            raise MonitorError(f"No run has evaluated span {number!r}. Evaluated spans: {_some(known)}")
         return spans[number]
 
     def _model(self, name: str) -> Run | None:

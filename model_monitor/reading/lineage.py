@@ -10,7 +10,7 @@ from components.common.artifacts.files import Artifact
 
 from .run_store import Node, nodes_of, reading
 
-# What a node's inputs are followed by, the first first; what an input is called that is only compared with.
+# In which order a node's inputs are followed; what an input is called that is only compared with.
 _MAIN_WAY = ("ModelBlessing", "InfraBlessing", "Model", "ModelEvaluation", "ExampleAnomalies", "ExampleStatistics",
              "Examples")  # fmt: skip
 _COMPARED = ("baseline", "previous")

@@ -11,7 +11,7 @@ DRIFT = "SkewDriftValidator"
 ACCURACY = "PerformanceEstimator"
 REPORT = "ValidationReport"
 PREVIOUS_STATISTICS = "PreviousStatistics"
-MONITORING = (LOGS, BASELINE, DRIFT, ACCURACY)  # what a run that has looked at a span has finished
+MONITORING = (LOGS, BASELINE, DRIFT, ACCURACY)  # what a run that has evaluated a span has finished
 
 # Of training pipelines.
 DATA_CHECK = "ExampleValidator"

@@ -94,7 +94,7 @@ def _data(found: Explanation) -> list[str]:
     for source in sorted(filter(_is_data, found.sources), key=lambda each: each.artifact.id not in own):
         files = data_files(source.fingerprint)
         spans = found.verdict.span is not None and source.span not in (None, found.verdict.span)
-        compared = "the span before" if spans else f"what it was compared with, run {source.node.run}"
+        compared = "the previous span" if spans else f"what it was compared with, run {source.node.run}"
         if source.artifact.id not in own:
             lines.append(f"{compared}:")
         lines.append(escape(place(source.place)))

@@ -35,7 +35,7 @@ class Sources:
     Attributes:
       statistics: of the window, the examples that were served; None in a training run without serving logs.
       baseline_statistics: of held-out examples scored by the model.
-      previous_statistics: of the span before.
+      previous_statistics: of the previous span.
       training_statistics: of the data that the model was trained on.
       examples: of the window.
       baseline_examples: the held-out ones; None for those that the bundle of `schema` names.

@@ -11,7 +11,7 @@ from .files import Files
 
 
 def read_validation(folder: str, files: Files) -> list[Finding]:
-    """What TFMA's validation result in an evaluation has against the model.
+    """The violations in TFMA's validation result of an evaluation.
 
     Raises:
       MonitorError: there is not exactly one, or it is damaged.
@@ -24,7 +24,7 @@ def read_validation(folder: str, files: Files) -> list[Finding]:
 
 
 def validation_findings(result: Any) -> Iterator[Finding]:
-    """What a TFMA `ValidationResult` has against the model: each missed threshold, and each that was not checked."""
+    """The violations in a TFMA `ValidationResult`: each missed threshold, and each that was not checked."""
     found = False
     for sliced in result.metric_validations_per_slice:
         for failure in sliced.failures:

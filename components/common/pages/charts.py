@@ -48,7 +48,7 @@ _NAME = re.compile(r"\b([a-z]+)_[0-9]+_(?:\w+_)?marks\b")  # of a layer, in the 
 def histogram(
     labels: Sequence[str], series: Mapping[str, Sequence[float]], told: Sequence[str], *, edges: bool
 ) -> Spec:
-    """Shares of bins, overlaid: the baseline as an area, the window as a thick line, the span before as a dashed one.
+    """Proportions of bins: the baseline as an area, the window as a thick line, the previous span as a dashed one.
 
     Args:
       labels: of the edges of the bins, one more than bins, or of the bins.

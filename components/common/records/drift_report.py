@@ -52,7 +52,7 @@ class Measurement:
       test: "jensen_shannon", "l_infinity", "kolmogorov_smirnov" or the name of a joint test.
       measured: The statistic's value.
       threshold: What `measured` has to exceed to raise the alarm; None: nothing could, the feature never varies.
-      p_value: Of this test looked at alone.
+      p_value: Of this test taken alone.
       adjusted_p_value: The chance that any test of this comparison deviates as much.
       excess: How far beyond the threshold, in standard deviations of chance; below 0 is within. None: never varies.
       reference_mean: The feature's mean in the baseline or the previous span; None where it has none.

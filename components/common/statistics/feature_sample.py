@@ -34,8 +34,8 @@ class FeatureSample:
       values: [m, p], in the order of `names`; NaN where an example has no such value.
       population: How many examples the sample was drawn from, m or more.
       ids: [m]; "" for an example without an id.
-      classes: [m], the predicted class, -1 where there is none; None if predictions were not looked at.
-      probabilities: [m, K], NaN where there are none; None if predictions were not looked at.
+      classes: [m], the predicted class, -1 where there is none; None if predictions were not evaluated.
+      probabilities: [m, K], NaN where there are none; None if predictions were not evaluated.
       labels: [m], -1 where there is none; None if no example of the sample has one.
 
     Raises:

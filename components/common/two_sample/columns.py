@@ -13,7 +13,7 @@ _CLIP = 4.0  # standard deviations; heavy tails would otherwise decide means and
 _PRODUCT_CLIP = 3.0
 _LARGEST = float(np.finfo(np.float32).max)  # what an infinite value counts as
 MAX_CLASS_COLUMNS = 32
-PRODUCT_COMPONENTS = 16  # leading principal components whose products are looked at
+PRODUCT_COMPONENTS = 16  # leading principal components whose products are taken
 
 
 def standardised(columns: Floats) -> Floats:

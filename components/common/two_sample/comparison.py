@@ -83,7 +83,7 @@ class Check:
       test: "jensen_shannon", "l_infinity", "kolmogorov_smirnov" or the name of a joint test.
       measured: The statistic's value on the rows.
       threshold: What `measured` has to exceed to raise the alarm, all checks taken into account.
-      p_value: Of this check looked at alone.
+      p_value: Of this test taken alone.
       adjusted_p_value: The chance that any check at all deviates as much: the smallest of all checks is the window's.
       excess: How many standard deviations the transformed statistic lies above its threshold; below 0 it is within.
       population_threshold: The threshold for the statistic measured on all examples of both populations, by the
@@ -115,7 +115,7 @@ class Comparison:
     checks: tuple[Check, ...]
 
 
-def compare(  # noqa: PLR0913 - two sides, what they are of, and three settings
+def compare(  # noqa: PLR0913 - two samples, their features, and three settings
     features: Sequence[Feature],
     reference: Rows,
     window: Rows,

@@ -61,7 +61,7 @@ def open_artifact(artifact: Artifact, files: Files) -> Opened:
 
 
 def _unreachable(artifact: Artifact) -> str:
-    """Why the files of an artifact cannot be looked at; "" when they can."""
+    """Why the files of an artifact cannot be read; "" when they can."""
     if "://" in artifact.uri:
         return f"{artifact.uri} is not on this machine"
     if not artifact.uri or not os.path.exists(artifact.uri):

@@ -38,7 +38,7 @@ def reasons(artifact: Artifact, files: Files) -> Iterator[Table]:
 
 
 def thresholds(artifact: Artifact, files: Files) -> Iterator[Table]:
-    """What TFMA's validation has against the model."""
+    """The violations in TFMA's validation of the model."""
     result = evaluation.validation_result(artifact.uri, files)
     if result is None:
         return

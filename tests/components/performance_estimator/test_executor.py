@@ -130,7 +130,7 @@ def test_a_fine_window_has_no_anomaly_and_passes_the_gate(run):
     assert artifact.span == 7
 
 
-def test_a_window_that_hurts_blocks_with_the_points(run, sample):
+def test_a_degraded_window_blocks_with_the_points(run, sample):
     artifact, found = run(window=sample(600, right=0.7, labels=False))
     assert found.check.outcome is Outcome.FAILED
     judged = verdict(artifact)

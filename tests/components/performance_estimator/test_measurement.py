@@ -48,14 +48,14 @@ def test_a_window_like_the_baseline_is_fine(judge):
     assert [share.total for share in found.baseline_by_class] == [250] * 4
 
 
-def test_a_window_that_lost_confidence_hurts_and_says_by_how_much(judge, sample):
+def test_a_window_that_lost_confidence_is_degraded_and_says_by_how_much(judge, sample):
     found = judge(window=sample(500, right=0.7, labels=False))
     assert (found.check.outcome, found.check.findings[0].what) == (Outcome.FAILED, "CUSTOM_VALIDATION")
     assert found.check.reason.startswith("Estimated accuracy fell by 20.0 points, more than the 5 allowed: 0.700 (")
     assert judge(window=sample(500, right=0.7), max_accuracy_drop=0.4).check.outcome is Outcome.PASSED
 
 
-def test_a_fall_within_the_interval_does_not_hurt(judge, sample):
+def test_a_fall_within_the_interval_is_fine(judge, sample):
     """The estimate is 6 points lower; with 100 examples that may be chance, with 5,000 it may not."""
     small, large = (judge(window=sample(count, right=0.84, labels=False)) for count in (100, 5000))
     assert small.estimate.value == pytest.approx(large.estimate.value, abs=0.005)

@@ -80,7 +80,7 @@ def test_a_subject_is_a_run_a_span_a_version_a_folder_or_a_model(stored):
 
 
 def test_a_span_that_was_not_looked_at_is_an_error_with_those_that_were(stored):
-    with pytest.raises(MonitorError, match=r"No run has looked at span '9'. Spans that were looked at: 1, 2, 3, 4"):
+    with pytest.raises(MonitorError, match=r"No run has evaluated span '9'. Evaluated spans: 1, 2, 3, 4"):
         stored.history().subject("span:9")
 
 

@@ -1,4 +1,4 @@
-"""What became of a run, and what its checks have against it."""
+"""What became of a run, and the findings of its checks."""
 
 import json
 import shutil
