@@ -97,6 +97,8 @@ def _unread_blessing(name: str, artifact: Artifact, files: Files, error: str) ->
         return Check(name, "", Outcome.FAILED, reason or f"the model is not blessed by {name}")
     if says == 1 and not files.reaches(artifact.uri):
         return Check(name, "", Outcome.PASSED, f"the model is blessed by {name}")
+    if says is None:
+        return _unwritten(name)
     return Check(name, "", Outcome.UNDECIDED, f"what {name} decided cannot be read: {error}")
 
 
@@ -111,6 +113,10 @@ def _marker(name: str, artifact: Artifact, present: list[str], violations: Seque
         return Check(name, "", Outcome.FAILED, "; ".join(violations) or f"the model is not blessed by {name}")
     if says == 1 or marked:
         return Check(name, "", Outcome.UNDECIDED, f"the property `blessed` of {artifact.uri} and its files disagree")
+    return _unwritten(name)
+
+
+def _unwritten(name: str) -> Check:
     reason = f"no blessing was written by {name}; does its configuration have a threshold?"
     return Check(name, "", Outcome.UNDECIDED, reason)
 
