@@ -79,6 +79,12 @@ def test_the_packages_and_the_policy_are_those_of_the_wheel(installed):
     assert told == "10 True"
 
 
+def test_the_command_is_installed(installed):
+    done = installed(str(installed.site / "bin" / "model-monitor"), "--help")
+    assert done.returncode == 0, done.stderr
+    assert "usage: model-monitor" in done.stdout
+
+
 def test_the_sample_that_is_not_installed_is_one_sentence_with_what_to_do(installed):
     done = installed("-m", "model_monitor.cli", "train")
     assert done.returncode == 1
