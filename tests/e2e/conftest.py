@@ -1,5 +1,6 @@
 """The first run of both stories: a model trained on the sample and pushed."""
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -57,9 +58,21 @@ def train(root: Path, dataset: Path, *settings: str, arguments: tuple[str, ...] 
     return run_pipeline("train", root, "--dataset", str(dataset), *given, *arguments)
 
 
+def as_written(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command of the docs in a folder, as it is written there."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "COLUMNS": "100"}
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("runs")
+    """`runs`, in a folder of its own with an environment, where the commands of the docs can be run."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    return folder / "runs"
 
 
 @pytest.fixture(scope="session")

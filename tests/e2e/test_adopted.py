@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from components.common import baseline_bundle
+from tests.support.code_blocks import named
 from tests.support.foreign_data import Labelled, write_examples
 from tests.support.plain_models import SIDE, pixels
+
+from .conftest import as_written
 
 pytestmark = pytest.mark.e2e
 
@@ -19,6 +22,9 @@ FEATURES = {"image": "image/encoded", "label": "image/label", "id": "image/id"}
 def model_monitor(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "model_monitor.cli", *arguments]
     return subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
+
+
+INIT, ADOPT, MONITOR = named("README.md", "three commands").commands
 
 
 def labelled(count: int, seed: int = 0) -> Labelled:
@@ -46,10 +52,9 @@ def home(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def adopted(home: Path) -> str:
     """What init and adopt printed."""
-    given = ("--saved-model", "models/7", "--examples", "held_out/*.tfrecord*")
-    first = model_monitor(home, "init", *given, "-o", "monitor.yaml")
+    first = as_written(home, INIT)
     assert first.returncode == 0, first.stdout + first.stderr
-    second = model_monitor(home, "adopt", "--spec", "monitor.yaml", *given)
+    second = as_written(home, ADOPT)
     assert second.returncode == 0, second.stdout + second.stderr
     return first.stdout + second.stdout
 
@@ -68,7 +73,7 @@ def watched(home: Path, adopted: str) -> str:
     for more in (("--labels", "labels.csv"), ("--shift", "darkness", "--seed", "1")):
         done = model_monitor(home, "replay", "--examples", "traffic/*", "--logs", "logs", "--count", "300", *more)
         assert done.returncode == 0, done.stdout + done.stderr
-    done = model_monitor(home, "monitor", "--logs", "logs")
+    done = as_written(home, MONITOR)
     assert done.returncode == 2, done.stdout + done.stderr
     return done.stdout
 

@@ -1,7 +1,7 @@
 """Serving logs through the command line: a clean span passes, a blurred and a rescaled one are told by name.
 
-One story on the model of `good`: spans are replayed, monitored, looked at again with labels, and held against a new
-model; each test looks at its part of it.
+One story on the model of `good`, which begins as README tells it: spans are replayed, monitored, judged again with
+labels, and compared with a new model; each test evaluates its part of it.
 """
 
 import json
@@ -17,9 +17,10 @@ from components.common.records.performance import PERFORMANCE_JSON, Performance
 from model_monitor.reading import run_store as inspect
 from model_monitor.ui.app import Application
 from model_monitor.ui.pages import Site
+from tests.support.code_blocks import labels, named
 from tests.support.printed import words
 
-from .conftest import REPOSITORY, SAMPLE, Outcome, model_monitor, run_pipeline, train
+from .conftest import REPOSITORY, SAMPLE, Outcome, as_written, model_monitor, run_pipeline, train
 
 pytestmark = pytest.mark.e2e
 
@@ -44,28 +45,48 @@ def reports(outcome: Outcome) -> tuple[DriftReport, Performance]:
 
 
 @pytest.fixture(scope="module")
-def logs(root: Path, good: Outcome) -> Path:
+def watched(root: Path, good: Outcome) -> Outcome:
+    """README's commands, as they are written: a span as it is and a blurred one, and what `monitor` says of both."""
+    block = named("README.md", "replay and monitor")
+    *replays, monitored = [as_written(root.parent, command) for command in block.commands]
+    for done in replays:
+        assert (done.returncode, done.stderr) == (0, "")
+    return Outcome(monitored.returncode, monitored.stdout + monitored.stderr, good.versions, monitoring_runs(root)[-1])
+
+
+def monitoring_runs(root: Path) -> list[inspect.Run]:
+    return list(inspect.runs(inspect.open_store(root / "metadata.sqlite"), "monitoring"))
+
+
+@pytest.fixture(scope="module")
+def logs(root: Path, watched: Outcome) -> Path:
     """Three spans: as it is, blurred, and scaled to 0..1."""
     folder = root.parent / "logs"
-    replay(root, folder, "--labels", str(root.parent / "labels.csv"))
-    replay(root, folder, "--shift", "gaussian_blur", "--count", "500", "--seed", "1")
     replay(root, folder, "--shift", "unit_scale", "--count", "500", "--seed", "2")
     return folder
 
 
 @pytest.fixture(scope="module")
-def clean(root: Path, logs: Path) -> Outcome:
-    return run_pipeline("monitor", root, "--logs", str(logs), "--span", "1")
+def clean(root: Path, watched: Outcome) -> Outcome:
+    """The first span, of the two that were monitored by one command."""
+    output = watched.output.split("Span 2 is not fine")[0]
+    return Outcome(watched.code, output, watched.versions, monitoring_runs(root)[0])
 
 
 @pytest.fixture(scope="module")
 def rest(root: Path, logs: Path, clean: Outcome) -> Outcome:
-    """The spans that were not looked at yet."""
+    """The span that was not judged yet."""
     return run_pipeline("monitor", root, "--logs", str(logs))
 
 
+def test_readme_shows_what_monitor_prints(watched: Outcome):
+    shown = named("README.md", "a bad span").text
+    assert shown.startswith("Span 2 is not fine: ")
+    assert labels(shown)
+    assert labels(shown) - labels(watched.output) == set()
+
+
 def test_a_clean_span_passes(clean: Outcome):
-    assert clean.code == 0, clean.output
     assert "Span 1 is fine" in clean.output
     drift, performance = reports(clean)
     assert (drift.state.value, drift.outcome.value) == ("no_previous_span", "passed")
@@ -77,10 +98,12 @@ def test_a_clean_span_passes(clean: Outcome):
     assert f" {page}\n" in clean.output
 
 
-def test_the_rest_is_looked_at_in_order_and_is_not_fine(rest: Outcome, root: Path, logs: Path):
-    assert rest.code == 2, rest.output
+def test_spans_are_judged_in_order_and_once(watched: Outcome, rest: Outcome, root: Path, logs: Path):
+    assert watched.code == rest.code == 2, watched.output + rest.output
+    assert watched.output.index("Span 1 is fine") < watched.output.index("Span 2 is not fine")
     assert "Span 1" not in rest.output
-    assert rest.output.index("Span 2 is not fine") < rest.output.index("Span 3 is not fine")
+    assert "Span 2 is" not in rest.output
+    assert "Span 3 is not fine" in rest.output
     again = model_monitor("monitor", "--set", f"root={root}", "--logs", str(logs))
     assert (again.returncode, again.stdout) == (
         0,
@@ -88,15 +111,14 @@ def test_the_rest_is_looked_at_in_order_and_is_not_fine(rest: Outcome, root: Pat
     )
 
 
-def test_a_blurred_span_is_flagged_with_the_right_properties_on_top(root: Path, rest: Outcome):
-    blurred = list(inspect.runs(inspect.open_store(root / "metadata.sqlite"), "monitoring"))[-2]
-    drift, performance = reports(Outcome(2, "", [], blurred))
+def test_a_blurred_span_is_flagged_with_the_right_properties_on_top(watched: Outcome):
+    drift, performance = reports(watched)
     assert drift.state.value == "changed"
     assert set(drift.features[:3]) <= DETAIL
     assert drift.p_value <= 0.01
     assert drift.previous.examples == 1000
     assert performance.check.outcome.value == "failed"
-    assert any(name in rest.output.split("Moved most")[1] for name in DETAIL)
+    assert any(name in watched.output.split("Moved most")[-1] for name in DETAIL)
 
 
 def test_a_span_scaled_to_0_1_is_named_as_such(rest: Outcome):
@@ -115,9 +137,10 @@ def test_the_timeline_in_the_browser_shows_the_spans_the_push_and_the_report(roo
     assert pages.get(f"/runs/{span.id}/report").text == made.read_text()
 
 
-def test_labels_that_come_later_give_the_real_accuracy(root: Path, logs: Path, clean: Outcome, rest: Outcome):
-    labels = root.parent / "labels.csv"
-    found = run_pipeline("monitor", root, "--logs", str(logs), "--span", "1", "--labels", str(labels))
+def test_delayed_labels_give_the_real_accuracy(root: Path, clean: Outcome, rest: Outcome):
+    (command,) = named("docs/when_it_alarms.md", "delayed labels").commands
+    done = as_written(root.parent, command)
+    found = Outcome(done.returncode, done.stdout + done.stderr, [], monitoring_runs(root)[-1])
     assert found.code == 0, found.output
     _, performance = reports(found)
     assert performance.labelled.overall.total == performance.labelled.used == 1000
@@ -132,7 +155,7 @@ def test_two_spans_side_by_side(root: Path, rest: Outcome):
     assert found["sentences"][0] == "Span 1 is fine, span 2 is not fine."
     assert found["problems"] == [[], []]
     assert {each["feature"] for each in found["features"][:6]} & DETAIL
-    assert [each["values"] for each in found["counts"] if each["name"] == "examples"] == [[1000, 500]]
+    assert [each["values"] for each in found["counts"] if each["name"] == "examples"] == [[1000, 1000]]
     overall = next(each for each in found["accuracy"] if each["known"] == "estimated")
     assert overall["difference"]["high"] < 0
     page = root.parent / "spans.html"

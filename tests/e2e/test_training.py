@@ -6,6 +6,7 @@ One story of five runs in one pipeline root, told once; each test looks at its p
 import gzip
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ import pytest
 import tensorflow as tf
 
 from components.common import baseline_bundle
+from pipelines.cifar10 import dataset
+from tests.support.code_blocks import labels, named
 from tests.support.printed import too_wide
 
-from .conftest import SAMPLE, Outcome, train
+from .conftest import REPOSITORY, SAMPLE, Outcome, train
 
 pytestmark = pytest.mark.e2e
 
@@ -72,6 +75,27 @@ def test_a_good_model_is_pushed_with_its_bundle(root: Path, good: Outcome):
     assert bundle is not None
     assert bundle.manifest.judged_against in (None, "")
     assert f" {version}\n" in good.output
+
+
+def test_readme_shows_what_the_demo_prints(good: Outcome):
+    shown = named("README.md", "the demo's output").text
+    assert labels(shown)
+    assert labels(shown) - labels(good.output) == set()
+
+
+def test_the_two_commands_of_readme_are_the_pipeline_of_this_story_and_these_tests():
+    for block in (named("README.md", "the two commands"), named("docs/benchmarks.md", "the demo")):
+        recipes = {command: make_says(command) for command in block.commands}
+        assert recipes["make demo"] == ".venv/bin/model-monitor train --dataset sample"
+        assert "pytest" in recipes.get("make test", "pytest")
+    assert dataset.resolve("sample") == SAMPLE
+
+
+def make_says(command: str) -> str:
+    """The last command that a `make` would run."""
+    asked = ["make", "-n", *command.split()[1:]]
+    done = subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    return done.stdout.strip().splitlines()[-1]
 
 
 def test_the_output_is_a_table_and_no_log(good: Outcome):

@@ -98,5 +98,5 @@ def named(page: str, name: str) -> Block:
 
 
 def labels(text: str) -> set[str]:
-    """What the lines of an output start with, where two spaces or more follow: the labels of its rows."""
-    return set(re.findall(r"^(\S+(?: \S+)*) {2,}\S", text, re.MULTILINE))
+    """What the lines of an output start with, where two spaces or more follow: the labels of its rows, no numbers."""
+    return set(re.findall(r"^([^\W\d]\S*(?: \S+)*) {2,}\S", text, re.MULTILINE))

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import io
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from components.common.errors import MonitorError
 from components.serving_log_writer.log_fields import REQUEST_ID
+from model_monitor import cli
 from model_monitor.commands import replay
 from model_monitor.traffic import shifts
 from pipelines.cifar10 import dataset
@@ -25,6 +27,7 @@ from pipelines.cifar10.classifier import FEATURES
 from pipelines.cifar10.config import default_spec
 from pipelines.cifar10.serving_signatures import EMBEDDING_SIZE, Projection, export
 from tests.support.bundles import write_bundle
+from tests.support.code_blocks import named
 from tests.support.printed import words
 
 CLASSES = [f"class {number}" for number in range(10)]
@@ -231,3 +234,20 @@ def test_options_are_known_without_tensorflow():
     script = f"import sys, model_monitor.traffic.replay; print({heavy})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("block", "counts"),
+    [
+        (named("docs/serving_logs.md", "replay with labels"), {"1": 1000, "2": 500}),
+        (named("docs/shifts.md", "replay of a shift"), {"1": 1000}),
+    ],
+    ids=str,
+)
+def test_the_commands_of_the_docs_run_as_they_are_written(serving, tmp_path, monkeypatch, block, counts):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "serving").symlink_to(serving)
+    monkeypatch.chdir(tmp_path)
+    for command in block.commands:
+        assert cli.main(shlex.split(command)[1:]) == 0, command
+    assert {span.name: len(images("logs", span.name)) for span in sorted(Path("logs").glob("[0-9]*"))} == counts
