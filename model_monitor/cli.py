@@ -16,6 +16,7 @@ from .terminal import make_console
 COMMANDS = {
     "init": "guess the spec of a model that you serve",
     "adopt": "make a baseline for a model that you serve",
+    "new": "write a project that trains and monitors a model of your own images",
     "train": "run the training pipeline",
     "monitor": "compare serving logs with the baseline of the served model",
     "replay": "score images with the pushed model and write its serving logs",

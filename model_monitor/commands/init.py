@@ -4,15 +4,13 @@ import argparse
 import os
 import shlex
 from pathlib import Path
-from typing import Any
 
 from rich.markup import escape
 
-from components.common.class_names import read_names
 from components.common.errors import require
-from components.common.settings import read_setting
 
 from ..onboarding.described import read_examples
+from ..onboarding.settings import given
 from ..showing.guesses import ask, show_draft
 from ..terminal import quiet
 from . import EXIT_ERROR, EXIT_FINE
@@ -52,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     require(options.count >= _LEAST, "--count", f"be {_LEAST} or more", options.count)
     require(options.force or not options.out.exists(), "--out", "be a new file, or come with --force", str(options.out))
     require(options.out.absolute().parent.is_dir(), "--out", "be in a folder that is there", str(options.out))
-    given = settings(options.set)
+    said = given(options.set)
     examples = read_examples(options.examples, options.count)
     # What TensorFlow writes as it loads is about missing GPUs; what fails is raised.
     with quiet(Path(os.devnull)) as console:
@@ -63,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         with console.status("Trying it on Examples ..."):
             from ..onboarding.guessing import guess  # noqa: PLC0415 - only once the model is there
 
-            draft = guess(served, examples, given)
+            draft = guess(served, examples, said)
         show_draft(draft, len(examples.rows), console)
         if draft.questions:
             ask(draft.questions, console)
@@ -75,17 +73,3 @@ def run(options: argparse.Namespace) -> int:
         parts = ("adopt", "--spec", options.out, "--examples", options.examples, "--saved-model", options.saved_model)
         console.print(f"  {escape(shlex.join(map(str, ('model-monitor', *parts))))}", soft_wrap=True)
     return EXIT_FINE
-
-
-def settings(texts: list[str]) -> dict[str, Any]:
-    """What `--set` says, nested; the file that `classes` may name has been read. Raises `MonitorError`."""
-    given: dict[str, Any] = {}
-    for text in texts:
-        for key, value in read_setting(text).items():
-            if isinstance(value, dict):
-                given.setdefault(key, {}).update(value)
-            else:
-                given[key] = value
-    if isinstance(given.get("classes"), str):
-        given["classes"] = read_names(Path(given["classes"]), "--set")
-    return given

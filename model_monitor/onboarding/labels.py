@@ -41,6 +41,15 @@ def guess_id(draft: Draft, examples: Examples) -> None:
         draft.settle("id", None, f"left out: {in_words(named or able)} would do (--set id=NAME)")
 
 
+def may_name_classes(feature: str) -> bool:
+    """Whether a feature is called as labels are.
+
+    >>> may_name_classes("image/class/label"), may_name_classes("image/height")
+    (True, False)
+    """
+    return _says(feature, _WORDS_OF_LABELS)
+
+
 def labels_of(examples: Examples, label: str, names: Sequence[str]) -> npt.NDArray[np.int64]:
     """The class number of each example; -1 where there is none."""
     values = examples.column(label)
@@ -78,7 +87,7 @@ def _label(draft: Draft, features: Mapping[str, Feature], classes: int) -> str |
     if draft.was_given("label"):
         return draft.settle("label", None, "")
     able = {name: each for name, each in features.items() if _may_be_label(each, classes)}
-    named = {name: str(each) for name, each in able.items() if _says(name, _WORDS_OF_LABELS)}
+    named = {name: str(each) for name, each in able.items() if may_name_classes(name)}
     counted = {name: said for name, said in named.items() if able[name].whole} or named
     if not able:
         _refuse_one_based(features, classes)
@@ -137,7 +146,7 @@ def _may_be_label(feature: Feature, classes: int) -> bool:
 
 def _refuse_one_based(features: Mapping[str, Feature], classes: int) -> None:
     for name, feature in features.items():
-        if feature.whole == (1, classes) and _says(name, _WORDS_OF_LABELS):
+        if feature.whole == (1, classes) and may_name_classes(name):
             raise MonitorError(
                 f"`{name}` has the numbers 1 to {classes} for {classes} classes, which are numbered from 0: "
                 "write Examples with numbers from 0 or with names (or --set label=null, to go without labels)"
