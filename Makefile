@@ -1,6 +1,8 @@
 # Every target installs what it needs first; nothing has to be there but a Python and the package registries.
 PYTHON ?= python3
 BIN := .venv/bin
+# Each process of `make test` imports TFX, which takes a gigabyte: one for every core would be too much for many machines.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint format notebook docs lock clean bench-detection
@@ -14,8 +16,8 @@ install: ## an environment in .venv with the locked requirements
 demo: install ## train, validate, gate and push on the embedded sample of CIFAR-10
 	@$(BIN)/model-monitor train --dataset sample
 
-test: install ## all tests
-	@$(BIN)/python -m pytest -q
+test: install ## all tests, in WORKERS processes (TESTS=)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 bench-detection: install build/peers ## how well shifts are detected, ours and others, on full CIFAR-10 (hours; MODEL=)
 	@$(BIN)/model-monitor data fetch

@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from absl import flags
 from hypothesis import settings
 
@@ -11,3 +12,8 @@ settings.load_profile("repeatable")
 
 # TensorFlow's flags read pytest's own arguments the first time one of them is asked for, and refuse `-v` and the like.
 flags.FLAGS(["pytest"])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole pipelines first: they take longest, and nothing is left to run beside one that comes last."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)

@@ -54,7 +54,11 @@ def run_pipeline(command: str, root: Path, *arguments: str) -> Outcome:
 
 
 def train(root: Path, dataset: Path, *settings: str, arguments: tuple[str, ...] = ()) -> Outcome:
-    given = [part for setting in ("trainer.batch_size=64", *settings) for part in ("--set", setting)]
+    given = [
+        part
+        for setting in ("trainer.model=tiny_cnn", "trainer.batch_size=64", *settings)
+        for part in ("--set", setting)
+    ]
     return run_pipeline("train", root, "--dataset", str(dataset), *given, *arguments)
 
 

@@ -47,7 +47,7 @@ def test_what_is_no_model_is_refused(tmp_path, held_out):
         adopting.check(tmp_path / "nowhere", str(held_out / "*"), replace=False)
 
 
-@pytest.mark.parametrize(("name", "content"), [("c.gz", b"plain"), ("c.tfrecord", gzip.compress(b"zipped"))])
+@pytest.mark.parametrize(("name", "content"), [("c.gz", b"plain"), ("c.tfrecord", gzip.compress(b"zipped", mtime=0))])
 def test_files_whose_name_does_not_say_how_they_are_packed_are_refused(model, held_out, name, content):
     (held_out / name).write_bytes(content)
     with pytest.raises(
