@@ -103,7 +103,9 @@ def test_wrong_record_length_is_an_error() -> None:
         chunks_of(cifar100)
 
 
-@pytest.mark.parametrize(("data", "path"), [(b"", "x.bin"), (gzip.compress(b"", mtime=0), "x.bin.gz"), (b"", "x.bin.gz")])
+@pytest.mark.parametrize(
+    ("data", "path"), [(b"", "x.bin"), (gzip.compress(b"", mtime=0), "x.bin.gz"), (b"", "x.bin.gz")]
+)
 def test_empty_file_is_an_error(data: bytes, path: str) -> None:
     with pytest.raises(MonitorError, match=rf"{path}: the file is empty"):
         chunks_of(data, path=path)
