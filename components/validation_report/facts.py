@@ -6,7 +6,7 @@ from typing import Any
 from ..common.artifacts.checks import beside
 from ..common.artifacts.files import Files
 from ..common.artifacts.sources import Sources
-from ..common.pages.parts import Table
+from ..common.pages.parts import Table, cut
 from ..common.records.log_counts import COUNTS_JSON, DEAD_LETTERS, read_counts
 from ..common.statistics.monitored_features import corrupt_images
 
@@ -73,7 +73,7 @@ def run_tables(sources: Sources) -> tuple[Table, ...]:
         rows = tuple((n.name, n.state.lower(), "-" if n.seconds is None else f"{n.seconds:.1f} s") for n in run.nodes)
         tables.append(Table("Nodes", ("Node", "State", "Duration"), rows, frozenset({2})))
     parameters = tuple(
-        (node.name, name, _cut(str(value)))
+        (node.name, name, cut(value))
         for node in run.nodes
         for name, value in sorted(node.parameters.items())
         if str(value)
@@ -96,7 +96,3 @@ def _number(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name.replace('_', ' ')} {each:,}" for name, each in value.items() if isinstance(each, int))
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _cut(text: str, limit: int = 240) -> str:
-    return text if len(text) <= limit else f"{text[:limit]} ... ({len(text):,} characters)"

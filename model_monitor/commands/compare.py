@@ -12,9 +12,9 @@ from components.common.errors import require
 from ..comparing.comparison import Comparison, compare
 from ..reading.history import History
 from ..showing import side_by_side
-from ..showing.comparison_records import comparison_record
+from ..showing.json_records import comparison_record
 from ..showing.lines import say
-from ..showing.parts import place
+from ..showing.words import place
 from ..terminal import make_console
 from . import EXIT_FINE
 from .storing import SUBJECT, add_json, add_store, open_history, print_json, write_page

@@ -9,6 +9,7 @@ from components.common.errors import MonitorError, require, require_known
 
 from ..reading.artifact_tables import open_artifact
 from ..reading.history import ARTIFACT_PREFIX, History
+from ..reading.origins import Origin, origins
 from ..reading.run_store import Run
 from ..showing import inspection
 from ..showing.json_records import FORMAT_VERSION, artifact_record, node_record, opened_record, run_record
@@ -72,7 +73,7 @@ def _run(history: History, chosen: Run, options: argparse.Namespace, console: Co
 
 def _artifacts(history: History, options: argparse.Namespace, console: Console) -> None:
     """What all runs gave, each artifact once, newest run first; it is not opened."""
-    found = inspection.origins(history.runs, options.node, options.type)
+    found = origins(history.runs, options.node, options.type)
     _require_some(found, history.runs, options)
     once = list({artifact.id: (each, node, key, artifact) for each, node, key, artifact in found}.values())
     shown = once[: options.limit or None]
@@ -90,7 +91,7 @@ def _opened(history: History, chosen: Run, options: argparse.Namespace, console:
     """What one run gave, opened."""
     if options.node:
         require_known(options.node, chosen.nodes, "--node")
-    found = inspection.origins([chosen], options.node, options.type)
+    found = origins([chosen], options.node, options.type)
     if options.type or not options.node:
         _require_some(found, [chosen], options)
     node = chosen.nodes[options.node] if options.node else None
@@ -113,14 +114,14 @@ def _artifact(history: History, options: argparse.Namespace, console: Console) -
         inspection.show_opened(opened, origin, options.limit, console)
 
 
-def _require_some(found: list[inspection.Origin], runs: list[Run], options: argparse.Namespace) -> None:
+def _require_some(found: list[Origin], runs: list[Run], options: argparse.Namespace) -> None:
     """Says which names there are when a filter leaves nothing."""
     if found:
         return
     if options.node:
         require_known(options.node, {name for each in runs for name in each.nodes}, "--node")
     if options.type:
-        require_known(options.type, {origin[3].type for origin in inspection.origins(runs)}, "--type")
+        require_known(options.type, {origin[3].type for origin in origins(runs)}, "--type")
     raise MonitorError(f"{options.node} gives no artifact of type {options.type}")
 
 

@@ -12,7 +12,7 @@ from components.validation_report import build, rendering
 from ..reading.report_sources import sources_of
 from ..reading.run_store import Run
 from ..showing.lines import say
-from ..showing.parts import place
+from ..showing.words import place
 from ..terminal import make_console
 from . import EXIT_FINE
 from .storing import NEWEST, SUBJECT, add_store, open_history, store_path, write_page

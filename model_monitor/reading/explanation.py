@@ -1,7 +1,5 @@
 """Why a run ended as it did: the verdict, what it rests on, since when, and the data behind it."""
 
-import datetime
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,8 +10,6 @@ from .history import History, baseline_of
 from .lineage import Lineage, Source, Step, trace
 from .run_store import Run
 from .verdicts import RunVerdict, State
-
-_SPLIT = re.compile(r"split:([^,]*),num_files:(\d+),total_bytes:(\d+)")
 
 
 @dataclass(frozen=True)
@@ -82,23 +78,6 @@ def explain(history: History, run: Run) -> Explanation:
         baseline_run=history.pushed_by(baseline) if baseline else None,
         watched=tuple(history.watched(says.destination)) if says.destination else (),
     )
-
-
-def data_files(fingerprint: str) -> str:
-    """TFX's fingerprint of input files in words.
-
-    >>> data_files("split:train,num_files:2,total_bytes:11277137,xor_checksum:1,sum_checksum:1")
-    'train: 2 files, 11,277,137 bytes'
-    """
-    parts = []
-    for name, files, size in _SPLIT.findall(fingerprint):
-        parts.append(f"{name}: {files} {'file' if files == '1' else 'files'}, {int(size):,} bytes")
-    return "; ".join(parts)
-
-
-def moment(when: datetime.datetime) -> str:
-    """A time as a person reads it, in this machine's zone."""
-    return f"{when.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _since(history: History, run: Run, main: RunFinding) -> Since:

@@ -12,11 +12,10 @@ from components.common.statistics.monitored_features import short_name_of_test
 from components.common.verdict import Check, Outcome
 
 from ..comparing.comparison import Accuracies, Comparison, Output
-from ..reading.explanation import data_files, moment
 from ..reading.findings import RunFinding
 from ..reading.run_store import Node
 from ..reading.verdicts import RunVerdict
-from .inspection import cell_text, short, took
+from .words import cell_text, data_files, moment, short, took
 
 SAME = "the same"
 NONE = "-"

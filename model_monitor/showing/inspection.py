@@ -1,7 +1,7 @@
 """Runs, nodes and artifacts as a person reads them, in at most 100 columns."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
 from rich.console import Console
@@ -12,22 +12,18 @@ from components.common.artifacts.files import Artifact
 from components.common.pages.parts import MARKS
 
 from ..reading.artifact_tables.table import Cell, Opened, Table
-from ..reading.explanation import moment
 from ..reading.history import History
+from ..reading.origins import Origin, origins
 from ..reading.run_store import Node, Run
 from ..reading.verdicts import RunVerdict, State
-from .json_records import count_nodes
 from .lines import say
-from .parts import COLOURS, place
+from .parts import COLOURS
+from .words import cell_text, moment, nodes_in_words, place, short, took
 
-_SHORT = 60  # characters of a reason in a list
 _WIDEST = 28  # characters of a column that is not the last
 _FIRST_WIDEST = 44  # characters of the first, before it is broken up
 _UNFINISHED = {State.RUNNING: "…", State.NO_VERDICT: "-"}  # marks of runs without an outcome
 _NODE_COLOURS = {"COMPLETE": "green", "CACHED": "cyan", "FAILED": "red", "CANCELED": "red"}
-
-# Where an artifact is from: its run, its node, the key of the output.
-Origin = tuple[Run, Node, str, Artifact]
 
 
 def show_runs(history: History, runs: Sequence[Run], more: int, console: Console) -> None:
@@ -117,62 +113,6 @@ def show_table(table: Table, limit: int, console: Console) -> None:
     _print(drawn, console)
     if more := len(table.rows) - len(rows):
         console.print(f"[dim]{more} more {'row' if more == 1 else 'rows'}; `--limit 0` shows all[/]")
-
-
-def origins(runs: Iterable[Run], node: str = "", type_name: str = "") -> list[Origin]:
-    """What the nodes of runs gave, by node and by type where these are named."""
-    return [
-        (run, each, key, artifact)
-        for run in runs
-        for each in run.nodes.values()
-        for key, artifacts in each.outputs.items()
-        for artifact in artifacts
-        if node in ("", each.name) and type_name in ("", artifact.type)
-    ]
-
-
-def short(says: RunVerdict) -> str:
-    """A verdict in a few words."""
-    state = says.state.value.replace("_", " ")
-    if says.span is not None:
-        p_value = f", p = {says.p_value:.2g}" if says.p_value is not None else ""
-        return f"span {says.span} {state}{p_value}"
-    if says.state is State.PUSHED:
-        return f"pushed {says.version}"
-    if says.state is State.NO_VERDICT:
-        return "no verdict"
-    reason = says.reason if len(says.reason) <= _SHORT else says.reason[: _SHORT - 3].rstrip() + "..."
-    return reason if says.state is State.FAILED else f"{state}: {reason}"
-
-
-def took(seconds: float) -> str:
-    """A duration in two units at most.
-
-    >>> took(0.042), took(75.2), took(7260)
-    ('0.0s', '1m 15s', '2h 1m')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}m {rest}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60}m"
-
-
-def nodes_in_words(run: Run) -> str:
-    """How many nodes a run has, and which of them did not simply run."""
-    counts = count_nodes(run)
-    parts = [f"{counts[name]} {name}" for name in ("cached", "failed", "unfinished") if counts[name]]
-    return ", ".join([str(sum(counts.values())), *parts])
-
-
-def cell_text(cell: Cell) -> str:
-    """A cell as it is shown: counts with commas, measures with four digits."""
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "yes" if cell else ""
-    if isinstance(cell, int):
-        return f"{cell:,}"
-    return f"{cell:.4g}" if isinstance(cell, float) else cell
 
 
 def _show_taken(title: str, artifacts: Mapping[str, Sequence[Artifact]], console: Console) -> None:

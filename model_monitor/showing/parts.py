@@ -1,6 +1,5 @@
 """What the tables at the end of a training and of a monitoring run have in common."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,12 +15,6 @@ from ..reading.run_store import Run
 
 COLOURS = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.UNDECIDED: "yellow"}
 MARKS = {outcome: f"[{COLOURS[outcome]}]{mark}[/]" for outcome, mark in parts.MARKS.items()}
-
-
-def place(uri: str) -> str:
-    """Where something is, from here if it is below the working directory."""
-    here = f"{os.getcwd()}{os.sep}"
-    return uri.removeprefix(here) if uri.startswith(here) and uri != here else uri
 
 
 def told(anomalies: Iterable[Anomaly]) -> list[str]:

@@ -10,14 +10,14 @@ from rich.markup import escape
 from components.common.statistics.monitored_features import short_name_of_test
 from components.common.verdict import Outcome
 
-from ..reading.explanation import Explanation, data_files, moment
+from ..reading.explanation import Explanation
 from ..reading.findings import RunFinding
 from ..reading.history import History
 from ..reading.lineage import Source, Step
 from ..reading.run_store import Run
-from .inspection import short
 from .lines import Facts, say
-from .parts import COLOURS, place
+from .parts import COLOURS
+from .words import data_files, moment, place, short
 
 _FINDINGS_SHOWN = 3
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")

@@ -14,7 +14,7 @@ import jinja2
 from components.common.artifacts.files import DAMAGE, Artifact, Files, said
 from components.common.errors import MonitorError
 from components.common.pages.page_artifact import PAGE_FILE
-from components.common.pages.parts import MARKS
+from components.common.pages.parts import MARKS, cut
 from components.common.proportion import Proportion
 from components.common.statistics.monitored_features import short_name_of_test
 from components.common.verdict import Outcome
@@ -22,20 +22,19 @@ from components.validation_report import build, rendering
 
 from ..reading.artifact_tables import open_artifact
 from ..reading.artifact_tables.table import Opened
-from ..reading.explanation import Explanation, data_files, explain, moment
+from ..reading.explanation import Explanation, explain
 from ..reading.findings import RunFinding
 from ..reading.history import History
+from ..reading.origins import origins
 from ..reading.report_sources import sources_of
 from ..reading.run_store import Node, Run
-from ..reading.verdicts import CheckOf, RunVerdict, State, span_checks
-from ..showing.inspection import cell_text, nodes_in_words, origins, short, took
-from ..showing.parts import place
+from ..reading.verdicts import CheckOf, RunVerdict, span_checks
+from ..showing.words import brief, cell_text, data_files, moment, nodes_in_words, place, short, took, words
 from . import drawing, timeline
 from .timeline import Point
 
 SPANS_SHOWN, RUNS_SHOWN = 60, 25  # the newest ones, unless all are asked for
 _ROWS_SHOWN = 400  # of a table of an artifact
-_PARAMETER_SHOWN = 240  # characters
 _FINDINGS_SHOWN = 6  # of a check, before the rest is folded away
 _REPORT_TYPE = "HtmlReport"
 
@@ -257,24 +256,6 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def words(state: State) -> str:
-    """A state as it is read.
-
-    >>> words(State.NOT_FINE)
-    'not fine'
-    """
-    return state.value.replace("_", " ")
-
-
-def brief(says: RunVerdict) -> str:
-    """What there is to a verdict besides its state."""
-    if says.span is not None:
-        return f"span {says.span}" + ("" if says.p_value is None else f", p = {says.p_value:.2g}")
-    if says.state is State.PUSHED:
-        return f"version {says.version or Path(says.destination).name}"
-    return cut(says.reason)
-
-
 def level(found: Proportion | None) -> str:
     """An accuracy with its interval.
 
@@ -306,9 +287,3 @@ def below(site: Site, uri: str) -> str:
     """A place as it is named below the root, and in full where it is not below."""
     root = f"{site.root}/"
     return uri.removeprefix(root) if uri.startswith(root) else uri
-
-
-def cut(value: object) -> str:
-    """A parameter, no longer than a few lines."""
-    text = str(value)
-    return text if len(text) <= _PARAMETER_SHOWN else f"{text[:_PARAMETER_SHOWN]} ... ({len(text):,} characters)"

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from model_monitor import cli
-from model_monitor.reading.explanation import data_files, explain
+from model_monitor.reading.explanation import explain
+from model_monitor.showing.words import data_files
 from tests.support import printed
 from tests.support.example_runs import _anomalies, _write
 

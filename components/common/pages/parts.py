@@ -39,3 +39,13 @@ class Chart:
     table: Table
     outcome: Outcome | None = None
     badge: str = ""
+
+
+def cut(value: object, limit: int = 240) -> str:
+    """A value as text of a few lines at most, with how long it is where that is more.
+
+    >>> cut("abcdef", 3), cut(7)
+    ('abc ... (6 characters)', '7')
+    """
+    text = str(value)
+    return text if len(text) <= limit else f"{text[:limit]} ... ({len(text):,} characters)"
