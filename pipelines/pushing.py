@@ -60,9 +60,9 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
         the held-out examples.
       statistics: channel of the `ExampleStatistics` of the data that the model was trained on, for the bundle and the
         report; may be left out.
-      anomalies: channels of `ExampleAnomalies` that can block the push, ExampleValidator's for one. The gate wants one
-        at least, unless `policy` says otherwise.
-      policy: the text of a push policy (docs/push_gate.md). Empty: what the spec says, and strict values for the rest.
+      anomalies: channels of `ExampleAnomalies` that can block the push, ExampleValidator's for one.
+      policy: the text of a push policy (docs/push_gate.md). Empty: what the spec says, and strict values for the rest,
+        but that without `anomalies` and logs the model is judged by `evaluator` and the canary alone.
       serving_logs: folder of serving logs; the newest span is scored by the new model and compared with the held-out
         examples, and what differs can block the push. Empty: no logs are read.
       baseline: folder of the pushed version that `evaluator` compared the model with, to be noted in the bundle; empty
@@ -84,7 +84,9 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
     watch, window = _serving_checks(spec, settings, logs, model, held_out, calibrated, split)
     found = [*anomalies, *window.pop("anomalies", [])]
     judged = {"model_blessing": evaluator.outputs["blessing"], "evaluation": evaluator.outputs["evaluation"]}
-    gate = PushGate(model=model, **judged, anomalies=found, examples=examples, spec=spec, policy=policy)
+    gate = PushGate(
+        model=model, **judged, anomalies=found, examples=examples, spec=spec, policy=policy or _policy(found)
+    )
     known = {
         "baseline_statistics": held_out,
         "baseline_examples": scored.outputs["examples"],
@@ -112,6 +114,11 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
         **window,
     )
     return [scored, described, calibrator, *watch, gate, pusher, report, *nodes.guards(report, fail_unless_fine)]
+
+
+def _policy(checks: Sequence[types.BaseChannel]) -> str:
+    """The policy where none is given: strict, but that a pipeline which checks no data needs no check of the data."""
+    return "" if checks else "anomalies: {required: false}"
 
 
 def _destination(serving_dir: str | Path) -> pusher_pb2.PushDestination:

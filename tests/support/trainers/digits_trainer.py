@@ -60,8 +60,13 @@ def train(images: Any, labels: Any, *, epochs: int = 12) -> keras.Model:
     return network
 
 
-def save(network: keras.Model, folder: str, *, logits: bool = False, broken: bool = False) -> None:
-    """Saves the network; with `logits` without the softmax, `broken` with its classes in the wrong order."""
+def save(
+    network: keras.Model, folder: str, *, logits: bool = False, broken: bool = False, examples: bool = True
+) -> None:
+    """Saves the network; with `logits` without the softmax, `broken` with its classes in the wrong order.
+
+    Not `examples`: without the signature that takes tf.Examples.
+    """
 
     def scores(images: Any) -> Any:
         answer = network(images, training=False)
@@ -77,5 +82,5 @@ def save(network: keras.Model, folder: str, *, logits: bool = False, broken: boo
         parsed = tf.io.parse_example(examples, {"image/encoded": FEATURES["image/encoded"]})
         return {"dense_1": scores(decode(parsed["image/encoded"]))}
 
-    signatures = {"serving_default": serve, "serve_examples": serve_examples}
+    signatures = {"serving_default": serve, **({"serve_examples": serve_examples} if examples else {})}
     tf.saved_model.save(network, folder, signatures=signatures)
