@@ -35,7 +35,7 @@ def create_pipeline(config: AdoptionConfig, *, spec: ModelSpec, model: str, fold
     # Anew each time: what is in a folder may have changed, and the scores with it.
     served = Importer(source_uri=model, artifact_type=standard_artifacts.Model, reimport=True).with_id("ServedModel")
     asked = (examples.outputs["examples"], served.outputs["result"])
-    scored, described = nodes.scored_statistics(spec, *asked, split=nodes.EVAL_SPLIT)
+    scored, described = nodes.scored_statistics(spec, *asked)
     rules = config.monitor.model_dump(include=nodes.CALIBRATION)
     calibrated = ThresholdCalibrator(described.outputs["statistics"], **rules)
     components = [examples, served, scored, described, calibrated]

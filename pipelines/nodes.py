@@ -1,4 +1,4 @@
-"""Nodes that both pipelines have, so that training and monitoring describe images and predictions in the same way."""
+"""Nodes that the pipelines have in common, so that all of them describe images and predictions in the same way."""
 
 from typing import Any
 
@@ -52,20 +52,20 @@ def serving_log_example_gen(
     )
 
 
-def scored_statistics(
+def scored_statistics(  # noqa: PLR0913 - what is scored by what, and where it is from
     spec: ModelSpec,
     examples: types.BaseChannel,
     model: types.BaseChannel,
     schema: types.BaseChannel | None = None,
     *,
-    split: str = SERVING_SPLIT,
+    split: str = EVAL_SPLIT,
+    logged: bool = False,
 ) -> tuple[BaseNode, BaseNode]:
     """The nodes that let `model` score a split, and that describe images and scores.
 
-    The split `serving` is of ServingLogExampleGen's rows: what they say that the model which was served answered is
-    replaced by what this one does.
+    Where `logged`, the examples are ServingLogExampleGen's rows: what they say that the model which was served answered
+    is replaced by what this one does.
     """
-    logged = split == SERVING_SPLIT
     scorer = HeldOutScorer(examples, model, spec=spec, splits=[split], logged=logged)
     described = ImageStatisticsGen(scorer.outputs["examples"], schema, spec=spec.rows)
     if logged:

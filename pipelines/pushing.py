@@ -143,7 +143,7 @@ def _serving_checks(  # noqa: PLR0913, PLR0917 - what is compared and how
     if not logs:
         return [], {}
     rows = logs[0].outputs["examples"]
-    scored, described = nodes.scored_statistics(spec, rows, model, schema)
+    scored, described = nodes.scored_statistics(spec, rows, model, schema, split=nodes.SERVING_SPLIT, logged=True)
     window = described.outputs["statistics"]
     compared = {"statistics": window, "baseline_statistics": held_out}
     checks = nodes.checks(spec, settings, compared, schema, baseline_split=split)

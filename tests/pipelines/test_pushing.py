@@ -59,6 +59,7 @@ def test_with_serving_logs_the_newest_span_can_block_the_push():
     nodes = appended(serving_logs="/logs")
     assert set(nodes) == APPENDED | WATCHING
     assert nodes["ServingScorer"].exec_properties["logged"] == 1
+    assert json.loads(nodes["ServingScorer"].exec_properties["splits"]) == ["serving"]
     asked = set(json.loads(nodes["PushGate"].exec_properties["anomalies_sources"]).values())
     assert {"ServingLogExampleGen", "SkewDriftValidator", "PerformanceEstimator"} <= asked
 
@@ -83,3 +84,10 @@ def test_a_run_whose_model_is_not_pushed_can_end_in_failure():
 def test_the_gate_says_what_it_is_not_given():
     with pytest.raises(MonitorError, match=r"`anomalies` must hold a channel, because the policy has"):
         appended(anomalies=[])
+
+
+def test_held_out_examples_may_be_in_a_split_of_any_name():
+    """Even that of serving logs, which are scored in another way."""
+    nodes = appended(split="serving")
+    assert nodes["HeldOutScorer"].exec_properties["logged"] == 0
+    assert nodes["ThresholdCalibrator"].exec_properties["split"] == "serving"
