@@ -76,3 +76,32 @@ def test_no_page_names_a_folder_of_one_machine():
     ours = re.compile(r"/tmp/|/home/|/root/|/Users/")  # noqa: S108 - none is used
     pages = [REPOSITORY / "README.md", *DOCS.rglob("*.md")]
     assert [page.name for page in pages if ours.search(page.read_text(encoding="utf-8"))] == []
+
+
+NAMED = re.compile(
+    r"`((?:components|pipelines|model_monitor|benchmarks|tests|schemas|requirements)[./][\w./]+?)(?:\(.*?\))?`"
+)
+
+
+def pages() -> list[Path]:
+    """What people read of today; a decision stays as it was on its day."""
+    return [REPOSITORY / "README.md", *(page for page in DOCS.rglob("*.md") if page.parent.name != "decisions")]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_every_module_and_file_that_a_page_names_is_there(page):
+    named = NAMED.findall(page.read_text(encoding="utf-8"))
+    assert [name for name in named if not is_there(name)] == []
+
+
+def is_there(name: str) -> bool:
+    """Whether a path from the repository's root exists, or a module and what is named in it."""
+    if "/" in name:
+        return (REPOSITORY / name).exists()
+    parts, folder = name.split("."), REPOSITORY
+    while parts and (folder / parts[0]).is_dir():
+        folder /= parts.pop(0)
+    module = folder / f"{parts[0]}.py" if parts and (folder / f"{parts[0]}.py").is_file() else folder / "__init__.py"
+    inside = parts[1:] if module.name != "__init__.py" else parts
+    text = module.read_text(encoding="utf-8") if module.is_file() else ""
+    return module.is_file() and all(re.search(rf"\b{part}\b", text) for part in inside)

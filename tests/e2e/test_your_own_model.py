@@ -6,6 +6,7 @@ JPEG files of any size with one sigmoid. A TFX pipeline: the photographs (the di
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from model_monitor.reading.history import History
 from model_monitor.reading.run_store import open_store
 from model_monitor.reading.verdicts import State
 from tests.support import foreign_data, foreign_models
-from tests.support.code_blocks import REPOSITORY, named
+from tests.support.code_blocks import REPOSITORY, labels, named
 from tests.support.foreign_data import Labelled
 
 pytestmark = pytest.mark.e2e
@@ -130,7 +131,11 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module")
 def adopted(place: Place) -> Place:
     """The same once the page's first two commands were run."""
-    assert "The spec is written" in place.shell("init")
+    printed = place.shell("init")
+    assert "The spec is written" in printed
+    if place.kind is KINDS["digits"]:  # which the page shows
+        assert labels(named(PAGE, "init output").text)
+        assert labels(named(PAGE, "init output").text) - labels(printed) == set()
     spec = ModelSpec.load(place.folder / "monitor.yaml")
     assert (spec.outputs.scores, spec.outputs.kind) == (place.kind.scores, place.kind.kind)
     assert (spec.image.feature, spec.label) == (place.kind.features["image"], place.kind.features["label"])
@@ -150,6 +155,10 @@ def test_a_clean_span_is_fine_and_a_shifted_one_is_not(adopted: Place):
     told = words(adopted.shell("monitor", code=2))
     assert "Span 2 is not fine: the window differs from the baseline" in told
     assert "image_sharpness" in told
+    if adopted.kind is KINDS["digits"]:
+        shown = words(named(PAGE, "monitor output").text)
+        assert shown.split(" image_")[0] in told
+        assert re.search(r"Estimated accuracy fell by .* points, more than the \d+ allowed", shown)[0][:26] in told
     assert "Span 1" not in told  # it was evaluated before
 
 
