@@ -49,7 +49,9 @@ def probabilities_of(scores: npt.NDArray[Any], kind: Kind | str, classes: int) -
 
     Probabilities stay as they are, softmax is taken of logits (of their differences from the largest, in float64), and
     a sigmoid p becomes [1 - p, p]. Logits may be -infinity, for a class that is ruled out. A row that holds anything
-    else that cannot be a score becomes one that `are_probabilities` refuses; nothing is repaired.
+    else that cannot be a score becomes one that `are_probabilities` refuses; nothing is repaired. Probabilities below
+    the smallest normal float32, 1.2e-38, become 0: TensorFlow rounds so and NumPy does not, and tests that go by ranks
+    would take two runtimes with the same answers for two distributions.
 
     Args:
       scores: `[N, K]`; for a sigmoid `[N]` or `[N, 1]`, likewise for the logits of two classes that come as one.
@@ -67,11 +69,17 @@ def probabilities_of(scores: npt.NDArray[Any], kind: Kind | str, classes: int) -
     values = np.asarray(scores)
     single = values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)
     if classes == 2 and single and kind is not Kind.PROBABILITIES:
-        return _of_two(values.reshape(-1).astype(np.float64), kind)
+        return _without_subnormals(_of_two(values.reshape(-1).astype(np.float64), kind))
     if kind is Kind.SIGMOID or values.ndim != 2 or values.shape[1] != classes:
         raise MonitorError(_wrong_shape(values.shape, kind, classes))
     with np.errstate(over="ignore"):
-        return values.astype(np.float32, copy=False) if kind is Kind.PROBABILITIES else _softmax(values)
+        found = values.astype(np.float32, copy=False) if kind is Kind.PROBABILITIES else _softmax(values)
+    return _without_subnormals(found)
+
+
+def _without_subnormals(probabilities: Floats) -> Floats:
+    subnormal = (probabilities > 0) & (probabilities < np.finfo(np.float32).tiny)
+    return np.where(subnormal, np.float32(0), probabilities) if subnormal.any() else probabilities
 
 
 @dataclass(frozen=True)

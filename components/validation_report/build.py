@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 from ..common import baseline_bundle
@@ -137,16 +138,21 @@ class _Builder:
 
     def _held_out(self) -> Artifact | None:
         """The held-out examples: the run's own, or those that the pushed version's bundle names."""
-        bundle = self._bundle
-        if self.sources.baseline_examples is not None or not bundle:
+        if self.sources.baseline_examples is not None or self._manifest is None:
             return self.sources.baseline_examples
-        path = f"{bundle}/{baseline_bundle.MANIFEST_FILE}"
-        manifest = self._try(
+        uri = self._manifest.baseline_examples_uri
+        return Artifact(uri) if uri else None
+
+    @cached_property
+    def _manifest(self) -> baseline_bundle.Manifest | None:
+        """What the pushed version's bundle says of itself; None where there is none, or it cannot be read."""
+        if not self._bundle:
+            return None
+        path = f"{self._bundle}/{baseline_bundle.MANIFEST_FILE}"
+        return self._try(
             "the baseline bundle",
             lambda: baseline_bundle.Manifest.from_json(self.files.content(path).decode(), path),
         )
-        uri = manifest.baseline_examples_uri if manifest else None
-        return Artifact(uri) if uri else None
 
     @property
     def _bundle(self) -> str:
@@ -203,7 +209,9 @@ class _Builder:
         """The model's, or that of the pushed version whose baseline a window is compared with; "" for none."""
         if self.sources.evaluation:
             return self.sources.evaluation.uri
-        return f"{self._bundle}/{baseline_bundle.EVALUATION_DIR}" if self._bundle else ""
+        part = baseline_bundle.EVALUATION_DIR
+        evaluated = self._manifest is not None and part in self._manifest.parts  # an adopted model was not
+        return f"{self._bundle}/{part}" if evaluated else ""
 
     def _confusion(self, folder: str) -> ConfusionMatrix | None:
         name = self.sources.class_name

@@ -77,19 +77,20 @@ def checks_of_blessing(artifact: Artifact, files: Files, violations: Sequence[st
 
     """
     name = artifact.producer or "blessing"
+    present: list[str] = []
     try:
         present = files.listing(artifact.uri)
         if REASONS_JSON not in present:
             return (_marker(name, artifact, present, violations),)
         checks = files.record(artifact.path(REASONS_JSON), Decision.from_json).checks
     except DAMAGE as error:
-        return (_unread_blessing(name, artifact, files, said(error)),)
+        return (_unread_blessing(name, artifact, files, said(error), recorded=REASONS_JSON in present),)
     if all(check.passed for check in checks) and not _marker(name, artifact, present, violations).passed:
         return (*checks, Check(name, "", Outcome.UNDECIDED, "its reasons bless the model, and its blessing does not"))
     return checks
 
 
-def _unread_blessing(name: str, artifact: Artifact, files: Files, error: str) -> Check:
+def _unread_blessing(name: str, artifact: Artifact, files: Files, error: str, *, recorded: bool) -> Check:
     """By its properties: those of one that blesses nothing suffice, the others where nobody here could read more."""
     says = artifact.properties.get("blessed")
     if says is not None and says != 1:
@@ -97,7 +98,7 @@ def _unread_blessing(name: str, artifact: Artifact, files: Files, error: str) ->
         return Check(name, "", Outcome.FAILED, reason or f"the model is not blessed by {name}")
     if says == 1 and not files.reaches(artifact.uri):
         return Check(name, "", Outcome.PASSED, f"the model is blessed by {name}")
-    if says is None:
+    if says is None and not recorded:
         return _unwritten(name)
     return Check(name, "", Outcome.UNDECIDED, f"what {name} decided cannot be read: {error}")
 

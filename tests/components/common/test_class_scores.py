@@ -175,3 +175,13 @@ def test_counts_add_up_over_batches():
 
 def test_rounding_is_not_what_makes_logits():
     assert looks_like_logits(np.array([[1.005, -0.005], [1.02, 0], [np.nan, 5]])).tolist() == [False, True, False]
+
+
+def test_runtimes_that_round_subnormal_numbers_and_those_that_do_not_give_the_same():
+    """Rows of 1e-40 and of 0 would have other ranks: a window from another runtime would differ from the baseline."""
+    kept = np.array([[1, 1e-40], [1, 1e-37]], np.float32)
+    rounded = np.array([[1, 0], [1, 1e-37]], np.float32)
+    np.testing.assert_array_equal(
+        probabilities_of(kept, "probabilities", 2), probabilities_of(rounded, "probabilities", 2)
+    )
+    assert not are_probabilities(probabilities_of(np.array([[1, -1e-40]], np.float32), "probabilities", 2)).any()
