@@ -5,7 +5,6 @@ Imports neither TFX nor TensorFlow, so that a mistake in a file is said at once.
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from components.common.errors import MonitorError
 from components.common.model_spec import ModelSpec
 from components.common.settings import Section, explain, read_setting, read_yaml
+from components.common.two_sample.false_alarms import least_permutations
 
 # In this process. Where no option says what workers install, TFX builds a package of itself for every Beam executor,
 # which takes seconds and which nobody here installs.
@@ -41,9 +41,8 @@ class MonitorConfig(Section):
 
     @model_validator(mode="after")
     def _enough_permutations(self) -> "MonitorConfig":
-        """A p-value is at least 1 / (permutations + 1), and skew and drift have half of the false-alarm rate each."""
-        if (self.permutations + 1) * self.false_alarm_rate < 2 - 1e-9:
-            least = math.ceil(2 / self.false_alarm_rate) - 1
+        least = least_permutations(self.false_alarm_rate)
+        if self.permutations < least:
             raise ValueError(f"must have `permutations` of {least} or more for this `false_alarm_rate`")
         return self
 

@@ -18,6 +18,7 @@ from ..common.statistics.monitored_features import (
     rows_of,
 )
 from ..common.two_sample.comparison import CLASS_FEATURE, Check, Comparison, Feature, compare
+from ..common.two_sample.false_alarms import require_rate
 from ..common.verdict import Outcome
 
 ERROR = "ERROR"
@@ -86,9 +87,6 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        rate = self.false_alarm_rate
-        number = isinstance(rate, int | float) and not isinstance(rate, bool)
-        require(number and 0 < rate <= 0.5, "false_alarm_rate", "be in (0, 0.5]", rate)
         for what, value, least in (
             ("min_examples", self.min_examples, 2),
             ("permutations", self.permutations, 1),
@@ -96,8 +94,7 @@ class Settings:
         ):
             whole = isinstance(value, int) and not isinstance(value, bool) and value >= least
             require(whole, what, f"be a whole number, {least} or more", value)
-        enough = self.permutations + 1 >= 2 / rate  # skew and drift have half of the rate each
-        require(enough, "permutations", f"be at least {2 / rate:.0f} - 1 for a rate of {rate}", self.permutations)
+        require_rate(self.false_alarm_rate, self.permutations)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from ..common.statistics.monitored_features import (
     statistic_of,
 )
 from ..common.two_sample.comparison import CLASS_FEATURE, Feature, Rows, thresholds
+from ..common.two_sample.false_alarms import require_rate
 
 COMPARISONS = (SKEW, DRIFT)
 _COMMENT = "Comparators calibrated for windows of "
@@ -58,12 +59,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         _require_int("window_size", self.window_size, 2)
-        rate = self.false_alarm_rate
-        number = isinstance(rate, int | float) and not isinstance(rate, bool)
-        require(number and 0 < rate <= 0.5, "false_alarm_rate", "be in (0, 0.5]", rate)
         _require_int("permutations", self.permutations, 1)
-        enough = self.permutations + 1 >= 2 / rate
-        require(enough, "permutations", f"be at least {2 / rate:.0f} - 1 for a rate of {rate}", self.permutations)
+        require_rate(self.false_alarm_rate, self.permutations)
         _require_int("seed", self.seed, 0)
         for what, names in (("monitored", self.monitored), ("unmonitored", self.unmonitored)):
             require(all(isinstance(name, str) and name for name in names), what, "be a list of names", names)

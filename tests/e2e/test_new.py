@@ -30,7 +30,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("new")
     data = foreign_data.digits()
     foreign_data.write_examples(home / "data" / "digits.tfrecord.gz", data, foreign_models.DIGIT_FEATURES)
-    for name in ("new", "run"):
+    for name in ("new", "run the new project"):
         done = run_page(home, name)
         assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     return home / "digits"
