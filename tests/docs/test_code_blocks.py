@@ -4,6 +4,7 @@ What the comment above a block may say is in tests/support/code_blocks.py.
 """
 
 import ast
+import fcntl
 import importlib.util
 import json
 import os
@@ -77,26 +78,35 @@ def test_commands_run(block, shell, serve):
 
 
 @pytest.fixture
-def serve(place, environment):
-    """Starts a server, and stops it once it has said where it is: (command) -> None."""
+def serve(place, environment, tmp_path_factory):
+    """Starts a server, and stops it once it has said where it is: (command) -> None.
+
+    The docs let it listen on the port that it has by default, so that two tests in two processes take turns.
+    """
 
     def run(command: str) -> None:
-        with subprocess.Popen(
-            ["bash", "-c", f"exec {command}"],
-            cwd=place,
-            env={**environment, "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
-            said = process.stdout.readline()
-            process.send_signal(signal.SIGINT)
-            said += process.stdout.read()
+        with (tmp_path_factory.getbasetemp().parent / "server.lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            said = _said_by_server(command, place, environment)
         if "in use" in said:
             pytest.skip(f"another program listens where `{command}` would: {said}")
         assert "http://127.0.0.1:" in said
 
     return run
+
+
+def _said_by_server(command: str, folder: Path, environment: dict[str, str]) -> str:
+    with subprocess.Popen(
+        ["bash", "-c", f"exec {command}"],
+        cwd=folder,
+        env={**environment, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        said = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        return said + process.stdout.read()
 
 
 @pytest.mark.parametrize("block", blocks_of("console"), ids=str)

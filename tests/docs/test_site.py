@@ -105,3 +105,10 @@ def is_there(name: str) -> bool:
     inside = parts[1:] if module.name != "__init__.py" else parts
     text = module.read_text(encoding="utf-8") if module.is_file() else ""
     return module.is_file() and all(re.search(rf"\b{part}\b", text) for part in inside)
+
+
+def test_examples_of_the_reference_are_code(site):
+    text = "".join(page.read_text(encoding="utf-8") for page in (site / "reference").glob("*.html"))
+    examples = re.findall(r'<details class="example".*?</details>', text, re.DOTALL)
+    assert len(examples) > 5
+    assert [example for example in examples if "<code>" not in example] == []
