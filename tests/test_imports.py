@@ -76,6 +76,18 @@ def test_an_import_that_breaks_a_contract_is_found(tmp_path: Path, module: str, 
     assert any(contract in row and "BROKEN" in row for row in done.stdout.splitlines()), done.stdout
 
 
+def test_tests_of_what_knows_no_tfx_start_without_it():
+    """Their fixtures' modules come along: what a conftest imports, every test beside it waits for."""
+    folders = ["tests/components/common/records", "tests/components/common/pages", "tests/model_monitor/showing",
+               "tests/components/push_gate/test_policy.py",
+               "tests/components/atomic_pusher/test_publish.py"]  # fmt: skip
+    code = (
+        f"import pytest, sys; assert pytest.main(['-q', '--collect-only', '-p', 'no:cacheprovider', *{folders}]) == 0"
+    )
+    loaded = python(f"{code}; print([m for m in {HEAVY} if m in sys.modules])")
+    assert loaded.splitlines()[-1] == "[]"
+
+
 def test_a_name_that_is_not_there_lists_those_that_are():
     import components
 
