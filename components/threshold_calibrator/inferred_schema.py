@@ -2,11 +2,12 @@
 
 Messages of `tensorflow_metadata` are passed in, looked at and changed, none is made here.
 
-The bounds of an image's property lie beyond its smallest and largest value in the baseline by a margin: as much as
-these are apart, at least a twentieth of the range that the property can have, and at most nineteen twentieths of what
-is left to the end of that range. So an image that is all black, all white or constant is outside unless the baseline
-has such, and hardly any other is: a few hundred examples do not show the darkest that there is. Predictions have no
-bounds: there is no wrong probability, and whether they have changed is what the comparators are for.
+The bounds of an image's property lie beyond its smallest and largest value in the baseline by a wide margin: twice as
+much as these are apart, at least a tenth of the range that the property can have, and never beyond that range. A single
+image outside makes a window invalid, and the next thousand images of the same kind reach further than a few hundred
+have; so only what cannot be of that kind is outside, and what most images do is for the comparators to tell. A property
+that never varied says nothing of how far it may go, and has the bounds of what is possible. Predictions have none:
+there is no wrong probability.
 """
 
 import math
@@ -20,8 +21,8 @@ from ..common.statistics.usability import IMAGE_CORRUPT, PREDICTION_CORRUPT
 
 TRAINING, SERVING = "TRAINING", "SERVING"
 _IMAGE_PREFIX = "image_"
-_LEAST_MARGIN = 0.05  # of the possible range
-_MOST_OF_REST = 0.95  # of what is left to the end of it
+_SPREADS = 2  # how far beyond what was seen, in units of how far that reaches
+_LEAST_MARGIN = 0.1  # of the possible range
 _DIGITS = 4  # of a bound, rounded outwards
 
 
@@ -59,13 +60,14 @@ def bounds(low: float, high: float, first: float, last: float) -> tuple[float, f
     """The bounds of a property with values `low` to `high` that can have `first` to `last`, as the module says.
 
     >>> bounds(0.2, 0.8, 0, 1)
-    (0.01, 0.99)
-    >>> bounds(0, 0, 0, 1)
-    (0.0, 0.05)
+    (0.0, 1.0)
+    >>> bounds(0.4, 0.5, 0, 1)
+    (0.2, 0.7)
     """
-    margin = max(high - low, _LEAST_MARGIN * (last - first))
-    below = low - min(margin, _MOST_OF_REST * (low - first))
-    above = high + min(margin, _MOST_OF_REST * (last - high))
+    if low == high:
+        return float(first), float(last)
+    margin = max(_SPREADS * (high - low), _LEAST_MARGIN * (last - first))
+    below, above = max(low - margin, first), min(high + margin, last)
     scale = 10**_DIGITS
     return math.floor(round(below * scale, 6)) / scale, math.ceil(round(above * scale, 6)) / scale
 

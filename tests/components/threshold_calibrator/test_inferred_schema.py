@@ -22,7 +22,13 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory, pool, write_statistics):
-    splits = {"eval": pool[:400], "clean": pool[400:1400], "black": np.concatenate([pool[400:600], 0 * pool[:1]])}
+    static = 255 * np.random.default_rng(0).integers(0, 2, (1, *pool.shape[1:]), np.uint8)
+    splits = {
+        "eval": pool[:400],
+        "clean": pool[400:],
+        "black": np.concatenate([pool[400:600], 0 * pool[:1]]),
+        "static": np.concatenate([pool[400:600], static]),
+    }
     return write_statistics(tmp_path_factory.mktemp("baseline"), splits)
 
 
@@ -48,18 +54,23 @@ def feature_of(schema, name):
     return next(feature for feature in schema.feature if feature.name == name)
 
 
-def test_a_window_like_the_baseline_is_valid(described, schema):
+def test_a_window_like_the_baseline_is_valid_however_large(described, schema):
     assert dict(anomalies(described, "clean", schema)) == {}
 
 
-def test_an_image_that_is_all_black_is_out_of_bounds(described, schema):
-    found = anomalies(described, "black", schema)
-    assert {"image_brightness", "image_contrast"} <= set(found)
+def test_one_dark_image_makes_no_window_invalid(described, schema):
+    """There may always be one; many are found by the comparison with the baseline."""
+    assert dict(anomalies(described, "black", schema)) == {}
+
+
+def test_an_image_that_is_no_photograph_is_out_of_bounds(described, schema):
+    assert "image_noise" in anomalies(described, "static", schema)
 
 
 def test_images_have_bounds_and_predictions_have_none(schema):
     brightness, confidence = feature_of(schema, "image_brightness"), feature_of(schema, "prediction_confidence")
-    assert 0 < brightness.float_domain.min < brightness.float_domain.max < 1
+    assert (brightness.float_domain.min, brightness.float_domain.max) == (0, 1)
+    assert 0 < feature_of(schema, "image_noise").float_domain.max < 0.5
     assert not confidence.HasField("float_domain")
     for name in ("image_corrupt", "prediction_corrupt"):
         domain = feature_of(schema, name).int_domain
@@ -96,15 +107,16 @@ def test_labels_are_not_asked_for_in_serving():
 @pytest.mark.parametrize(
     ("low", "high", "first", "last", "expected"),
     [
-        (0.2, 0.8, 0, 1, (0.01, 0.99)),
-        (0.4, 0.5, 0, 1, (0.3, 0.6)),
-        (0, 0, 0, 1, (0, 0.05)),
+        (0.2, 0.8, 0, 1, (0, 1)),
+        (0.4, 0.5, 0, 1, (0.2, 0.7)),
+        (0.41, 0.42, 0, 1, (0.31, 0.52)),
+        (0, 0, 0, 1, (0, 1)),
         (0, 1, 0, 1, (0, 1)),
-        (-0.3, 0.2, -1, 1, (-0.8, 0.7)),
-        (48, 128, 1, 65_536, (3.35, 3404.75)),
+        (-0.1, 0.1, -1, 1, (-0.5, 0.5)),
+        (48, 128, 1, 65_536, (1, 6681.5)),
     ],
 )
-def test_bounds_leave_a_margin_and_keep_off_the_ends_of_the_possible(low, high, first, last, expected):
+def test_bounds_leave_a_wide_margin_within_what_is_possible(low, high, first, last, expected):
     assert bounds(low, high, first, last) == pytest.approx(expected)
 
 
