@@ -50,7 +50,7 @@ notebook: install ## run docs/inspect.ipynb anew, on runs/ (MODEL_MONITOR_ROOT=)
 	@$(BIN)/ruff format -q docs/inspect.ipynb
 
 docs: install ## the documentation as a site in build/site; any warning is an error
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q -f docs/site/mkdocs.yml
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -f docs/site/mkdocs.yml
 
 lock: install ## solve the requirements anew
 	@.tools/bin/uv pip compile -q --generate-hashes --no-header --no-annotate --no-emit-index-url \
