@@ -159,6 +159,14 @@ def test_a_clean_span_is_fine_and_a_shifted_one_is_not(adopted: Place):
         assert shown.split(" image_")[0] in told
         assert re.search(r"Estimated accuracy fell by .* points, more than the \d+ allowed", shown)[0][:26] in told
     assert "Span 1" not in told  # it was evaluated before
+    reports = adopted.folder / "runs" / "artifacts" / "ValidationReport" / "report"
+    pages = sorted(reports.glob("*/report.html"), key=lambda page: int(page.parent.name))
+    assert len(pages) == 2
+    for number, page in enumerate(pages, 1):
+        text = page.read_text()
+        assert f"Span {number} is " in text
+        assert text.count('src="data:image/png;base64,') > 6  # images of the baseline and of the window
+        assert "Could not be read" not in text
 
 
 def test_delayed_labels_give_the_real_accuracy(adopted: Place):
