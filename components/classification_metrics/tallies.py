@@ -38,9 +38,9 @@ class ClassAccuracyTally:
             self._correct[label] = self._correct.get(label, 0.0) + other._correct[label]
 
     def result(self) -> float:
-        """The lowest share of right answers among the classes with any weight, 0..1; NaN where there is none."""
-        shares = [self._correct[label] / examples for label, examples in self._examples.items() if examples > 0]
-        return min(shares, default=math.nan)
+        """The lowest proportion of right answers among the classes with any weight, 0..1; NaN where there is none."""
+        proportions = [self._correct[label] / examples for label, examples in self._examples.items() if examples > 0]
+        return min(proportions, default=math.nan)
 
 
 class CalibrationTally:

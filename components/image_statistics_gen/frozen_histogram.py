@@ -132,8 +132,8 @@ def summarise(feature: FrozenFeature, found: Accumulator) -> Summary | None:
     count = found.count
     if not count:
         return None
-    shares = np.linspace(0, 1, QUANTILE_BUCKETS + 1)
-    bounds = quantiles(found, shares, integer=feature.integer).tolist()
+    proportions = np.linspace(0, 1, QUANTILE_BUCKETS + 1)
+    bounds = quantiles(found, proportions, integer=feature.integer).tolist()
     coarse = found.counts.reshape(-1, feature.bins_per_bucket).sum(axis=1)
     return Summary(
         count=count,
@@ -149,17 +149,17 @@ def summarise(feature: FrozenFeature, found: Accumulator) -> Summary | None:
     )
 
 
-def quantiles(found: Accumulator, shares: npt.NDArray[np.float64], *, integer: bool = False) -> Values:
-    """The values below which `shares` (ascending, 0 to 1) of the values lie, interpolated linearly in the bins."""
+def quantiles(found: Accumulator, proportions: npt.NDArray[np.float64], *, integer: bool = False) -> Values:
+    """The values below which `proportions` (ascending, 0 to 1) of the values lie, interpolated linearly in the bins."""
     edges = np.clip(found.edges, found.minimum, found.maximum)
     edges[0], edges[-1] = found.minimum, found.maximum
     upto = np.cumsum(found.counts)
-    ranks = shares * found.count
+    ranks = proportions * found.count
     # The first bin that reaches the rank; of rank 0, the first bin that holds anything.
     bins = np.searchsorted(upto, np.maximum(ranks, np.nextafter(0, 1)))
     held = found.counts[bins]
-    share = (ranks - (upto[bins] - held)) / held
-    values = edges[bins] * (1 - share) + edges[bins + 1] * share  # exact at both ends
+    proportion = (ranks - (upto[bins] - held)) / held
+    values = edges[bins] * (1 - proportion) + edges[bins + 1] * proportion  # exact at both ends
     return np.rint(values) if integer else values
 
 

@@ -233,8 +233,10 @@ def _entropy(flat: Floats) -> Floats:
     count, pixels = flat.shape
     bins = ((flat * np.float32(255) + np.float32(_HALF_STEP)) * np.float32(1 / ENTROPY_LEVELS)).astype(np.int32)
     bins += ENTROPY_BINS * np.arange(count, dtype=np.int32)[:, None]
-    share = np.bincount(bins.ravel(), minlength=count * ENTROPY_BINS).reshape(count, ENTROPY_BINS) / pixels
-    return -(share * np.log2(np.where(share > 0, share, 1))).sum(axis=1).astype(np.float32) + np.float32(0)
+    proportion = np.bincount(bins.ravel(), minlength=count * ENTROPY_BINS).reshape(count, ENTROPY_BINS) / pixels
+    return -(proportion * np.log2(np.where(proportion > 0, proportion, 1))).sum(axis=1).astype(np.float32) + np.float32(
+        0
+    )
 
 
 def _asymmetry(luma: Floats) -> Floats:

@@ -230,19 +230,19 @@ def _scaled(estimator: Prepare) -> Prepare:
 def _transport(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
     """COT. Draws are valued at the prices of the whole sample, which is right to first order (Danskin's theorem)."""
     classes = known.shape[1]
-    prices = transport.class_prices(window, _shares(labels, classes))
+    prices = transport.class_prices(window, _proportions(labels, classes))
     terms = transport.dual_terms(window, prices)
 
     def resampled(held: Rows, drawn: Rows) -> float:
-        return transport.dual_value(terms[drawn], _shares(labels[held], classes), prices)
+        return transport.dual_value(terms[drawn], _proportions(labels[held], classes), prices)
 
     return resampled
 
 
 def _thresholded_transport(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
     """COTT: the probability that each example keeps in the transport, thresholded as ATC does."""
-    shares = _shares(labels, known.shape[1])
-    reference, scores = (transport.kept_probability(p, transport.class_prices(p, shares)) for p in (known, window))
+    proportions = _proportions(labels, known.shape[1])
+    reference, scores = (transport.kept_probability(p, transport.class_prices(p, proportions)) for p in (known, window))
     right = _right(known, labels)
     return lambda held, drawn: share_above(reference[held], right[held].mean(), scores[drawn])
 
@@ -271,7 +271,7 @@ def _thresholded_with_transport(known: Floats, labels: Rows, window: Floats, mov
     return resampled
 
 
-def _shares(labels: Rows, classes: int) -> Floats:
+def _proportions(labels: Rows, classes: int) -> Floats:
     return np.bincount(labels, minlength=classes) / len(labels)
 
 

@@ -42,8 +42,8 @@ def unexplained_move(known: Floats, known_classes: Rows, window: Floats, window_
 def _weights(known_classes: Rows, window_classes: Rows) -> Floats:
     """Of the held-out examples, with sum 1; all 0 where no class of the window is among theirs."""
     count = int(max(known_classes.max(), window_classes.max())) + 1
-    shares = [np.bincount(classes, minlength=count) / len(classes) for classes in (known_classes, window_classes)]
-    ratio = np.divide(shares[1], shares[0], out=np.zeros(count), where=shares[0] > 0)
+    proportions = [np.bincount(classes, minlength=count) / len(classes) for classes in (known_classes, window_classes)]
+    ratio = np.divide(proportions[1], proportions[0], out=np.zeros(count), where=proportions[0] > 0)
     weights = ratio[known_classes]
     return np.asarray(weights / max(weights.sum(), np.finfo(np.float64).tiny))
 

@@ -53,9 +53,9 @@ def check(outputs: Batch, size: int, policy: CanaryPolicy) -> Iterator[Finding]:
         if value.ndim == 0 or value.shape[0] != size:
             yield _failed("shape", name, f"has shape {list(value.shape)} for {size} examples")
         # Cast first: NumPy does not take bfloat16 for a number that could be infinite. And NaN is below nothing.
-        share = 0.0 if value.dtype.kind in _TEXT else float(np.mean(~(np.abs(value.astype(np.float64)) < np.inf)))
-        if share > 0:
-            yield _failed("finite", name, f"has {share:.0%} values that are not finite", share, 0.0)
+        proportion = 0.0 if value.dtype.kind in _TEXT else float(np.mean(~(np.abs(value.astype(np.float64)) < np.inf)))
+        if proportion > 0:
+            yield _failed("finite", name, f"has {proportion:.0%} values that are not finite", proportion, 0.0)
     if policy.probabilities is not None:
         yield from _check_scores(outputs, policy)
     if policy.class_id is not None:

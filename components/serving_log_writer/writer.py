@@ -113,7 +113,7 @@ class ServingLogWriter:
           directory: of the logs; span folders appear in it. On a file system with locks and atomic renames.
           model: who answers, for the metadata of each record.
           span: a fixed number, or what gives it from the timestamp of a request (seconds since the epoch).
-          sampling_rate: the share of requests to log, in (0, 1]; recorded with each.
+          sampling_rate: the proportion of requests to log, in (0, 1]; recorded with each.
           seed: of the sampling.
           rotation: when files are finished.
           queue_bytes: how much may wait for the thread. A request that is larger waits alone.

@@ -48,9 +48,9 @@ def gaussian_matrix(size: int, deviation: float) -> Floats:
     return matrix.astype(np.float32)
 
 
-def pixelate_matrix(size: int, share: float) -> Floats:
+def pixelate_matrix(size: int, proportion: float) -> Floats:
     """Down to `share` of `size` by the mean over the area, then up again by the nearest."""
-    small = max(1, int(size * share))
+    small = max(1, int(size * proportion))
     edges = np.arange(small + 1) * size / small
     overlap = np.minimum(edges[1:, None], np.arange(1, size + 1)) - np.maximum(edges[:-1, None], np.arange(size))
     down = np.clip(overlap, 0, None) * small / size

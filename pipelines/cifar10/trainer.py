@@ -20,7 +20,7 @@ from .training_data import LabelledImages, hold_out, read, training_batches, val
 
 _progress = logging.getLogger(PROGRESS_LOGGER)
 
-_WARM_UP = 0.15  # share of all steps in which the learning rate rises
+_WARM_UP = 0.15  # proportion of all steps in which the learning rate rises
 _WARM_UP_START = 0.05  # of the learning rate
 _PROJECTED_IMAGES = 10_000  # the embedding is fitted on at most so many: more change its third decimal
 

@@ -52,7 +52,7 @@ def histogram(
 
     Args:
       labels: of the edges of the bins, one more than bins, or of the bins.
-      series: by side, "baseline", "window" or "previous", the share of each bin.
+      series: by side, "baseline", "window" or "previous", the proportion of each bin.
       told: of each bin, what is said about it under the pointer.
       edges: whether `labels` are of the edges.
 
@@ -72,7 +72,7 @@ def histogram(
     }
     x = {"field": "x", "type": "quantitative", "axis": axis, "scale": {"domain": [0, bins], "nice": False}}
     y_axis = {"format": ".0%", "tickCount": 3, "title": None}
-    layers = [_step(name, shares, x, y_axis) for name, shares in series.items()]
+    layers = [_step(name, proportions, x, y_axis) for name, proportions in series.items()]
     hit: Spec = {
         "name": "hit",
         "data": {"values": rows},
@@ -260,9 +260,11 @@ def _room(spec: Mapping[str, Any]) -> tuple[int, int]:
     return left, _BOTTOM if x.get("title") else _BOTTOM - 14
 
 
-def _step(name: str, shares: Sequence[float], x: Spec, axis: Spec) -> Spec:
+def _step(name: str, proportions: Sequence[float], x: Spec, axis: Spec) -> Spec:
     """A stepped line over the bins, closed to the ground where it is an area."""
-    values = [{"x": i, "y": share} for i, share in enumerate(shares)] + [{"x": len(shares), "y": shares[-1]}]
+    values = [{"x": i, "y": proportion} for i, proportion in enumerate(proportions)] + [
+        {"x": len(proportions), "y": proportions[-1]}
+    ]
     marks: dict[str, Spec] = {
         "baseline": {"type": "area", "color": _BASELINE, "fillOpacity": 0.3,
                      "line": {"color": _BASELINE, "strokeWidth": 1.2}},

@@ -188,7 +188,7 @@ def _read_performance(record: dict[str, Any]) -> Performance:
             **record,
             **checks,
             "baseline": _read_share(record["baseline"]),
-            "baseline_by_class": _read_shares(record["baseline_by_class"]),
+            "baseline_by_class": _read_proportions(record["baseline_by_class"]),
             "estimate": record["estimate"] and _read_estimate(record["estimate"], window),
             "labelled": record["labelled"] and _read_labelled(record["labelled"]),
             "baseline_examples": Examples(**record["baseline_examples"]),
@@ -207,7 +207,7 @@ def _read_share(record: dict[str, Any] | None) -> Proportion | None:
     return Proportion(record["share"], record["low"], record["high"], record["total"]) if record else None
 
 
-def _read_shares(records: list[dict[str, Any] | None]) -> tuple[Proportion | None, ...]:
+def _read_proportions(records: list[dict[str, Any] | None]) -> tuple[Proportion | None, ...]:
     return tuple(_read_share(each) for each in records)
 
 
@@ -218,7 +218,7 @@ def _read_estimate(record: dict[str, Any], window: Examples) -> Proportion:
 def _read_labelled(record: dict[str, Any]) -> LabelledAccuracy:
     values = {
         "overall": _read_share(record["overall"]),
-        "by_class": _read_shares(record["by_class"]),
+        "by_class": _read_proportions(record["by_class"]),
         "row_problems": _read_problems(record["row_problems"]),
         "example_problems": _read_problems(record["example_problems"]),
         "repeated_ids": _read_problem(record["repeated_ids"]),

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-TAIL = 0.1  # the share of splits from which the tail of a group's maximum is extrapolated
+TAIL = 0.1  # the proportion of splits from which the tail of a group's maximum is extrapolated
 _TIE = 1e-7  # scores closer than this are ties: rounding must not decide
 
 
@@ -40,7 +40,7 @@ class Group:
     Attributes:
       name: What the group is called.
       columns: Its statistics.
-      weight: The group's share of the false alarms, relative to other groups'. In (0, 1].
+      weight: The group's proportion of the false alarms, relative to other groups'. In (0, 1].
 
     """
 
@@ -183,6 +183,6 @@ class _Scaled:
 
 
 def _rank(others: Floats, observed: float) -> float:
-    """The share of splits at least as large as the observed one, itself included; `others` sorted."""
+    """The proportion of splits at least as large as the observed one, itself included; `others` sorted."""
     above = len(others) - int(np.searchsorted(others, observed - _TIE, side="left"))
     return (1 + above) / (1 + len(others))

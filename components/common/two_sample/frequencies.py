@@ -49,7 +49,7 @@ def class_codes(classes: Ints) -> Ints:
 
 
 def class_distances(codes: Ints, splits: Permutations) -> Floats:
-    """L-infinity: the largest difference between the shares of a class. `[1 + permutations]`."""
+    """L-infinity: the largest difference between the proportions of a class. `[1 + permutations]`."""
     bins = int(codes.max()) + 1
     if not bins:
         return np.zeros(splits.count)
@@ -60,28 +60,28 @@ def class_distances(codes: Ints, splits: Permutations) -> Floats:
 
 def jensen_shannon(first: Ints, second: Ints) -> Floats:
     """Jensen-Shannon divergence in bits between lines of counts (Lin 1991): 0 to 1; 1 if only one side has any."""
-    shares = (_shares(first), _shares(second))
-    middle = (shares[0] + shares[1]) / 2
+    proportions = (_proportions(first), _proportions(second))
+    middle = (proportions[0] + proportions[1]) / 2
     total = np.zeros(len(first))
-    for share in shares:
-        ratio = np.divide(share, middle, out=np.ones_like(share), where=share > 0)
-        total += (share * np.log2(ratio)).sum(axis=1) / 2
+    for proportion in proportions:
+        ratio = np.divide(proportion, middle, out=np.ones_like(proportion), where=proportion > 0)
+        total += (proportion * np.log2(ratio)).sum(axis=1) / 2
     total[total < _ROUNDING] = 0  # equal histograms are a tie, whatever the order of the sums
     return _with_empty(np.minimum(total, 1), first, second)
 
 
 def kolmogorov_smirnov(first: Ints, second: Ints) -> Floats:
     """Largest difference between the cumulative frequencies of lines of counts: 0 to 1; 1 if only one side has any."""
-    gap = np.abs(np.cumsum(_shares(first) - _shares(second), axis=1))
+    gap = np.abs(np.cumsum(_proportions(first) - _proportions(second), axis=1))
     return _with_empty(gap.max(axis=1), first, second)
 
 
 def l_infinity(first: Ints, second: Ints) -> Floats:
     """Largest difference between the frequencies of lines of counts: 0 to 1; 1 if only one side has any."""
-    return _with_empty(np.abs(_shares(first) - _shares(second)).max(axis=1), first, second)
+    return _with_empty(np.abs(_proportions(first) - _proportions(second)).max(axis=1), first, second)
 
 
-def _shares(counts: Ints) -> Floats:
+def _proportions(counts: Ints) -> Floats:
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 _ROWS_AT_ONCE = 1 << 17  # row numbers handled in a step: what stays in a processor's cache
 _MEMBERS_AT_ONCE = 1 << 21  # cells of the membership matrix handled in a step: a few megabytes
 # Summing rows one by one moves memory, a product with the 0/1 membership matrix computes: which is faster depends on
-# the share of the rows that a split takes (measured: break-even near a thirtieth).
+# the proportion of the rows that a split takes (measured: break-even near a thirtieth).
 _DENSE_SHARE = 30
 
 
