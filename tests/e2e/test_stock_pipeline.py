@@ -111,7 +111,7 @@ def test_every_node_opens(call, metadata):
 
 def test_the_report_says_why(call, tmp_path):
     out = tmp_path / "page.html"
-    assert call("report", "--out", str(out)).startswith("✗ Not pushed: Evaluator: sparse_categorical_accuracy is")
+    assert call("report", "--out", str(out)).startswith("✗ Not blessed: sparse_categorical_accuracy is")
     page = out.read_text()
     assert "New column (column in data but not in schema)" in page
     assert "Could not be read" not in page
