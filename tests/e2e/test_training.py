@@ -142,5 +142,5 @@ def test_the_next_baseline_is_the_pushed_model_and_not_a_blocked_one(root: Path,
 def test_a_repeated_run_whose_version_is_gone_does_not_count_as_pushed(root: Path, second: Outcome):
     shutil.rmtree(second.versions[-1])
     repeated = train(root, SAMPLE, "trainer.epochs=6", "trainer.seed=1")
-    assert repeated.code == 1, repeated.output
+    assert repeated.code == 2, repeated.output  # the run did not fail, and what became of its model is undecided
     assert "is gone from the serving folder" in repeated.words
