@@ -86,11 +86,12 @@ def test_the_command_is_installed(installed):
 
 
 def test_the_sample_that_is_not_installed_is_one_sentence_with_what_to_do(installed):
+    before = set(installed.empty.iterdir())
     done = installed("-m", "model_monitor.cli", "train")
     assert done.returncode == 1
     assert "`model-monitor data fetch` brings the full data set for `--dataset full`" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not list(installed.empty.iterdir())
+    assert set(installed.empty.iterdir()) == before
 
 
 def test_what_is_fetched_goes_to_the_user_s_cache_and_not_among_the_packages(installed):

@@ -28,6 +28,7 @@ from pipelines.cifar10.config import Cifar10Config
 from pipelines.config import load
 from tests.docs.sessions import Sessions, compiles
 from tests.support.code_blocks import REPOSITORY, Block, all_blocks, blocks, labels
+from tests.support.interrupting import interruptible
 
 BLOCKS = all_blocks()
 LANGUAGES = {"python", "sh", "console", "yaml", "json", "pbtxt", "text"}
@@ -96,17 +97,23 @@ def serve(place, environment, tmp_path_factory):
 
 
 def _said_by_server(command: str, folder: Path, environment: dict[str, str]) -> str:
-    with subprocess.Popen(
-        ["bash", "-c", f"exec {command}"],
-        cwd=folder,
-        env={**environment, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        said = process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        return said + process.stdout.read()
+    with (
+        interruptible(),
+        subprocess.Popen(
+            ["bash", "-c", f"exec {command}"],
+            cwd=folder,
+            env={**environment, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+    ):
+        try:
+            said = process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            return said + process.communicate(timeout=30)[0]
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("block", blocks_of("console"), ids=str)

@@ -5,6 +5,7 @@ One story of five runs in one pipeline root, told once; each test looks at its p
 
 import gzip
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -93,8 +94,10 @@ def test_the_two_commands_of_readme_are_the_pipeline_of_this_story_and_these_tes
 
 def make_says(command: str) -> str:
     """The last command that a `make` would run."""
-    asked = ["make", "-n", *command.split()[1:]]
-    done = subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    asked = ["make", "-n", "--no-print-directory", *command.split()[1:]]
+    # a `make` that runs this test has told its children how it was called
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(asked, cwd=REPOSITORY, env=alone, capture_output=True, text=True, check=True)
     return done.stdout.strip().splitlines()[-1]
 
 

@@ -81,9 +81,10 @@ def test_a_run_whose_model_is_not_pushed_can_end_in_failure():
     assert set(nodes) == APPENDED | {"VerdictGuard"}
 
 
-def test_the_gate_says_what_it_is_not_given():
+def test_a_pipeline_that_checks_no_data_is_judged_without_unless_its_policy_asks_for_a_check():
+    assert "PushGate" in appended(anomalies=[])
     with pytest.raises(MonitorError, match=r"`anomalies` must hold a channel, because the policy has"):
-        appended(anomalies=[])
+        appended(anomalies=[], policy="anomalies: {required: true}")
 
 
 def test_held_out_examples_may_be_in_a_split_of_any_name():

@@ -17,6 +17,7 @@ from components.common.errors import MonitorError
 from model_monitor import cli
 from model_monitor.commands import ui
 from model_monitor.ui import server
+from tests.support.interrupting import interruptible
 from tests.support.printed import words
 
 pytestmark = pytest.mark.prints
@@ -39,18 +40,16 @@ def fetch(url, host=None):
 def running(*arguments):
     """The command as a process of its own, and the address that it prints."""
     command = [sys.executable, "-m", "model_monitor.cli", "ui", "--port", "0", *map(str, arguments)]
-    # Where pytest is a shell's background job it ignores Ctrl-C, and the command would inherit that.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        interruptible(),
+        subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+    ):
         try:
             yield process, process.stdout.readline().strip()
             process.send_signal(signal.SIGINT)
             process.wait(timeout=30)
         finally:
             process.kill()
-            signal.signal(signal.SIGINT, before)
 
 
 def test_it_says_where_it_is_answers_and_stops_quietly(told):
