@@ -34,7 +34,7 @@ class MonitorConfig(Section):
     window_size: Annotated[int, Field(ge=2)] = 1000  # the planned one, which the schema's own thresholds are for
     min_examples: Annotated[int, Field(ge=2)] = 30  # fewer are "too few examples"
     max_accuracy_drop: Annotated[float, Field(gt=0, lt=1)] = 0.05  # before accuracy counts as degraded
-    # "example", "image", "request" or "<number>s": what to take one example of where traffic is correlated
+    # "example", "image", "request", "client" or "<number>s": what to take one example of where traffic is correlated
     one_example_per: str = "example"
     permutations: Annotated[int, Field(ge=199)] = 1999
     seed: Annotated[int, Field(ge=0)] = 0

@@ -10,7 +10,8 @@ from tfx.types import component_spec, standard_artifacts, standard_component_spe
 from ..common.errors import MonitorError, require
 from ..common.model_spec import ModelSpec
 from . import executor
-from .read_options import MAX_BROKEN_FRACTION, MODEL_VERSION, ONE_EXAMPLE_PER, SPEC, ReadOptions
+from .read_options import MAX_BROKEN_FRACTION, MODEL_VERSION, SPEC, ReadOptions
+from .subsampling import ONE_EXAMPLE_PER
 
 DEFAULT_PATTERN = "{SPAN}/*"
 
@@ -71,7 +72,10 @@ class ServingLogExampleGen(component.FileBasedExampleGen):
             channels.
           model_version: take the rows of this version only; 0: of all.
           one_example_per: "example" takes all; for correlated traffic, "image" takes one of equal images, "request" one
-            of each request and "60s" one of each minute.
+            of each request, "client" one of each client and "60s" one of each minute. A client is known by the string
+            input `log/client_id` that ServingLogWriter writes, by another one ("client:field:NAME"), by what stands in
+            front of a separator in the request id ("client:prefix:-") or by the one group of a regular expression
+            found in it ("client:pattern:REGEX").
           max_broken_fraction: proportion, 0 to 1, of records or images above which a problem is an error and not a
             warning.
 

@@ -1,7 +1,6 @@
 """The Beam part: log files in; serialised tf.Examples, dead letters and one tally out."""
 
 import contextlib
-import hashlib
 import os
 import uuid
 from collections.abc import Iterable, Iterator
@@ -23,15 +22,18 @@ from . import tally as names
 from .input_checks import Flag
 from .prediction_log import Request, Row, read_origin, read_request
 from .problems import Problem
-from .read_options import ReadOptions, Subsampling, lot
+from .read_options import ReadOptions
+from .subsampling import Subsampling, lot
 from .tally import DAMAGE_PROBLEMS, Tally, merged, version_name
 
 ROWS = "rows"
 TALLY = "tally"
 
-# Where a row comes from (file, record, row), timestamp (-1: none), model version, serialised tf.Example.
-_Found: TypeAlias = tuple[tuple[str, int, int], int, str, bytes]
+# Where a row comes from (file, record, row), what it competes within, model version, serialised tf.Example.
+_Found: TypeAlias = tuple[tuple[str, int, int], bytes, str, bytes]
 _Keyed: TypeAlias = tuple[bytes, _Found]
+_NO_TIMESTAMP = "the log's timestamp_secs is 0"
+_NO_CLIENT = "the request has no such field, or its id no such part"
 
 
 class ConvertLogs(beam.PTransform):
@@ -56,8 +58,8 @@ class ConvertLogs(beam.PTransform):
         tallies = [read[TALLY], kept[TALLY]]
         subsampling = Subsampling.parse(self._options.one_example_per)
         if subsampling.across_requests:
-            kept = kept[ROWS] | "ByBlock" >> beam.Map(_by_block, subsampling).with_output_types(tuple[bytes, _Keyed])
-            kept = kept | "Compete" >> beam.GroupByKey() | "Draw" >> _select(_Draw())
+            kept = kept[ROWS] | "ByBlock" >> beam.Map(_by_block).with_output_types(tuple[bytes, _Keyed])
+            kept = kept | "Compete" >> beam.GroupByKey() | "Draw" >> _select(_Draw(by_client=bool(subsampling.client)))
             tallies.append(kept[TALLY])
         written = kept[ROWS] | "Examples" >> _select(_Written())
         tallies.append(written[TALLY])
@@ -75,7 +77,7 @@ class _ReadFile(beam.DoFn):
     def __init__(self, options: ReadOptions, dead_letter_folder: str) -> None:
         self._options = options
         self._folder = dead_letter_folder
-        self._by_request = Subsampling.parse(options.one_example_per).by_request
+        self._subsampling = Subsampling.parse(options.one_example_per)
 
     def process(self, path: str) -> Iterator[Any]:
         tally = Tally()
@@ -87,7 +89,8 @@ class _ReadFile(beam.DoFn):
                 if request is None:
                     continue
                 for row in self._subsampled(request, tally):
-                    yield row.id, _found(row, request, file, record.number)
+                    place = (file, record.number, row.number)
+                    yield row.id, self._found(row, request, place)
         yield beam.pvalue.TaggedOutput(TALLY, tally)
 
     def _read(self, record: Record, file: str, tally: Tally, dead: "_DeadLetters") -> Request | None:
@@ -107,7 +110,9 @@ class _ReadFile(beam.DoFn):
         if self._options.model_version and origin.model_version != self._options.model_version:
             tally.add_excluded(record, version_name(origin.model_version))
             return None
-        request = read_request(log, origin, self._options.spec, identity, parse_example)
+        client = self._subsampling.client
+        field = client.field if client else ""
+        request = read_request(log, origin, self._options.spec, identity, parse_example, client_field=field)
         tally.add_request(record, request, identity)
         if request.broken:
             dead.add(record, request.broken)
@@ -115,10 +120,23 @@ class _ReadFile(beam.DoFn):
         return request
 
     def _subsampled(self, request: Request, tally: Tally) -> list[Row]:
-        if not self._by_request or len(request.rows) < 2:
+        if not self._subsampling.by_request or len(request.rows) < 2:
             return request.rows
         tally.add_rows(names.SUBSAMPLED, version_name(request.origin.model_version), len(request.rows) - 1)
         return [min(request.rows, key=lambda row: lot(row.id))]
+
+    def _found(self, row: Row, request: Request, place: tuple[str, int, int]) -> _Found:
+        return place, self._block(row, request), version_name(request.origin.model_version), _serialise(row.features)
+
+    def _block(self, row: Row, request: Request) -> bytes:
+        """What the row competes within, b"" where that cannot be told or nothing competes."""
+        if not self._subsampling.across_requests:
+            return b""
+        client = self._subsampling.client
+        timestamp = -1 if request.origin.timestamp is None else request.origin.timestamp
+        image = row.features[IMAGE]
+        name = request.client(row.number, client) if client else b""
+        return self._subsampling.block(image if isinstance(image, bytes) else b"", name, timestamp)
 
     def _count_colours(self, request: Request, tally: Tally) -> None:
         if self._options.spec.image.channel_means:
@@ -150,12 +168,6 @@ def _parse(kind: Any, data: bytes) -> Any:
         return None
     except SystemError:  # what becomes of that warning where warnings are errors
         return None
-
-
-def _found(row: Row, request: Request, file: str, record: int) -> _Found:
-    timestamp = -1 if request.origin.timestamp is None else request.origin.timestamp
-    place = (file, record, row.number)
-    return place, timestamp, version_name(request.origin.model_version), _serialise(row.features)
 
 
 def _serialise(features: dict[str, Value]) -> bytes:
@@ -234,25 +246,25 @@ class _Distinct(_Selecting):
         yield identity, rows[0]
 
 
-def _by_block(keyed: _Keyed, subsampling: Subsampling) -> tuple[bytes, tuple[bytes, _Found]]:
-    """By the image's digest, or by the interval; b"" where there is no timestamp."""
-    _, timestamp, _, serialised = keyed[1]
-    if subsampling.by_image:
-        features = example_pb2.Example.FromString(serialised).features.feature
-        return hashlib.blake2b(features[IMAGE].bytes_list.value[0], digest_size=16).digest(), keyed
-    return (b"" if timestamp < 0 else b"%d" % (timestamp // subsampling.seconds)), keyed
+def _by_block(keyed: _Keyed) -> tuple[bytes, _Keyed]:
+    return keyed[1][1], keyed
 
 
 @beam.typehints.with_output_types(_Keyed)
 class _Draw(_Selecting):
-    """One row of each block; none of those without a timestamp."""
+    """One row of each block; none of those whose log does not say what block they are of."""
+
+    def __init__(self, *, by_client: bool) -> None:
+        self._unknown, self._problem, self._reason = names.WITHOUT_TIMESTAMP, Problem.NO_TIMESTAMP, _NO_TIMESTAMP
+        if by_client:
+            self._unknown, self._problem, self._reason = names.WITHOUT_CLIENT, Problem.NO_CLIENT, _NO_CLIENT
 
     def process(self, group: tuple[bytes, Iterable[_Keyed]]) -> Iterator[_Keyed]:
         block, rows = group
         if not block:
             for identity, (_, _, version, _) in rows:
-                self._tally.add_rows(names.WITHOUT_TIMESTAMP, version)
-                self._tally.add_problem(Problem.NO_TIMESTAMP, identity, "the log's timestamp_secs is 0")
+                self._tally.add_rows(self._unknown, version)
+                self._tally.add_problem(self._problem, identity, self._reason)
             return
         rows = list(rows)  # as many as the ids of one block
         drawn = min(rows, key=lambda row: lot(row[0]))

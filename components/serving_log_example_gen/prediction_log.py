@@ -14,14 +14,16 @@ from ..common.canonical_rows import Predictions, Value, stored_image
 from ..common.class_scores import ScoreCounts
 from ..common.image_spec import ImageSpec
 from ..common.model_spec import ID, IMAGE, ModelSpec
-from ..serving_log_writer.log_fields import REQUEST_ID
+from ..serving_log_writer.log_fields import CLIENT_ID, REQUEST_ID
 from .image_shapes import as_batch
 from .input_checks import Images, ParseExample, Values, images_of_examples, images_of_tensor
 from .predictions import Flags, predictions_of_classifications, predictions_of_tensors
 from .problems import BrokenError, Problem
 from .read_options import EXAMPLES_INPUT
+from .subsampling import ClientKey
 from .tensor_decoding import STRING, decode_strings, dtype_name, shape_of
 
+_WITH_CONTEXT = "example_list_with_context"  # the one kind of Classify request that can carry ids
 _MAX_ID_BYTES = 256  # a longer request id is none: it would stand in every row of the request
 
 
@@ -60,6 +62,8 @@ class Request:
     Attributes:
       origin: from the metadata.
       request_ids: one for the whole request, or one for each of its images.
+      has_id: whether the log has them, and they are not made of the file's name.
+      client_ids: likewise who sent the request; empty where the log does not say, or nobody asks.
       images: how many images the request holds; 0 if that cannot be told.
       rows: those that could be read, in order.
       flags: what is wrong: row (None: the whole request), problem, what was found.
@@ -72,6 +76,8 @@ class Request:
 
     origin: Origin
     request_ids: list[bytes]
+    has_id: bool = False
+    client_ids: list[bytes] = field(default_factory=list)
     images: int = 0
     rows: list[Row] = field(default_factory=list)
     flags: list[tuple[int | None, Problem, str]] = field(default_factory=list)
@@ -83,6 +89,13 @@ class Request:
     def request_id(self, row: int) -> bytes:
         """The request id of one image: its own where each has one, otherwise the whole request's, which comes first."""
         return self.request_ids[row if len(self.request_ids) == self.images else 0]
+
+    def client(self, row: int, key: ClientKey) -> bytes:
+        """Who sent one image, b"" where the log does not say."""
+        if key.field:
+            own = len(self.client_ids) == self.images
+            return self.client_ids[row if own else 0] if self.client_ids else b""
+        return key.of_request_id(self.request_id(row)) if self.has_id else b""
 
     def row_id(self, row: int) -> bytes:
         """The id of one image, such as `part-0.tfrecord.gz:17/2`."""
@@ -107,7 +120,15 @@ def read_origin(log: Any) -> Origin:
     )
 
 
-def read_request(log: Any, origin: Origin, spec: ModelSpec, fallback_id: bytes, parse_example: ParseExample) -> Request:
+def read_request(  # noqa: PLR0913 - the record, what is known of it and what is expected
+    log: Any,
+    origin: Origin,
+    spec: ModelSpec,
+    fallback_id: bytes,
+    parse_example: ParseExample,
+    *,
+    client_field: str = "",
+) -> Request:
     """The rows of one PredictionLog, and what is wrong with it. Never raises for what the log holds.
 
     Args:
@@ -116,11 +137,13 @@ def read_request(log: Any, origin: Origin, spec: ModelSpec, fallback_id: bytes, 
       spec: what is expected.
       fallback_id: the request's id if it has none of its own.
       parse_example: serialised tf.Example to message, None if it is none.
+      client_field: the string input that names the client; "" where nobody asks.
 
     """
-    request = Request(origin, [fallback_id])
+    own_ids = _ids(log, REQUEST_ID)
+    request = Request(origin, own_ids or [fallback_id], bool(own_ids), _ids(log, client_field))
     try:
-        images = _read_images(log, request, spec.image, parse_example)
+        images = _read_images(log, spec.image, parse_example)
     except BrokenError as error:
         request.broken.append((None, error.problem, error.reason))
         request.flags.append((None, error.problem, error.reason))
@@ -139,18 +162,14 @@ def read_request(log: Any, origin: Origin, spec: ModelSpec, fallback_id: bytes, 
     return request
 
 
-def _read_images(log: Any, request: Request, image: ImageSpec, parse_example: ParseExample) -> Images:
+def _read_images(log: Any, image: ImageSpec, parse_example: ParseExample) -> Images:
     kind = log.WhichOneof("log_type")
     if kind == "predict_log":
-        inputs = log.predict_log.request.inputs
-        request.request_ids = _ids_in_tensor(inputs) or request.request_ids
-        return _images_of_inputs(inputs, image, parse_example)
+        return _images_of_inputs(log.predict_log.request.inputs, image, parse_example)
     if kind == "classify_log":
         given = log.classify_log.request.input
-        with_context = given.WhichOneof("kind") == "example_list_with_context"
+        with_context = given.WhichOneof("kind") == _WITH_CONTEXT
         examples = given.example_list_with_context if with_context else given.example_list
-        if with_context:
-            request.request_ids = _ids_in_context(examples.context) or request.request_ids
         return images_of_examples(examples.examples, image)
     if kind is None:
         raise BrokenError(Problem.NOT_A_LOG, "the record holds no request")
@@ -160,7 +179,7 @@ def _read_images(log: Any, request: Request, image: ImageSpec, parse_example: Pa
 def _images_of_inputs(inputs: Any, image: ImageSpec, parse_example: ParseExample) -> Images:
     name = next((name for name in (image.input, EXAMPLES_INPUT) if name in inputs), None)
     if name is None:
-        held = sorted(set(inputs) - {REQUEST_ID})[:20]
+        held = sorted(set(inputs) - {REQUEST_ID, CLIENT_ID})[:20]
         raise BrokenError(Problem.NO_IMAGE, f"the request must have the input {image.input!r}, and has {held}")
     others = sorted(other for other in inputs if other != name and _holds_images(inputs[other], image))
     if others:
@@ -179,19 +198,18 @@ def _holds_images(proto: Any, image: ImageSpec) -> bool:
         return False
 
 
-def _ids_in_tensor(inputs: Any) -> list[bytes]:
-    if REQUEST_ID not in inputs:
-        return []
-    try:
-        return _fitting(decode_strings(inputs[REQUEST_ID]))
-    except BrokenError:
-        return []  # as good as none: the request is known by its file and number then
-
-
-def _ids_in_context(context: Any) -> list[bytes]:
-    if REQUEST_ID not in context.features.feature:
-        return []
-    return _fitting(list(context.features.feature[REQUEST_ID].bytes_list.value))
+def _ids(log: Any, name: str) -> list[bytes]:
+    """The ids that a request carries under `name`, one or one an image; none where it has none that can be one."""
+    kind = log.WhichOneof("log_type")
+    if kind == "predict_log" and name in log.predict_log.request.inputs:
+        try:
+            return _fitting(decode_strings(log.predict_log.request.inputs[name]))
+        except BrokenError:
+            return []  # as good as none: the request is known by its file and number then
+    if kind == "classify_log" and log.classify_log.request.input.WhichOneof("kind") == _WITH_CONTEXT:
+        context = log.classify_log.request.input.example_list_with_context.context.features.feature
+        return _fitting(list(context[name].bytes_list.value)) if name in context else []
+    return []
 
 
 def _fitting(ids: list[bytes]) -> list[bytes]:

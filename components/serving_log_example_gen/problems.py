@@ -91,6 +91,12 @@ class Problem(Enum):
         About.ROW,
         "without one, a row cannot be subsampled by time; it is left out",
     )
+    NO_CLIENT = (
+        "no_client",
+        "No client",
+        About.ROW,
+        "without one, a row cannot be subsampled by client; it is left out",
+    )
 
     def __init__(self, key: str, short: str, about: About, meaning: str) -> None:
         self.key = key

@@ -80,11 +80,15 @@ def _why_no_rows(tally: Tally) -> str:
     counts = tally.counts
     if not counts[names.RECORDS]:
         return f"No record in {counts[names.FILES]} log files"
-    excluded, undated = counts[names.RECORDS_EXCLUDED], counts[names.WITHOUT_TIMESTAMP]
+    excluded = counts[names.RECORDS_EXCLUDED]
     versions = ", ".join(sorted(tally.versions))
     of_others = f"{excluded} are of other model versions ({versions})" if excluded else ""
-    without = f"{undated} images have no timestamp" if undated else ""
-    return f"No row from {counts[names.RECORDS]} records: {' and '.join(filter(None, [of_others, without]))}"
+    without = [
+        f"{counts[name]} images have no {what}"
+        for name, what in ((names.WITHOUT_TIMESTAMP, "timestamp"), (names.WITHOUT_CLIENT, "client"))
+        if counts[name]
+    ]
+    return f"No row from {counts[names.RECORDS]} records: {' and '.join(filter(None, [of_others, *without]))}"
 
 
 def _of_problems(tally: Tally, spec: ModelSpec, max_broken_fraction: float) -> Iterator[SpanAnomaly]:

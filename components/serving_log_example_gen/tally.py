@@ -14,7 +14,7 @@ from .input_checks import Values
 from .prediction_log import Request, Row
 from .problems import About, Problem
 
-# Names of counts. Each record is one of RECORDS_*, each image one of ROWS and the four below it.
+# Names of counts. Each record is one of RECORDS_*, each image one of ROWS and the five below it.
 RECORDS = "records"
 RECORDS_WITH_ROWS = "records_with_rows"
 RECORDS_BROKEN = "records_broken"
@@ -25,6 +25,7 @@ IMAGES_BROKEN = "images_broken"
 DUPLICATES = "duplicates"
 SUBSAMPLED = "thinned_out"  # left out by subsampling; the key is that of counts that were written before
 WITHOUT_TIMESTAMP = "without_timestamp"  # where rows are subsampled by time
+WITHOUT_CLIENT = "without_client"  # where rows are subsampled by client
 TORN = "records_torn"  # of the broken ones
 FILES = "files"
 BYTES = "bytes"  # unpacked
@@ -33,7 +34,7 @@ BYTES_BROKEN = "bytes_broken"
 ALL_COUNTS = (
     FILES, BYTES, BYTES_BROKEN,
     RECORDS, RECORDS_WITH_ROWS, RECORDS_BROKEN, TORN, RECORDS_EXCLUDED, DEAD_LETTERS,
-    IMAGES, ROWS, IMAGES_BROKEN, DUPLICATES, SUBSAMPLED, WITHOUT_TIMESTAMP,
+    IMAGES, ROWS, IMAGES_BROKEN, DUPLICATES, SUBSAMPLED, WITHOUT_TIMESTAMP, WITHOUT_CLIENT,
 )  # fmt: skip
 NO_VERSION = "unknown"
 
@@ -115,7 +116,7 @@ class Tally:
             self.add_problem(problem, identity if row is None else request.row_id(row), found)
 
     def add_rows(self, name: str, version: str, count: int = 1) -> None:
-        """Counts rows under ROWS, DUPLICATES, SUBSAMPLED or WITHOUT_TIMESTAMP."""
+        """Counts rows under ROWS, DUPLICATES, SUBSAMPLED, WITHOUT_TIMESTAMP or WITHOUT_CLIENT."""
         self.counts[name] += count
         self._version(version)[name] += count
 
@@ -151,6 +152,7 @@ class Tally:
             + counts[DUPLICATES]
             + counts[SUBSAMPLED]
             + counts[WITHOUT_TIMESTAMP]
+            + counts[WITHOUT_CLIENT]
             for counts in (self.counts, sum(self.versions.values(), Counter()))
         )
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..common.errors import MonitorError, require
-from .log_fields import REQUEST_ID
+from .log_fields import CLIENT_ID, REQUEST_ID
 
 # tensorflow/core/framework/types.proto
 _STRING = 7
@@ -60,6 +60,7 @@ def predict_log(
     inputs: Mapping[str, Any],
     outputs: Mapping[str, Any],
     request_id: str | Sequence[str] | None = None,
+    client_id: str | Sequence[str] | None = None,
 ) -> bytes:
     """A serialised `PredictionLog` of one Predict request and its response, without metadata (see `metadata`).
 
@@ -68,13 +69,18 @@ def predict_log(
       inputs: arrays by name, or what NumPy makes arrays of; bytes and str become string tensors. Any shape.
       outputs: likewise.
       request_id: of the request, or of each of its rows; travels as the string tensor `log/request_id`.
+      client_id: who sent it, likewise, as `log/client_id`.
 
     Raises:
-      MonitorError: a tensor has a type that TensorFlow lacks, or an input is called `log/request_id`.
+      MonitorError: a tensor has a type that TensorFlow lacks, or an input is called `log/request_id` or
+        `log/client_id`.
 
     """
-    require(REQUEST_ID not in inputs, "inputs", f"leave {REQUEST_ID} to `request_id`", sorted(inputs))
-    sent = {**inputs} if request_id is None else {**inputs, REQUEST_ID: _ids(request_id)}
+    sent = {**inputs}
+    for name, ids, argument in ((REQUEST_ID, request_id, "request_id"), (CLIENT_ID, client_id, "client_id")):
+        require(name not in inputs, "inputs", f"leave {name} to `{argument}`", sorted(inputs))
+        if ids is not None:
+            sent[name] = _ids(ids)
     spec = _model_spec(model)
     request = _message(1, spec) + _tensors(2, sent)
     response = _message(2, spec) + _tensors(1, outputs)
@@ -100,8 +106,8 @@ def _model_spec(model: ServedModel) -> bytes:
     return _message(1, model.name.encode()) + version + _message(3, model.signature.encode())
 
 
-def _ids(request_id: str | Sequence[str]) -> npt.NDArray[np.object_]:
-    return np.array(request_id if isinstance(request_id, str) else list(request_id), object)
+def _ids(ids: str | Sequence[str]) -> npt.NDArray[np.object_]:
+    return np.array(ids if isinstance(ids, str) else list(ids), object)
 
 
 def _tensors(field: int, tensors: Mapping[str, Any]) -> bytes:

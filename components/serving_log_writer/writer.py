@@ -170,6 +170,7 @@ class ServingLogWriter:
         outputs: Mapping[str, Any],
         *,
         request_id: str | Sequence[str] | None = None,
+        client_id: str | Sequence[str] | None = None,
         timestamp: float | None = None,
     ) -> bool:
         """Logs a Predict request and its response. Everything is copied before the call returns.
@@ -178,6 +179,8 @@ class ServingLogWriter:
           inputs: arrays by name as the client sent them, such as `{"image": uint8[B, H, W, C]}`; bytes and str work.
           outputs: what the model answered, likewise.
           request_id: of the request, or of each of its B rows. Should be unique within a span.
+          client_id: who sent it: of the request, or of each of its B rows. Any text that stays the same for a client, a
+            hash for instance; it serves `one_example_per: client` and is in no artifact.
           timestamp: seconds since the epoch; None is now.
 
         Returns:
@@ -188,7 +191,7 @@ class ServingLogWriter:
         def encode(moment: float) -> bytes:
             if self._to_check:
                 self._check(inputs, outputs)
-            record = predict_log(self._model, inputs, outputs, request_id)
+            record = predict_log(self._model, inputs, outputs, request_id, client_id)
             return metadata(self._model, int(moment)) + record + sampling_rate(self._sampling_rate)
 
         return self._submit(encode, timestamp)

@@ -25,6 +25,7 @@ _COUNTS = {
     "duplicates": "Duplicates",
     "thinned_out": "Subsampled",
     "without_timestamp": "Without a time",
+    "without_client": "Without a client",
 }
 
 

@@ -36,6 +36,7 @@ def make_log(
     timestamp: int = 1_700_000_000,
     rate: float = 0.5,
     request_id: str | Sequence[str] | None = None,
+    client_id: str | Sequence[str] | None = None,
 ) -> Any:
     """A PredictionLog of a Predict request. Values that are no TensorProto yet become one."""
     import tensorflow as tf
@@ -49,6 +50,8 @@ def make_log(
     log.log_metadata.sampling_config.sampling_rate = rate
     if request_id is not None:
         inputs = {**inputs, "log/request_id": request_id}
+    if client_id is not None:
+        inputs = {**inputs, "log/client_id": client_id}
     for fields, values in (
         (log.predict_log.request.inputs, inputs),
         (log.predict_log.response.outputs, outputs or {}),

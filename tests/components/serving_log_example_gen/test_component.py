@@ -55,6 +55,13 @@ def test_runtime_parameters_are_accepted() -> None:
         ({"model_version": -1}, "`model_version` must be a version, or 0 for all. Received: -1"),
         ({"one_example_per": "day"}, "`one_example_per` must be"),
         ({"one_example_per": "0s"}, "`one_example_per` must be"),
+        ({"one_example_per": "clients"}, "`one_example_per` must be"),
+        ({"one_example_per": "client:"}, '`one_example_per` must be "client", "client:field:NAME"'),
+        ({"one_example_per": "client:user"}, '`one_example_per` must be "client", "client:field:NAME"'),
+        ({"one_example_per": "client:prefix:"}, '`one_example_per` must be "client", "client:field:NAME"'),
+        ({"one_example_per": "client:pattern:(a"}, "`one_example_per` must have a regular expression"),
+        ({"one_example_per": "client:pattern:a"}, "`one_example_per` must have one group"),
+        ({"one_example_per": "client:pattern:(a)(b)"}, "`one_example_per` must have one group"),
         ({"max_broken_fraction": 1.0}, "`max_broken_fraction` must be in [0, 1). Received: 1.0"),
     ],
 )

@@ -43,7 +43,7 @@ def check_sums(result: Result) -> None:
         count = lambda name, one=one: one.get(name, 0)  # noqa: E731
         parts = ("records_with_rows", "records_broken", "records_excluded")
         assert count("records") == sum(map(count, parts))
-        parts = ("rows", "images_broken", "duplicates", "thinned_out", "without_timestamp")
+        parts = ("rows", "images_broken", "duplicates", "thinned_out", "without_timestamp", "without_client")
         assert count("images") == sum(map(count, parts))
     for name in ("records", "images", "rows", "records_broken"):
         assert counts[name] == sum(one.get(name, 0) for one in counts["by_model_version"].values())
@@ -247,6 +247,39 @@ def test_one_example_of_each_image(run_executor: Run) -> None:
     assert (result.counts["rows"], result.counts["thinned_out"]) == (3, 4)
     assert len({row["image"] for row in result.rows.values()}) == 3
     assert not result.found
+
+
+@pytest.mark.parametrize("how", ["client", "client:field:user", "client:prefix:-", "client:pattern:^(c[0-9]+)"])
+def test_one_example_of_each_client(run_executor: Run, how: str) -> None:
+    """Three clients send 2, 3 and 4 requests of 2 images in two files; a request that names no client is left out."""
+    logs = []
+    for client in range(3):
+        for number in range(2 + client):
+            log = make_good_log(2, seed=10 * client + number, request_id=f"c{client}-{number}", client_id=f"u{client}")
+            log.predict_log.request.inputs["user"].CopyFrom(log.predict_log.request.inputs["log/client_id"])
+            logs.append(log)
+    unnamed = make_good_log(1, seed=99)
+    result = run_executor(
+        {"part-0": log_file(*logs[::2], unnamed), "part-1": log_file(*logs[1::2])}, one_example_per=how
+    )
+    check_sums(result)
+    counts = result.counts
+    assert (counts["rows"], counts["thinned_out"], counts["without_client"]) == (3, 15, 1)
+    assert {row["request_id"][:2] for row in result.rows.values()} == {b"c0", b"c1", b"c2"}
+    assert result.found == {"No client": "ERROR"}
+    assert "log/client_id" not in next(iter(result.rows.values()))
+    again = run_executor({"part-9": log_file(*logs[::-1])}, one_example_per=how)
+    assert set(again.rows) == set(result.rows)
+    assert again.found == {}
+
+
+def test_a_client_of_each_image(run_executor: Run) -> None:
+    """A gateway that batches: three images of two clients in one request, and one of them again in another."""
+    both = make_good_log(3, seed=0, request_id="r0", client_id=["a", "b", "a"])
+    one = make_good_log(2, seed=1, request_id="r1", client_id="b")
+    result = run_executor({"x": log_file(both, one)}, one_example_per="client")
+    check_sums(result)
+    assert (result.counts["rows"], result.counts["thinned_out"]) == (2, 3)
 
 
 def test_without_timestamp_nothing_is_subsampled_by_time(run_executor: Run) -> None:

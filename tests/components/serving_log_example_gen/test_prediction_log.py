@@ -13,9 +13,12 @@ from components.common.model_spec import ModelSpec
 from components.serving_log_example_gen.convert_logs import parse_example, parse_log
 from components.serving_log_example_gen.prediction_log import Request, read_origin, read_request
 from components.serving_log_example_gen.problems import Problem
+from components.serving_log_example_gen.subsampling import ClientKey
+from components.serving_log_writer.log_fields import CLIENT_ID
 from tests.components.serving_log_example_gen.conftest import (
     SHAPE,
     SPEC,
+    make_good_log,
     make_images,
     make_log,
     make_probabilities,
@@ -389,3 +392,18 @@ def test_adversarial_tensors_never_crash_and_always_add_up(inputs: Any, outputs:
                 else:
                     getattr(fields[name], field).extend(value)
     assert accounted_for(read(log, model_spec(shape, 3, embedding="embedding", class_id="class_id")))
+
+
+def test_the_client_of_a_classify_request() -> None:
+    example = make_example(image=[IMAGES[0].tobytes()])
+    log = classify_log([example] * 2, context=make_example(**{CLIENT_ID: [b"a", b"b"]}))
+    request = read_request(log, read_origin(log), SPEC, b"f:0", parse_example, client_field=CLIENT_ID)
+    key = ClientKey.parse("client")
+    assert [request.client(row, key) for row in range(2)] == [b"a", b"b"]
+    assert not read(log, SPEC).client_ids  # nobody asked
+
+
+def test_a_file_name_names_no_client() -> None:
+    """An id that is made of the file's name has a prefix too, which would make all its requests one client's."""
+    request = read(make_good_log(1))
+    assert request.client(0, ClientKey.parse("client:prefix:-")) == b""

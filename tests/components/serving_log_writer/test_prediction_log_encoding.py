@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from tensorflow_serving.apis import prediction_log_pb2
 
 from components.common.errors import MonitorError
-from components.serving_log_writer.log_fields import REQUEST_ID
+from components.serving_log_writer.log_fields import CLIENT_ID, REQUEST_ID
 from components.serving_log_writer.prediction_log_encoding import ServedModel, metadata, predict_log, sampling_rate
 
 MODEL = ServedModel("classifier", 1_795_492_524)
@@ -97,9 +97,13 @@ def test_a_version_that_is_not_known_is_left_out():
 
 
 @pytest.mark.parametrize(("request_id", "expected"), [("a-1", b"a-1"), (["a", "b"], [b"a", b"b"])])
-def test_request_ids_are_a_string_tensor(request_id, expected):
+def test_request_and_client_ids_are_string_tensors(request_id, expected):
     log = parse(predict_log(MODEL, {"x": [1, 2]}, {}, request_id))
     assert tf.make_ndarray(log.predict_log.request.inputs[REQUEST_ID]).tolist() == expected
+    assert CLIENT_ID not in log.predict_log.request.inputs
+    log = parse(predict_log(MODEL, {"x": [1, 2]}, {}, client_id=request_id))
+    assert tf.make_ndarray(log.predict_log.request.inputs[CLIENT_ID]).tolist() == expected
+    assert REQUEST_ID not in log.predict_log.request.inputs
 
 
 @pytest.mark.parametrize(
@@ -108,6 +112,7 @@ def test_request_ids_are_a_string_tensor(request_id, expected):
         (lambda: predict_log(MODEL, {"x": np.array(["2026"], "datetime64[Y]")}, {}), "`tensor x` must be of a type"),
         (lambda: predict_log(MODEL, {"x": [object()]}, {}), "`tensor x` must hold numbers, str or bytes.*object"),
         (lambda: predict_log(MODEL, {REQUEST_ID: "a"}, {}), "`inputs` must leave log/request_id to `request_id`"),
+        (lambda: predict_log(MODEL, {CLIENT_ID: "a"}, {}), "`inputs` must leave log/client_id to `client_id`"),
         (lambda: ServedModel(""), "`model.name` must not be empty"),
         (lambda: ServedModel("m", -1), "`model.version` must be 0 or more, or None. Received: -1"),
     ],

@@ -21,7 +21,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 from components.common.artifacts.tfrecord import read_records
 from components.common.errors import MonitorError
 from components.serving_log_example_gen.prediction_log import read_origin, read_request
-from components.serving_log_writer.log_fields import REQUEST_ID
+from components.serving_log_example_gen.subsampling import ClientKey
+from components.serving_log_writer.log_fields import CLIENT_ID, REQUEST_ID
 from components.serving_log_writer.writer import Rotation, ServedModel, ServingLogWriter
 from tests.support.specs import model_spec
 
@@ -143,9 +144,12 @@ def test_ready_protos_keep_their_own_metadata(tmp_path):
 def test_the_reader_takes_it_for_what_it_is(tmp_path, request_id, expected):
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
     with ServingLogWriter(tmp_path, MODEL, sampling_rate=0.999) as writer:
-        writer.log({"image": images}, {"probabilities": [[0.75, 0.25]] * 2}, request_id=request_id, timestamp=5)
+        answer = {"probabilities": [[0.75, 0.25]] * 2}
+        writer.log({"image": images}, answer, request_id=request_id, client_id="camera 7", timestamp=5)
     [found] = records(visible(tmp_path))
-    request = read_request(found, read_origin(found), model_spec(classes=2), b"none", lambda _: None)
+    settings = {"client_field": CLIENT_ID}
+    request = read_request(found, read_origin(found), model_spec(classes=2), b"none", lambda _: None, **settings)
+    assert [request.client(row, ClientKey(CLIENT_ID)) for row in range(2)] == [b"camera 7"] * 2
     assert [row.id for row in request.rows] == expected
     assert [row.features["image"] for row in request.rows] == [image.tobytes() for image in images]
     assert [row.features["class_id"] for row in request.rows] == [0, 0]
