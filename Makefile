@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format notebook docs lock clean bench-detection
+.PHONY: help install demo test soak lint format notebook docs lock clean bench-detection
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -18,6 +18,9 @@ demo: install ## train, validate, gate and push on the embedded sample of CIFAR-
 
 test: install ## all tests, in WORKERS processes (TESTS=)
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+
+soak: install ## all attacks in full, with what was tried and what held (an hour; ATTACKS=)
+	@$(BIN)/python -m pytest -q tests/attacks --soak $(ATTACKS)
 
 bench-detection: install build/peers ## how well shifts are detected, ours and others, on full CIFAR-10 (hours; MODEL=)
 	@$(BIN)/model-monitor data fetch

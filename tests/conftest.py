@@ -14,6 +14,10 @@ settings.load_profile("repeatable")
 flags.FLAGS(["pytest"])
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="the attacks in full: an hour or so, see tests/attacks")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole pipelines first: they take longest, and nothing is left to run beside one that comes last."""
     items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
