@@ -1,4 +1,4 @@
-"""Loads the model that is to be pushed, asks it, and judges what it answers."""
+"""Loads the model that is to be pushed in a process of its own, asks it, and judges what it answers."""
 
 import itertools
 import os
@@ -16,9 +16,9 @@ from ..common.errors import MonitorError
 from ..common.model_spec import ModelSpec
 from ..common.verdict import Check, Effect, Finding
 from ..served_model.asking import Asker, Question
+from ..served_model.model_process import Bounds, ModelProcess, NotStartedError, TimeOutError, TooLargeError
 from ..served_model.questions import UnusableImageError, image_in
-from ..served_model.saved_model import ModelFailedError, SavedModel, Signature
-from ..served_model.tensors import Batch
+from ..served_model.tensors import Askable, Batch, ModelFailedError
 from . import canary
 from .policy import CanaryPolicy
 
@@ -30,7 +30,7 @@ _Asked = Iterator[tuple[str, int, Batch]]  # what a batch is, its size, and what
 def judge_model(
     model: types.Artifact, examples: Sequence[types.Artifact], policy: CanaryPolicy, spec: ModelSpec | None
 ) -> Check:
-    """The check of a `Model`: does it load, and does it answer properly?
+    """The check of a `Model`: does it load, and does it answer properly, within the time and memory that it has?
 
     Args:
       model: the artifact.
@@ -43,7 +43,19 @@ def judge_model(
         return canary.skipped()
     path = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
     try:
-        signature = SavedModel(path).signature(policy.signature)
+        with ModelProcess(path, Bounds(policy.timeout, policy.memory)) as process:
+            return judge_signature(process.signature(policy.signature), examples, policy, spec)
+    except NotStartedError as error:
+        return canary.judge([canary.unusable(str(error), effect=Effect.UNDECIDED)], 0, policy)
+    except ModelFailedError as error:
+        return canary.judge([_failed(error)], 0, policy)
+
+
+def judge_signature(
+    signature: Askable, examples: Sequence[types.Artifact], policy: CanaryPolicy, spec: ModelSpec | None
+) -> Check:
+    """The check of a model that has been loaded, as `judge_model`."""
+    try:
         asker = Asker(signature, spec) if spec is not None else None
     except MonitorError as error:
         return canary.judge([canary.unusable(str(error))], 0, policy)
@@ -61,13 +73,19 @@ def _judge(asked: _Asked, policy: CanaryPolicy, kind: str) -> Check:
             found += [(batch, finding) for finding in canary.check(outputs, size, policy)]
             runs += 1
     except ModelFailedError as error:
-        stopped = [canary.unusable(str(error))]
+        stopped = [_failed(error)]
     except MonitorError as error:  # the model may be fine, but there is nothing to ask it
         stopped = [canary.unusable(str(error), effect=Effect.UNDECIDED)]
     return canary.judge([*stopped, *canary.once(found)], runs, policy, kind=kind)
 
 
-def _about_made_up(signature: Signature, policy: CanaryPolicy) -> _Asked:
+def _failed(error: ModelFailedError) -> Finding:
+    settings = {TimeOutError: "timeout", TooLargeError: "memory"}
+    named = f" (canary.{settings[type(error)]})" if type(error) in settings else ""
+    return canary.unusable(f"{error}{named}")
+
+
+def _about_made_up(signature: Askable, policy: CanaryPolicy) -> _Asked:
     for name, size, batch in canary.batches(signature.inputs, policy):
         yield name, size, signature(batch)
 

@@ -74,6 +74,8 @@ class CanaryPolicy(_Section):
     """What a model must answer to a few batches before it is pushed."""
 
     run: bool = True
+    timeout: Annotated[float, Field(gt=0, le=86400)] = 120.0  # seconds, to load and to answer everything
+    memory: Annotated[int, Field(ge=1024)] = 4096  # MiB, TensorFlow's own 700 included
     signature: str = "serving_default"
     batch_sizes: Annotated[list[Annotated[int, Field(ge=1, le=1024)]], Field(min_length=1)] = [1, 7]
     input_range: Annotated[list[float], Field(min_length=2, max_length=2)] = [0.0, 255.0]

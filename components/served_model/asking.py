@@ -1,8 +1,8 @@
 """A served model, asked about stored images the way its spec says. NumPy only: the signature is handed in."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -10,19 +10,9 @@ from ..common.class_scores import probabilities_of
 from ..common.errors import MonitorError, nearest
 from ..common.model_spec import ModelSpec
 from .questions import Pixels, UnusableImageError, check_input, file_for, numbers_for, pixels_of, texts_for
-from .tensors import STRING, Batch, TensorInfo, described
+from .tensors import STRING, Askable, Batch, TensorInfo, described
 
 LARGEST_BATCH = 128
-
-
-class Askable(Protocol):
-    """A signature, see `saved_model.Signature`."""
-
-    name: str
-    inputs: dict[str, TensorInfo]
-    outputs: dict[str, TensorInfo]
-
-    def __call__(self, batch: Mapping[str, Any]) -> Batch: ...
 
 
 @dataclass(frozen=True)

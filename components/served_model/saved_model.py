@@ -1,18 +1,17 @@
 """SavedModels, loaded as a server loads them: TensorFlow 2's loader, the tag set `serve`, called by signature."""
 
+import posixpath
 from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
-from ..common.errors import MonitorError, nearest
-from .tensors import STRING, Batch, TensorInfo
+from .tensors import STRING, Batch, ModelFailedError, TensorInfo, signature_named
 
+# Lines with which TensorFlow begins an error in a graph.
+_PREAMBLE = ("Graph execution error", "Detected at node", "<stack traces unavailable>")
 TAGS = ["serve"]  # what TensorFlow Serving loads; without a name the loader takes whatever single tag set there is
-
-
-class ModelFailedError(MonitorError):
-    """A model that cannot be loaded, or that fails on what it is asked."""
 
 
 class Signature:
@@ -56,33 +55,39 @@ class Signature:
 
 
 class SavedModel:
-    """A loaded SavedModel, of Keras 3, Keras 2 or any other maker.
+    """A loaded SavedModel, of Keras 3, Keras 2, TensorFlow 1 or any other maker, with one tag set or several.
 
     Attributes:
       path: its folder.
       signatures: what it can be asked by, by name.
 
     Raises:
-      ModelFailedError: it cannot be loaded, or has no signature at all. A `.keras` file is no SavedModel.
+      ModelFailedError: it cannot be loaded, has no tag set `serve`, or has no signature at all. A `.keras` file is no
+        SavedModel.
 
     """
 
     def __init__(self, path: str) -> None:
         try:
             self._model = tf.saved_model.load(path, tags=TAGS)  # kept: its variables live as long as it does
+            self.signatures = _signatures(self._model)
         except Exception as error:  # loading runs whatever the model holds, so anything can come out
-            raise ModelFailedError(f"the model at {path} cannot be loaded: {_brief(error)}{_hint(path)}") from error
+            why = _other_tags(path) or f"{_brief(error)}{_hint(path)}"
+            raise ModelFailedError(f"the model at {path} cannot be loaded: {why}") from error
         self.path = path
-        self.signatures = {name: Signature(name, function) for name, function in self._model.signatures.items()}
         if not self.signatures:
             raise ModelFailedError(f"the model at {path} has no signature, so no server can ask it")
 
     def signature(self, name: str) -> Signature:
         """Raises `ModelFailedError` for a name that is none of the signatures, listing these."""
-        if name not in self.signatures:
-            known = sorted(self.signatures)
-            raise ModelFailedError(f"the model has no signature {name!r}, only {known}{nearest(name, known)}")
-        return self.signatures[name]
+        return signature_named(name, self.signatures)
+
+
+def _signatures(model: Any) -> dict[str, Signature]:
+    """What can be asked. TensorFlow 1 keeps what is run after loading among the signatures; that has no outputs."""
+    functions = dict(model.signatures)
+    asked = {name: each for name, each in functions.items() if None not in dict(each.structured_outputs).values()}
+    return {name: Signature(name, function) for name, function in asked.items()}
 
 
 def _infos(specs: Mapping[str, Any]) -> dict[str, TensorInfo]:
@@ -92,6 +97,17 @@ def _infos(specs: Mapping[str, Any]) -> dict[str, TensorInfo]:
     }
 
 
+def _other_tags(path: str) -> str:
+    """What is wrong with the tag sets of a model; "" where one is `serve`, or where they cannot be read."""
+    try:
+        with tf.io.gfile.GFile(posixpath.join(path, "saved_model.pb"), "rb") as file:
+            graphs = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs
+    except Exception:  # what the loader said says more
+        return ""
+    found = [sorted(graph.meta_info_def.tags) for graph in graphs]
+    return "" if TAGS in found else f"a server loads the tag set {TAGS}, and the model has {found}"
+
+
 def _hint(path: str) -> str:
     if path.rstrip("/").endswith((".keras", ".h5")):
         return ". This is a file of Keras, no SavedModel: write one with model.export(folder)"
@@ -99,6 +115,7 @@ def _hint(path: str) -> str:
 
 
 def _brief(error: Exception, limit: int = 300) -> str:
-    """An exception's type and the first line of what it says."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:limit]}" if lines else type(error).__name__
+    """An exception's type and the first line of what it says that tells anything."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith(_PREAMBLE)]
+    return f"{type(error).__name__}: {telling[0][:limit]}" if telling else type(error).__name__

@@ -22,9 +22,9 @@ from components.common.canonical_rows import predictions_of
 from components.common.errors import MonitorError, require
 from components.common.image_files import encode_png
 from components.common.model_spec import ModelSpec
-from components.served_model.asking import Askable, Asker, Question
+from components.served_model.asking import Asker, Question
 from components.served_model.questions import UnusableImageError, numbers_for, pixels_of
-from components.served_model.tensors import TensorInfo
+from components.served_model.tensors import Askable, TensorInfo
 from components.serving_log_writer.writer import ServedModel, ServingLogWriter
 
 from ..onboarding.described import files_of, records_of

@@ -20,6 +20,7 @@ from tests.support.model_specs import digits_spec
 
 STRICT = "canary: {num_classes: 4}"
 LAX = "evaluation: {required: false}\nanomalies: {required: false}\n" + STRICT
+NO_CANARY = LAX.replace(STRICT, "canary: {run: false}")
 
 
 def channel(kind):
@@ -84,7 +85,7 @@ def run(tmp_path, models, folder):
         path.write_bytes(proto.SerializeToString())
         return str(tmp_path / name)
 
-    def go(*protos):
+    def go(*protos, policy):
         kinds = standard_artifacts
         model = Importer(source_uri=models["good"].uri, artifact_type=kinds.Model).with_id("model")
         found = [
@@ -95,7 +96,7 @@ def run(tmp_path, models, folder):
             ).with_id(f"validator_{n}")
             for n, proto in enumerate(protos)
         ]
-        gate = PushGate(model.outputs["result"], policy=LAX, anomalies=[each.outputs["result"] for each in found])
+        gate = PushGate(model.outputs["result"], policy=policy, anomalies=[each.outputs["result"] for each in found])
         destination = pusher_pb2.PushDestination()
         destination.filesystem.base_directory = str(tmp_path / "serving")
         pusher = Pusher(
@@ -117,7 +118,7 @@ def run(tmp_path, models, folder):
 
 
 def test_a_pipeline_without_anomalies_runs(run):
-    decision, pushed = run()
+    decision, pushed = run(policy=LAX)
     assert decision.blessed, decision.to_text()
     assert [v.name for v in decision.checks] == ["evaluation", "canary"]
     assert len(pushed) == 1
@@ -128,7 +129,7 @@ def test_a_pipeline_with_two_runs_and_names_the_one_that_objects(run):
     clean.baseline.feature.add(name="x")
     bad = anomalies_pb2.Anomalies()
     bad.anomaly_info["x"].description = "odd"
-    decision, pushed = run(clean, bad)
+    decision, pushed = run(clean, bad, policy=NO_CANARY)
     assert decision.summary == "Not blessed. anomalies (validator_1, train): feature x: odd (UNKNOWN_TYPE, UNKNOWN)."
     assert pushed == []
 

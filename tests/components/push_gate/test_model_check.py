@@ -1,6 +1,7 @@
 """Models of Keras 3 with inputs of every kind, asked by the gate about held-out examples of real images."""
 
 import json
+import sys
 from pathlib import Path
 
 import keras
@@ -9,15 +10,16 @@ import pytest
 import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 
+from components.common.artifacts.anomalies import anomaly_types
 from components.common.errors import MonitorError
-from components.common.records.decision import Decision
 from components.common.verdict import Outcome
-from components.push_gate.executor import Executor
-from tests.support import foreign_data
+from components.push_gate.model_check import judge_model, judge_signature
+from components.push_gate.policy import CanaryPolicy, parse_policy
+from components.served_model.saved_model import SavedModel
+from tests.support import foreign_data, hostile_models
 from tests.support.model_specs import digits_spec
 from tests.support.trainers import digits_trainer, photos_trainer
 
-NO_OTHER_GATES = "evaluation: {required: false}\nanomalies: {required: false}\n"
 PHOTOS = digits_spec(
     image={"feature": "jpeg", "format": "jpeg", "channels": 3, "size": None, "input": "image_bytes", "range": None},
     label="is_flower",
@@ -61,18 +63,18 @@ def held_out(tmp_path_factory):
 
 @pytest.fixture
 def judge(tmp_path):
-    """Runs the gate's executor: (save, spec, examples, policy) -> the canary's verdict."""
+    """Judges a model: (save, spec, examples, policy, whether in a process of its own) -> the canary's check."""
 
-    def run(save, spec, examples=None, policy=NO_OTHER_GATES):
-        model, blessing = standard_artifacts.Model(), standard_artifacts.ModelBlessing()
-        model.uri, blessing.uri = str(tmp_path / "model"), str(tmp_path / "blessing")
-        save(str(tmp_path / "model" / "Format-Serving"))
-        inputs = {"model": [model], **({"examples": [examples]} if examples else {})}
-        properties = {"policy": policy, "spec": spec.to_json() if spec else "", "anomalies_sources": "{}"}
-        Executor().Do(inputs, {"blessing": [blessing]}, properties)
-        decision = Decision.from_json((tmp_path / "blessing" / "reasons.json").read_text())
-        (verdict,) = [each for each in decision.checks if each.name == "canary"]
-        return verdict
+    def run(save, spec, examples=None, policy="", own_process=False):
+        folder = tmp_path / "model" / "Format-Serving"
+        save(str(folder))
+        model = standard_artifacts.Model()
+        model.uri = str(tmp_path / "model")
+        given = [examples] if examples else []
+        parsed = parse_policy(policy, anomaly_types(), spec).canary
+        if own_process:
+            return judge_model(model, given, parsed, spec)
+        return judge_signature(SavedModel(str(folder)).signature(parsed.signature), given, parsed, spec)
 
     return run
 
@@ -82,7 +84,8 @@ def judge(tmp_path):
 def test_floats_probabilities_or_logits_pass(judge, digit_network, held_out, logits, examples):
     spec = digits_spec(outputs={"kind": "logits" if logits else "probabilities"})
     given = held_out["digits"] if examples else None
-    verdict = judge(lambda folder: digits_trainer.save(digit_network, folder, logits=logits), spec, given)
+    save = lambda folder: digits_trainer.save(digit_network, folder, logits=logits)  # noqa: E731
+    verdict = judge(save, spec, given, own_process=logits and not examples)
     assert verdict.outcome is Outcome.PASSED, verdict
     kind = "2 batches of held-out examples" if examples else "6 made-up batches"
     assert verdict.reason == f"signature serving_default answered {kind} properly"
@@ -93,7 +96,9 @@ def test_a_model_that_takes_strings_is_asked_with_files_or_examples(judge, photo
     record = PHOTOS.to_record()
     record["signatures"] = {"serve": signature, "examples": "serve_examples"}
     spec = type(PHOTOS).from_record(record)
-    verdict = judge(lambda folder: photos_trainer.save(photo_network, folder), spec, held_out["photos"])
+    own = signature == "serving_default"  # strings to another process and back
+    save = lambda folder: photos_trainer.save(photo_network, folder)  # noqa: E731
+    verdict = judge(save, spec, held_out["photos"], own_process=own)
     assert verdict.outcome is Outcome.PASSED, verdict
 
 
@@ -122,7 +127,6 @@ def test_a_sigmoid_out_of_range_is_blocked_and_said_once(judge, photo_network, h
         ),
         ({"image": {"input": "image"}}, "`image.input` must be an input of signature 'serving_default': input_image"),
         ({"image": {"size": [32, 32]}}, "input 'input_image' must have the shape [?, 32, 32, 1]"),
-        ({"signatures": {"serve": "predict"}}, "no signature 'predict', only ['serve_examples', 'serving_default']"),
     ],
 )
 @pytest.mark.parametrize("examples", [False, True])
@@ -149,7 +153,7 @@ def test_examples_that_are_gone_leave_it_undecided(judge, digit_network):
 
 @pytest.mark.parametrize("examples", [False, True])
 def test_nan_in_bfloat16_is_blocked(judge, held_out, examples):
-    """NumPy does not count bfloat16 as a number that could be infinite."""
+    """NumPy does not count bfloat16 as a number that could be infinite; and it has to come from another process."""
     layers = [keras.layers.Input((28, 28, 1), name="input_image"), keras.layers.Flatten()]
     network = keras.Sequential(
         [*layers, keras.layers.Dense(10, activation="softmax", name="dense_1", dtype="bfloat16")]
@@ -158,7 +162,7 @@ def test_nan_in_bfloat16_is_blocked(judge, held_out, examples):
     network.layers[-1].set_weights([kernel * np.nan, bias])
     given = held_out["digits"] if examples else None
     spec = digits_spec(outputs={"scores": "output_0"}, image={"input": "input_image"})
-    verdict = judge(lambda folder: network.export(folder, verbose=False), spec, given)
+    verdict = judge(lambda folder: network.export(folder, verbose=False), spec, given, own_process=not examples)
     assert verdict.outcome is Outcome.FAILED
     assert "output output_0 has 100% values that are not finite" in verdict.reason
     assert network(tf.zeros((1, 28, 28, 1))).dtype == tf.bfloat16
@@ -166,4 +170,30 @@ def test_nan_in_bfloat16_is_blocked(judge, held_out, examples):
 
 def test_a_policy_that_contradicts_the_spec_is_refused(judge, digit_network):
     with pytest.raises(MonitorError, match=r"`canary.num_classes` must be what the model's spec says, 10"):
-        judge(lambda _: None, digits_spec(), policy=NO_OTHER_GATES + "canary: {num_classes: 4}")
+        judge(lambda _: None, digits_spec(), policy="canary: {num_classes: 4}")
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds", "told"),
+    [
+        ("Loops", {"timeout": 4}, "the model did not answer within the 4 s that it has (canary.timeout)"),
+        ("Grows", {"memory": 1100}, "MiB of memory to answer, and may take 1,100 MiB (canary.memory)"),
+        ("Aborts", {}, "the process that was to answer ended by signal SIGABRT: "),
+    ],
+)
+def test_a_model_that_would_harm_a_server_fails(tmp_path, name, bounds, told):
+    hostile_models.save(getattr(hostile_models, name), tmp_path / "Format-Serving")
+    model = standard_artifacts.Model()
+    model.uri = str(tmp_path)
+    check = judge_model(model, [], CanaryPolicy(num_classes=2, class_id=None, **bounds), None)
+    assert check.outcome is Outcome.FAILED
+    assert told in check.reason
+
+
+def test_a_process_that_cannot_start_leaves_it_undecided(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    model = standard_artifacts.Model()
+    model.uri = "/nowhere"
+    check = judge_model(model, [], CanaryPolicy(num_classes=2), None)
+    assert check.outcome is Outcome.UNDECIDED
+    assert "could not be started: [Errno 2]" in check.reason
