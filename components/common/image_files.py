@@ -11,8 +11,10 @@ from PIL import Image
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
-# Of the largest image that is decoded; told from the file's header, before its pixels are unpacked: 192 MiB in colour.
+# Of the largest image that is decoded, told from the file's header, before its pixels are unpacked. One of a size that
+# was asked for may have 192 MiB in colour, one of any size 48 MiB.
 MAX_PIXELS = 1 << 26
+MAX_PIXELS_OF_ANY_SIZE = 1 << 24
 _FILE_TYPES = ("JPEG", "PNG")
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 # What Pillow raises on damaged files; SyntaxError is how its PNG reader says "broken chunk".
@@ -75,7 +77,7 @@ def decode_or_raise(value: bytes, channels: int, size: tuple[int, int] | None = 
     Args:
       value: the file.
       channels: 1 (grey) or 3 (red, green, blue); what the file has is converted.
-      size: (height, width) that the image must have; None for any up to `MAX_PIXELS`.
+      size: (height, width) that the image must have; None for any up to `MAX_PIXELS_OF_ANY_SIZE`.
 
     Raises:
       ImageFileError: the file is damaged, cut short, of another type, of another height or width, or too large.
@@ -104,5 +106,6 @@ def encode_png(pixels: Pixels) -> bytes:
 def _check_size(file: Image.Image, size: tuple[int, int] | None) -> None:
     if size is not None and (file.height, file.width) != tuple(size):
         raise ImageFileError(f"the image is {file.height} x {file.width}, not {size[0]} x {size[1]}")
-    if file.height * file.width > MAX_PIXELS:
-        raise ImageFileError(f"the image is {file.height} x {file.width}, more than {MAX_PIXELS:,} pixels")
+    most = MAX_PIXELS if size is not None else MAX_PIXELS_OF_ANY_SIZE
+    if file.height * file.width > most:
+        raise ImageFileError(f"the image is {file.height} x {file.width}, more than {most:,} pixels")

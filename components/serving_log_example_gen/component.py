@@ -10,7 +10,7 @@ from tfx.types import component_spec, standard_artifacts, standard_component_spe
 from ..common.errors import MonitorError, require
 from ..common.model_spec import ModelSpec
 from . import executor
-from .read_options import MAX_BROKEN_FRACTION, MODEL_VERSION, SPEC, ReadOptions
+from .read_options import DEFAULT_MAX_ROWS, MAX_BROKEN_FRACTION, MAX_ROWS, MODEL_VERSION, SPEC, ReadOptions
 from .subsampling import ONE_EXAMPLE_PER
 
 DEFAULT_PATTERN = "{SPAN}/*"
@@ -25,6 +25,7 @@ class ServingLogExampleGenSpec(component_spec.ComponentSpec):
         MODEL_VERSION: component_spec.ExecutionParameter(type=int),
         ONE_EXAMPLE_PER: component_spec.ExecutionParameter(type=str),
         MAX_BROKEN_FRACTION: component_spec.ExecutionParameter(type=float),
+        MAX_ROWS: component_spec.ExecutionParameter(type=int),
     }
     INPUTS: dict[str, component_spec.ChannelParameter] = {}  # noqa: RUF012
     OUTPUTS = {  # noqa: RUF012
@@ -62,6 +63,7 @@ class ServingLogExampleGen(component.FileBasedExampleGen):
         model_version: int = 0,
         one_example_per: str = "example",
         max_broken_fraction: float = 0.01,
+        max_rows: int = DEFAULT_MAX_ROWS,
     ) -> None:
         """Args:
           input_base: folder with the logs, on any file system that TFX can read.
@@ -78,6 +80,7 @@ class ServingLogExampleGen(component.FileBasedExampleGen):
             found in it ("client:pattern:REGEX").
           max_broken_fraction: proportion, 0 to 1, of records or images above which a problem is an error and not a
             warning.
+          max_rows: the most rows that a span may have; those beyond it are left out and counted, which is an error.
 
         Raises:
           MonitorError: an argument breaks a rule above.
@@ -88,7 +91,7 @@ class ServingLogExampleGen(component.FileBasedExampleGen):
         input_config = input_config or make_input(DEFAULT_PATTERN)
         if isinstance(input_config, example_gen_pb2.Input):
             _check_input(input_config, range_config)
-        options = ReadOptions(spec, model_version, one_example_per, max_broken_fraction)
+        options = ReadOptions(spec, model_version, one_example_per, max_broken_fraction, max_rows)
         # Past FileBasedExampleGen's own, which knows one output only; Kubeflow's runner asks for that class.
         base_beam_component.BaseBeamComponent.__init__(
             self, spec=_make_spec(input_base, input_config, range_config, options)

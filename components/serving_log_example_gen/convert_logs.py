@@ -1,6 +1,7 @@
 """The Beam part: log files in; serialised tf.Examples, dead letters and one tally out."""
 
 import contextlib
+import itertools
 import os
 import uuid
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from tensorflow.core.example import example_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 from tfx.dsl.io import fileio
 
+from ..common.artifacts.record_files import is_remote, open_regular
 from ..common.artifacts.tfrecord import Record, read_records
 from ..common.canonical_rows import Value, write_features
 from ..common.model_spec import IMAGE
@@ -22,14 +24,16 @@ from . import tally as names
 from .input_checks import Flag
 from .prediction_log import Request, Row, read_origin, read_request
 from .problems import Problem
-from .read_options import ReadOptions
+from .read_options import MAX_ROWS, ReadOptions
 from .subsampling import Subsampling, lot
 from .tally import DAMAGE_PROBLEMS, Tally, merged, version_name
 
 ROWS = "rows"
 TALLY = "tally"
+_ROWS_OF = "rows_of"  # (file, how many rows it gave)
 
-# Where a row comes from (file, record, row), what it competes within, model version, serialised tf.Example.
+# Where a row comes from (file, number among the file's rows, record), what it competes within, model version, and its
+# serialised tf.Example.
 _Found: TypeAlias = tuple[tuple[str, int, int], bytes, str, bytes]
 _Keyed: TypeAlias = tuple[bytes, _Found]
 _NO_TIMESTAMP = "the log's timestamp_secs is 0"
@@ -51,10 +55,14 @@ class ConvertLogs(beam.PTransform):
         read = (
             paths
             | "Spread" >> beam.Reshuffle()
-            | "Read" >> beam.ParDo(_ReadFile(self._options, self._folder)).with_outputs(TALLY, main=ROWS)
+            | "Read" >> beam.ParDo(_ReadFile(self._options, self._folder)).with_outputs(TALLY, _ROWS_OF, main=ROWS)
         )
+        starts = read[_ROWS_OF] | "RowsOf" >> beam.combiners.ToDict() | "Starts" >> beam.Map(_starts)
+        distinct = _Distinct(self._options.max_rows)
         # grouping shuffles the rows as well, as every ExampleGen does
-        kept = read[ROWS] | "ById" >> beam.GroupByKey() | "Distinct" >> _select(_Distinct())
+        kept = (
+            read[ROWS] | "ById" >> beam.GroupByKey() | "Distinct" >> _select(distinct, beam.pvalue.AsSingleton(starts))
+        )
         tallies = [read[TALLY], kept[TALLY]]
         subsampling = Subsampling.parse(self._options.one_example_per)
         if subsampling.across_requests:
@@ -83,14 +91,20 @@ class _ReadFile(beam.DoFn):
         tally = Tally()
         tally.counts[names.FILES] += 1
         file = os.path.basename(path)
-        with fileio.open(path, "rb") as raw, _DeadLetters(self._folder, file) as dead:
-            for record in read_records(raw):
+        number = 0
+        with _DeadLetters(self._folder, file) as dead:
+            for record in _records(path, tally):
                 request = self._read(record, file, tally, dead)
                 if request is None:
                     continue
                 for row in self._subsampled(request, tally):
-                    place = (file, record.number, row.number)
-                    yield row.id, self._found(row, request, place)
+                    found = self._found(row, request, (file, number, record.number))
+                    number += 1
+                    if number <= self._options.max_rows:
+                        yield row.id, found
+                    else:
+                        _leave_out(row.id, found, self._options.max_rows, tally)
+        yield beam.pvalue.TaggedOutput(_ROWS_OF, (file, number))
         yield beam.pvalue.TaggedOutput(TALLY, tally)
 
     def _read(self, record: Record, file: str, tally: Tally, dead: "_DeadLetters") -> Request | None:
@@ -144,6 +158,31 @@ class _ReadFile(beam.DoFn):
             for row in request.rows:
                 if row.number not in flagged:
                     tally.add_colour(row)
+
+
+def _records(path: str, tally: Tally) -> Iterator[Record]:
+    """The records of a file, as many as can be read; the tally has what cannot."""
+    if is_remote(path):
+        with fileio.open(path, "rb") as raw:
+            yield from read_records(raw)
+        return
+    try:
+        with open_regular(path) as raw:
+            yield from read_records(raw)
+    except OSError as error:  # not to be opened, gone meanwhile, or of a disk that fails
+        tally.add_unread(os.path.basename(path), error.strerror or str(error))
+
+
+def _leave_out(identity: bytes, found: "_Found", max_rows: int, tally: Tally) -> None:
+    tally.add_rows(names.TOO_MANY, found[2])
+    text = f"at most {max_rows} may be in a span; log fewer by `sampling_rate`, or raise `{MAX_ROWS}`"
+    tally.add_problem(Problem.TOO_MANY_ROWS, identity, text)
+
+
+def _starts(rows_of: dict[str, int]) -> dict[str, int]:
+    """How many rows there are in the files before each file."""
+    files = sorted(rows_of)
+    return dict(zip(files, itertools.accumulate((rows_of[file] for file in files), initial=0), strict=False))
 
 
 _UNPARSABLE: Flag = (Problem.NOT_A_LOG, "the record cannot be parsed as a PredictionLog")
@@ -230,20 +269,28 @@ class _Selecting(beam.DoFn):
         yield beam.pvalue.TaggedOutput(TALLY, WindowedValue(self._tally, window.max_timestamp(), (window,)))
 
 
-def _select(selecting: _Selecting) -> beam.ParDo:
-    return beam.ParDo(selecting).with_outputs(TALLY, main=ROWS)
+def _select(selecting: _Selecting, *side_inputs: Any) -> beam.ParDo:
+    return beam.ParDo(selecting, *side_inputs).with_outputs(TALLY, main=ROWS)
 
 
 @beam.typehints.with_output_types(_Keyed)
 class _Distinct(_Selecting):
-    """Of rows with the same id, takes that of the first file and record."""
+    """Of rows with the same id, takes that of the first file and record, where that is one of the first `max_rows`."""
 
-    def process(self, group: tuple[bytes, Iterable[_Found]]) -> Iterator[_Keyed]:
+    def __init__(self, max_rows: int) -> None:
+        super().__init__()
+        self._max_rows = max_rows
+
+    def process(self, group: tuple[bytes, Iterable[_Found]], starts: dict[str, int]) -> Iterator[_Keyed]:
         identity, rows = group[0], sorted(group[1], key=lambda row: row[0])
         for place, _, version, _ in rows[1:]:
             self._tally.add_rows(names.DUPLICATES, version)
-            self._tally.add_problem(Problem.DUPLICATE_ID, identity, f"again in {place[0]}, record {place[1]}")
-        yield identity, rows[0]
+            self._tally.add_problem(Problem.DUPLICATE_ID, identity, f"again in {place[0]}, record {place[2]}")
+        file, number, _ = rows[0][0]
+        if starts[file] + number < self._max_rows:
+            yield identity, rows[0]
+        else:
+            _leave_out(identity, rows[0], self._max_rows, self._tally)
 
 
 def _by_block(keyed: _Keyed) -> tuple[bytes, _Keyed]:

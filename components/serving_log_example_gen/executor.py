@@ -16,6 +16,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils, writer_utils
 
+from ..common.artifacts.record_files import Chosen, choose
 from ..common.artifacts.splits import split_path
 from ..common.errors import MonitorError
 from ..common.model_spec import IMAGE
@@ -23,7 +24,7 @@ from ..common.records.log_counts import COUNTS_JSON, DEAD_LETTERS
 from .convert_logs import ROWS, TALLY, ConvertLogs
 from .read_options import ReadOptions
 from .span_anomalies import SpanAnomaly, judge
-from .tally import ALL_COUNTS, Tally
+from .tally import ALL_COUNTS, Tally, merged
 
 SPLIT = "serving"
 ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
@@ -42,7 +43,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     `ReadOptions`.
 
     Raises:
-      MonitorError: the pattern matches folders, or files of the same name, which would give the same ids.
+      MonitorError: the pattern matches nothing but folders, or files of the same name, which would give the same ids.
 
     """
 
@@ -59,41 +60,44 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         _describe(examples, anomalies, exec_properties)
         prefix = os.path.join(artifact_utils.get_split_uri([examples], SPLIT), write_split.DEFAULT_TF_RECORD_FILE_NAME)
         counts = os.path.join(anomalies.uri, COUNTS_JSON)
+        chosen = log_files(exec_properties)
         with self._make_beam_pipeline() as pipeline:
             found = (
                 pipeline
-                | "Files" >> beam.Create(log_files(exec_properties))
+                | "Files" >> beam.Create(chosen.files)
                 | "Convert" >> ConvertLogs(options, os.path.join(anomalies.uri, DEAD_LETTERS))
             )
             _ = found[ROWS] | "Write" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
-            _ = found[TALLY] | "Judge" >> beam.Map(_write_verdict, options, anomalies.uri)
+            _ = found[TALLY] | "Judge" >> beam.Map(_write_verdict, Tally.of_files(chosen), options, anomalies.uri)
         with fileio.open(counts) as file:
             totals = json.loads(file.read())
         for name in ALL_COUNTS:
             examples.set_int_custom_property(name, totals[name])
 
 
-def log_files(exec_properties: dict[str, Any]) -> list[str]:
-    """The files of the span, in order.
+def log_files(exec_properties: dict[str, Any]) -> Chosen:
+    """The files of the span, and what lies beside them.
 
     Raises:
-      MonitorError: there are folders among them, or files of the same name.
+      MonitorError: there are files of the same name, or folders only.
 
     """
     config = proto_utils.json_to_proto(
         exec_properties[standard_component_specs.INPUT_CONFIG_KEY], example_gen_pb2.Input()
     )
     pattern = os.path.join(exec_properties[standard_component_specs.INPUT_BASE_KEY], config.splits[0].pattern)
+    chosen = choose(fileio.glob(pattern))
+    folders = [path for path in chosen.refused if fileio.isdir(path)]
+    if folders and not chosen.files:
+        raise MonitorError(f"The pattern of serving logs must match files, not folders. Received: {folders[0]}")
     files: dict[str, str] = {}
-    for path in sorted(fileio.glob(pattern)):
+    for path in chosen.files:
         name = os.path.basename(path)
-        if fileio.isdir(path):
-            raise MonitorError(f"The pattern of serving logs must match files, not folders. Received: {path}")
         if name in files:
             rule = "Files of one span must have different names, for these make the ids of requests without one"
             raise MonitorError(f"{rule}. Received: {files[name]} and {path}")
         files[name] = path
-    return list(files.values())
+    return chosen
 
 
 def _describe(examples: types.Artifact, anomalies: types.Artifact, exec_properties: dict[str, Any]) -> None:
@@ -104,13 +108,14 @@ def _describe(examples: types.Artifact, anomalies: types.Artifact, exec_properti
     examples_utils.set_file_format(examples, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
 
 
-def _write_verdict(tally: Tally, options: ReadOptions, uri: str) -> None:
+def _write_verdict(tally: Tally, of_files: Tally, options: ReadOptions, uri: str) -> None:
     """Writes the counts and the anomalies.
 
     Raises:
       MonitorError: the counts do not add up, which would be a mistake of this package and no verdict on the logs.
 
     """
+    tally = merged([tally, of_files])
     if not tally.balances():
         raise MonitorError(f"The counts of a span must add up. Received: {tally.to_json()}")
     io_utils.write_string_file(os.path.join(uri, COUNTS_JSON), tally.to_json())

@@ -27,6 +27,9 @@ Pixels = npt.NDArray[np.uint8]
 Flag = tuple[Problem, str]
 # Parses a serialised tf.Example; None if it cannot be parsed.
 ParseExample = Callable[[bytes], Any]
+MAX_IMAGES = 1 << 14  # of a request
+# Of all image files of a request together: unpacked, each may have a thousand times its bytes.
+MAX_VALUES_OF_FILES = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def images_of_tensor(
         images = _gather(values, lambda value: _image_of_string(value, image, parse_example, serialised=serialised))
     else:
         batch = as_batch(shape_of(proto), image, name)
-        images = images_of_array(decode_numbers(proto).reshape(batch), dtype, image.range)
+        _require_few(batch[0])
+        images = images_of_array(decode_numbers(proto, math.prod(batch[1:])).reshape(batch), dtype, image.range)
     if image.dtype not in (None, dtype) and not serialised:
         images.flag_all(Problem.WRONG_DTYPE, f"input {name!r} must be {image.dtype}, and is {dtype}")
     return images
@@ -228,15 +232,27 @@ def _kinds_of_bytes(image: ImageSpec) -> str:
 
 def _gather(values: Sequence[Any], decode: Callable[[Any], _One]) -> Images:
     """The images that `decode` finds in single values."""
+    _require_few(len(values))
     images = Images(len(values))
+    unpacked = 0
     for row, value in enumerate(values):
         try:
+            if unpacked > MAX_VALUES_OF_FILES:
+                text = f"the images of the request before it have {unpacked} values, of {MAX_VALUES_OF_FILES} allowed"
+                raise BrokenError(Problem.BAD_IMAGE, text)
             one = decode(value)
         except BrokenError as error:
             images.flag(row, error.problem, error.reason)
             continue
         _put(images, row, one)
+        unpacked += sum(pixels.size for pixels in one.images.pixels.values())
     return images
+
+
+def _require_few(images: int) -> None:
+    if images > MAX_IMAGES:
+        text = f"the request has {images} images; at most {MAX_IMAGES} may be in one"
+        raise BrokenError(Problem.TOO_MANY_IMAGES, text)
 
 
 def _put(images: Images, row: int, one: _One) -> None:

@@ -4,8 +4,9 @@ from enum import Enum
 
 
 class About(str, Enum):
-    """What a problem is counted in: its proportion is that of all records, images and so on of the span."""
+    """What a problem is counted in: its proportion is that of all files, records and so on of the span."""
 
+    FILE = "files"
     RECORD = "records"
     IMAGE = "images"
     RESPONSE = "responses"
@@ -15,6 +16,9 @@ class About(str, Enum):
 class Problem(Enum):
     """Key in counts and dead letters; short name; what it is about; what it means, "" where what is found says it."""
 
+    # Files of the span that are no logs.
+    NOT_READ = ("file_not_read", "Files that were not read", About.FILE, "logs are regular files in the span's folder")
+    NOT_TFRECORDS = ("not_tfrecords", "Files of another format", About.RECORD, "")
     # Framing and content of records. Such a record becomes no row.
     TORN_RECORD = (
         "torn_record",
@@ -37,6 +41,7 @@ class Problem(Enum):
         "only Predict and Classify requests hold images that can be read",
     )
     NO_IMAGE = ("no_image", "No image in the request", About.RECORD, "")
+    TOO_MANY_IMAGES = ("too_many_images", "Too many images in a request", About.RECORD, "")
     SEVERAL_IMAGES = (
         "several_images",
         "Several images in a request",
@@ -85,6 +90,7 @@ class Problem(Enum):
     )
     # Rows of the span as a whole.
     DUPLICATE_ID = ("duplicate_id", "Duplicate ids", About.ROW, "an id occurs more than once; one row of each is kept")
+    TOO_MANY_ROWS = ("too_many_rows", "More rows than a span may have", About.ROW, "")
     NO_TIMESTAMP = (
         "no_timestamp",
         "No timestamp",

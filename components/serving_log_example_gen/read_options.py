@@ -11,6 +11,8 @@ from .subsampling import ONE_EXAMPLE_PER, Subsampling
 SPEC = "spec"
 MODEL_VERSION = "model_version"
 MAX_BROKEN_FRACTION = "max_broken_fraction"
+MAX_ROWS = "max_rows"
+DEFAULT_MAX_ROWS = 1_000_000
 EXAMPLES_INPUT = "examples"  # serialised tf.Examples, as BulkInferrer logs them and signatures for it are written
 
 
@@ -23,6 +25,7 @@ class ReadOptions:
       model_version: take rows of this version only; 0: of all.
       one_example_per: "example", "image", "request", "client" or "<number>s"; see `Subsampling`.
       max_broken_fraction: proportion of records or images, 0 to 1, above which a problem is an error, not a warning.
+      max_rows: the most rows that a span may have; what is beyond it, in the order of files and records, is left out.
 
     """
 
@@ -30,6 +33,7 @@ class ReadOptions:
     model_version: int = 0
     one_example_per: str = "example"
     max_broken_fraction: float = 0.01
+    max_rows: int = DEFAULT_MAX_ROWS
 
     def __post_init__(self) -> None:
         """Raises `MonitorError` when a value breaks a rule."""
@@ -41,6 +45,8 @@ class ReadOptions:
         proportion = self.max_broken_fraction
         in_range = isinstance(proportion, int | float) and not isinstance(proportion, bool) and 0 <= proportion < 1
         require(in_range, MAX_BROKEN_FRACTION, "be in [0, 1)", proportion)
+        rows = self.max_rows
+        require(type(rows) is int and 0 < rows < 1 << 63, MAX_ROWS, "be a whole number from 1", rows)
         object.__setattr__(self, "max_broken_fraction", float(proportion))
 
     def to_properties(self) -> dict[str, Any]:
@@ -50,12 +56,12 @@ class ReadOptions:
             MODEL_VERSION: self.model_version,
             ONE_EXAMPLE_PER: self.one_example_per,
             MAX_BROKEN_FRACTION: self.max_broken_fraction,
+            MAX_ROWS: self.max_rows,
         }
 
     @staticmethod
     def from_properties(properties: Mapping[str, Any]) -> "ReadOptions":
         """What `to_properties` made, among others. Raises `MonitorError` for a value that breaks a rule."""
         spec = ModelSpec.from_json(properties[SPEC], f"the execution property `{SPEC}`")
-        return ReadOptions(
-            spec, properties[MODEL_VERSION], properties[ONE_EXAMPLE_PER], properties[MAX_BROKEN_FRACTION]
-        )
+        names = (MODEL_VERSION, ONE_EXAMPLE_PER, MAX_BROKEN_FRACTION, MAX_ROWS)
+        return ReadOptions(spec, *(properties[name] for name in names))

@@ -18,7 +18,15 @@ NO_DATA = "NO_DATA_IN_SPAN"
 # What the channel order must be wrong by: standard errors between the window's and the reference's colour.
 _COLOUR_Z = 4.0
 # The feature that PushGate and TFDV show a problem under.
-_FEATURES = {About.RECORD: "record", About.IMAGE: "image", About.RESPONSE: "probabilities", About.ROW: "id"}
+_FEATURES = {
+    About.FILE: "file",
+    About.RECORD: "record",
+    About.IMAGE: "image",
+    About.RESPONSE: "probabilities",
+    About.ROW: "id",
+}
+
+_ALWAYS_ERRORS = (Problem.UNREADABLE_FILE, Problem.NOT_TFRECORDS, Problem.NOT_READ, Problem.TOO_MANY_ROWS)
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,8 @@ def judge(tally: Tally, spec: ModelSpec, max_broken_fraction: float) -> list[Spa
     """All that is wrong with a span, the data set as a whole first; nothing when all is well.
 
     A problem that concerns more than `max_broken_fraction` of its records or images is an error, otherwise a warning.
-    A torn record never is more than a warning, and an unreadable rest of a file never less than an error, for nobody
-    knows how much it was.
+    A torn record never is more than a warning. A file that was not read, or not to its end, and rows that were left out
+    because there were too many are never less than an error, for nobody knows what they would have said.
     """
     return [
         *_of_the_whole(tally, max_broken_fraction),
@@ -51,12 +59,14 @@ def judge(tally: Tally, spec: ModelSpec, max_broken_fraction: float) -> list[Spa
 def _of_the_whole(tally: Tally, max_broken_fraction: float) -> Iterator[SpanAnomaly]:
     counts = tally.counts
     records, broken = counts[names.RECORDS], counts[names.RECORDS_BROKEN]
-    if not counts[names.ROWS] and not broken and not counts[names.IMAGES_BROKEN]:
+    unread = counts[names.FILES_NOT_READ]
+    if not counts[names.ROWS] and not broken and not counts[names.IMAGES_BROKEN] and not unread:
         yield SpanAnomaly("", NO_DATA, ERROR, "No data in the span", _why_no_rows(tally))
         return
     proportion = broken_proportion(tally)
     if not counts[names.ROWS]:
         text = f"No image could be read: {broken} of {records} records are broken"
+        text += f", {unread} of {counts[names.FILES]} files were not read" if unread else ""
         yield SpanAnomaly("", CUSTOM, ERROR, "Nothing readable in the span", text)
     elif proportion > max_broken_fraction:
         text = (
@@ -79,7 +89,8 @@ def broken_proportion(tally: Tally) -> float:
 def _why_no_rows(tally: Tally) -> str:
     counts = tally.counts
     if not counts[names.RECORDS]:
-        return f"No record in {counts[names.FILES]} log files"
+        beside = f", {counts[names.SIDE_FILES]} side files aside" if counts[names.SIDE_FILES] else ""
+        return f"No record in {counts[names.FILES]} log files{beside}"
     excluded = counts[names.RECORDS_EXCLUDED]
     versions = ", ".join(sorted(tally.versions))
     of_others = f"{excluded} are of other model versions ({versions})" if excluded else ""
@@ -105,9 +116,9 @@ def _of_problems(tally: Tally, spec: ModelSpec, max_broken_fraction: float) -> I
         severity = ERROR if proportion > max_broken_fraction else WARNING
         if problem in (Problem.TORN_RECORD, Problem.DUPLICATE_ID):
             severity = WARNING
-        if problem is Problem.UNREADABLE_FILE:
+        if problem in _ALWAYS_ERRORS:
             severity = ERROR
-        counted = names.RECORDS if problem.about is About.RECORD else names.IMAGES
+        counted = names.counted_in(problem)
         meaning = wrong_kind if problem is Problem.BAD_RESPONSE else problem.meaning
         text = (
             f"{problem.short}: {found.count} of {tally.counts[counted]} {counted} ({_percent(proportion)}), "

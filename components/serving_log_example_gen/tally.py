@@ -2,19 +2,22 @@
 
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..common.artifacts.tfrecord import Damage, Record
+from ..common.artifacts.gunzip import Damage
+from ..common.artifacts.record_files import Chosen
+from ..common.artifacts.tfrecord import Record
 from ..common.class_scores import ScoreCounts
 from ..common.records.log_counts import DEAD_LETTERS  # records with at least one image that is no row
 from .input_checks import Values
 from .prediction_log import Request, Row
 from .problems import About, Problem
 
-# Names of counts. Each record is one of RECORDS_*, each image one of ROWS and the five below it.
+# Names of counts. Each record is one of RECORDS_*, each image one of ROWS and the six below it.
 RECORDS = "records"
 RECORDS_WITH_ROWS = "records_with_rows"
 RECORDS_BROKEN = "records_broken"
@@ -27,14 +30,17 @@ SUBSAMPLED = "thinned_out"  # left out by subsampling; the key is that of counts
 WITHOUT_TIMESTAMP = "without_timestamp"  # where rows are subsampled by time
 WITHOUT_CLIENT = "without_client"  # where rows are subsampled by client
 TORN = "records_torn"  # of the broken ones
-FILES = "files"
+TOO_MANY = "over_max_rows"  # left out because the span has more rows than it may have
+FILES = "files"  # all but the side files
+FILES_NOT_READ = "files_not_read"  # of them
+SIDE_FILES = "side_files"
 BYTES = "bytes"  # unpacked
 BYTES_BROKEN = "bytes_broken"
 
 ALL_COUNTS = (
-    FILES, BYTES, BYTES_BROKEN,
+    FILES, FILES_NOT_READ, SIDE_FILES, BYTES, BYTES_BROKEN,
     RECORDS, RECORDS_WITH_ROWS, RECORDS_BROKEN, TORN, RECORDS_EXCLUDED, DEAD_LETTERS,
-    IMAGES, ROWS, IMAGES_BROKEN, DUPLICATES, SUBSAMPLED, WITHOUT_TIMESTAMP, WITHOUT_CLIENT,
+    IMAGES, ROWS, IMAGES_BROKEN, DUPLICATES, TOO_MANY, SUBSAMPLED, WITHOUT_TIMESTAMP, WITHOUT_CLIENT,
 )  # fmt: skip
 NO_VERSION = "unknown"
 
@@ -42,7 +48,9 @@ DAMAGE_PROBLEMS = {
     Damage.TORN: Problem.TORN_RECORD,
     Damage.CORRUPT: Problem.CORRUPT_RECORD,
     Damage.UNREADABLE: Problem.UNREADABLE_FILE,
+    Damage.FOREIGN: Problem.NOT_TFRECORDS,
 }
+_MOST_TOLD = 100  # files that are named
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,7 @@ class Tally:
       red_less_blue: number, sum and sum of squares of the images' mean red less mean blue, of rightly scaled images.
       values: the numbers that images came as.
       scores: how the model's scores look.
+      left_out: why each file was not read, by its name.
 
     """
 
@@ -80,6 +89,22 @@ class Tally:
     red_less_blue: tuple[int, float, float] = (0, 0.0, 0.0)
     values: Values = field(default_factory=Values)
     scores: ScoreCounts = field(default_factory=ScoreCounts)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def of_files(chosen: Chosen) -> "Tally":
+        """The files that are not read."""
+        tally = Tally(Counter({FILES: len(chosen.refused), SIDE_FILES: len(chosen.side_files)}))
+        tally.left_out = {os.path.basename(path): "a side file" for path in chosen.side_files}
+        for path, reason in chosen.refused.items():
+            tally.add_unread(os.path.basename(path), reason)
+        return tally
+
+    def add_unread(self, name: str, reason: str) -> None:
+        """Counts a file that could not, or must not, be read to its end."""
+        self.counts[FILES_NOT_READ] += 1
+        self.left_out[name] = reason
+        self.add_problem(Problem.NOT_READ, os.fsencode(name), reason)
 
     def add_damage(self, record: Record, identity: bytes) -> Problem:
         """Counts a stretch of a file that holds no readable record."""
@@ -116,7 +141,7 @@ class Tally:
             self.add_problem(problem, identity if row is None else request.row_id(row), found)
 
     def add_rows(self, name: str, version: str, count: int = 1) -> None:
-        """Counts rows under ROWS, DUPLICATES, SUBSAMPLED, WITHOUT_TIMESTAMP or WITHOUT_CLIENT."""
+        """Counts rows under ROWS, DUPLICATES, TOO_MANY, SUBSAMPLED, WITHOUT_TIMESTAMP or WITHOUT_CLIENT."""
         self.counts[name] += count
         self._version(version)[name] += count
 
@@ -139,6 +164,7 @@ class Tally:
             self._version(version).update(counts)
         self.values += other.values
         self.scores += other.scores
+        self.left_out.update(other.left_out)
         mine, theirs = self.red_less_blue, other.red_less_blue
         self.red_less_blue = (mine[0] + theirs[0], mine[1] + theirs[1], mine[2] + theirs[2])
 
@@ -150,6 +176,7 @@ class Tally:
             == counts[ROWS]
             + counts[IMAGES_BROKEN]
             + counts[DUPLICATES]
+            + counts[TOO_MANY]
             + counts[SUBSAMPLED]
             + counts[WITHOUT_TIMESTAMP]
             + counts[WITHOUT_CLIENT]
@@ -158,7 +185,7 @@ class Tally:
 
     def proportion(self, problem: Problem) -> float:
         """The proportion of records, images, responses or rows that have the problem, 0 to 1."""
-        whole = self.counts[RECORDS] if problem.about is About.RECORD else self.counts[IMAGES]
+        whole = self.counts[counted_in(problem)]
         found = self.problems.get(problem.key)
         return min(1.0, found.count / whole) if found and whole else 0.0
 
@@ -183,6 +210,7 @@ class Tally:
             {"classes": classes, "embedding": dimensions, RECORDS: count}
             for (classes, dimensions), count in sorted(self.outputs.items())
         ]
+        record["left_out"] = dict(sorted(self.left_out.items())[:_MOST_TOLD])
         return json.dumps(record, indent=2) + "\n"
 
     def _count_record(self, record: Record, version: str, name: str) -> None:
@@ -206,6 +234,11 @@ def merged(tallies: Iterable[Tally]) -> Tally:
     for tally in tallies:
         result.merge(tally)
     return result
+
+
+def counted_in(problem: Problem) -> str:
+    """The name of the count that a problem is a proportion of."""
+    return {About.FILE: FILES, About.RECORD: RECORDS}.get(problem.about, IMAGES)
 
 
 def version_name(version: int | None) -> str:

@@ -14,7 +14,9 @@ import numpy.typing as npt
 from .problems import BrokenError, Problem
 
 MAX_VALUES = 1 << 26  # of a tensor: a batch of 128 images of 299 x 299 x 3 has 2**25
-MAX_FILLED_VALUES = 1 << 22  # of a tensor that repeats its last value: bytes in the log cost the sender nothing there
+# Of a tensor that repeats its last value, for each byte that it takes: as much as deflate can make of one.
+MAX_EXPANSION = 1024
+FREE_VALUES = 1 << 16  # that are filled in however few bytes there are
 MAX_RANK = 16
 STRING = "string"
 
@@ -78,10 +80,11 @@ def shape_of(proto: Any) -> tuple[int, ...]:
     return sizes
 
 
-def decode_numbers(proto: Any) -> Array:
+def decode_numbers(proto: Any, free: int = FREE_VALUES) -> Array:
     """The values in their shape; bfloat16 becomes float32, all other types stay.
 
-    As TensorFlow does it: fewer values than the shape has means that the last one repeats, none means zeros.
+    As TensorFlow does it: fewer values than the shape has means that the last one repeats, none means zeros. So many
+    values as the bytes of the tensor can stand for, see `MAX_EXPANSION`, are filled in, and `free` ones in any case.
 
     Raises:
       BrokenError: the tensor holds strings, or its type, shape and values contradict each other.
@@ -101,7 +104,7 @@ def decode_numbers(proto: Any) -> Array:
             )
         values = np.frombuffer(proto.tensor_content, kind.dtype)
     else:
-        values = _filled(_single_values(proto, kind), count)
+        values = _filled(_single_values(proto, kind), count, max(free, MAX_EXPANSION * proto.ByteSize()))
     if kind.name == "bfloat16":
         values = (values.astype(np.uint32) << 16).view(np.float32)
     return values.reshape(shape)
@@ -138,13 +141,13 @@ def _single_values(proto: Any, kind: _Kind) -> Array:
     return np.array(values, kind.dtype)
 
 
-def _filled(values: Array, count: int) -> Array:
+def _filled(values: Array, count: int, most: int) -> Array:
     if len(values) > count:
         raise _bad(f"{len(values)} values for a shape of {count}")
     if len(values) == count:
         return values
-    if count > MAX_FILLED_VALUES:
-        raise _bad(f"{len(values)} values stand for {count}; at most {MAX_FILLED_VALUES} are filled in")
+    if count > most:
+        raise _bad(f"{len(values)} values stand for {count}; at most {most} are filled in here")
     filled = np.full(count, values[-1] if len(values) else 0, values.dtype)
     filled[: len(values)] = values
     return filled

@@ -13,6 +13,8 @@ from ..common.statistics.monitored_features import corrupt_images
 _PACKAGES = ("tfx", "tensorflow", "tensorflow-data-validation", "tensorflow-model-analysis", "apache-beam")
 _COUNTS = {
     "files": "Log files",
+    "files_not_read": "of them not read",
+    "side_files": "Files beside them, left out",
     "records": "Requests",
     "records_with_rows": "Requests that became examples",
     "records_broken": "Broken requests",
@@ -23,6 +25,7 @@ _COUNTS = {
     "rows": "Images that became examples",
     "images_broken": "Broken images",
     "duplicates": "Duplicates",
+    "over_max_rows": "Beyond what a span may have",
     "thinned_out": "Subsampled",
     "without_timestamp": "Without a time",
     "without_client": "Without a client",

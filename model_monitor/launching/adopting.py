@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from components.common import baseline_bundle
-from components.common.artifacts.tfrecord import GZIP_MAGIC
+from components.common.artifacts.gunzip import GZIP_MAGIC
 from components.common.baseline_bundle import Bundle
 from components.common.errors import MonitorError, require
 from components.common.model_spec import ModelSpec

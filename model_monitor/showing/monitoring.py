@@ -130,7 +130,8 @@ def _counts(examples: Artifact, logs: Artifact, files: Files) -> str:
     }
     left_out = "".join(f", {number:,} {what}" for what, number in unused.items() if number)
     thinned = f", {counts['thinned_out']:,} subsampled" if counts["thinned_out"] else ""
-    return f"{counts['records']:,} requests{left_out}: {examples.properties['rows']:,} images{thinned}"
+    beside = f"; {counts['side_files']:,} side files left out" if counts.get("side_files") else ""
+    return f"{counts['records']:,} requests{left_out}: {examples.properties['rows']:,} images{thinned}{beside}"
 
 
 def _labels(found: LabelledAccuracy, names: Sequence[str]) -> str:

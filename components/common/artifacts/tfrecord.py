@@ -7,15 +7,14 @@ reader looks for the next header whose checksum is right.
 
 import re
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
-from typing import Protocol
 
 import google_crc32c
 
 from ..errors import MonitorError
+from .file_formats import HEAD_BYTES, looks_like
+from .gunzip import GZIP_MAGIC, Damage, Readable, Unzipped
 
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
@@ -24,24 +23,14 @@ _CHUNK = 1 << 16
 # A batch of 128 float images of 224 x 224 x 3 has 77 MB; a longer length is taken for damage.
 MAX_RECORD_BYTES = 1 << 28
 MAX_KEPT_BYTES = 1 << 20  # of a damaged stretch
-# A header of a record that is not empty and shorter than 4 GiB: four bytes that are not all zero, then four zeros.
-_CANDIDATE = re.compile(rb"(?=(?!\0{4}).{4}\0{4}.{4})", re.DOTALL)
-GZIP_MAGIC = b"\x1f\x8b\x08"
-_UNZIP = 16 + zlib.MAX_WBITS  # zlib's number for gzip's header and trailer
-
-
-class Damage(str, Enum):
-    """What is wrong with a stretch of a file."""
-
-    TORN = "torn"  # cut off: the file ends within it
-    CORRUPT = "corrupt"  # a checksum is wrong; reading goes on behind it
-    UNREADABLE = "unreadable"  # nothing behind it can be read
-
-
-class Readable(Protocol):
-    """What is needed of a stream: a read may return less than was asked for, and nothing only at the end."""
-
-    def read(self, size: int = ..., /) -> bytes: ...
+# In a damaged stretch, valid headers are tried while the bytes checksummed in vain are at most so many times the bytes
+# passed; then none is looked for until that is so again. Header after header, each of a record that reaches to the
+# file's end, would otherwise cost the square of their number. In noise, one offset in four billion has a valid header.
+_VAIN_FACTOR = 8
+_VAIN_BYTES = 1 << 20
+_VAIN_HEADER = 1 << 12  # what a header counts for besides the bytes that it had checksummed
+# A header of a record that is not empty: four bytes, not all zero, of at most `MAX_RECORD_BYTES`, then four zeros.
+_CANDIDATE = re.compile(rb"(?=(?!\0{4}).{3}[\0-\x10]\0{4}.{4})", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -104,7 +93,8 @@ def _whole(records: Iterator[Record], source: str) -> Iterator[Record]:
     place = 0
     for record in records:
         if record.damage is not None:
-            what = f"a record at byte {place}, and {record.reason}"
+            foreign = record.damage is Damage.FOREIGN
+            what = record.reason if foreign else f"a record at byte {place}, and {record.reason}"
             raise MonitorError(f"{source} must be a whole TFRecord file. Received: {what}")
         yield record
         place += record.size
@@ -113,7 +103,7 @@ def _whole(records: Iterator[Record], source: str) -> Iterator[Record]:
 def _numbered(raw: Readable) -> Iterator[Record]:
     head = _read_fully(raw, _HEADER.size)
     zipped = head.startswith(GZIP_MAGIC) and _length(head) is None
-    unzipped = _Unzipped(raw, head) if zipped else None
+    unzipped = Unzipped(raw, head) if zipped else None
     buffer = _Buffer(unzipped) if unzipped else _Buffer(raw, head)
     number = 0
     for number, record in enumerate(_records(buffer), start=1):
@@ -124,43 +114,69 @@ def _numbered(raw: Readable) -> Iterator[Record]:
 
 
 class _Buffer:
-    """The unread part of a stream, looked at before it is taken."""
+    """The unread part of a stream, looked at before it is taken. Each byte is copied a bounded number of times."""
 
     def __init__(self, stream: Readable, head: bytes = b"") -> None:
         self.stream = stream
-        self._data = head
-        self._start = 0
+        self.passed = 0  # bytes taken
+        self.vain = 0  # bytes checksummed in records that turned out to be none
         self.whole = True  # whether the last thing taken from it was a whole record
+        self._data = bytearray(head)
+        self._start = 0
+        self._ended = False
 
     def fill(self, size: int) -> int:
         """Reads on until `size` bytes can be seen; how many there are, fewer only at the end of the stream."""
-        missing = size - (len(self._data) - self._start)
-        if missing > 0:
-            more = _read_fully(self.stream, missing, at_least=_CHUNK)
-            self._data = self._data[self._start :] + more
-            self._start = 0
+        while (missing := size - (len(self._data) - self._start)) > 0 and not self._ended:
+            block = self.stream.read(max(missing, _CHUNK))
+            self._ended = not block
+            self._data += block
         return len(self._data) - self._start
 
+    def end(self) -> None:
+        """Reads no further."""
+        self._ended = True
+
     def see(self, begin: int, end: int) -> bytes:
-        return self._data[self._start + begin : self._start + end]
+        with memoryview(self._data) as view:
+            return bytes(view[self._start + begin : self._start + end])
 
     def find_header(self, begin: int) -> int:
         """Where, from `begin` on, the first valid header of what has been read starts; -1 without one."""
-        for match in _CANDIDATE.finditer(self._data, self._start + begin):
-            if _length(self._data[match.start() : match.start() + _HEADER.size]) is not None:
-                return match.start() - self._start
+        with memoryview(self._data) as view:
+            for match in _CANDIDATE.finditer(view, self._start + begin):
+                place = match.start()
+                if _length(bytes(view[place : place + _HEADER.size])) is not None:
+                    return place - self._start
         return -1
 
     def take(self, size: int) -> bytes:
-        taken = self.see(0, size)
-        self._start += size
+        """Takes up to `size` bytes, and gives the first of them, at most `MAX_KEPT_BYTES`."""
+        taken = self.see(0, min(size, MAX_KEPT_BYTES))
+        self.skip(min(size, self.fill(0)))
         return taken
+
+    def skip(self, size: int) -> None:
+        self.passed += size
+        self._start += size
+        if self._start > max(_CHUNK, len(self._data) // 2):  # so that what is moved is less than what has gone
+            del self._data[: self._start]
+            self._start = 0
+
+    @property
+    def patience(self) -> int:
+        """How many bytes have to be passed before there may be more checksums in vain; 0: none."""
+        return max(0, (self.vain - _VAIN_BYTES) // _VAIN_FACTOR - self.passed)
 
 
 _Found = tuple[bytes, int, Damage | None, str]
 
 
 def _records(buffer: _Buffer) -> Iterator[_Found]:
+    if buffer.fill(_HEADER.size) >= _HEADER.size and _length(buffer.see(0, _HEADER.size)) is None:
+        buffer.fill(HEAD_BYTES)
+        if kind := looks_like(buffer.see(0, HEAD_BYTES)):
+            yield _foreign(buffer, kind)
     while available := buffer.fill(_HEADER.size):
         length = _length(buffer.see(0, _HEADER.size))
         if length is None:
@@ -170,141 +186,103 @@ def _records(buffer: _Buffer) -> Iterator[_Found]:
             yield _framed(buffer, length)
 
 
+def _foreign(buffer: _Buffer, kind: str) -> _Found:
+    """All of a file of another kind."""
+    packed = "gzipped, and unpacked it " if isinstance(buffer.stream, Unzipped) else "it "
+    kept, size, damage, reason = _rest(buffer, bytearray(), 0, "", torn=False)
+    what = f"this is no TFRecord file; {packed}looks like {kind}. Wanted are TFRecords, plain or gzipped"
+    return kept, size, Damage.FOREIGN, what if damage is Damage.CORRUPT else f"{what}; {reason}"
+
+
 def _framed(buffer: _Buffer, length: int) -> _Found:
     """The record behind a valid header of `length` bytes of data."""
     total = _HEADER.size + length + _FOOTER.size
     if (available := buffer.fill(total)) < total:
         return _damaged(buffer, f"it is cut off after {available} of {total} bytes", torn=True)
     data = buffer.see(_HEADER.size, _HEADER.size + length)
-    buffer.whole = True
-    if _FOOTER.pack(masked_crc(data)) == buffer.see(_HEADER.size + length, total):
-        buffer.take(total)
+    if _is_whole(buffer, data, total):
+        buffer.whole = True
+        buffer.skip(total)
         return data, total, None, ""
-    if buffer.fill(total + _HEADER.size) == total or _length(buffer.see(total, total + _HEADER.size)) is not None:
-        buffer.take(total)  # the length is right, the data is not
+    if _is_followed(buffer, total):  # the length is right, the data is not
+        buffer.whole = True
+        buffer.skip(total)
         return data[:MAX_KEPT_BYTES], total, Damage.CORRUPT, "the checksum of its data is wrong"
     return _damaged(buffer, "the checksum of its data is wrong", torn=False)
 
 
+def _is_whole(buffer: _Buffer, data: bytes, total: int) -> bool:
+    """Whether the checksum behind a record's data is that of the data."""
+    if _FOOTER.pack(masked_crc(data)) == buffer.see(total - _FOOTER.size, total):
+        return True
+    buffer.vain += total
+    return False
+
+
+def _is_followed(buffer: _Buffer, total: int) -> bool:
+    """Whether another record, or the end of the file, is where a record of `total` bytes ends."""
+    return buffer.fill(total + _HEADER.size) == total or _length(buffer.see(total, total + _HEADER.size)) is not None
+
+
+def _begins_record(buffer: _Buffer) -> bool:
+    """Whether what is next is a record, for it has a valid header and is whole or of the right length."""
+    length = _length(buffer.see(0, _HEADER.size)) or 0
+    total = _HEADER.size + length + _FOOTER.size
+    buffer.vain += _VAIN_HEADER
+    if buffer.fill(total) < total:
+        return False
+    data = buffer.see(_HEADER.size, _HEADER.size + length)
+    return _is_whole(buffer, data, total) or _is_followed(buffer, total)
+
+
 def _damaged(buffer: _Buffer, reason: str, *, torn: bool) -> _Found:
-    """Takes all up to the next valid header."""
-    kept, size = b"", 0
-    begin = 1
-    while (found := buffer.find_header(begin)) < 0:
+    """Takes all up to the next record."""
+    kept, size, begin = bytearray(), 0, 1
+    while size <= MAX_RECORD_BYTES:
+        found = buffer.find_header(begin)
         seen = buffer.fill(0)
-        at_end = buffer.fill(seen + 1) == seen
-        if at_end or size > MAX_RECORD_BYTES:
-            return _rest(buffer, kept, size, reason, torn=torn and at_end)
-        done = max(0, seen - _HEADER.size + 1)  # a header may straddle what is read next
-        begin = 0 if done else 1
+        if found < 0 and buffer.fill(seen + 1) == seen:
+            return _rest(buffer, kept, size, reason, torn=torn)
+        # a header may straddle what is read next
+        done = found if found >= 0 else max(0, seen - _HEADER.size + 1)
+        _keep(kept, buffer.take(done))
         size += done
-        kept = (kept + buffer.take(done)[:MAX_KEPT_BYTES])[:MAX_KEPT_BYTES]
-    buffer.whole = True
-    return (kept + buffer.take(found))[:MAX_KEPT_BYTES], size + found, Damage.CORRUPT, reason
+        begin = 1 if found >= 0 or not done else 0
+        if found >= 0 and _begins_record(buffer):
+            buffer.whole = True
+            return bytes(kept), size, Damage.CORRUPT, reason
+        begin = max(begin, min(buffer.patience, buffer.fill(0)))
+    return _rest(buffer, kept, size, reason, torn=False)
 
 
-def _rest(buffer: _Buffer, kept: bytes, size: int, reason: str, *, torn: bool) -> _Found:
+def _keep(kept: bytearray, more: bytes) -> None:
+    kept += more[: MAX_KEPT_BYTES - len(kept)]
+
+
+def _rest(buffer: _Buffer, kept: bytearray, size: int, reason: str, *, torn: bool) -> _Found:
     """The last bytes of a stream, which hold no record any more."""
+    alone, too_long = buffer.passed == size, False
     while seen := buffer.fill(1):
         if size > MAX_RECORD_BYTES:  # of bytes without a record: this is another kind of file, or a bomb
-            buffer.stream = _Nothing()
-            reason = f"there is no record in {size} bytes; the file is not read any further"
-            torn = False
-        kept = (kept + buffer.take(seen)[:MAX_KEPT_BYTES])[:MAX_KEPT_BYTES]
+            buffer.end()
+            too_long = True
+        _keep(kept, buffer.take(seen))
         size += seen
     buffer.whole = False
-    unzipped = buffer.stream
-    if isinstance(unzipped, _Unzipped) and unzipped.damage:
-        return kept, size, unzipped.damage, unzipped.reason
-    if isinstance(unzipped, _Nothing):
-        return kept, size, Damage.UNREADABLE, reason
-    return kept, size, Damage.TORN if torn else Damage.CORRUPT, reason
+    damage = Damage.TORN if torn else Damage.CORRUPT
+    if too_long:
+        damage, reason = Damage.UNREADABLE, f"there is no record in {size} bytes; the file is not read any further"
+    elif isinstance(buffer.stream, Unzipped) and buffer.stream.damage:
+        damage, reason = buffer.stream.damage, buffer.stream.reason
+    elif alone and not torn:
+        reason = f"{reason}, and there is no record in all {size} bytes of the file"
+    return bytes(kept), size, damage, reason
 
 
-class _Nothing:
-    def read(self, size: int = -1, /) -> bytes:
-        return b""
-
-
-class _Unzipped:
-    """The content of a gzip file, as far as it can be unpacked. `damage` says how it ended."""
-
-    def __init__(self, raw: Readable, head: bytes) -> None:
-        self.damage: Damage | None = None
-        self.reason = ""
-        self._raw = raw
-        self._packed = head
-        self._offset = len(head)
-        self._member = zlib.decompressobj(_UNZIP)
-        self._ended = False
-
-    def read(self, size: int = _CHUNK, /) -> bytes:
-        while not self._ended:
-            if not self._packed:
-                self._packed = self._raw.read(_CHUNK)
-                self._offset += len(self._packed)
-            if not self._packed:
-                return self._finish()
-            if self._member.eof and not self._next_member():
-                return b""
-            if unpacked := self._inflate(size):
-                return unpacked
-        return b""
-
-    def _inflate(self, size: int) -> bytes:
-        before = self._member.copy()
-        packed = self._packed
-        try:
-            unpacked = self._member.decompress(packed, size)
-        except zlib.error as error:
-            self._end(Damage.UNREADABLE, f"the gzip data is damaged before byte {self._offset}: {error}")
-            return _until_error(before, packed)
-        self._packed = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-        return unpacked
-
-    def _next_member(self) -> bool:
-        """Begins the gzip stream behind one that has ended: files may be concatenated, and padded with zeros."""
-        self._packed = self._packed.lstrip(b"\0")
-        if self._packed:
-            self._member = zlib.decompressobj(_UNZIP)
-        return bool(self._packed) or self._more_members()
-
-    def _more_members(self) -> bool:
-        while (packed := self._raw.read(_CHUNK)) and not packed.strip(b"\0"):
-            self._offset += len(packed)
-        self._packed = packed.lstrip(b"\0")
-        self._offset += len(packed)
-        self._ended = not self._packed
-        self._member = zlib.decompressobj(_UNZIP)
-        return not self._ended
-
-    def _finish(self) -> bytes:
-        rest = b"" if self._member.eof else self._member.flush()
-        if self._member.eof:
-            self._ended = True
-        else:
-            self._end(Damage.TORN, f"the gzip data is cut off after {self._offset} bytes")
-        return rest
-
-    def _end(self, damage: Damage, reason: str) -> None:
-        self._ended, self.damage, self.reason = True, damage, reason
-
-
-def _until_error(member: "zlib._Decompress", packed: bytes) -> bytes:
-    """What zlib can still unpack: given all at once, it would keep what precedes the damage to itself."""
-    unpacked = []
-    for place in range(len(packed)):
-        try:
-            unpacked.append(member.decompress(packed[place : place + 1]))
-        except zlib.error:
-            break
-    return b"".join(unpacked)
-
-
-def _read_fully(stream: Readable, size: int, at_least: int = 0) -> bytes:
-    """Reads `size` bytes, fewer only at the end; up to `at_least` if they come at once."""
+def _read_fully(stream: Readable, size: int) -> bytes:
+    """Reads `size` bytes, fewer only at the end."""
     blocks: list[bytes] = []
-    while size > 0 and (block := stream.read(max(size, at_least))):
+    while size > 0 and (block := stream.read(size)):
         blocks.append(block)
         size -= len(block)
     return b"".join(blocks)

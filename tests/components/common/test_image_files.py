@@ -89,9 +89,19 @@ def test_an_image_of_too_many_pixels_is_refused_by_its_header_alone(monkeypatch)
         decode_or_raise(header, 1)
     with pytest.raises(ImageFileError, match="4000 x 4000, not 8 x 8"):
         decode_or_raise(header, 1, (8, 8))
-    monkeypatch.setattr(image_files, "MAX_PIXELS", 4000 * 4000 - 1)
-    with pytest.raises(ImageFileError, match="4000 x 4000, more than 15,999,999 pixels"):
-        decode_or_raise(header, 1)
+    for limit, size in (("MAX_PIXELS_OF_ANY_SIZE", None), ("MAX_PIXELS", (4000, 4000))):
+        with pytest.raises(ImageFileError, match="no whole PNG"):
+            decode_or_raise(header, 1, size)
+        monkeypatch.setattr(image_files, limit, 4000 * 4000 - 1)
+        with pytest.raises(ImageFileError, match="4000 x 4000, more than 15,999,999 pixels"):
+            decode_or_raise(header, 1, size)
+
+
+def test_36_megapixels_are_read_only_where_the_size_is_asked_for():
+    photograph = encoded(np.zeros((6000, 6000), np.uint8))
+    with pytest.raises(ImageFileError, match="6000 x 6000, more than 16,777,216 pixels"):
+        decode_or_raise(photograph, 1)
+    assert decode_or_raise(photograph, 1, (6000, 6000)).shape == (6000, 6000, 1)
 
 
 @pytest.mark.parametrize(

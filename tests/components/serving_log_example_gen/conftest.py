@@ -140,9 +140,11 @@ class Result:
 
 @pytest.fixture
 def run_executor(tmp_path: Path) -> Callable[..., Result]:
-    """Runs the executor as its launcher does over files given by name and content."""
+    """Runs the executor as its launcher does over files given by name and content, and what `beside` makes."""
 
-    def run(files: Mapping[str, bytes], **options: Any) -> Result:
+    def run(
+        files: Mapping[str, bytes], beside: Mapping[str, Callable[[Path], object]] | None = None, **options: Any
+    ) -> Result:
         from tfx.proto import example_gen_pb2
         from tfx.types import standard_artifacts
         from tfx.utils import proto_utils
@@ -155,6 +157,8 @@ def run_executor(tmp_path: Path) -> Callable[..., Result]:
         (root / "logs" / "3").mkdir(parents=True)
         for name, content in files.items():
             (root / "logs" / "3" / name).write_bytes(content)
+        for name, make in (beside or {}).items():
+            make(root / "logs" / "3" / name)
         result = Result(standard_artifacts.Examples(), standard_artifacts.ExampleAnomalies())
         result.examples.uri, result.anomalies.uri = str(root / "examples"), str(root / "anomalies")
         splits = [example_gen_pb2.Input.Split(name="serving", pattern="3/*")]

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +44,8 @@ def check_sums(result: Result) -> None:
         count = lambda name, one=one: one.get(name, 0)  # noqa: E731
         parts = ("records_with_rows", "records_broken", "records_excluded")
         assert count("records") == sum(map(count, parts))
-        parts = ("rows", "images_broken", "duplicates", "thinned_out", "without_timestamp", "without_client")
+        left_out = ("over_max_rows", "thinned_out", "without_timestamp", "without_client")
+        parts = ("rows", "images_broken", "duplicates", *left_out)
         assert count("images") == sum(map(count, parts))
     for name in ("records", "images", "rows", "records_broken"):
         assert counts[name] == sum(one.get(name, 0) for one in counts["by_model_version"].values())
@@ -164,10 +166,65 @@ def test_long_damaged_stretch_is_an_error_though_it_is_one_record(run_executor: 
     assert result.found["Too many broken records"] == "ERROR"
 
 
-def test_other_kind_of_file_beside_good_ones(run_executor: Run) -> None:
-    result = run_executor({"a": good(300, 1), "b.gz": gzip.compress(b"a csv file\n")[:-12] + bytes(range(90))})
+def test_other_kinds_of_files_beside_good_ones(run_executor: Run, tmp_path: Path) -> None:
+    """What tools leave is no concern of anybody's; a file of another format, a link out and a pipe are, by name."""
+    (tmp_path / "secret").write_bytes(good(1))
+    files = {
+        "a": good(300, 1),
+        "b.gz": gzip.compress(np.random.default_rng(0).bytes(100))[:-12] + bytes(range(90)),
+        "c.zst": b"\x28\xb5\x2f\xfd" + bytes(range(90)),
+        ".a.crc": b"crc\0\0\0\2\0" + bytes(range(200)),
+        ".DS_Store": b"\0\0\0\1Bud1" + bytes(6000),
+        "_SUCCESS": b"",
+        "manifest.json": b"{}",
+    }
+    others = {"pipe": os.mkfifo, "zero": lambda path: path.symlink_to("/dev/zero"), "sub": Path.mkdir}
+    others["out"] = lambda path: path.symlink_to(tmp_path / "secret")
+    result = run_executor(files, beside=others)
     check_sums(result)
-    assert result.found["Unreadable log file"] == "ERROR"
+    errors = {"Unreadable log file", "Files of another format", "Files that were not read", "Too many broken records"}
+    assert {short for short, severity in result.found.items() if severity == "ERROR"} <= errors
+    assert errors - {"Too many broken records"} <= set(result.found)
+    counts = result.counts
+    assert (counts["files"], counts["files_not_read"], counts["side_files"], counts["rows"]) == (7, 4, 4, 300)
+    assert counts["left_out"] == {
+        **dict.fromkeys((".a.crc", ".DS_Store", "_SUCCESS", "manifest.json"), "a side file"),
+        "out": f"a link out of its folder, to {tmp_path / 'secret'}",
+        "pipe": "a named pipe",
+        "sub": "a folder",
+        "zero": "a device",
+    }
+    texts = {info.short_description: info.description for info in result.proto.anomaly_info.values()}
+    assert "such as out: a link out of its folder" in texts["Files that were not read"]
+    assert texts["Files of another format"].endswith(
+        "such as c.zst:0: this is no TFRecord file; it looks like data packed with Zstandard. "
+        "Wanted are TFRecords, plain or gzipped"
+    )
+
+
+def test_side_files_alone_change_nothing(run_executor: Run) -> None:
+    result = run_executor({"a": good(3), ".a.crc": b"crc\0\0\0\2\0" + bytes(range(200)), "_SUCCESS": b""})
+    check_sums(result)
+    assert result.found == {}
+    assert (result.counts["files"], result.counts["side_files"], result.counts["rows"]) == (1, 2, 6)
+
+
+def test_nothing_but_files_that_cannot_be_read_is_not_no_data(run_executor: Run) -> None:
+    result = run_executor({}, beside={"pipe": os.mkfifo})
+    assert result.found == {"Nothing readable in the span": "ERROR", "Files that were not read": "ERROR"}
+    assert "1 of 1 files were not read" in result.proto.dataset_anomaly_info.description
+
+
+def test_rows_beyond_what_a_span_may_have_are_counted_and_named(run_executor: Run) -> None:
+    """The first in the order of files and records stay, whatever the number of files."""
+    files = {name: log_file(*(make_good_log(2, seed=i, request_id=f"{name}{i}") for i in range(3))) for name in "abc"}
+    result = run_executor(files, max_rows=7)
+    check_sums(result)
+    assert sorted(result.rows) == ["a0/0", "a0/1", "a1/0", "a1/1", "a2/0", "a2/1", "b0/0"]
+    assert result.counts["over_max_rows"] == 11
+    assert result.found == {"More rows than a span may have": "ERROR"}
+    [info] = result.proto.anomaly_info.values()
+    assert "11 of 18 images (61.1 %), such as b0/1: at most 7 may be in a span; log fewer" in info.description
 
 
 def test_nothing_readable_is_not_no_data(run_executor: Run) -> None:
@@ -378,7 +435,7 @@ def test_files_of_the_same_name_are_refused(tmp_path: Path) -> None:
         config = proto_utils.proto_to_json(example_gen_pb2.Input(splits=[split]))
         return {"input_base": str(tmp_path), "input_config": config}
 
-    assert log_files(properties("x/*")) == [str(tmp_path / "x" / "part-0")]
+    assert log_files(properties("x/*")).files == [str(tmp_path / "x" / "part-0")]
     with pytest.raises(MonitorError, match="must have different names"):
         log_files(properties("*/*"))
     with pytest.raises(MonitorError, match="must match files, not folders"):

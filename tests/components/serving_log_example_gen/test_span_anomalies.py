@@ -18,7 +18,15 @@ SPEC = model_spec()
 
 def make_tally(**counts: int) -> Tally:
     """A span of 100 good one-image records with the counts given changed."""
-    whole = {"records": 100, "records_with_rows": 100, "images": 100, "rows": 100, "bytes": 10_000, **counts}
+    whole = {
+        "records": 100,
+        "records_with_rows": 100,
+        "images": 100,
+        "rows": 100,
+        "bytes": 10_000,
+        "files": 100,
+        **counts,
+    }
     return Tally(counts=Counter(whole))
 
 
@@ -35,7 +43,8 @@ def test_nothing_wrong() -> None:
 @pytest.mark.parametrize("problem", [problem for problem in Problem])  # noqa: C416 - pytest needs a list
 def test_share_decides_between_error_and_warning(problem: Problem) -> None:
     few, many = (judge(with_problem(problem, count), SPEC, 0.01)[-1].severity for count in (1, 2))
-    fixed = {Problem.TORN_RECORD: WARNING, Problem.DUPLICATE_ID: WARNING, Problem.UNREADABLE_FILE: ERROR}
+    errors = (Problem.UNREADABLE_FILE, Problem.NOT_TFRECORDS, Problem.NOT_READ, Problem.TOO_MANY_ROWS)
+    fixed = {Problem.TORN_RECORD: WARNING, Problem.DUPLICATE_ID: WARNING, **dict.fromkeys(errors, ERROR)}
     assert (few, many) == ((fixed[problem],) * 2 if problem in fixed else (WARNING, ERROR))
 
 

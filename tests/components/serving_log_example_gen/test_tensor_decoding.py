@@ -103,6 +103,16 @@ def test_contradictions_are_refused_without_allocating(proto: tensor_pb2.TensorP
     assert error.value.problem is Problem.BAD_TENSOR
 
 
+@pytest.mark.parametrize(("count", "bytes_of_values"), [(1 << 16, 1), (40 * 1024, 40), (1 << 20, 1 << 12)])
+def test_what_is_filled_in_is_bounded_by_what_was_sent(count: int, bytes_of_values: int) -> None:
+    proto = make_tensor(types_pb2.DT_UINT8, [count], int_val=[1] * bytes_of_values)
+    assert decode_numbers(proto).sum() == count
+    many = make_tensor(types_pb2.DT_UINT8, [1025 * proto.ByteSize() + (1 << 16)], int_val=[1] * bytes_of_values)
+    with pytest.raises(BrokenError, match=r"values stand for .*; at most \d+ are filled in here"):
+        decode_numbers(many)
+    assert len(decode_numbers(many, free=1 << 26)) > count
+
+
 def test_strings_are_not_filled_up() -> None:
     with pytest.raises(BrokenError, match="1 strings for the shape"):
         decode_strings(make_tensor(types_pb2.DT_STRING, [1000], string_val=[b"a"]))
