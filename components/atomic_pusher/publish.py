@@ -7,17 +7,20 @@ atomic, to other processes and, the folder being synced first, to a crash of the
 
 import errno
 import fcntl
+import logging
 import os
+import re
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from ..common.baseline_bundle import BUNDLE, MODEL_FILES, is_version
-from ..common.durable_files import locked, sync, sync_tree
+from ..common.baseline_bundle import BUNDLE, LAST_VERSION, MODEL_FILES, is_version
+from ..common.durable_files import locked, locked_folder, open_to_lock, sync, sync_tree
 from ..common.errors import MonitorError, require
 
+_logger = logging.getLogger(__name__)
 STAGING_PREFIX = ".push-"
 _LOCK = "lock"
 _ENTRY_LOCK = ".push.lock"
@@ -36,7 +39,8 @@ def publish(
 ) -> int:
     """Publishes what `fill` writes as a new version.
 
-    The number is the time in seconds, or one more than the highest there is when the clock is not beyond that. Pushes
+    The number is the time in seconds, or one more than the highest there is when the clock is not beyond that. What is
+    called by a number that no server can read, for it does not fit 64 bits, is no version; the log says so. Pushes
     at the same time, from any number of processes on one file system, get a number each. When anything fails before
     the rename nothing is published, and what was staged is removed now or, after a crash, by the next push.
 
@@ -50,7 +54,7 @@ def publish(
       The version's number.
 
     Raises:
-      MonitorError: if no free number is found.
+      MonitorError: if no free number is found, or the highest is the last that there can be.
       OSError: from the file system.
 
     """
@@ -116,8 +120,15 @@ def _refuse_taken(target: str, *, replace: bool) -> None:
 
 def _next_version(serving_dir: str, now: float) -> int:
     # Files count too: a name that is taken by anything cannot be renamed to.
-    taken = [int(name) for name in os.listdir(serving_dir) if is_version(name)]
-    return max(int(now), max(taken, default=0) + 1)
+    names = [name for name in os.listdir(serving_dir) if re.fullmatch(r"[0-9]+", name)]
+    taken = {int(name): name for name in names if is_version(name)}
+    beyond = sorted(name for name in names if not is_version(name))
+    if beyond:
+        _logger.warning("%s: %s is no version, for servers read numbers below 2^63 only", serving_dir, beyond[0])
+    highest = max(taken, default=0)
+    rule = f"leave room for a version below 2^63, and has {taken.get(highest)}"
+    require(highest < LAST_VERSION, serving_dir, rule, taken.get(highest))
+    return max(int(now), highest + 1)
 
 
 def _rename(source: str, target: str) -> bool:
@@ -139,7 +150,7 @@ def _staging(serving_dir: str) -> Iterator[str]:
     lies beside the payload, not in it, so that it is not published.
     """
     with ExitStack() as stack:
-        with locked(os.path.join(serving_dir, _ENTRY_LOCK)):
+        with locked_folder(serving_dir, _ENTRY_LOCK):
             # One push at a time gets here, so none can take another's staging, not locked yet, for an abandoned one.
             _remove_abandoned(serving_dir)
             staging = tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=serving_dir)
@@ -154,17 +165,22 @@ def _staging(serving_dir: str) -> Iterator[str]:
 def _remove_abandoned(serving_dir: str) -> None:
     for name in os.listdir(serving_dir):
         staging = os.path.join(serving_dir, name)
-        if name.startswith(STAGING_PREFIX) and os.path.isdir(staging) and not _is_locked(os.path.join(staging, _LOCK)):
-            # Errors are no reason not to push: another process may be removing it too, as it ends.
+        if not name.startswith(STAGING_PREFIX) or os.path.islink(staging) or not os.path.isdir(staging):
+            continue
+        if not _is_locked(os.path.join(staging, _LOCK)):
+            # Errors are no reason not to push: it may be another user's, or another process may be removing it too.
             shutil.rmtree(staging, ignore_errors=True)
 
 
 def _is_locked(path: str) -> bool:
+    """Whether a process holds the lock, or, where another user's file does not let us ask, may hold it."""
     try:
-        with open(path, "r+") as file:
+        with os.fdopen(open_to_lock(path, make=False)) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
     except FileNotFoundError:  # killed before it was locked or while it was removed
         return False
+    except OSError as error:
+        if error.errno != errno.EWOULDBLOCK:
+            _logger.warning("%s is left alone: %s", path, error)
+        return True
     return False

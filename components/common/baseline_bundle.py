@@ -36,6 +36,7 @@ EVALUATION_DIR = "evaluation"
 REASONS_FILE = os.path.join("gate", REASONS_JSON)
 OPTIONAL_PARTS = (STATISTICS_DIR, EVALUATION_DIR)  # an adopted model was neither trained nor evaluated here
 MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+LAST_VERSION = (1 << 63) - 1  # that TensorFlow Serving can read
 NO_VERSION = 0  # of a model whose folder is no numbered version: its logs are those of any version
 
 
@@ -130,8 +131,12 @@ def versions(serving_dir: str) -> list[str]:
 
 
 def is_version(name: str) -> bool:
-    """Whether a model server takes a folder of this name for a version: digits and nothing else."""
-    return re.fullmatch(r"[0-9]+", name) is not None
+    """Whether a model server takes a folder of this name for a version: digits and nothing else, below 2^63.
+
+    >>> is_version("1795483923"), is_version("99999999999999999999"), is_version("7a")
+    (True, False, False)
+    """
+    return re.fullmatch(r"[0-9]+", name) is not None and int(name) <= LAST_VERSION
 
 
 def version_of(version_dir: str) -> int:

@@ -1,21 +1,80 @@
-"""Files that survive a crash and that several processes share: forced to disk, and locked."""
+"""Files that survive a crash and that several processes and users share: forced to disk, and locked."""
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+
+# Never waits for a pipe, never follows a link, and is gone in a program that is started meanwhile.
+SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @contextmanager
 def locked(path: str) -> Iterator[None]:
-    """Holds an exclusive lock on a file, made where it is missing; the kernel lets go of it when the process dies."""
-    with open(path, "a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """Holds an exclusive lock on a file, made where it is missing; the kernel lets go of it when the process dies.
+
+    Raises:
+      OSError: it cannot be opened, or is no regular file: a link, a folder, a pipe.
+
+    """
+    with _held(open_to_lock(path)):
+        yield
+
+
+@contextmanager
+def locked_folder(folder: str, name: str) -> Iterator[None]:
+    """Holds an exclusive lock on a folder: its own, and that of the file `name` in it.
+
+    Local file systems lock folders, whoever owns what is in them. NFS does not; there the file is what is locked. So
+    another user's file, or anything else of that name, is in nobody's way on a local file system.
+
+    Raises:
+      OSError: neither can be locked.
+
+    """
+    with ExitStack() as held:
+        failure: OSError | None = None
+        try:
+            held.enter_context(_held(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)))
+        except OSError as error:
+            failure = error
+        try:
+            held.enter_context(locked(os.path.join(folder, name)))
+        except OSError:
+            if failure is not None:
+                raise
+        yield
+
+
+def open_to_lock(path: str, *, make: bool = True) -> int:
+    """A descriptor of a regular file, made where it is missing: for writing, which NFS asks for, or else for reading.
+
+    Raises:
+      OSError: it cannot be opened, or is no regular file.
+
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | SAFELY | (os.O_CREAT if make else 0), 0o666)
+    except PermissionError:  # another user's
+        descriptor = os.open(path, os.O_RDONLY | SAFELY)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(f"{path} must be a regular file")
+
+
+@contextmanager
+def _held(descriptor: int) -> Iterator[None]:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
             yield
         finally:
             # Closing alone leaves it locked as long as a child lives that was forked in the meantime.
-            fcntl.flock(file, fcntl.LOCK_UN)
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: str) -> None:

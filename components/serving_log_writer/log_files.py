@@ -9,8 +9,6 @@ go of a lock when its process dies, which is how a later writer knows what was l
 """
 
 import fcntl
-import gzip
-import io
 import itertools
 import os
 import re
@@ -18,19 +16,19 @@ import socket
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from ..common.artifacts.tfrecord import frame, read_records
-from ..common.durable_files import locked, sync
+from ..common.artifacts.tfrecord import frame
+from ..common.durable_files import locked_folder
 from ..common.errors import require
 
 WRITING = ".writing-"
 _LOCK = f"{WRITING}lock"
-_SALVAGED = ".salvaged"
-_HIDDEN = re.compile(re.escape(WRITING) + r"[0-9]+\.part-.+\.tfrecord\.gz")
+SALVAGED = ".salvaged"
+_COPY = re.compile(re.escape(SALVAGED) + r"(-[0-9]+)?$")
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's number for gzip's header and trailer
-_LEVEL = 3  # as small as the default level gets images, in two thirds of the time
+LEVEL = 3  # as small as the default level gets images, in two thirds of the time
 # From the time on, so that names differ also from those of before a container's restart, with the same host and process
 # id. One for all writers of a process.
 _SEQUENCE = itertools.count(time.time_ns())
@@ -48,24 +46,15 @@ class Rotation:
         require(self.seconds > 0, "rotation.seconds", "be more than 0", self.seconds)
 
 
-@dataclass(frozen=True)
-class Salvage:
-    """What was found in a file that a process left behind when it was killed.
+class LogFile:
+    """One file being written: TFRecord, gzipped. Its records are safe from a crash of the process once flushed.
 
     Attributes:
-      path: where the records are now; empty when there were none.
-      records: how many are whole.
-      reason: why there are no more; empty when the file was complete.
+      records: how many it has.
+      size: bytes, compressed.
+      visible: whether readers can see it.
 
     """
-
-    path: str
-    records: int
-    reason: str
-
-
-class LogFile:
-    """One file being written: TFRecord, gzipped. Its records are safe from a crash of the process once flushed."""
 
     def __init__(self, logs: str, span: int) -> None:
         self.records = 0
@@ -73,10 +62,11 @@ class LogFile:
         self._logs = logs
         name = f"part-{_host()}-{os.getpid()}-{next(_SEQUENCE)}.tfrecord.gz"
         self._hidden = os.path.join(logs, f"{WRITING}{span}.{name}")
-        self._packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+        self._packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP)
         self._flushed = True
-        with _entry(logs):  # nobody may take it for abandoned between its creation and its lock
-            self._raw = open(self._hidden, "xb", buffering=0)  # noqa: SIM115 - open as long as this object lives
+        self.visible = False
+        with entry(logs):  # nobody may take it for abandoned between its creation and its lock
+            self._raw = open(self._hidden, "xb", buffering=0)  # noqa: SIM115 - open as long as this object lives; no link
             fcntl.flock(self._raw, fcntl.LOCK_EX)
 
     def append(self, record: bytes) -> None:
@@ -91,16 +81,24 @@ class LogFile:
             self._flushed = True
 
     def publish(self) -> str:
-        """Makes the file visible to readers, whole and on the disk; returns its path."""
+        """Makes the file visible to readers, whole and on the disk; returns its path.
+
+        Raises:
+          OSError: from the file system. If `visible`, readers have it, and only a crash of the machine could undo that.
+
+        """
         self._write(self._packer.flush(zlib.Z_FINISH))
-        path = _make_visible(self._logs, self._hidden)
+        path = make_visible(self._logs, self._hidden, self._raw.fileno(), self._seen)
         self._raw.close()
         return path
+
+    def _seen(self) -> None:
+        self.visible = True
 
     def abandon(self) -> None:
         """Removes what could not be written to its end, which may give a full disk room again."""
         self._raw.close()
-        if os.path.exists(self._hidden):
+        with suppress(FileNotFoundError):
             os.unlink(self._hidden)
 
     def forget(self) -> None:
@@ -141,7 +139,7 @@ class SpanFiles:
                 self._open[span] = LogFile(self._logs, span), self._clock() + self._rotation.seconds
             file, _ = self._open[span]
             file.append(record)
-        except OSError:
+        except Exception:
             self.failed += 1
             self._abandon(span)
             raise
@@ -173,13 +171,16 @@ class SpanFiles:
 
     def _each(self, action: Callable[[int], None], spans: list[int] | None = None) -> None:
         """`action` for every span, one's failure not keeping it from the others; then raises the last one's error."""
-        failure: OSError | None = None
+        failure: Exception | None = None
         for span in list(self._open) if spans is None else spans:
             try:
                 action(span)
-            except OSError as error:
-                self._abandon(span)
+            except Exception as error:
                 failure = error
+                try:
+                    self._abandon(span)
+                except OSError as further:  # it cannot be removed: the next writer salvages what is in it
+                    failure = further
         if failure is not None:
             raise failure
 
@@ -194,83 +195,58 @@ class SpanFiles:
         self.written += file.records
 
     def _abandon(self, span: int) -> None:
-        if span in self._open:
-            file, _ = self._open.pop(span)
+        """Gives up a file, unless readers have it already and only its last step failed."""
+        if span not in self._open:
+            return
+        file, _ = self._open.pop(span)
+        if file.visible:
+            self.written += file.records
+            file.forget()
+        else:
             self.failed += file.records
             file.abandon()
 
 
-def salvage(logs: str) -> list[Salvage]:
-    """Publishes the whole records of every file that a process was writing when it was killed, and removes the file.
+def make_visible(logs: str, hidden: str, descriptor: int, seen: Callable[[], None]) -> str:
+    """Forces a complete file to disk and renames it into its span's folder, which may be no link; returns its new path.
 
-    Under the name that the file would have had, so that doing it twice (this process may be killed too) does no harm.
+    Args:
+      logs: the folder of all logs.
+      hidden: the file.
+      descriptor: of it.
+      seen: called as soon as readers can see the file, whatever fails after that.
 
     Raises:
-      OSError: from the file system; what was not done yet is left for the next time.
+      OSError: from the file system; everything that can fail but syncing does so before the rename.
 
     """
-    if not os.path.isdir(logs):
-        return []
-    with _entry(logs):
-        found = [claimed for name in sorted(os.listdir(logs)) if (claimed := _claim(logs, name))]
-    try:
-        return [_salvage_file(logs, file) for file in found]
-    finally:
-        for file in found:
-            file.close()
-
-
-def _claim(logs: str, name: str) -> io.FileIO | None:
-    """The file, locked, if it is one that nobody is writing any more."""
-    if not _HIDDEN.fullmatch(name):
-        return None
-    path = os.path.join(logs, name)
-    try:
-        file = io.FileIO(path, "r+")
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (FileNotFoundError, BlockingIOError):  # published or salvaged this moment; or being written
-        return None
-    if os.path.exists(path):
-        return file
-    file.close()
-    return None
-
-
-def _salvage_file(logs: str, file: io.FileIO) -> Salvage:
-    hidden = str(file.name)
-    copy = hidden + _SALVAGED  # one that a killed salvage left behind is written anew
-    records, reason = 0, ""
-    with open(copy, "wb") as target, gzip.GzipFile(fileobj=target, mode="wb", compresslevel=_LEVEL) as packed:
-        for record in read_records(file):
-            if record.damage is None:
-                packed.write(frame(record.data))
-                records += 1
-            reason = reason or record.reason
-    path = _make_visible(logs, copy) if records else ""
-    if not records:
-        os.unlink(copy)
-    os.unlink(hidden)
-    return Salvage(path, records, reason)
-
-
-def _make_visible(logs: str, hidden: str) -> str:
-    """Forces a complete file to disk and renames it into its span's folder; returns its new path."""
-    span, file = os.path.basename(hidden).removeprefix(WRITING).removesuffix(_SALVAGED).split(".", maxsplit=1)
-    sync(hidden)
+    span, file = os.path.basename(hidden).removeprefix(WRITING).split(".", maxsplit=1)
+    file = _COPY.sub("", file)
+    os.fsync(descriptor)
     folder = os.path.join(logs, span)
     os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, file)
-    os.rename(hidden, path)
-    sync(folder)
-    sync(logs)
-    return path
+    with _opened(folder) as spans, _opened(logs, follow=True) as all_logs:
+        os.rename(hidden, file, dst_dir_fd=spans)
+        seen()
+        os.fsync(spans)
+        os.fsync(all_logs)
+    return os.path.join(folder, file)
 
 
 @contextmanager
-def _entry(logs: str) -> Iterator[None]:
+def _opened(folder: str, *, follow: bool = False) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def entry(logs: str) -> Iterator[None]:
     """One process at a time makes files or looks for abandoned ones."""
     os.makedirs(logs, exist_ok=True)
-    with locked(os.path.join(logs, _LOCK)):
+    with locked_folder(logs, _LOCK):
         yield
 
 

@@ -25,7 +25,7 @@ from typing import Any, Literal, Protocol
 from ..common import baseline_bundle
 from ..common.errors import MonitorError, require, require_known
 from ..common.model_spec import ModelSpec
-from . import log_files
+from . import log_files, salvage
 from .log_files import Rotation
 from .prediction_log_encoding import ServedModel, metadata, predict_log, sampling_rate
 from .spec_check import problems
@@ -49,7 +49,7 @@ class PredictionLogLike(Protocol):
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of the requests that a writer was given; all but `salvaged` and `unfit` add up to them.
+    """What became of the requests that a writer was given; all but the last three add up to them.
 
     Attributes:
       written: in files that readers can see.
@@ -59,6 +59,7 @@ class Counts:
       pending: in the queue or in a file that is not visible yet.
       salvaged: found in files of writers that were killed, and published by this one.
       unfit: looked at, and not what the model's spec says; they are logged all the same. Always 0 without a spec.
+      not_salvaged: files of writers that were killed which this one could not salvage, as the log says of each.
 
     """
 
@@ -69,6 +70,7 @@ class Counts:
     pending: int
     salvaged: int
     unfit: int = 0
+    not_salvaged: int = 0
 
 
 def day_of(timestamp: float) -> int:
@@ -221,7 +223,8 @@ class ServingLogWriter:
             written, lost = self._files.written, self._files.failed + self._without_span
             pending = self._accepted - written - lost
             failed = self._unencoded + lost
-            return Counts(written, self._sampled_out, self._dropped, failed, pending, self._salvaged, self._unfit)
+            beside = self._salvaged, self._unfit, self._not_salvaged
+            return Counts(written, self._sampled_out, self._dropped, failed, pending, *beside)
 
     def close(self) -> None:
         """Writes and publishes all that was accepted. Later requests count as dropped. Doing it twice is harmless."""
@@ -230,6 +233,8 @@ class ServingLogWriter:
             self._condition.notify_all()
         if self._thread is not None:
             self._thread.join()
+        elif self._queue:  # there was no thread to be had
+            self._run()
         atexit.unregister(self.close)
 
     def __enter__(self) -> "ServingLogWriter":
@@ -248,7 +253,7 @@ class ServingLogWriter:
         self._thread: threading.Thread | None = None
         self._closed = closed
         self._random = random.Random(self._seed)  # noqa: S311 - sampling, no secret
-        self._accepted = self._sampled_out = self._dropped = self._salvaged = 0
+        self._accepted = self._sampled_out = self._dropped = self._salvaged = self._not_salvaged = 0
         self._unencoded = self._without_span = 0  # failed before and after the queue
         self._unfit, self._to_check = 0, self._spec is not None
         self._warned = -_WARNING_SECONDS
@@ -311,8 +316,13 @@ class ServingLogWriter:
         return not self._queue or self._queued + size <= self._queue_bytes
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="serving-log-writer", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name="serving-log-writer", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the next request tries again; `close` writes what is in the queue
+            self._warn("there is no thread to write logs", error)
+        else:
+            self._thread = thread
         atexit.register(self.close)
 
     def _run(self) -> None:
@@ -339,7 +349,7 @@ class ServingLogWriter:
         """Does what may meet a full disk; then waits a little, while the queue takes what comes."""
         try:
             action(*arguments)
-        except OSError as error:
+        except Exception as error:
             self._warn("logs could not be written", error)
             with self._condition:
                 self._condition.wait_for(lambda: self._closed, timeout=_RETRY_SECONDS)
@@ -356,7 +366,11 @@ class ServingLogWriter:
         self._files.append(span, record)
 
     def _salvage(self) -> None:
-        for found in log_files.salvage(self._logs):
+        for found in salvage.salvage(self._logs):
+            if not found.done:
+                self._not_salvaged += 1
+                _logger.warning("%s in %s cannot be salvaged: %s", found.file, self._logs, found.reason)
+                continue
             self._salvaged += found.records
             place = f"now in {found.path}" if found.path else "nothing to keep"
             why = f" ({found.reason})" if found.reason else ""

@@ -61,6 +61,21 @@ def test_numbers_only_grow(serving, taken, now, version):
     assert push(serving, now) == version
 
 
+def test_what_is_called_by_a_number_that_no_server_reads_is_no_version(serving, caplog):
+    for name in ("99999999999999999999", "9223372036854775808"):
+        (serving / name).mkdir(parents=True)
+    assert [push(serving), push(serving)] == [100, 101]
+    assert "9223372036854775808 is no version, for servers read numbers below 2^63 only" in caplog.text
+
+
+def test_the_last_version_that_there_can_be_is_no_traceback(serving):
+    (serving / "9223372036854775806").mkdir(parents=True)
+    assert push(serving) == (1 << 63) - 1
+    with pytest.raises(MonitorError, match=r"must leave room for a version below 2\^63, and has 9223372036854775807"):
+        push(serving)
+    assert staged(serving) == []
+
+
 def test_two_pushes_in_one_second(serving):
     assert [push(serving), push(serving)] == [100, 101]
     assert_whole(serving / "100")

@@ -7,7 +7,8 @@ import shutil
 import pytest
 
 from components.common.artifacts.tfrecord import frame, read_records
-from components.serving_log_writer.log_files import LogFile, Rotation, SpanFiles, salvage
+from components.serving_log_writer.log_files import LogFile, Rotation, SpanFiles
+from components.serving_log_writer.salvage import salvage
 
 RECORDS = [b"first", b"second" * 1000, b""]
 

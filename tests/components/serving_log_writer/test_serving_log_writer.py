@@ -381,7 +381,7 @@ def test_both_sides_of_a_fork_go_on_writing(tmp_path):
 
 FORKED_WHILE_LOCKED = """
 from components.serving_log_writer import log_files
-with log_files._entry(logs):
+with log_files.entry(logs):
     child = os.fork()
     if child == 0:
         sys.stdin.read()
