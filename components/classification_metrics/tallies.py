@@ -11,11 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ..common.class_scores import why_none
 from ..common.errors import require
 
 Probabilities: TypeAlias = npt.NDArray[np.floating[Any]]
-
-_ROUNDING = 1e-3  # by how much float16 and float32 probabilities may exceed 1
 
 
 class ClassAccuracyTally:
@@ -80,6 +79,6 @@ def _answer(label: int, probabilities: Probabilities) -> tuple[float, bool]:
     require(0 <= label < len(probabilities), "label", f"be 0 to {len(probabilities) - 1}", label)
     if not np.isfinite(probabilities).all():
         return 1.0, False
-    low, high = float(probabilities.min()), float(probabilities.max())
-    require(low >= -_ROUNDING and high <= 1 + _ROUNDING, "probabilities", "be in 0..1 (not logits)", (low, high))
-    return min(high, 1.0), int(probabilities.argmax()) == label
+    broken = why_none(probabilities)
+    require(not broken, "probabilities", "add up to 1, and none be below 0 (not logits)", broken)
+    return min(float(probabilities.max()), 1.0), int(probabilities.argmax()) == label

@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .certainty import Certainty, certainty_of
-from .class_scores import Floats, Rows, ScoreCounts, are_probabilities, probabilities_of
+from .class_scores import Floats, Rows, ScoreCounts, are_probabilities, disagreeing, probabilities_of
 from .errors import MonitorError
 from .image_files import encode_png
 from .image_spec import ImageSpec
-from .model_spec import CLASS_ID, CONFIDENCE, EMBEDDING, PROBABILITIES, ModelSpec
+from .label_numbering import Agreement
+from .model_spec import CLASS_ID, CONFIDENCE, EMBEDDING, PROBABILITIES, ModelSpec, OutputSpec
 
 ENTROPY = "entropy"
 MARGIN = "margin"
@@ -37,11 +38,13 @@ class Predictions:
 
     Attributes:
       probabilities: [B, K] or None.
-      class_ids: int64 [B].
+      class_ids: int64 [B], counted from 0.
       embeddings: [B, D] or None.
       certainty: what follows from the probabilities; None without them.
       usable: bool [B]; False: the row's probabilities, class or embedding are none.
       counts: how the scores looked before they became probabilities.
+      disagreeing: bool [B]; whether the model's own class is another than that of its largest probability.
+      numbering: how often the two agree, as the model counts its classes and one number beside.
 
     """
 
@@ -51,6 +54,8 @@ class Predictions:
     certainty: Certainty | None
     usable: Rows
     counts: ScoreCounts
+    disagreeing: Rows
+    numbering: Agreement
 
     def features(self, row: int) -> dict[str, Value]:
         """What a row says of the answer; nothing where that is not usable."""
@@ -92,13 +97,17 @@ def predictions_of(outputs: Mapping[str, Array], spec: ModelSpec, batch: int) ->
     if names.scores in found:
         probabilities, counts = _probabilities(found[names.scores], spec)
         usable &= are_probabilities(probabilities)
-    classes = _class_ids(found.get(names.class_id or ""), probabilities, names.class_id or "")
+    classes = _class_ids(found.get(names.class_id or ""), probabilities, names)
+    differ, numbering = np.zeros(batch, np.bool_), Agreement()
+    if probabilities is not None and names.class_id in found:
+        differ = disagreeing(probabilities, classes)
+        numbering = Agreement.of(np.where(usable, probabilities.argmax(axis=1), -1), np.maximum(classes, -1))
     usable &= (classes >= 0) & (classes < spec.num_classes)
     embeddings = _embeddings(found.get(names.embedding or ""), names.embedding or "")
     if embeddings is not None:
         usable &= np.isfinite(embeddings).all(axis=1)
     certainty = None if probabilities is None else certainty_of(np.where(usable[:, np.newaxis], probabilities, 0))
-    return Predictions(probabilities, classes, embeddings, certainty, usable, counts)
+    return Predictions(probabilities, classes, embeddings, certainty, usable, counts, differ, numbering)
 
 
 def stored_image(pixels: npt.NDArray[np.uint8], image: ImageSpec) -> bytes:
@@ -145,14 +154,16 @@ def _probabilities(scores: Array, spec: ModelSpec) -> tuple[Floats, ScoreCounts]
     return probabilities, ScoreCounts.of(values)
 
 
-def _class_ids(values: Array | None, probabilities: Floats | None, name: str) -> npt.NDArray[np.int64]:
-    """Those that the model gave; else the class of the largest probability, the first of equals."""
+def _class_ids(values: Array | None, probabilities: Floats | None, names: OutputSpec) -> npt.NDArray[np.int64]:
+    """Those that the model gave, counted from 0; else the class of the largest probability, the first of equals."""
     if values is None:
         return np.zeros(0, np.int64) if probabilities is None else probabilities.argmax(axis=1).astype(np.int64)
     if values.size != len(values) or values.dtype.kind not in "iu":
         rule = "must be one whole number an image"
-        raise MonitorError(f"output {name!r} {rule}. Received: {values.dtype} of the shape {list(values.shape)}")
-    return values.reshape(-1).astype(np.int64)
+        raise MonitorError(
+            f"output {names.class_id!r} {rule}. Received: {values.dtype} of the shape {list(values.shape)}"
+        )
+    return values.reshape(-1).astype(np.int64) - names.class_id_from
 
 
 def _embeddings(values: Array | None, name: str) -> Floats | None:

@@ -4,7 +4,7 @@ Everything that is computed of predictions is computed of probabilities `[N, K]`
 other scores become such, and where it is decided what counts as such.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -21,6 +21,10 @@ Rows: TypeAlias = npt.NDArray[np.bool_]
 SUM_TOLERANCE = 0.01
 # So many scores of one output, all in 0..1, are a sigmoid's: logits of real images are not all between even and 73 %.
 _MIN_ROWS = 20
+# So many rows of so many scores are all in order by chance only where a model answers the same to everything.
+_MIN_SORTED, _MIN_SORTED_SCORES = 50, 5
+# How much less than the largest a probability may be to be taken for equal to it: what rounding to bfloat16 does.
+_TIE = 2**-8
 
 
 class Kind(str, Enum):
@@ -41,7 +45,37 @@ def are_probabilities(rows: npt.NDArray[Any]) -> Rows:
     """
     values = np.ascontiguousarray(rows, np.float64)  # a row's sum must not depend on how the batch lies in memory
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray((values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE))
+        return np.asarray((values >= 0).all(axis=1) & _adds_up(values))
+
+
+def why_none(row: npt.NDArray[Any]) -> str:
+    """Which rule of `are_probabilities` one row [K] breaks, with the number that breaks it; "" where it breaks none.
+
+    >>> why_none(np.array([0.3, 0.6])), why_none(np.array([1.000001, -0.000001]))
+    ('it adds up to 0.9', 'it has -1e-06, below 0')
+    """
+    values = np.asarray(row, np.float64)
+    if are_probabilities(values[np.newaxis])[0]:
+        return ""
+    if not np.isfinite(values).all():
+        return "it has a number that is not finite"
+    return f"it has {values.min():.4g}, below 0" if values.min() < 0 else f"it adds up to {values.sum():.4g}"
+
+
+def disagreeing(probabilities: npt.NDArray[Any], classes: npt.NDArray[np.integer[Any]]) -> Rows:
+    """Where a class, [N], is another than that of the largest probability of its row, [N, K]; bool[N].
+
+    A class that is none, below 0 or K and more, is another. Probabilities that are equal but for rounding are both the
+    largest. Rows that are no probabilities say nothing, and agree.
+
+    >>> disagreeing(np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1], [0.9, 0.2]]), np.array([1, 1, 2, 1])).tolist()
+    [False, False, True, False]
+    """
+    known = (classes >= 0) & (classes < probabilities.shape[1])
+    of_class = probabilities[np.arange(len(classes)), np.where(known, classes, 0)]
+    with np.errstate(invalid="ignore"):
+        smaller = of_class < probabilities.max(axis=1) * (1 - _TIE)
+    return np.asarray(are_probabilities(probabilities) & (smaller | ~known))
 
 
 def probabilities_of(scores: npt.NDArray[Any], kind: Kind | str, classes: int) -> Floats:
@@ -92,6 +126,8 @@ class ScoreCounts:
       not_finite: rows with a NaN or an infinity.
       outside: finite rows with a score below 0 or above 1, by more than rounding: such are logits.
       distributions: rows of several scores that are probabilities.
+      negative: rows that add up to 1 as probabilities do, and have a score below 0.
+      falling: rows of five scores and more, from the largest to the smallest.
 
     """
 
@@ -100,6 +136,8 @@ class ScoreCounts:
     not_finite: int = 0
     outside: int = 0
     distributions: int = 0
+    negative: int = 0
+    falling: int = 0
 
     @staticmethod
     def of(scores: npt.NDArray[Any]) -> "ScoreCounts":
@@ -107,22 +145,20 @@ class ScoreCounts:
         values = np.asarray(scores, np.float64)
         values = values[:, np.newaxis] if values.ndim == 1 else values
         single = values.shape[1] == 1
+        finite = np.isfinite(values).all(axis=1)
         return ScoreCounts(
             rows=len(values),
             single=len(values) if single else 0,
-            not_finite=int((~np.isfinite(values)).any(axis=1).sum()),
+            not_finite=int((~finite).sum()),
             outside=int(looks_like_logits(values).sum()),
             distributions=0 if single else int(are_probabilities(values).sum()),
+            negative=int((finite & (values < 0).any(axis=1) & _adds_up(values)).sum()),
+            falling=int(_falls(values[finite]).sum()),
         )
 
     def __add__(self, other: "ScoreCounts") -> "ScoreCounts":
-        return ScoreCounts(
-            self.rows + other.rows,
-            self.single + other.single,
-            self.not_finite + other.not_finite,
-            self.outside + other.outside,
-            self.distributions + other.distributions,
-        )
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return ScoreCounts(*(mine + theirs for mine, theirs in pairs))
 
     def wrong_kind(self, kind: Kind | str) -> str:
         """What the scores look like, and what to write instead, where most are of another kind; "" otherwise.
@@ -145,10 +181,23 @@ class ScoreCounts:
             counted = f"{self.outside:,} of {self.rows:,} rows have scores outside 0..1"
             return f"these look like logits ({counted}); say `kind: logits`"
         several = finite - self.single
+        if kind is Kind.PROBABILITIES and 2 * self.negative > several:
+            counted = f"{self.negative:,} of {self.rows:,} rows have a score below 0"
+            return f"these add up to 1 and are no probabilities ({counted}): what makes them has to be mended"
         if kind is Kind.PROBABILITIES and 2 * self.distributions < several:
             counted = f"{several - self.distributions:,} of {self.rows:,} rows do not add up to 1"
             return f"these look like independent scores of several labels ({counted}), not a choice between classes"
         return ""
+
+    def sorted_by_size(self) -> str:
+        """Why the place of a score does not say whose it is, where all rows are sorted; "" otherwise.
+
+        Of fewer than 50 rows or 5 scores nothing is said: a model of few classes may give all the same order.
+        """
+        if self.rows < _MIN_SORTED or self.falling < self.rows - self.not_finite or not self.falling:
+            return ""
+        told = f"in all of {self.rows:,} rows the scores fall from the first to the last"
+        return f"{told}, as if sorted: such scores do not say by their place which class each is of"
 
 
 def looks_like_logits(rows: npt.NDArray[Any]) -> Rows:
@@ -157,6 +206,19 @@ def looks_like_logits(rows: npt.NDArray[Any]) -> Rows:
     finite = np.isfinite(values).all(axis=1)
     outside = ((values < -SUM_TOLERANCE) | (values > 1 + SUM_TOLERANCE)).any(axis=1)
     return np.asarray(finite & outside)
+
+
+def _adds_up(rows: npt.NDArray[np.float64]) -> Rows:
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE)
+
+
+def _falls(rows: npt.NDArray[np.float64]) -> Rows:
+    """Which rows never rise, and fall at least twice at their beginning: one of zeros but for the first may be sure."""
+    if rows.shape[1] < _MIN_SORTED_SCORES:
+        return np.zeros(len(rows), np.bool_)
+    steps = np.diff(rows, axis=1)
+    return np.asarray((steps <= 0).all(axis=1) & (steps[:, :2] < 0).all(axis=1))
 
 
 def _kind(kind: Kind | str) -> Kind:

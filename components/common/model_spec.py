@@ -8,13 +8,13 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import BeforeValidator, SerializerFunctionWrapHandler, ValidationInfo, model_serializer
 from pydantic import field_validator as validates
 
 from . import class_names
 from .class_scores import Kind
 from .image_spec import ImageSpec, Name, OneName, one_section, refuse
-from .settings import Described, read_yaml
+from .settings import Described, read_yaml, without_usual
 
 __all__ = [
     "CLASS_ID",
@@ -47,6 +47,19 @@ def _classes(value: Any) -> Any:
     return tuple(value)
 
 
+def _counted_from(value: Any) -> Any:
+    if type(value) is not int or value not in (0, 1):
+        refuse("be 0, or 1 where classes are counted from 1")
+    return value
+
+
+def _labels_from(value: Any) -> Any:
+    if type(value) is not int or value not in (-1, 0, 1):
+        rule = "be 0, 1 where labels are counted from 1, or -1 where the first score is of a background"
+        refuse(f"{rule} that labels leave out")
+    return value
+
+
 class OutputSpec(Described):
     """What the served model answers.
 
@@ -55,6 +68,7 @@ class OutputSpec(Described):
       kind: what the scores are, see `class_scores`.
       embedding: name of an output [batch, D] that describes the image; None: there is none.
       class_id: name of an output with the number of the class; None: it is that of the largest score.
+      class_id_from: the number that this output, and Classify responses, give to the first class: 0 or 1.
 
     """
 
@@ -62,6 +76,11 @@ class OutputSpec(Described):
     kind: Literal["probabilities", "logits", "sigmoid"]
     embedding: Name | None = None
     class_id: Name | None = None
+    class_id_from: Annotated[int, BeforeValidator(_counted_from)] = 0
+
+    @model_serializer(mode="wrap")
+    def _short(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_usual(serialize(self), "class_id_from")
 
     @validates("embedding", "class_id", mode="after")
     @classmethod
@@ -89,6 +108,8 @@ class ModelSpec(Described):
     Attributes:
       image: its images.
       label: feature of held-out examples with the class, its number or its name; None: there are no labels.
+      labels_from: the number that labels, those of a labels file too, give to the first class: 0, or 1 where they are
+        counted from 1; -1 where the first score is of a background that labels leave out.
       id: feature of examples that tells them apart; None: there is none.
       classes: the names of the classes, in the order of the scores.
       outputs: what it answers.
@@ -98,10 +119,15 @@ class ModelSpec(Described):
 
     image: Annotated[ImageSpec, BeforeValidator(one_section)]
     label: Name | None = None
+    labels_from: Annotated[int, BeforeValidator(_labels_from)] = 0
     id: Name | None = None
     classes: Annotated[tuple[str, ...], BeforeValidator(_classes)]
     outputs: Annotated[OutputSpec, BeforeValidator(one_section)]
     signatures: SignatureSpec = SignatureSpec()
+
+    @model_serializer(mode="wrap")
+    def _short(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_usual(serialize(self), "labels_from")
 
     @validates("image", mode="after")
     @classmethod
@@ -159,9 +185,19 @@ class ModelSpec(Described):
     def num_classes(self) -> int:
         return len(self.classes)
 
-    def class_number(self, label: int | str | bytes) -> int | None:
+    def class_number(self, label: object) -> int | None:
         """The number of the class that a label means, by its name or its number; None: it is no class."""
-        return class_names.class_number(label, self.classes)
+        return self.labels.number(label)
+
+    @property
+    def labels(self) -> class_names.Labels:
+        """Which class a label of Examples or of a labels file means."""
+        return class_names.labels_of(self.classes, self.labels_from)
+
+    @property
+    def answers(self) -> class_names.Labels:
+        """Which class the model means by a number or a name."""
+        return class_names.labels_of(self.classes, self.outputs.class_id_from)
 
     @property
     def rows(self) -> "ModelSpec":

@@ -61,15 +61,15 @@ class Proportion:
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})" if self.bounded else f"{self.value:.3f}"
 
 
-def score_interval(value: float, total: float) -> tuple[float, float]:
+def score_interval(value: float, total: float, errors: float = _Z) -> tuple[float, float]:
     """The ends of the score interval (Wilson, "Probable inference ...", JASA 1927) about `value` of `total`, in [0, 1].
 
-    It is wider than a point at 0 and 1 too.
+    It is wider than a point at 0 and 1 too. `errors` is its half width in standard errors, 1.96 for 95 %.
 
     >>> [round(end, 4) for end in score_interval(0.0, 1000)]
     [0.0, 0.0038]
     """
-    weight = _Z * _Z / total
+    weight = errors * errors / total
     middle = (value + weight / 2) / (1 + weight)
-    half = _Z / (1 + weight) * math.sqrt(value * (1 - value) / total + weight / (4 * total))
+    half = errors / (1 + weight) * math.sqrt(value * (1 - value) / total + weight / (4 * total))
     return min(max(0.0, middle - half), value), max(min(1.0, middle + half), value)

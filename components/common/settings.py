@@ -83,6 +83,11 @@ class Described(Section):
             raise MonitorError(explain(cls, error, lambda _: source)) from None
 
 
+def without_usual(record: dict[str, Any], key: str) -> dict[str, Any]:
+    """A record without a key that is 0, as it is unless said otherwise."""
+    return {name: value for name, value in record.items() if name != key or value}
+
+
 def read_yaml(file: Path, what: str) -> dict[str, Any]:
     """The keys and values of a YAML file in UTF-8; none for an empty file.
 

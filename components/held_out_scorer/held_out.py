@@ -1,10 +1,8 @@
 """One held-out example: its image, its id, its class; and what becomes of it when a model has answered."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +21,7 @@ class HeldOut:
       image: as it is stored; None where the example has none.
       features: of the canonical row: image, id, label, and of logged examples all that is no answer of a model.
       names: of all features that the example has.
+      label: number of its class; None where there is none.
       bad_label: the label that is no class; "" where it is one, or where there is none.
 
     """
@@ -31,6 +30,7 @@ class HeldOut:
     image: bytes | None
     features: Mapping[str, Value]
     names: frozenset[str]
+    label: int | None = None
     bad_label: str = ""
 
     def with_record(self, record: bytes) -> "HeldOut":
@@ -60,7 +60,7 @@ def read_held_out(record: bytes, spec: ModelSpec, made_id: str, *, logged: bool)
     label, bad = (None, "") if spec.label is None else _label(found.get(spec.label, []), spec)
     if label is not None:
         features[LABEL] = label
-    return HeldOut(record, image, features, frozenset(found), bad)
+    return HeldOut(record, image, features, frozenset(found), label, bad)
 
 
 def _kept(found: Mapping[str, Values]) -> dict[str, Value]:
@@ -83,11 +83,8 @@ def _label(values: Values, spec: ModelSpec) -> tuple[int | None, str]:
     """The number of the class, and what was found where it is none."""
     if not values:
         return None, ""
-    value: Any = values[0]
-    if isinstance(value, float) and math.isfinite(value) and value == int(value):
-        value = int(value)
-    number = spec.class_number(value) if len(values) == 1 and isinstance(value, bytes | int) else None
+    number = spec.class_number(values[0]) if len(values) == 1 else None
     if number is not None:
         return number, ""
-    shown = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+    shown = values[0].decode("utf-8", "backslashreplace") if isinstance(values[0], bytes) else values[0]
     return None, repr(shown) if len(values) == 1 else f"{len(values)} values"

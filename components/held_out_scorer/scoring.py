@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..common.canonical_rows import Predictions, Value, predictions_of
+from ..common.label_numbering import Agreement
+from ..common.model_spec import ModelSpec
 from ..served_model.asking import Asker, Question
 from ..served_model.questions import UnusableImageError
 from .held_out import HeldOut
@@ -41,16 +43,24 @@ def score(examples: Sequence[HeldOut], asker: Asker, tally: Tally) -> list[dict[
         predictions = predictions_of(answer.outputs, asker.spec, len(answer.rows))
         for row, number in enumerate(answer.rows):
             rows[asked[number]].update(predictions.features(row))
-        _count(predictions, tally)
+        _count(predictions, [examples[asked[number]].label for number in answer.rows], asker.spec, tally)
     tally.examples += len(examples)
     return rows
 
 
-def _count(predictions: Predictions, tally: Tally) -> None:
+def _count(predictions: Predictions, labels: Sequence[int | None], spec: ModelSpec, tally: Tally) -> None:
     tally.scores += predictions.counts
     unusable = int(np.count_nonzero(~predictions.usable))
     if unusable:
         tally.predictions.add("that are no probabilities, no class or no finite embedding", "", unusable)
+    other = np.flatnonzero(predictions.disagreeing & predictions.usable)
+    if len(other):
+        found = f"{predictions.class_ids[other[0]] + spec.outputs.class_id_from}"
+        tally.class_ids.add("that are not the class of the largest score", found, len(other))
+    tally.class_id_numbering += predictions.numbering
+    if predictions.probabilities is not None:
+        best = np.where(predictions.usable, predictions.probabilities.argmax(axis=1), -1)
+        tally.agreement += Agreement.of(best, np.array([-1 if label is None else label for label in labels]))
 
 
 def _note_features(example: HeldOut, tally: Tally) -> None:

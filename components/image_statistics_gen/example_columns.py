@@ -64,7 +64,7 @@ def class_numbers(batch: pa.RecordBatch, key: str, spec: ModelSpec | None) -> tu
     The reasons count labels that are there and mean no class.
 
     Raises:
-      MonitorError: the feature holds neither whole numbers nor names.
+      MonitorError: the feature holds neither numbers nor names.
 
     """
     found, unknown = np.full(batch.num_rows, NO_CLASS, np.int64), Reasons()
@@ -72,17 +72,17 @@ def class_numbers(batch: pa.RecordBatch, key: str, spec: ModelSpec | None) -> tu
     if spec is None or column is None or (_is_list(column.type) and not len(column.flatten())):
         return found, unknown
     kind = column.type.value_type if _is_list(column.type) else column.type
-    if not _is_list(column.type) or not (pa.types.is_integer(kind) or _is_bytes(kind)):
+    if not _is_list(column.type) or not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or _is_bytes(kind)):
         rule = "must hold the number or the name of a class, one an example"
         raise MonitorError(f"feature {key!r} {rule}. Received: {column.type}")
-    known: dict[int | bytes, int | None] = {}
+    labels, known = spec.labels, dict[int | float | bytes, int | None]()
     for row, values in enumerate(column.to_pylist()):
         if values is None or len(values) != 1:
             continue
         label = values[0]
-        number = known[label] if label in known else known.setdefault(label, spec.class_number(label))
+        number = known[label] if label in known else known.setdefault(label, labels.number(label))
         if number is None:
-            unknown.add("no class", _shown(label))
+            unknown.add("that mean no class", _shown(label))
         else:
             found[row] = number
     return found, unknown
@@ -119,7 +119,7 @@ def _numbers(batch: pa.RecordBatch, key: str) -> tuple[Counts, Any]:
     return lengths, column.flatten().to_numpy(zero_copy_only=False)
 
 
-def _shown(label: int | bytes) -> str:
+def _shown(label: int | float | bytes) -> str:
     return repr(label.decode("utf-8", "backslashreplace")) if isinstance(label, bytes) else str(label)
 
 

@@ -122,7 +122,8 @@ def _describe_corrupt(
     """Whether predictions are corrupt; and why, and what else must not be so of a baseline (see `usability`)."""
     described = describe_numbers(corrupt_feature(), found.corrupt, examples)
     _add_text(described, usability.REASONS, found.reasons.words)
-    _add_text(described, usability.WRONG_KIND, found.scores.wrong_kind(model.outputs.kind))
+    wrong_kind = found.scores.wrong_kind(model.outputs.kind) or found.scores.sorted_by_size()
+    _add_text(described, usability.WRONG_KIND, wrong_kind)
     if unknown_labels.total:
         described.custom_stats.add(name=usability.UNKNOWN_LABELS, num=unknown_labels.total)
         _add_text(described, usability.UNKNOWN_LABEL, unknown_labels.words)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.class_scores import are_probabilities
+from ..common.class_scores import are_probabilities, why_none
 from ..common.errors import require, require_known
 from ..common.proportion import Proportion, score_interval
 from . import optimal_transport as transport
@@ -71,7 +71,7 @@ def check_probabilities(what: str, probabilities: NDArray[np.floating[Any]]) -> 
     shape = np.shape(probabilities)
     require(len(shape) == 2 and shape[0] >= 1 and shape[1] >= 2, what, "have the shape [n >= 1, K >= 2]", shape)
     for row in np.flatnonzero(~are_probabilities(probabilities))[:1]:
-        rule = f"be probabilities, each row summing to 1; row {row} is not"
+        rule = f"be probabilities, each row summing to 1; row {row} is not: {why_none(probabilities[row])}"
         require(False, what, rule, np.asarray(probabilities)[row].tolist())
 
 

@@ -2,19 +2,21 @@
 
 import csv
 import io
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..common.class_names import class_number
+import numpy as np
+
+from ..common.class_names import Labels, whole_number
 from ..common.errors import MonitorError, require
+from ..common.label_numbering import Agreement
+from ..common.model_spec import ModelSpec
 from ..common.proportion import Proportion
 from ..common.records.performance import LabelledAccuracy, Problem
 
 ID, LABEL = "id", "label"
 NAMED = 5  # how many ids of each problem are kept, the first ones in alphabetical order
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
 # What can be wrong with a row of a labels file ...
 MALFORMED = "malformed"
@@ -39,15 +41,23 @@ class LabelRow:
 
     where: str
     id: str | None
-    label: str | int | None
+    label: str | int | float | None
 
 
 @dataclass(frozen=True)
 class LoggedExamples:
-    """What the log says about its examples, in one order: `ids` ("" for none) and predicted `classes` (-1 for none)."""
+    """What the log says about its examples, in one order.
+
+    Attributes:
+      ids: "" for none.
+      classes: predicted ones, -1 for none.
+      disagreeing: examples whose `class_id` is not the class of their largest probability.
+
+    """
 
     ids: Sequence[str]
     classes: Sequence[int]
+    disagreeing: int = 0
 
 
 def read_csv(content: bytes, name: str) -> Iterator[LabelRow]:
@@ -74,103 +84,108 @@ def read_csv(content: bytes, name: str) -> Iterator[LabelRow]:
         raise MonitorError(f"`{name}` must be a CSV file in UTF-8. Received: {error}") from error
 
 
-def join(rows: Iterable[LabelRow], examples: LoggedExamples, classes: Sequence[str]) -> LabelledAccuracy:
+def join(rows: Iterable[LabelRow], examples: LoggedExamples, spec: ModelSpec) -> LabelledAccuracy:
     """Gives examples their labels and measures the accuracy.
 
     Of several rows with one id and the same label, one is used and the others are duplicates; with different labels,
-    none is used. A label is the number or the name of a class; a name goes before a number.
+    none is used.
 
     Args:
       rows: of a labels file.
       examples: of the window.
-      classes: their names, in order.
+      spec: says which class a label means.
 
     """
-    found = _sort(rows, set(examples.ids), classes)
+    read = _sort(rows, set(examples.ids), spec.labels)
     example_problems: dict[str, list[str]] = {problem: [] for problem in EXAMPLE_PROBLEMS}
-    right, total = Counter[int](), Counter[int]()
+    pairs: list[tuple[int, int]] = []
     for position, (identity, predicted) in enumerate(zip(examples.ids, examples.classes, strict=True)):
-        problem = _example_problem(identity, predicted, found)
+        problem = _example_problem(identity, predicted, read)
         if problem:
             example_problems[problem].append(identity or f"example {position}")
         else:
-            label = found.labels[identity]
-            total[label] += 1
-            right[label] += predicted == label
+            pairs.append((predicted, read.labels[identity]))
+    predicted_classes, labels = np.array(pairs, np.int64).reshape(-1, 2).T
+    total = np.bincount(labels, minlength=spec.num_classes).tolist()
+    right = np.bincount(labels[labels == predicted_classes], minlength=spec.num_classes).tolist()
     repeated = [identity for identity, count in Counter(examples.ids).items() if identity and count > 1]
     return LabelledAccuracy(
-        overall=_proportion(sum(right.values()), sum(total.values())),
-        by_class=tuple(_proportion(right[each], total[each]) for each in range(len(classes))),
-        rows=found.rows,
-        used=len(found.labels),
-        row_problems={kind: _problem(found.problems[kind]) for kind in ROW_PROBLEMS},
+        overall=_proportion(sum(right), sum(total)),
+        by_class=tuple(map(_proportion, right, total)),
+        rows=read.rows,
+        used=len(read.labels),
+        row_problems={kind: _problem(read.problems[kind], read.found.get(kind, {})) for kind in ROW_PROBLEMS},
         examples=len(examples.ids),
         example_problems={kind: _problem(names) for kind, names in example_problems.items()},
         repeated_ids=_problem(repeated),
+        wanted=spec.labels.wanted,
+        numbering=Agreement.of(predicted_classes, labels).words(spec.labels_from, spec.num_classes),
+        disagreeing=examples.disagreeing,
     )
 
 
 @dataclass
 class _Sorted:
-    """Rows of a labels file, each counted once."""
+    """Rows of a labels file, each counted once; `found` has the labels that are no class, by problem and id."""
 
     rows: int = 0
     labels: dict[str, int] = field(default_factory=dict)
     conflicting: set[str] = field(default_factory=set)
     problems: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    found: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
 
-def _sort(rows: Iterable[LabelRow], known: set[str], classes: Sequence[str]) -> _Sorted:
-    found = _Sorted()
-    numbers: dict[str | int | None, int | str] = {}
+def _sort(rows: Iterable[LabelRow], known: set[str], classes: Labels) -> _Sorted:
+    read = _Sorted()
+    numbers: dict[str | int | float | None, int | str] = {}
     labels: dict[str, list[int]] = defaultdict(list)
     for row in rows:
-        found.rows += 1
+        read.rows += 1
         if row.label not in numbers:
             numbers[row.label] = _label(row.label, classes)
         label = numbers[row.label]
         if row.id is None or row.label is None:
-            found.problems[MALFORMED].append(row.where)
+            read.problems[MALFORMED].append(row.where)
         elif row.id == "":
-            found.problems[NO_ID].append(row.where)
+            read.problems[NO_ID].append(row.where)
         elif isinstance(label, str):
-            found.problems[label].append(row.id)
+            read.problems[label].append(row.id)
+            read.found[label].setdefault(row.id, repr(row.label))
         elif row.id not in known:
-            found.problems[UNKNOWN_ID].append(row.id)
+            read.problems[UNKNOWN_ID].append(row.id)
         else:
             labels[row.id].append(label)
     for identity, given in labels.items():
         if len(set(given)) > 1:
-            found.conflicting.add(identity)
-            found.problems[CONFLICTING] += [identity] * len(given)
+            read.conflicting.add(identity)
+            read.problems[CONFLICTING] += [identity] * len(given)
         else:
-            found.labels[identity] = given[0]
-            found.problems[DUPLICATE] += [identity] * (len(given) - 1)
-    return found
+            read.labels[identity] = given[0]
+            read.problems[DUPLICATE] += [identity] * (len(given) - 1)
+    return read
 
 
-def _label(given: str | int | None, classes: Sequence[str]) -> int | str:
+def _label(given: str | int | float | None, classes: Labels) -> int | str:
     """The number of the class, or what is wrong with it."""
-    if given is None:
-        return NOT_A_CLASS
-    number = class_number(given, classes)
+    number = None if given is None else classes.number(given)
     if number is not None:
         return number
-    return OUT_OF_RANGE if isinstance(given, int) or _INTEGER.fullmatch(given) else NOT_A_CLASS
+    return NOT_A_CLASS if whole_number(given) is None else OUT_OF_RANGE
 
 
-def _example_problem(identity: str, predicted: int, found: _Sorted) -> str:
+def _example_problem(identity: str, predicted: int, read: _Sorted) -> str:
     if identity == "":
         return WITHOUT_ID
-    if identity in found.conflicting:
+    if identity in read.conflicting:
         return CONFLICTING_LABELS
-    if identity not in found.labels:
+    if identity not in read.labels:
         return UNLABELLED
     return WITHOUT_PREDICTION if predicted < 0 else ""
 
 
-def _problem(names: Sequence[str]) -> Problem:
-    return Problem(len(names), tuple(sorted(set(names))[:NAMED]))
+def _problem(names: Sequence[str], labels: Mapping[str, str] | None = None) -> Problem:
+    named = tuple(sorted(set(names))[:NAMED])
+    return Problem(len(names), named, (labels or {}).get(named[0], "") if named else "")
 
 
 def _proportion(right: int, total: int) -> Proportion | None:

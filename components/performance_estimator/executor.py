@@ -81,6 +81,8 @@ class Executor(base_executor.BaseExecutor):
             max_accuracy_drop=exec_properties[MAX_ACCURACY_DROP_KEY],
             seed=exec_properties[SEED_KEY],
             class_names=spec.classes,
+            labels_from=spec.labels_from,
+            unusable_labels=readers.unusable_labels(known, exec_properties[BASELINE_SPLIT_KEY], spec.labels.wanted),
         )
         logging.info("%s: %s", STATES[found.check.outcome], found.check.reason)
         anomalies = artifact_utils.get_single_instance(output_dict[ANOMALIES_KEY])
@@ -91,7 +93,7 @@ class Executor(base_executor.BaseExecutor):
 def _labelled(examples: types.Artifact, properties: dict[str, Any], spec: ModelSpec) -> LabelledAccuracy:
     logged = readers.logged_examples(examples, properties[SPLIT_KEY])
     rows = readers.label_rows(properties[LABELS_FILE_KEY])
-    return join(rows, logged, spec.classes)
+    return join(rows, logged, spec)
 
 
 def _check_classes(spec: ModelSpec, *samples: FeatureSample | None) -> None:

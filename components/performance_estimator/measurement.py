@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.class_scores import are_probabilities
+from ..common.label_numbering import Agreement
 from ..common.proportion import Proportion
 from ..common.records.performance import Examples, LabelledAccuracy, Performance, accuracy_check
 from ..common.statistics.feature_sample import FeatureSample
+from ..common.statistics.usability import MAX_UNUSABLE
 from ..common.verdict import Check, Outcome
 from .accuracy_estimation import HeldOut, estimate
 
@@ -21,6 +23,13 @@ NO_WINDOW_ANOMALY = "COMPARATOR_TREATMENT_DATA_MISSING"
 TOO_FEW_ANOMALY = "COMPARATOR_LOW_NUM_EXAMPLES"
 NO_DATA_ANOMALY = "NO_DATA_IN_SPAN"
 
+# What may be wrong with rows of a labels file, in words, of what keeps a label from its example.
+_ROW_WORDS = {
+    "not_a_class": "a label that is no class",
+    "out_of_range": "a number that is no class's",
+    "unknown_id": "an id that no example has",
+    "malformed": "not one id and one label",
+}
 _PREDICTIONS = "prediction_"  # how features begin that are made of what a model said
 
 
@@ -33,6 +42,8 @@ def measure(  # noqa: PLR0913 - two samples and what the component takes
     max_accuracy_drop: float,
     seed: int = 0,
     class_names: tuple[str, ...] = (),
+    labels_from: int = 0,
+    unusable_labels: str = "",
 ) -> Performance:
     """Estimates the window's accuracy, and says whether it is worse than the baseline's by more than is allowed.
 
@@ -44,17 +55,20 @@ def measure(  # noqa: PLR0913 - two samples and what the component takes
       max_accuracy_drop: in [0, 1].
       seed: of the estimate's bootstrap.
       class_names: carried along for whoever reads the result.
+      labels_from: the number that labels give to the first class, for what is said of them.
+      unusable_labels: of the baseline, where they are too many to be left out: how many, and why.
 
     """
     image_features = _shared_image_features(baseline, window)
     known, scored = _rows(baseline, image_features, labels=True), _rows(window, image_features, labels=False)
     accuracy, by_class = _accuracy(known)
-    cannot = _undecidable(baseline, window, known, scored)
+    wrong = _wrong_baseline(known, accuracy, max_accuracy_drop, labels_from, unusable_labels)
+    cannot = _undecidable(baseline, window, known, scored) or wrong
     guess = None if cannot else _estimate(estimator, known, scored, seed)
     by_estimate = cannot or accuracy_check(Outcome.UNDECIDED, "nothing was estimated", NO_BASELINE_ANOMALY)
     if guess is not None and accuracy is not None:
-        by_estimate = _judge("Estimated accuracy", guess, accuracy, max_accuracy_drop)
-    by_labels = None if labelled is None else _judge_labels(labelled, accuracy, max_accuracy_drop)
+        by_estimate = _judge(f"Estimated accuracy{_on(scored.examples)}", guess, accuracy, max_accuracy_drop)
+    by_labels = None if labelled is None else wrong or _judge_labels(labelled, accuracy, max_accuracy_drop)
     return Performance(
         check=_joint(by_estimate, by_labels),
         estimate_check=by_estimate,
@@ -98,13 +112,13 @@ def _rows(sample: FeatureSample | None, image_features: tuple[str, ...], *, labe
     examples = Examples(sample.population, len(sample.ids))
     if sample.probabilities is None or (labels and sample.labels is None):
         return _Rows(none, nothing, none, examples)
-    found = nothing if sample.labels is None else sample.labels
+    classes = nothing if sample.labels is None else sample.labels
     usable = are_probabilities(sample.probabilities)
     if labels:
-        usable &= (found >= 0) & (found < sample.probabilities.shape[1])
-        found = found[usable]
+        usable &= (classes >= 0) & (classes < sample.probabilities.shape[1])
+        classes = classes[usable]
     features = sample.values[usable][:, [sample.names.index(name) for name in image_features]]
-    return _Rows(sample.probabilities[usable], found, features, replace(examples, used=int(usable.sum())))
+    return _Rows(sample.probabilities[usable], classes, features, replace(examples, used=int(usable.sum())))
 
 
 def _estimate(estimator: str, known: _Rows, scored: _Rows, seed: int) -> Proportion:
@@ -144,6 +158,31 @@ def _undecidable(
     return None
 
 
+def _wrong_baseline(
+    known: _Rows, accuracy: Proportion | None, allowed: float, labels_from: int, unusable_labels: str
+) -> Check | None:
+    """Why nothing may be held against this baseline: its labels are wrong, or no window could be worse than it."""
+    numbering = ""
+    if accuracy is not None:
+        classes = known.probabilities.shape[1]
+        numbering = Agreement.of(known.probabilities.argmax(axis=1), known.labels).words(labels_from, classes)
+    if unusable_labels:
+        told = "; ".join(filter(None, [unusable_labels, numbering]))
+        return _undecided(f"Of the baseline, {told}", NO_BASELINE_ANOMALY)
+    if accuracy is None:
+        return None
+    if numbering:
+        return _undecided(
+            f"The baseline's labels are counted otherwise than its classes: {numbering}", NO_BASELINE_ANOMALY
+        )
+    if accuracy.value <= allowed:
+        told = (
+            f"The baseline's accuracy is {accuracy.value:.3f} on {accuracy.total:,} examples, and {allowed:g} less is"
+        )
+        return _undecided(f"{told} allowed: no window could be found degraded", NO_BASELINE_ANOMALY)
+    return None
+
+
 def _missing(name: str, sample: FeatureSample | None) -> str:
     """What the sample of the baseline or of the window lacks; nothing when it is all there."""
     if sample is None:
@@ -172,14 +211,40 @@ def _judge(what: str, found: Proportion, baseline: Proportion, allowed: float) -
     return accuracy_check(Outcome.PASSED, f"{what} is {found}, {where}; {limit}")
 
 
+def _on(examples: Examples) -> str:
+    """Of how many examples something is said, where that is not all that were sampled."""
+    if examples.used == examples.sampled:
+        return ""
+    return f" on {examples.used:,} of {examples.sampled:,} examples (the others have no probabilities)"
+
+
 def _judge_labels(labelled: LabelledAccuracy, baseline: Proportion | None, allowed: float) -> Check:
     total = labelled.overall.total if labelled.overall else 0
     if baseline is None:
         return _undecided("There is no baseline accuracy to hold the labels against", NO_BASELINE_ANOMALY)
+    wrong = _wrong_rows(labelled)
     if labelled.overall is None or total < FEWEST_EXAMPLES:
-        told = f"Labels came for {total} of {labelled.examples} examples"
-        return _undecided(f"{told}, fewer than the {FEWEST_EXAMPLES} needed", TOO_FEW_ANOMALY)
-    return _judge(f"Accuracy on {total} labelled examples", labelled.overall, baseline, allowed)
+        told = f"Labels came for {total} of {labelled.examples} examples, fewer than the {FEWEST_EXAMPLES} needed"
+        return _undecided(f"{told} ({wrong})" if wrong else told, TOO_FEW_ANOMALY)
+    if labelled.numbering:
+        return _undecided(f"The labels are counted otherwise than the classes: {labelled.numbering}", TOO_FEW_ANOMALY)
+    if labelled.disagreeing > MAX_UNUSABLE * labelled.examples:
+        told = f"{labelled.disagreeing:,} of {labelled.examples:,} examples"
+        reason = f"The class_id of {told} is not the class of their largest probability"
+        return _undecided(reason, NO_WINDOW_ANOMALY)
+    check = _judge(f"Accuracy on {total} labelled examples", labelled.overall, baseline, allowed)
+    return replace(check, reason=f"{check.reason}; {wrong}") if wrong else check
+
+
+def _wrong_rows(labelled: LabelledAccuracy) -> str:
+    """The commonest thing that is wrong with rows of the labels file, with one of them and what was wanted."""
+    problems = {kind: labelled.row_problems[kind] for kind in _ROW_WORDS if kind in labelled.row_problems}
+    kind = max(problems, key=lambda each: problems[each].count, default="")
+    if not kind or not problems[kind].count:
+        return ""
+    problem, wanted = problems[kind], f"; it must be {labelled.wanted}" if problems[kind].found else ""
+    such = problem.found or repr(problem.named[0])
+    return f"{problem.count:,} of {labelled.rows:,} rows have {_ROW_WORDS[kind]}, such as {such}{wanted}"
 
 
 def _joint(by_estimate: Check, by_labels: Check | None) -> Check:

@@ -8,30 +8,27 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
-import tensorflow as tf
-from google.protobuf.message import DecodeError
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
+from ..common.artifacts.gunzip import GZIP_MAGIC
+from ..common.artifacts.names import STATISTICS_FILE
 from ..common.artifacts.splits import split_folder
-from ..common.artifacts.statistics import read_sample
+from ..common.artifacts.statistics import read_sample, read_statistics
+from ..common.artifacts.tf_example import Values, parse_example
+from ..common.artifacts.tfrecord import read_records
+from ..common.class_scores import disagreeing
 from ..common.errors import MonitorError, require, require_known
+from ..common.model_spec import CLASS_ID, PROBABILITIES
 from ..common.statistics.feature_sample import FILE_NAME, FeatureSample
+from ..common.statistics.usability import LABELS, unusable
 from ..common.tfx_files import artifact_of, tfx_files
 from .delayed_labels import ID, LABEL, LabelRow, LoggedExamples, read_csv
 
-CLASS_ID, PROBABILITIES = "class_id", "probabilities"
-_BATCH = 1_000
-_GZIP_MAGIC = b"\x1f\x8b"
 _KINDS = {"CSV": r"\.csv(\.gz)?$", "TFRecord": r"tfrecord"}  # by the file's name
-_SPEC = {
-    ID: tf.io.RaggedFeature(tf.string),
-    CLASS_ID: tf.io.RaggedFeature(tf.int64),
-    PROBABILITIES: tf.io.RaggedFeature(tf.float32),
-}
 
 
 def labels_kind(path: str) -> str:
@@ -67,6 +64,27 @@ def sample(statistics: types.Artifact, split: str, what: str) -> FeatureSample |
     return read_sample(folder, files) if files.holds(folder, FILE_NAME) else None
 
 
+def unusable_labels(statistics: types.Artifact, split: str, wanted: str) -> str:
+    """What is said of the labels of one split, where more than 1 % of them mean no class; "" otherwise.
+
+    Args:
+      statistics: of the baseline.
+      split: its split.
+      wanted: what a label must be, in words.
+
+    Raises:
+      MonitorError: the statistics are damaged.
+
+    """
+    files = tfx_files()
+    folder = split_folder(artifact_of(statistics), split, files)
+    if not files.holds(folder, STATISTICS_FILE):
+        return ""
+    kinds = unusable(read_statistics(folder, files))
+    told = (f"{each}; a label must be {wanted}" for each in kinds if each.what == LABELS and each.too_many)
+    return next(told, "")
+
+
 def logged_examples(examples: types.Artifact, split: str) -> LoggedExamples:
     """Id and predicted class of every example of one split: `class_id`, or else the place of the largest probability.
 
@@ -81,12 +99,15 @@ def logged_examples(examples: types.Artifact, split: str) -> LoggedExamples:
     require_known(split, artifact_utils.decode_split_names(examples.split_names), "split")
     ids: list[str] = []
     classes: list[int] = []
+    differ = 0
     for path in sorted(fileio.glob(examples_utils.get_split_file_patterns([examples], split)[0])):
-        for batch in _batches(path):
-            ids += [_text(values[0]) if len(values) == 1 else "" for values in batch[ID].to_list()]
-            given, scores = batch[CLASS_ID].to_list(), batch[PROBABILITIES].to_list()
-            classes += [_predicted(*each) for each in zip(given, scores, strict=True)]
-    return LoggedExamples(ids, classes)
+        for record in _records(path):
+            features = parse_example(record)
+            predicted, differs = _predicted(features)
+            ids.append(_only_text(features.get(ID, [])))
+            classes.append(predicted)
+            differ += differs
+    return LoggedExamples(ids, classes, differ)
 
 
 def label_rows(path: str) -> Iterator[LabelRow]:
@@ -99,41 +120,40 @@ def label_rows(path: str) -> Iterator[LabelRow]:
     content = _content(path)
     if labels_kind(path) == "CSV":
         return read_csv(content, path)
-    return _record_rows(path, "GZIP" if _is_gzip(path) else "")
+    return (_record_row(record, f"record {number}") for number, record in enumerate(_records(path)))
 
 
-def _batches(path: str) -> Iterator[dict[str, tf.RaggedTensor]]:
-    try:
-        records = tf.data.TFRecordDataset(path, compression_type="GZIP" if _is_gzip(path) else "")
-        for batch in records.batch(_BATCH):
-            yield tf.io.parse_example(batch, _SPEC)
-    except tf.errors.OpError as error:
-        raise MonitorError(f"{path} must be a whole TFRecord file of logged examples. Received: {error}") from error
+def _records(path: str) -> Iterator[bytes]:
+    with fileio.open(path, "rb") as file:
+        for record in read_records(file, strict=True, source=path):
+            yield record.data
 
 
-def _predicted(given: list[int], scores: list[float]) -> int:
-    if len(given) == 1:
-        return given[0]
-    return int(np.argmax(scores)) if scores and np.isfinite(scores).all() else -1
-
-
-def _record_rows(path: str, compression: str) -> Iterator[LabelRow]:
-    try:
-        for number, record in enumerate(tf.data.TFRecordDataset(path, compression_type=compression)):
-            yield _record_row(record.numpy(), f"record {number}")
-    except tf.errors.OpError as error:
-        raise MonitorError(f"`{path}` must be a whole TFRecord file. Received: {error}") from error
+def _predicted(features: dict[str, Values]) -> tuple[int, bool]:
+    """The class, -1 for none, and whether the probabilities say another than `class_id`."""
+    given, scores = features.get(CLASS_ID, []), np.array(features.get(PROBABILITIES, []), np.float32)
+    told = int(given[0]) if len(given) == 1 and not isinstance(given[0], bytes) else -1
+    if not scores.size or not np.isfinite(scores).all():
+        return told, False
+    if told < 0:
+        return int(scores.argmax()), False
+    return told, bool(disagreeing(scores[np.newaxis], np.array([told]))[0])
 
 
 def _record_row(record: bytes, where: str) -> LabelRow:
     try:
-        features = tf.train.Example.FromString(record).features.feature
-    except DecodeError:
+        features = parse_example(record)
+    except MonitorError:
         return LabelRow(where, None, None)
-    identity, label = features[ID].bytes_list.value, features[LABEL]
-    labels = [*label.int64_list.value, *(_text(value) for value in label.bytes_list.value)]
-    fits = len(identity) == 1 and len(labels) == 1
-    return LabelRow(where, _text(identity[0]) if fits else None, labels[0] if fits else None)
+    identity, labels = features.get(ID, []), features.get(LABEL, [])
+    if len(identity) != 1 or len(labels) != 1 or not isinstance(identity[0], bytes):
+        return LabelRow(where, None, None)
+    label = labels[0]
+    return LabelRow(where, _text(identity[0]), _text(label) if isinstance(label, bytes) else label)
+
+
+def _only_text(values: Values) -> str:
+    return _text(values[0]) if len(values) == 1 and isinstance(values[0], bytes) else ""
 
 
 def _content(path: str) -> bytes:
@@ -141,14 +161,9 @@ def _content(path: str) -> bytes:
     with fileio.open(path, "rb") as file:
         content: bytes = file.read()
     try:
-        return gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content
+        return gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
     except (OSError, EOFError, zlib.error) as error:
         raise MonitorError(f"`{path}` must be a whole gzip file. Received: {error}") from error
-
-
-def _is_gzip(path: str) -> bool:
-    with fileio.open(path, "rb") as file:
-        return bool(file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC)
 
 
 def _text(value: bytes) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..common.canonical_rows import Predictions, Value, stored_image
 from ..common.class_scores import ScoreCounts
 from ..common.image_spec import ImageSpec
+from ..common.label_numbering import Agreement
 from ..common.model_spec import ID, IMAGE, ModelSpec
 from ..serving_log_writer.log_fields import CLIENT_ID, REQUEST_ID
 from .image_shapes import as_batch
@@ -71,6 +72,7 @@ class Request:
       outputs: number of classes and of embedding dimensions of the response; 0: none of it.
       values: the numbers that images came as.
       scores: how the model's scores look.
+      numbering: how often its class ids are those of its scores.
 
     """
 
@@ -85,6 +87,7 @@ class Request:
     outputs: tuple[int, int] | None = None
     values: Values = field(default_factory=Values)
     scores: ScoreCounts = field(default_factory=ScoreCounts)
+    numbering: Agreement = field(default_factory=Agreement)
 
     def request_id(self, row: int) -> bytes:
         """The request id of one image: its own where each has one, otherwise the whole request's, which comes first."""
@@ -225,7 +228,7 @@ def _read_predictions(log: Any, batch: int, spec: ModelSpec, request: Request) -
         request.flags += [(row, error.problem, error.reason) for row in range(batch)]
         return None
     request.flags += flags
-    request.scores = found.counts
+    request.scores, request.numbering = found.counts, found.numbering
     request.outputs = (_columns(found.probabilities), _columns(found.embeddings))
     return found
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..common import canonical_rows
 from ..common.canonical_rows import Predictions
-from ..common.class_scores import Kind
+from ..common.class_scores import Kind, probabilities_of, why_none
 from ..common.errors import MonitorError
 from ..common.model_spec import ModelSpec, OutputSpec
 from .problems import BrokenError, Problem
@@ -79,11 +79,11 @@ def _scores_in_order(classes: Sequence[Any], spec: ModelSpec) -> list[float]:
     labels = [one.label for one in classes]
     if not any(labels):
         return [one.score for one in classes]
-    numbers = [spec.class_number(label) for label in labels]
+    answers = spec.answers
+    numbers = [answers.number(label) for label in labels]
     unknown = [label for label, number in zip(labels, numbers, strict=True) if number is None]
     if unknown:
-        some = f"{', '.join(spec.classes[:3])} ..., or their numbers"
-        raise _bad(f"labels must be classes, {some}, and are {', '.join(map(repr, unknown[:3]))}")
+        raise _bad(f"each label must be {answers.wanted}, and some are {', '.join(map(repr, unknown[:3]))}")
     if sorted(number for number in numbers if number is not None) != list(range(spec.num_classes)):
         different = len(set(numbers))
         raise _bad(f"each of the {spec.num_classes} classes must have one score; {different} have {len(numbers)}")
@@ -99,19 +99,37 @@ def _predictions(arrays: Mapping[str, Array], spec: ModelSpec, batch: int) -> tu
         predictions = canonical_rows.predictions_of(arrays, spec.model_copy(update={"outputs": known}), batch)
     except MonitorError as error:
         raise _bad(str(error)) from error
-    unusable = np.flatnonzero(~predictions.usable).tolist()
-    return predictions, [(row, Problem.BAD_RESPONSE, _why_unusable(arrays, spec, row)) for row in unusable]
+    flags: Flags = [
+        (row, Problem.BAD_RESPONSE, _why_unusable(arrays, spec, row))
+        for row in np.flatnonzero(~predictions.usable).tolist()
+    ]
+    flags += [
+        (row, Problem.OTHER_CLASS, _why_other(arrays, spec, row))
+        for row in np.flatnonzero(predictions.disagreeing & predictions.usable).tolist()
+    ]
+    return predictions, flags
+
+
+def _why_other(arrays: Mapping[str, Array], spec: ModelSpec, row: int) -> str:
+    names, first = spec.outputs, spec.outputs.class_id_from
+    largest = int(probabilities_of(arrays[names.scores][[row]], names.kind, spec.num_classes).argmax()) + first
+    told = f"output {names.class_id!r} must be the class of the largest of {names.scores!r}, {largest}"
+    return f"{told}, and is {arrays[names.class_id or ''][row, 0]}"
 
 
 def _why_unusable(arrays: Mapping[str, Array], spec: ModelSpec, row: int) -> str:
     names = spec.outputs
     numbers = {name: values[row] for name, values in arrays.items()}
     embedding, class_id = numbers.get(names.embedding or ""), numbers.get(names.class_id or "")
-    if class_id is not None and not 0 <= class_id[0] < spec.num_classes:
-        return f"output {names.class_id!r} must be a class, 0 to {spec.num_classes - 1}, and is {class_id[0]}"
+    first = names.class_id_from
+    if class_id is not None and not first <= class_id[0] < first + spec.num_classes:
+        rule = f"must be a class, {first} to {first + spec.num_classes - 1}"
+        return f"output {names.class_id!r} {rule}, and is {class_id[0]}"
     if embedding is not None and not (np.abs(embedding) <= np.finfo(np.float32).max).all():  # nor a NaN
         return f"output {names.embedding!r} must be finite numbers, and is {_shown(embedding)}"
-    return f"output {names.scores!r} must be {_WANTED[names.kind]}, and is {_shown(numbers[names.scores])}"
+    told = f"output {names.scores!r} must be {_WANTED[names.kind]}, and is {_shown(numbers[names.scores])}"
+    why = why_none(numbers[names.scores]) if names.kind == Kind.PROBABILITIES.value else ""
+    return f"{told}: {why}" if why else told
 
 
 def _shown(numbers: Array) -> str:

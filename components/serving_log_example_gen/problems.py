@@ -82,6 +82,9 @@ class Problem(Enum):
     BAD_RESPONSE = ("bad_response", "Unusable response", About.RESPONSE, "")
     MISSING_OUTPUT = ("missing_output", "Missing output", About.RESPONSE, "")
     WRONG_KIND = ("wrong_kind", "Scores of another kind", About.RESPONSE, "")
+    # The row stays as it is: which of the two answers is right, nobody knows.
+    OTHER_CLASS = ("other_class", "Class ids are not the largest scores'", About.RESPONSE, "")
+    SORTED_SCORES = ("sorted_scores", "Scores are sorted", About.RESPONSE, "")
     MIXED_CLASSES = (
         "mixed_classes",
         "Responses of different sizes",

@@ -51,6 +51,7 @@ def judge(tally: Tally, spec: ModelSpec, max_broken_fraction: float) -> list[Spa
         *_of_the_whole(tally, max_broken_fraction),
         *_of_problems(tally, spec, max_broken_fraction),
         *_of_scale(tally, spec.image.range),
+        *_sorted_scores(tally),
         *_mixed_responses(tally),
         *_swapped_channels(tally, spec.image.channel_means or ()),
     ]
@@ -104,6 +105,10 @@ def _why_no_rows(tally: Tally) -> str:
 
 def _of_problems(tally: Tally, spec: ModelSpec, max_broken_fraction: float) -> Iterator[SpanAnomaly]:
     wrong_kind = tally.scores.wrong_kind(spec.outputs.kind)
+    hints = {
+        Problem.BAD_RESPONSE: "; ".join(filter(None, [wrong_kind, _numbering(tally, spec)])),
+        Problem.OTHER_CLASS: _numbering(tally, spec),
+    }
     if wrong_kind and Problem.BAD_RESPONSE.key not in tally.problems:
         problem = Problem.WRONG_KIND
         text = f"{problem.short} than the spec says: {wrong_kind}"
@@ -119,12 +124,22 @@ def _of_problems(tally: Tally, spec: ModelSpec, max_broken_fraction: float) -> I
         if problem in _ALWAYS_ERRORS:
             severity = ERROR
         counted = names.counted_in(problem)
-        meaning = wrong_kind if problem is Problem.BAD_RESPONSE else problem.meaning
+        meaning = hints.get(problem, problem.meaning)
         text = (
             f"{problem.short}: {found.count} of {tally.counts[counted]} {counted} ({_percent(proportion)}), "
             f"such as {found.example_id}: {found.found}{'; ' if meaning else ''}{meaning}"
         )
         yield SpanAnomaly(_FEATURES[problem.about], CUSTOM, severity, problem.short, text)
+
+
+def _numbering(tally: Tally, spec: ModelSpec) -> str:
+    return tally.numbering.words_of_class_ids(spec.outputs.class_id_from, spec.num_classes)
+
+
+def _sorted_scores(tally: Tally) -> Iterator[SpanAnomaly]:
+    found, problem = tally.scores.sorted_by_size(), Problem.SORTED_SCORES
+    if found:
+        yield SpanAnomaly(_FEATURES[problem.about], CUSTOM, ERROR, problem.short, f"{problem.short}: {found}")
 
 
 def _of_scale(tally: Tally, pixel_range: PixelRange) -> Iterator[SpanAnomaly]:

@@ -12,6 +12,7 @@ from ..common.artifacts.gunzip import Damage
 from ..common.artifacts.record_files import Chosen
 from ..common.artifacts.tfrecord import Record
 from ..common.class_scores import ScoreCounts
+from ..common.label_numbering import Agreement
 from ..common.records.log_counts import DEAD_LETTERS  # records with at least one image that is no row
 from .input_checks import Values
 from .prediction_log import Request, Row
@@ -79,6 +80,7 @@ class Tally:
       values: the numbers that images came as.
       scores: how the model's scores look.
       left_out: why each file was not read, by its name.
+      numbering: how often its class ids are those of its scores.
 
     """
 
@@ -89,6 +91,7 @@ class Tally:
     red_less_blue: tuple[int, float, float] = (0, 0.0, 0.0)
     values: Values = field(default_factory=Values)
     scores: ScoreCounts = field(default_factory=ScoreCounts)
+    numbering: Agreement = field(default_factory=Agreement)
     left_out: dict[str, str] = field(default_factory=dict)
 
     @staticmethod
@@ -135,6 +138,7 @@ class Tally:
             self.counts[DEAD_LETTERS] += 1
         self.values += request.values
         self.scores += request.scores
+        self.numbering += request.numbering
         if request.outputs is not None:
             self.outputs[request.outputs] += 1
         for row, problem, found in request.flags:
@@ -165,6 +169,7 @@ class Tally:
         self.values += other.values
         self.scores += other.scores
         self.left_out.update(other.left_out)
+        self.numbering += other.numbering
         mine, theirs = self.red_less_blue, other.red_less_blue
         self.red_less_blue = (mine[0] + theirs[0], mine[1] + theirs[1], mine[2] + theirs[2])
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..common.errors import require
+from ..common.proportion import score_interval
 from ..common.records.drift_report import DriftReport, Measurement, Side, State, ranked
 from ..common.statistics.feature_sample import FeatureSample
 from ..common.statistics.monitored_features import (
@@ -17,6 +18,7 @@ from ..common.statistics.monitored_features import (
     name_of,
     rows_of,
 )
+from ..common.statistics.usability import LABELS, MAX_UNUSABLE, unusable
 from ..common.two_sample.comparison import CLASS_FEATURE, Check, Comparison, Feature, compare
 from ..common.two_sample.false_alarms import require_rate
 from ..common.verdict import Outcome
@@ -24,6 +26,8 @@ from ..common.verdict import Outcome
 ERROR = "ERROR"
 WARNING = "WARNING"
 REFERENCES = {SKEW: "baseline", DRIFT: "previous span"}  # what a window is compared with, for a person
+_UNUSABLE = "Unusable"  # how the titles of such problems begin
+_DOUBT = 5.0  # standard errors
 _SHOWN = 3  # features that a sentence names; the rest are counted
 # What can be said first when several things can: what is known to be wrong, then what is not known.
 _PRECEDENCE = (
@@ -170,6 +174,26 @@ def gaps(sides: Sides, settings: Settings) -> list[Problem]:
         sentence = f"the previous span has {previous.data.num_examples} examples, {settings.min_examples} are needed"
         found.append(_control("Previous span too small", sentence, WARNING, State.NO_PREVIOUS_SPAN))
     return found
+
+
+def unusable_parts(sides: Sides) -> list[Problem]:
+    """What of the window cannot be used, where that is more than a baseline may have: the cause of much that differs.
+
+    Beyond doubt, which is five standard errors, it is an error, otherwise a warning.
+    """
+    found = []
+    for part in unusable(sides.window.data):
+        if part.what != LABELS and part.too_many:
+            low, _ = score_interval(part.count / part.examples, part.examples, _DOUBT)
+            state, severity = (State.INVALID, ERROR) if low > MAX_UNUSABLE else (None, WARNING)
+            told = f"{part}{_of_reference(sides.references[SKEW], part.what)}"
+            found.append(Problem("", "CUSTOM_VALIDATION", severity, f"{_UNUSABLE} {part.what}", told, state))
+    return found
+
+
+def _of_reference(baseline: Described | None, what: str) -> str:
+    parts = [] if baseline is None else [part for part in unusable(baseline.data) if part.what == what]
+    return "".join(f", {part.count:,} of {part.examples:,} in the baseline" for part in parts)
 
 
 def compare_all(
@@ -331,8 +355,11 @@ def _outcome(state: State, problems: Iterable[Problem]) -> Outcome:
 
 
 def _sentence(found: DriftReport, problems: Sequence[Problem]) -> str:
+    causes = [problem.said for problem in problems if problem.title.startswith(_UNUSABLE)]
     if found.alarm:
-        return f"{_what_changed(found)}: p = {found.p_value:.4g}, alarm at {found.false_alarm_rate:g}"
+        changed = _what_changed(found, explained=bool(causes))
+        chance = f"p = {found.p_value:.4g}, alarm at {found.false_alarm_rate:g}"
+        return ". ".join(part[0].upper() + part[1:] for part in (*causes, f"{changed}: {chance}"))
     reasons = [problem for problem in problems if problem.state is found.state]
     more = f"; and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
     told = "; ".join(reason.said for reason in reasons[:_SHOWN]) + more
@@ -340,11 +367,12 @@ def _sentence(found: DriftReport, problems: Sequence[Problem]) -> str:
     return ". ".join(part[0].upper() + part[1:] for part in (told, within) if part)
 
 
-def _what_changed(found: DriftReport) -> str:
+def _what_changed(found: DriftReport, *, explained: bool) -> str:
     names = found.changed_features
     against = sorted({each.comparison for each in found.measurements if each.exceeded}, reverse=True)
     than = " and the ".join(REFERENCES[each] for each in against)
     if not names:
-        return f"The window as a whole differs from the {than}, though no single feature does"
+        by_itself = "" if explained else ", though no single feature does"
+        return f"The window as a whole differs from the {than}{by_itself}"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"The window differs from the {than} in {', '.join(names[:_SHOWN])}{more}"

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from components.common import image_files
 from components.common.artifacts.tf_example import Values, parse_example
 from components.common.artifacts.tfrecord import read_records
+from components.common.class_names import whole_number
 from components.common.errors import require
 from components.served_model.tensors import STRING, TensorInfo
 
@@ -88,7 +89,7 @@ class Feature:
       single: whether it never has more than one value.
       kind: "bytes", "float" or "int".
       distinct: different values, of those that have one value each.
-      whole: smallest and largest whole number; None where it has none.
+      whole: smallest and largest number, where all are whole, floating-point ones too; None where they are not.
       texts: the different values, sorted, where each is a line of text; empty where there are too many or none.
       sizes: (height, width) of the image files that it holds; empty where it holds none.
       grey: whether none of them has colours.
@@ -106,6 +107,15 @@ class Feature:
     sizes: frozenset[tuple[int, int]] = frozenset()
     grey: bool = False
     lengths: frozenset[int] = frozenset()
+
+    @property
+    def numbers(self) -> tuple[int, int] | None:
+        """Smallest and largest whole number that it holds, as a number or in digits; None where it holds others."""
+        if self.whole or not self.texts:
+            return self.whole
+        written = [whole_number(text) for text in self.texts]
+        known = [number for number in written if number is not None]
+        return (min(known), max(known)) if len(known) == len(written) else None
 
     def __str__(self) -> str:
         """In a few words, for behind its name."""
@@ -203,7 +213,10 @@ def _feature(name: str, rows: Sequence[Row]) -> Feature:
         whole = [value for value in values if isinstance(value, int)]
         return Feature(name, len(lists), single, "int", distinct, whole=(min(whole), max(whole)))
     if isinstance(values[0], float):
-        return Feature(name, len(lists), single, "float", distinct)
+        counted = [whole_number(value) for value in values]
+        known = [number for number in counted if number is not None]
+        reach = (min(known), max(known)) if len(known) == len(counted) else None
+        return Feature(name, len(lists), single, "float", distinct, whole=reach)
     return _bytes_feature(name, len(lists), single, [value for value in values if isinstance(value, bytes)])
 
 

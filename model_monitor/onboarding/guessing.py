@@ -70,9 +70,9 @@ def guess(served: Served, examples: Examples, given: Mapping[str, Any]) -> Draft
     examples, images = _readable(draft, examples)
     sent = _sent(draft, served, signature, examples, images)
     answers = {words: _in_batches(served, signature, values) for words, values in sent.items()}
-    classes = guess_outputs(draft, next(iter(answers.values())), examples)
+    classes = guess_outputs(draft, list(answers.values()), examples)
     if classes is not None:
-        guess_label(draft, examples, classes)
+        guess_label(draft, examples, classes, [_predicted(draft, answer, classes) for answer in answers.values()])
         guess_id(draft, examples)
     _settle_range(draft, signature.image_input, answers, examples)
     if not draft.questions:
@@ -93,11 +93,14 @@ def check(draft: Draft, answer: Mapping[str, Array], examples: Examples) -> None
     draft.checks.append(f"{fine:,} of {len(probabilities):,} answers are probabilities of {spec.num_classes} classes")
     if spec.label is None:
         return
-    labels = labels_of(examples, spec.label, spec.classes)
+    labels = labels_of(examples, spec.label, spec.classes, spec.labels_from)
     known = labels >= 0
     if not known.any():
         values = examples.column(spec.label)[:3]
-        raise MonitorError(f"No value of `{spec.label}` is one of the classes, such as {spec.classes[:3]}: {values}")
+        raise MonitorError(f"Each value of `{spec.label}` must be {spec.labels.wanted}. Received: {values}")
+    unknown = int((~known).sum())
+    if unknown:
+        draft.checks.append(f"{unknown:,} of {len(known):,} examples have no label that is a class, and are left out")
     right = Proportion.of(int(Trial.of(probabilities[known], labels[known]).right.sum()), int(known.sum()))
     commonest = int(np.bincount(labels[known]).max())
     interval = f"95 % interval {right.low:.1%} to {right.high:.1%}"
@@ -212,10 +215,16 @@ def _settle_range(draft: Draft, tensor: Tensor, answers: Mapping[str, Mapping[st
     names, label = draft.value("classes"), draft.value("label")
     trials = {}
     if label and names and draft.value("outputs.kind") and "" not in answers:
-        labels = labels_of(examples, label, names)
+        labels = labels_of(examples, label, names, draft.value("labels_from") or 0)
         for words, answer in answers.items():
             trials[words] = _trial(draft, answer, labels)
     guess_range(draft, trials, settings)
+
+
+def _predicted(draft: Draft, answer: Mapping[str, Array], classes: int) -> npt.NDArray[np.int64]:
+    """The class of the largest score."""
+    scores = answer[draft.value("outputs.scores")]
+    return probabilities_of(scores, draft.value("outputs.kind"), classes).argmax(axis=1).astype(np.int64)
 
 
 def _trial(draft: Draft, answer: Mapping[str, Array], labels: npt.NDArray[np.int64]) -> Trial:

@@ -1,6 +1,6 @@
 """Guesses about what a model answers: which output has the scores, of what kind, and what the others are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,18 +17,19 @@ _MIN_ROWS = 20  # fewer scores in 0..1 may be logits by chance
 _MOSTLY = 0.9  # of the rows: some examples may be broken
 
 
-def guess_outputs(draft: Draft, answers: Mapping[str, Array], examples: Examples) -> int | None:
+def guess_outputs(draft: Draft, readings: Sequence[Mapping[str, Array]], examples: Examples) -> int | None:
     """Settles `outputs`; returns the number of classes, or None where something has to be asked.
 
     Args:
       draft: what is known.
-      answers: every output of the served signature, [N, ...], for the N examples.
+      readings: every output of the served signature, [N, ...], for the N examples, under each reading of the images.
       examples: the examples.
 
     Raises:
       MonitorError: the outputs are no classification.
 
     """
+    answers = _unsorted(readings)
     scores = _scores(draft, answers, examples)
     if scores is None:
         return None
@@ -41,6 +42,20 @@ def guess_outputs(draft: Draft, answers: Mapping[str, Array], examples: Examples
     classes = 2 if single else values.shape[1]
     _guess_others(draft, answers, scores, probabilities_of(values, kind, classes).argmax(axis=1))
     return int(classes)
+
+
+def _unsorted(readings: Sequence[Mapping[str, Array]]) -> Mapping[str, Array]:
+    """The outputs under the first reading, without those that are sorted by size under all."""
+    found = {name: _sorted([each[name] for each in readings]) for name, values in readings[0].items() if _width(values)}
+    if found and all(found.values()):
+        told = in_words(f"{name}: {why}" for name, why in found.items())
+        raise MonitorError(f"The outputs are no scores by class. {told}")
+    return {name: values for name, values in readings[0].items() if not found.get(name)}
+
+
+def _sorted(readings: Sequence[Array]) -> str:
+    said = [ScoreCounts.of(values).sorted_by_size() for values in readings]
+    return said[0] if all(said) else ""
 
 
 def _scores(draft: Draft, answers: Mapping[str, Array], examples: Examples) -> str | None:
@@ -96,9 +111,12 @@ def _guess_others(draft: Draft, answers: Mapping[str, Array], scores: str, class
     """Settles `outputs.class_id` and `outputs.embedding`, neither of which has to be there."""
     rest = {name: values for name, values in answers.items() if name != scores}
     key = "outputs.class_id"
-    same = [name for name, values in rest.items() if _is_class_id(values, classes)]
+    same = {name: first for name, values in rest.items() if (first := _class_ids_from(values, classes)) is not None}
     if len(same) == 1 or draft.was_given(key):
-        draft.settle(key, next(iter(same), None), "the number of the largest score in every row")
+        name, first = next(iter(same.items()), (None, 0))
+        draft.settle(key, name, "the number of the largest score in every row")
+        if first:
+            draft.settle(f"{key}_from", first, f"{name} is one more than that")
     elif same:
         draft.settle(key, None, f"left out: {in_words(same)} are the same (--set {key}=NAME)")
     key = "outputs.embedding"
@@ -110,9 +128,12 @@ def _guess_others(draft: Draft, answers: Mapping[str, Array], scores: str, class
         draft.settle(key, None, f"left out: {in_words(vectors)} would do (--set {key}=NAME)")
 
 
-def _is_class_id(values: Array, classes: Array) -> bool:
-    whole = np.issubdtype(values.dtype, np.integer) and values.reshape(len(values), -1).shape[1] == 1
-    return bool(whole and np.array_equal(values.reshape(-1), classes))
+def _class_ids_from(values: Array, classes: Array) -> int | None:
+    """The number that an output has for the first class, 0 or 1; None where it is no number of the class."""
+    if not np.issubdtype(values.dtype, np.integer) or values.reshape(len(values), -1).shape[1] != 1:
+        return None
+    numbers = values.reshape(-1).astype(np.int64)
+    return next((first for first in (0, 1) if np.array_equal(numbers - first, classes)), None)
 
 
 def _ranks_alike(values: Array, classes: Array) -> bool:

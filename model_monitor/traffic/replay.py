@@ -232,7 +232,7 @@ def _example(record: bytes, spec: ModelSpec, pattern: str) -> tuple[Array, bytes
     except UnusableImageError:
         return None
     label = next(iter(row.get(spec.label or "", ())), None)
-    number = spec.class_number(label) if isinstance(label, int | bytes) else None
+    number = None if label is None else spec.class_number(label)
     return image, value, record, NO_LABEL if number is None else number
 
 

@@ -12,8 +12,11 @@ from tests.support.sample_images import CLASSES, scores
 from tests.support.specs import image_spec, model_spec
 
 
-def write_statistics(folder, splits, *, span=0, predicted=True, sample_size=10_000):
-    """Describes images as ImageStatisticsGen does: (folder, {split: images}, span, ...) -> ExampleStatistics."""
+def write_statistics(folder, splits, *, span=0, predicted=True, sample_size=10_000, **columns):
+    """Describes images as ImageStatisticsGen does: (folder, {split: images}, span, ...) -> ExampleStatistics.
+
+    `columns` are values of features, one list an image, that replace those made of the images.
+    """
     artifact = standard_artifacts.ExampleStatistics()
     artifact.uri = str(folder)
     artifact.split_names = json.dumps(list(splits))
@@ -21,14 +24,14 @@ def write_statistics(folder, splits, *, span=0, predicted=True, sample_size=10_0
     for split, images in splits.items():
         path = folder / f"Split-{split}"
         path.mkdir(parents=True)
-        data, sample = describe(images, predicted=predicted, sample_size=sample_size)
+        data, sample = describe(images, predicted=predicted, sample_size=sample_size, **columns)
         content = statistics_pb2.DatasetFeatureStatisticsList(datasets=[data]).SerializeToString()
         (path / "FeatureStats.pb").write_bytes(content)
         sample.write(str(path / FILE_NAME))
     return artifact
 
 
-def describe(images, *, predicted=True, sample_size=10_000):
+def describe(images, *, predicted=True, sample_size=10_000, **others):
     """Statistics and sample of images and their scores, by the generator that ImageStatisticsGen runs."""
     columns = {
         "image": pa.array([[image.tobytes()] for image in images], pa.list_(pa.binary())),
@@ -36,6 +39,7 @@ def describe(images, *, predicted=True, sample_size=10_000):
     }
     if predicted:
         columns["probabilities"] = pa.array(list(scores(images)), pa.list_(pa.float32()))
+    columns |= {name: pa.array(values) for name, values in others.items()}
     generator = ImageStatisticsGenerator(
         model_spec(classes=CLASSES) if predicted else image_spec(), describe_image=True, sample_size=sample_size
     )

@@ -31,10 +31,18 @@ class Examples:
 
 @dataclass(frozen=True)
 class Problem:
-    """How many rows or examples have it, and the first few by name: an id, or the place of a row without one."""
+    """How many rows or examples have it.
+
+    Attributes:
+      count: how many.
+      named: the first few by name: an id, or the place of a row without one.
+      found: the label that the first of these came with; "" where that is not what is wrong.
+
+    """
 
     count: int = 0
     named: tuple[str, ...] = ()
+    found: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,9 @@ class LabelledAccuracy:
       used: rows whose label was given to an example or to several that share an id.
       examples: logged examples: those of `overall` and those of `example_problems`, each in one of them.
       repeated_ids: ids that more than one logged example has, which cannot be told apart by them.
+      wanted: what a label must be, for behind "must be".
+      numbering: what speaks for labels that are counted otherwise than the classes; "" where nothing does.
+      disagreeing: logged examples whose `class_id` is not the class of their largest probability.
 
     """
 
@@ -59,6 +70,9 @@ class LabelledAccuracy:
     examples: int
     example_problems: Mapping[str, Problem]
     repeated_ids: Problem
+    wanted: str = ""
+    numbering: str = ""
+    disagreeing: int = 0
 
 
 @dataclass(frozen=True)
@@ -231,4 +245,4 @@ def _read_problems(records: Mapping[str, dict[str, Any]]) -> dict[str, Problem]:
 
 
 def _read_problem(record: dict[str, Any]) -> Problem:
-    return Problem(record["count"], tuple(record["named"]))
+    return Problem(record["count"], tuple(record["named"]), record.get("found", ""))

@@ -17,6 +17,7 @@ REASONS = "reasons"
 UNKNOWN_LABELS = "unknown_labels"
 UNKNOWN_LABEL = "unknown_label"  # the same in words, with one of them
 WRONG_KIND = "wrong_kind"  # what most scores look like, where that is not what the spec says
+IMAGES, PREDICTIONS, LABELS = "images", "predictions", "labels"  # what may be unusable
 MAX_UNUSABLE = 0.01  # of a baseline's examples
 
 
@@ -68,6 +69,11 @@ class Unusable:
     examples: int
     reasons: str
 
+    @property
+    def too_many(self) -> bool:
+        """Whether they are more than a baseline may have."""
+        return self.count > MAX_UNUSABLE * self.examples
+
     def __str__(self) -> str:
         return f"{self.count:,} of {self.examples:,} {self.what} cannot be used: {self.reasons}"
 
@@ -82,10 +88,11 @@ def unusable(data: Any) -> Iterator[Unusable]:
         count = int(numbers.common_stats.num_non_missing - numbers.num_zeros)
         told = [custom[key].str for key in (REASONS, WRONG_KIND) if key in custom]
         count = data.num_examples if WRONG_KIND in custom else count
-        yield Unusable("images" if name == IMAGE_CORRUPT else "predictions", count, data.num_examples, "; ".join(told))
+        what = IMAGES if name == IMAGE_CORRUPT else PREDICTIONS
+        yield Unusable(what, count, data.num_examples, "; ".join(told))
         if UNKNOWN_LABELS in custom:
             found = custom[UNKNOWN_LABEL].str if UNKNOWN_LABEL in custom else ""
-            yield Unusable("labels", int(custom[UNKNOWN_LABELS].num), data.num_examples, found)
+            yield Unusable(LABELS, int(custom[UNKNOWN_LABELS].num), data.num_examples, found)
 
 
 def require_usable(data: Any, what: str) -> None:
@@ -99,7 +106,7 @@ def require_usable(data: Any, what: str) -> None:
       MonitorError: saying how many images, predictions or labels are unusable, and why.
 
     """
-    broken = [str(each) for each in unusable(data) if each.count > MAX_UNUSABLE * each.examples]
+    broken = [str(each) for each in unusable(data) if each.too_many]
     if broken:
         rule = f"hold images, predictions and labels that can be used, all but {100 * MAX_UNUSABLE:g} %"
         raise MonitorError(f"{what} must {rule}. Received: {'; '.join(broken)}")

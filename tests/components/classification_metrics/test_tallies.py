@@ -106,7 +106,11 @@ def test_broken_probabilities_never_look_good(broken):
         (4, [0.1, 0.2, 0.3, 0.4], "`label` must be 0 to 3. Received: 4"),
         (-1, [0.1, 0.2, 0.3, 0.4], "`label` must be 0 to 3. Received: -1"),
         (0, [0.9], "`probabilities` must be"),
-        (0, [3.5, -2.0], r"`probabilities` must be in 0..1 \(not logits\)"),
+        (
+            0,
+            [3.5, -2.0],
+            r"`probabilities` must add up to 1, and none be below 0 \(not logits\). Received: 'it has -2, below 0'",
+        ),
     ],
 )
 def test_refuses_what_is_no_classification(new, label, row, expected_error):

@@ -128,3 +128,12 @@ def test_features_are_written_by_their_type():
     write_features({"a": b"x", "b": 3, "c": 0.5, "d": np.array([1, 2], np.float32)}, example)
     found = tf_example.parse_example(example.SerializeToString())
     assert found == {"a": [b"x"], "b": [3], "c": [0.5], "d": [1.0, 2.0]}
+
+
+@pytest.mark.parametrize(("first", "ids", "differ"), [(0, [2, 1], [True, True]), (1, [2, 1], [False, False])])
+def test_class_ids_are_held_against_the_scores_and_counted_from_0(first, ids, differ):
+    spec = digits_spec(**THREE, outputs={"class_id": "best", "class_id_from": first})
+    found = predictions_of({"dense_1": ROWS, "best": np.array(ids)}, spec, 2)
+    assert found.class_ids.tolist() == [number - first for number in ids]
+    assert found.disagreeing.tolist() == differ
+    assert (found.numbering.right, found.numbering.one_less) == ((0, 2) if first == 0 else (2, 0))

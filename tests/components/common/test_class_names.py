@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.common.class_names import broken_rule, broken_rule_of_name, class_number, read_names
+from components.common.class_names import Labels, broken_rule, broken_rule_of_name, read_names
 from components.common.errors import MonitorError
 
 
@@ -107,10 +107,50 @@ NAMES = ["2", "1", "cat", "猫"]
         ("dog", None),
         ("", None),
         (b"\xff", None),
-        ("3.0", None),
         ("9" * 5_000, None),
         ("٣", None),
     ],
 )
 def test_a_label_is_a_name_or_a_number(label, expected):
-    assert class_number(label, NAMES) == expected
+    assert Labels(NAMES).number(label) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("3.0", 3),  # as pandas writes a column with gaps
+        ("3.", 3),
+        ("2.0", 0),  # the name "2"
+        (b" 3 ", 3),
+        (3.0, 3),
+        ("Cat", 2),
+        ("cat ", 2),
+        ("CAT\t", 2),
+        (b"\xef\xbb\xbfcat", None),
+        ("3.5", None),
+        (3.5, None),
+        (float("nan"), None),
+        (float("inf"), None),
+        ("nan", None),
+        ("c at", None),
+        (None, None),
+    ],
+)
+def test_labels_are_read_as_people_write_them(label, expected):
+    assert Labels(NAMES).number(label) == expected
+
+
+def test_what_could_be_several_classes_is_none():
+    labels = Labels(["Cat", "cat", "dog"])
+    assert [labels.number(label) for label in ("Cat", " cat", "CAT", "DOG")] == [0, 1, None, 2]
+
+
+@pytest.mark.parametrize(
+    ("first", "numbers"),
+    [(0, [0, 1, 2, None, None]), (1, [None, 0, 1, 2, None]), (-1, [1, 2, None, None, 0])],
+)
+def test_labels_may_be_counted_from_another_number(first, numbers):
+    labels = Labels(["cat", "dog", "frog"], first)
+    assert [labels.number(label) for label in (0, 1, "2.0", 3.0, -1)] == numbers
+    assert labels.number("dog") == 1
+    assert labels.wanted == f"a class, such as 'cat', or its number, {first} to {first + 2}"

@@ -11,8 +11,10 @@ from components.common.class_scores import (
     Kind,
     ScoreCounts,
     are_probabilities,
+    disagreeing,
     looks_like_logits,
     probabilities_of,
+    why_none,
 )
 from components.common.errors import MonitorError
 
@@ -185,3 +187,36 @@ def test_runtimes_that_round_subnormal_numbers_and_those_that_do_not_give_the_sa
         probabilities_of(kept, "probabilities", 2), probabilities_of(rounded, "probabilities", 2)
     )
     assert not are_probabilities(probabilities_of(np.array([[1, -1e-40]], np.float32), "probabilities", 2)).any()
+
+
+def test_rows_that_are_below_0_are_not_taken_for_independent_scores():
+    rows = np.full((200, 3), [0.5, 0.500001, -1e-6])
+    said = ScoreCounts.of(rows).wrong_kind(Kind.PROBABILITIES)
+    assert said.startswith("these add up to 1 and are no probabilities (200 of 200 rows have a score below 0)")
+    assert why_none(rows[0]) == "it has -1e-06, below 0"
+    assert why_none(np.array([np.nan, 1])) == "it has a number that is not finite"
+    assert not why_none(np.array([0.5, 0.5]))
+
+
+SORTED = -np.sort(-np.random.default_rng(0).dirichlet(np.ones(6), 200), axis=1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (SORTED, True),
+        (np.log(SORTED), True),
+        (SORTED[:49], False),  # too few
+        (SORTED[:, :4], False),  # a model of few classes may give all the same order
+        (np.vstack([SORTED, SORTED[:1, ::-1]]), False),
+        (np.tile([1.0, 0, 0, 0, 0], (200, 1)), False),  # one that is sure
+    ],
+)
+def test_scores_that_are_sorted_are_told(rows, told):
+    halves = ScoreCounts.of(rows[:100]) + ScoreCounts.of(rows[100:])
+    assert bool(halves.sorted_by_size()) is told
+
+
+def test_another_class_than_the_largest_probability():
+    rows = np.array([[0.2, 0.8], [0.5005, 0.4995], [0.9, 0.1], [0.9, 0.1], [0.9, 0.9]])
+    assert disagreeing(rows, np.array([0, 1, 2, -1, 5])).tolist() == [True, False, True, True, False]

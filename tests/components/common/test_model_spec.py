@@ -88,7 +88,10 @@ ONE = r"what is monitored is one image classifier, which has one image input and
         ({"outputs__kind": ...}, "`outputs.kind` must be given. Received: scores, embedding"),
         ({"lable": "x"}, r"there is no key `lable` \(did you mean 'label'\?\). The keys are: classes, id, image"),
         ({"image__chanels": 1}, r"there is no key `image.chanels` \(did you mean 'channels'\?\)"),
-        ({"outputs__score": "x"}, r"`outputs.score` \(did you mean 'scores'\?\). The keys are: class_id, embedding"),
+        (
+            {"outputs__score": "x"},
+            r"`outputs.score` \(did you mean 'scores'\?\). The keys are: class_id, class_id_from, emb",
+        ),
         ({"signatures__server": "x"}, r"`signatures.server` \(did you mean 'serve'\?\)"),
         ({"image": "image"}, "`image` must be a section"),
         ({"signatures": 3}, "`signatures` must be a section"),

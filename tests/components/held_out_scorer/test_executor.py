@@ -194,12 +194,12 @@ def every(number: int, good, bad):
         (
             {"image__class__label": lambda digits: lambda row: digits.labels[row] + 1},
             {},
-            r"labels of split 'eval' .* that mean no class, such as 10\); the spec has 10 classes, '0' to '9', from",
+            r"labels of split 'eval' .* that mean no class, such as 10\); a label must be a class, such as '0', or its",
         ),
         (
             {"image__class__label": lambda digits: lambda row: b"cat "},
             {},
-            r"300 of 300 cannot \(300 that mean no class, such as 'cat '\)",
+            r"300 of 300 cannot \(300 that mean no class, such as 'cat '\); a label must be a class",
         ),
     ],
 )

@@ -199,7 +199,7 @@ def starting_at_one(columns):
             of_other_size,
             "10 of 150 images cannot be used: 9 of another size than 28 x 28, such as 20 x 30; 1 no whole PNG or JPEG",
         ),
-        (DIGITS, starting_at_one, r"\d\d of 150 labels cannot be used: \d\d no class, such as 10"),
+        (DIGITS, starting_at_one, r"\d\d of 150 labels cannot be used: \d\d that mean no class, such as 10"),
     ],
 )
 def test_a_baseline_that_cannot_be_used_makes_no_schema(describe, tmp_path, record, changed, message):

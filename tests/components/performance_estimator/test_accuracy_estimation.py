@@ -173,7 +173,7 @@ def test_the_order_of_the_examples_does_not_matter_and_neither_does_the_order_of
     rows, columns = rng.permutation(80), rng.permutation(CLASSES)
     shuffled = HeldOut(known[rows][:, columns], np.argsort(columns)[labels[rows]])
     found = estimate(name, shuffled, window[rng.permutation(60)][:, columns], resamples=20).value
-    assert found == pytest.approx(expected, abs=0.02)  # one example of 60: a transport may be ambiguous
+    assert found == pytest.approx(expected, abs=0.04)  # two examples of 60: a transport may be ambiguous
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another():

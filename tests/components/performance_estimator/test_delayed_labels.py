@@ -11,12 +11,13 @@ from components.common.errors import MonitorError
 from components.common.records.performance import Problem
 from components.performance_estimator import delayed_labels
 from components.performance_estimator.delayed_labels import LabelRow, LoggedExamples, join, read_csv
+from tests.support.specs import model_spec
 
-NAMES = ("cat", "dog", "frog")
+NAMES = model_spec(classes=["cat", "dog", "frog"])
 
 
 def names_of(count):
-    return tuple(f"class {number}" for number in range(count))
+    return model_spec(classes=count)
 
 
 def rows(*pairs):
@@ -40,14 +41,15 @@ def test_accuracy_overall_and_by_class():
         (rows(("a", "0"), ("a", "1"), ("a", "0")), "conflicting", 3, ("a",)),
         (rows(("x", "0"), ("y", "1"), ("x", "0")), "unknown_id", 3, ("x", "y")),
         (rows(("a", "3"), ("b", "-1")), "out_of_range", 2, ("a", "b")),
-        (rows(("a", "cow"), ("b", "1.0"), ("c", "")), "not_a_class", 3, ("a", "b", "c")),
+        (rows(("a", "cow"), ("b", "1.5"), ("c", "")), "not_a_class", 3, ("a", "b", "c")),
         (rows(("", "1")), "no_id", 1, ("line 2",)),
         ([LabelRow("line 7", None, None)], "malformed", 1, ("line 7",)),
     ],
 )
 def test_every_problem_of_a_row_is_counted_and_named(given_rows, problem, count, named):
     found = join(given_rows, LoggedExamples(["a", "b", "c"], [0, 0, 0]), names_of(3))
-    assert found.row_problems[problem] == Problem(count, named)
+    label = {"out_of_range": "'3'", "not_a_class": "'cow'"}.get(problem, "")
+    assert found.row_problems[problem] == Problem(count, named, label)
     others = sum(each.count for kind, each in found.row_problems.items() if kind != problem)
     assert others == 0
     assert found.used == found.rows - count
@@ -71,14 +73,24 @@ def test_an_id_that_was_logged_twice_is_counted_and_both_examples_are_judged():
     assert (found.overall.count, found.overall.total) == (1, 2)
 
 
-@pytest.mark.parametrize("label", ["dog", "1", 1, "+1", "01"])
+@pytest.mark.parametrize("label", ["dog", "1", 1, "+1", "01", "1.0", 1.0, "Dog", "dog "])
 def test_a_label_is_a_number_or_a_name(label):
     found = join(rows(("a", label)), LoggedExamples(["a"], [1]), NAMES)
     assert (found.overall.count, found.overall.total) == (1, 1)
 
 
+@pytest.mark.parametrize(("first", "right"), [(0, 0), (1, 100)])
+def test_labels_that_are_counted_from_1_are_told_by_the_answers(first, right):
+    examples = LoggedExamples([f"e{n}" for n in range(100)], [n % 3 for n in range(100)])
+    spec = NAMES.model_copy(update={"labels_from": first})
+    found = join(rows(*((f"e{n}", n % 3 + 1) for n in range(100) if first or n % 3 < 2)), examples, spec)
+    assert found.overall.count == right
+    said = "the scores agree with 67 of 67 labels if they are counted from 1, and with 0 as they are"
+    assert found.numbering == ("" if first else f"{said}: say `labels_from: 1`")
+
+
 def test_a_name_comes_before_a_number():
-    found = join(rows(("a", "1")), LoggedExamples(["a"], [0]), ("1", "0"))
+    found = join(rows(("a", "1")), LoggedExamples(["a"], [0]), model_spec(classes=["1", "0"]))
     assert found.overall.count == 1
 
 

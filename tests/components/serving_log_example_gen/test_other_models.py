@@ -238,8 +238,11 @@ def test_labels_say_whose_score_is_whose(labels: list[str], scores: list[float])
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (["cat", "dog", "bird"], "labels must be classes, cat, dog, owl ..., or their numbers, and are 'bird'"),
-        (["1", "2", "3"], "and are '3'"),
+        (
+            ["cat", "dog", "bird"],
+            "each label must be a class, such as 'cat', or its number, 0 to 2, and some are 'bird'",
+        ),
+        (["1", "2", "3"], "and some are '3'"),
         (["cat", "dog", "dog"], "each of the 3 classes must have one score; 2 have 3"),
         (["cat", "0", "owl"], "each of the 3 classes must have one score; 2 have 3"),
     ],

@@ -28,6 +28,7 @@ from tests.support.specs import model_spec
 
 IMAGES = make_images(3)
 ANSWER = {"probabilities": make_probabilities(3)}
+BEST = int(ANSWER["probabilities"][0].argmax())
 EVERY_OUTPUT = model_spec(SHAPE, 3, embedding="embedding", class_id="class_id")
 NAMED = model_spec(SHAPE, ["cat", "dog", "owl"])
 SIZE = int(np.prod(SHAPE))
@@ -127,9 +128,11 @@ def test_jpeg_is_what_pillow_decodes() -> None:
 
 def test_missing_batch_dimension() -> None:
     spec = model_spec(SHAPE, 3, class_id="class_id")
-    request = read(make_log({"image": IMAGES[0]}, {"probabilities": ANSWER["probabilities"][0], "class_id": 2}), spec)
+    request = read(
+        make_log({"image": IMAGES[0]}, {"probabilities": ANSWER["probabilities"][0], "class_id": BEST}), spec
+    )
     np.testing.assert_array_equal(pixels(request), IMAGES[:1])
-    assert request.rows[0].features["class_id"] == 2
+    assert request.rows[0].features["class_id"] == BEST
     np.testing.assert_array_equal(request.rows[0].features["probabilities"], ANSWER["probabilities"][0])
     assert not request.flags
 
@@ -407,3 +410,19 @@ def test_a_file_name_names_no_client() -> None:
     """An id that is made of the file's name has a prefix too, which would make all its requests one client's."""
     request = read(make_good_log(1))
     assert request.client(0, ClientKey.parse("client:prefix:-")) == b""
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_class_ids_are_held_against_the_probabilities(first: int) -> None:
+    spec = model_spec(SHAPE, 3, class_id="class_id", class_id_from=first)
+    best = ANSWER["probabilities"].argmax(axis=1)
+    request = read(make_log({"image": IMAGES}, {**ANSWER, "class_id": best + 1}), spec)
+    if first:
+        assert not request.flags
+        assert [row.features["class_id"] for row in request.rows] == best.tolist()
+        return
+    unusable = {row for row, problem, _ in request.flags if problem is Problem.BAD_RESPONSE}
+    other = {row for row, problem, _ in request.flags if problem is Problem.OTHER_CLASS}
+    assert unusable == set(np.flatnonzero(best == 2).tolist())
+    assert other == set(range(3)) - unusable
+    assert request.numbering.one_less == request.numbering.labelled == 3

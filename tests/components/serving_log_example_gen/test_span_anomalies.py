@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from components.common.class_scores import ScoreCounts
+from components.common.label_numbering import Agreement
 from components.serving_log_example_gen import tally as names
 from components.serving_log_example_gen.input_checks import Values
 from components.serving_log_example_gen.problems import Problem
@@ -118,3 +119,20 @@ def test_tallies_add_up_in_any_order() -> None:
 def test_a_lost_record_or_image_is_noticed() -> None:
     assert not make_tally(records=101).balances()
     assert not make_tally(images=101).balances()
+
+
+def test_class_ids_that_are_counted_from_1_are_named_with_what_to_say() -> None:
+    tally = with_problem(Problem.OTHER_CLASS, 94)
+    tally.numbering = Agreement(labelled=100, one_less=100, lowest=1, highest=10)
+    (anomaly,) = judge(tally, SPEC, 0.01)
+    assert (anomaly.short, anomaly.severity) == ("Class ids are not the largest scores'", ERROR)
+    said = "the scores agree with 100 of 100 class ids if they are counted from 1, and with 0 as they are"
+    assert anomaly.description.endswith(f"{said}: say `outputs.class_id_from: 1`")
+
+
+def test_scores_that_are_sorted_are_an_error() -> None:
+    tally = make_tally()
+    tally.scores = ScoreCounts(rows=200, distributions=200, falling=200)
+    (anomaly,) = judge(tally, SPEC, 0.01)
+    assert (anomaly.short, anomaly.severity) == ("Scores are sorted", ERROR)
+    assert "in all of 200 rows the scores fall from the first to the last, as if sorted" in anomaly.description

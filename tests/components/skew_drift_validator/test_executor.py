@@ -17,6 +17,7 @@ from components.common.verdict import Outcome
 from components.push_gate.executor import Executor as GateExecutor
 from components.skew_drift_validator.executor import Executor
 from components.threshold_calibrator.executor import Executor as Calibrator
+from tests.support.sample_images import CLASSES, scores
 
 ROOT = Path(__file__).parents[3]
 CURATED = ROOT / "schemas" / "cifar10" / "schema.pbtxt"
@@ -438,3 +439,24 @@ def gate(anomalies, tmp_path):
     policy = "evaluation: {required: false}\ncanary: {run: false}\nanomalies: {types: {SCHEMA_NEW_COLUMN: warn}}"
     GateExecutor().Do({"model": [model], "anomalies_0": [anomalies]}, {"blessing": [blessing]}, {"policy": policy})
     return Decision.from_json((tmp_path / "blessing" / "reasons.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("column", "broken", "what"),
+    [
+        ("image", [b"xx"], "200 of 400 images cannot be used: 200 that are not 3,072 bytes, such as 2"),
+        ("probabilities", [0.0] * CLASSES, "200 of 400 predictions cannot be used: 200 that are no probabilities"),
+    ],
+)
+def test_a_half_that_is_broken_is_named_before_what_follows_from_it(
+    judge, tmp_path, pool, write_statistics, column, broken, what
+):
+    images = pool[2000:2400]
+    good = [[image.tobytes()] for image in images] if column == "image" else scores(images).tolist()
+    values = [broken if number % 2 else each for number, each in enumerate(good)]
+    window = write_statistics(tmp_path / "half", {"serving": images}, **{column: values})
+    _, report, anomalies = judge(window)
+    assert (report.state, report.outcome) == (State.CHANGED, Outcome.FAILED)
+    assert report.sentence.startswith(f"{what}, 0 of 2,000 in the baseline. The window")
+    assert "no single feature" not in report.sentence
+    assert what in anomalies.dataset_anomaly_info.description

@@ -302,7 +302,6 @@ def test_what_is_no_classifier_of_one_image_is_refused_in_a_sentence(signature, 
     ("data", "expected"),
     [
         (examples(image=[b"abc"] * 30, label=[0, 1, 2] * 10), "PNG or JPEG files, or 6 x 6 x 1 raw bytes"),
-        (held_out(image__label=[number % 3 + 1 for number in range(60)]), "numbers 1 to 3 for 3 classes"),
     ],
 )
 def test_examples_that_cannot_be_used_are_refused(plain, data, expected):
@@ -324,3 +323,52 @@ def test_a_name_that_is_not_there_suggests_the_nearest(plain, given, expected):
     with pytest.raises(MonitorError) as caught:
         guess(plain, held_out(), given)
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("written", [int, float, lambda number: str(number).encode()])
+def test_labels_from_1_are_seen_and_said(plain, written):
+    _, labels = pixels(60)
+    draft = guess(plain, held_out(image__label=[written(int(label) + 1) for label in labels]), {})
+    assert not draft.questions
+    why = {guessed.key: guessed.why for guessed in draft.guesses}["labels_from"]
+    assert why == "image/label runs from 1 to 3 for 3 classes"
+    assert (draft.spec().labels_from, draft.spec().classes) == (1, ("1", "2", "3"))
+    assert draft.checks[1].startswith("60 of 60 labelled are right: 100.0%")
+
+
+def test_a_background_class_is_told_by_the_answers():
+    """A model with a score more than there are labels, the first of them of a background."""
+
+    def answer(x):
+        known = probabilities(x)
+        return {"dense": np.hstack([np.full((len(known), 1), 0.01, np.float32), 0.99 * known])}
+
+    draft = guess(Model((numeric(), answer)), held_out(), {"image": {"range": [0, 1]}})
+    why = {guessed.key: guessed.why for guessed in draft.guesses}["labels_from"]
+    assert why.startswith("the scores agree with 60 of 60 labels if they are counted from -1, and with 0 as they are")
+    assert why.endswith("as where the first score is of a background that labels leave out")
+    assert (draft.spec().labels_from, draft.spec().classes) == (-1, ("background", "0", "1", "2"))
+    _, labels = pixels(60)
+    counted = guess(
+        Model((numeric(), answer)), held_out(image__label=(labels + 1).tolist()), {"image": {"range": [0, 1]}}
+    )
+    assert counted.spec().labels_from == 0
+    assert "number 0 may be a background class" in {each.key: each.why for each in counted.guesses}["labels_from"]
+
+
+def test_a_class_id_from_1_is_seen(plain):
+    model = Model((numeric(), lambda x: {"dense": probabilities(x), "best": probabilities(x).argmax(axis=1) + 1}))
+    outputs = guess(model, held_out(), {"image": {"range": [0, 1]}}).spec().outputs
+    assert (outputs.class_id, outputs.class_id_from) == ("best", 1)
+
+
+def test_scores_that_are_sorted_are_no_scores_by_class():
+    def answer(x):
+        means = np.asarray(x).reshape(len(x), -1).mean(axis=1)[:, np.newaxis]
+        known = softmax(np.sin(9 * means * np.arange(1, 7)))
+        return {"top": -np.sort(-known, axis=1)}
+
+    with pytest.raises(
+        MonitorError, match=r"no scores by class\. top: in all of 60 rows the scores fall from the first"
+    ):
+        guess(Model((numeric(), answer)), held_out(), {"image": {"range": [0, 1]}})
