@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
+from components.common.bounded_files import read_bounded
 from components.common.errors import MonitorError
 from components.common.model_spec import ModelSpec
 from components.common.settings import Section, explain, read_setting, read_yaml
@@ -102,6 +103,14 @@ class TrainingConfig(PipelineConfig):
             raise MonitorError(f"`schema_dir` must hold a file {name}. Received: {self.schema_dir!r}")
         return path
 
+    def policy_text(self, name: str) -> str:
+        """The text of a file of the policy folder. Raises `MonitorError` as `policy_file`, and where it is no text."""
+        path = self.policy_file(name)
+        try:
+            return read_bounded(path).decode()
+        except (OSError, UnicodeDecodeError) as error:
+            raise MonitorError(f"{path} must be a readable text file in UTF-8. Received: {error}") from error
+
     @property
     def spec(self) -> ModelSpec:
         """What the trained model takes and answers. Raises `MonitorError` when its file is not there or is wrong."""
@@ -113,7 +122,8 @@ class TrainingConfig(PipelineConfig):
         Two runs with the same key are the same run done twice. Data files and logs count by name, size and time of
         change, as TFX's own input fingerprint does.
         """
-        policy = {p.name: p.read_text(errors="replace") for p in sorted(Path(self.schema_dir).glob("*")) if p.is_file()}
+        files = [path for path in sorted(Path(self.schema_dir).glob("*")) if path.is_file()]
+        policy = {path.name: read_bounded(path).decode(errors="replace") for path in files}
         if self.model_spec:
             policy[self.model_spec] = self.spec.to_json()
         logs = _listing(Path(self.serving_logs), "[0-9]*/*") if self.serving_logs else []
@@ -168,7 +178,8 @@ def load(
     for setting in settings:
         _merge(merged, read_setting(setting), f"--set {setting}", origin)
     _merge(merged, dict(overrides or {}), "the command line", origin)
-    defaults = json.loads(json.dumps(kind.defaults_for(merged)))
+    defaults: dict[str, Any] = {}
+    _merge(defaults, kind.defaults_for(merged), "", {})
     _merge(defaults, merged, "", {})
     try:
         return kind.model_validate_json(json.dumps(defaults))

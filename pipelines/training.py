@@ -12,6 +12,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 
 from components import BaselineImporter, ImageStatisticsGen
+from components.common.errors import MonitorError
 
 from . import nodes
 from .config import TrainingConfig
@@ -44,7 +45,7 @@ def create_pipeline(
         example_splits=[nodes.EVAL_SPLIT],
         model=model,
         baseline_model=importers[0].outputs["model"] if importers else None,
-        eval_config=text_format.Parse(config.policy_file(config.eval_config).read_text(), tfma.EvalConfig()),
+        eval_config=_eval_config(config),
     )
     appended = monitored_push(
         spec,
@@ -55,7 +56,7 @@ def create_pipeline(
         schema=schema,
         statistics=described,
         anomalies=[validator.outputs["anomalies"]],
-        policy=config.policy_file("push_policy.yaml").read_text(),
+        policy=config.policy_text("push_policy.yaml"),
         serving_logs=str(config.serving_logs_path) if config.serving_logs else "",
         baseline=baseline_uri,
         run_key=run_key,
@@ -63,3 +64,11 @@ def create_pipeline(
     )
     path = [example_gen, imported, statistics, validator, trainer, evaluator]
     return Pipeline(**nodes.pipeline_arguments(config), components=[*importers, *path, *appended])
+
+
+def _eval_config(config: TrainingConfig) -> tfma.EvalConfig:
+    try:
+        return text_format.Parse(config.policy_text(config.eval_config), tfma.EvalConfig())
+    except (text_format.ParseError, RecursionError) as error:
+        path = config.policy_file(config.eval_config)
+        raise MonitorError(f"{path} must hold an EvalConfig of TFMA's as text. Received: {error}") from error

@@ -22,9 +22,11 @@ from typing import Any
 
 from .artifacts.names import SCHEMA_FILE as SCHEMA_NAME
 from .artifacts.names import SPLIT_PREFIX
+from .bounded_files import read_bounded
 from .errors import MonitorError, require
 from .model_spec import ModelSpec
 from .records.decision import REASONS_JSON
+from .strict_text import TextError, parse_json
 
 FORMAT_VERSION = 3
 BUNDLE = os.path.join("assets.extra", "baseline")
@@ -90,8 +92,8 @@ class Manifest:
 
         """
         try:
-            record = json.loads(text)
-        except json.JSONDecodeError as error:
+            record = parse_json(text)
+        except TextError as error:
             raise MonitorError(f"{path} is damaged: {error}. It begins {text[:60]!r}") from error
         require(isinstance(record, dict), path, "hold a JSON object", record)
         _check_format(record, path)
@@ -160,8 +162,7 @@ def read_bundle(version_dir: str, folder: str) -> Bundle:
     require(os.path.isdir(version_dir), "the pushed version", "be a folder", version_dir)
     path = os.path.join(folder or os.path.join(version_dir, BUNDLE), MANIFEST_FILE)
     try:
-        with open(path, encoding="utf-8") as file:
-            manifest = Manifest.from_json(file.read(), path)
+        manifest = Manifest.from_json(read_bounded(path).decode(), path)
     except FileNotFoundError as error:
         raise MonitorError(
             f"{version_dir} has no baseline bundle ({path} is missing), so AtomicPusher did not push it. "

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .bounded_files import read_bounded
 from .errors import MonitorError
 
 MAX_CLASSES = 100_000
 _LONGEST = 1_000  # characters
+_NEWLINE = re.compile(r"\r\n|\n|\r")  # as Python reads text files
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?", re.ASCII)  # pandas writes 3.0 where a column has gaps
 # A control character, half of a surrogate pair, a separator of lines or paragraphs.
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
@@ -65,7 +67,7 @@ def read_names(path: Path, wanted_by: str) -> list[str]:
 
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        lines = _NEWLINE.split(read_bounded(path, MAX_CLASSES * _LONGEST).decode("utf-8-sig"))
     except (OSError, ValueError) as error:
         rule = "be a list of names, or name a readable text file in UTF-8 with one a line"
         raise MonitorError(f"{wanted_by}: `classes` must {rule}. Received: {str(path)!r} ({error})") from error

@@ -3,7 +3,7 @@
 import json
 import re
 import reprlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -11,7 +11,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
+from .bounded_files import read_bounded
 from .errors import MonitorError, nearest, require
+from .strict_text import MOST_CHARACTERS, TextError, parse_json, parse_yaml
 
 _REPR = reprlib.Repr()  # a thousand class names would bury the rule that one of them breaks
 _REPR.maxstring = _REPR.maxother = 200
@@ -25,17 +27,6 @@ class Section(BaseModel):
     """Base of all settings: unknown keys are refused, nothing is converted, nothing changes once it is read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Refuses a mapping that has a key twice, of which plain YAML silently keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"the key {key!r} is there twice, {str(node.start_mark).strip()}")
-        return super().construct_mapping(node, deep)
 
 
 class Described(Section):
@@ -68,9 +59,9 @@ class Described(Section):
 
         """
         try:
-            record = json.loads(text)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise MonitorError(f"{source} must be JSON ({error}). Received: {shown(text)}") from error
+            record = parse_json(text)
+        except TextError as error:
+            raise MonitorError(f"{source} {error} in {shown(text)}") from error
         return cls.from_record(record, source)
 
     @classmethod
@@ -96,21 +87,19 @@ def read_yaml(file: Path, what: str) -> dict[str, Any]:
       what: the option or the kind of file, for messages.
 
     Raises:
-      MonitorError: naming `what` and the file, if it cannot be read, is no YAML or holds no keys and values.
+      MonitorError: naming `what` and the file, if it cannot be read, is no regular file of at most `MOST_CHARACTERS`
+        bytes, is no YAML as `parse_yaml` reads it, or holds no keys and values.
 
     """
     try:
-        content = parse_yaml(file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        content = parse_yaml(read_bounded(file, MOST_CHARACTERS).decode("utf-8-sig"))
+    except TextError as error:
+        raise MonitorError(f"`{what}`: {file} {error}") from error
+    except (OSError, ValueError) as error:
         raise MonitorError(f"`{what}` must be a readable YAML file. Received: {str(file)!r} ({error})") from error
     if not isinstance(content, dict | None):
         raise MonitorError(f"{file} must hold keys and values. Received: {shown(content)}")
     return content or {}
-
-
-def parse_yaml(text: str) -> Any:
-    """The content of a YAML text. Raises `yaml.YAMLError`, also for a key that is there twice."""
-    return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
 
 
 def read_setting(setting: str) -> dict[str, Any]:
@@ -120,8 +109,8 @@ def read_setting(setting: str) -> dict[str, Any]:
         raise MonitorError(f"`--set` must be key=value. Received: {setting!r}")
     try:
         content: Any = parse_yaml(value)
-    except yaml.YAMLError as error:
-        raise MonitorError(f"`--set {key}` must have a YAML value. Received: {value!r}") from error
+    except TextError as error:
+        raise MonitorError(f"`--set {key}` {error} in {shown(value)}") from error
     for part in reversed(key.strip().split(".")):
         content = {part: content}
     return content
@@ -173,5 +162,5 @@ def _explain(kind: type[BaseModel], detail: ErrorDetails, source_of: Callable[[s
 
 def _path(location: tuple[str | int, ...]) -> str:
     """`anomalies.exempt[0].because`. Which entry of a plain list is wrong, the value that was received tells."""
-    parts = location[:-1] if isinstance(location[-1], int) else location
+    parts = location[:-1] if location and isinstance(location[-1], int) else location
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")

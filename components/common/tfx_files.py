@@ -8,13 +8,15 @@ from tfx import types
 from tfx.dsl.io import fileio
 
 from .artifacts.files import Artifact, Files
+from .bounded_files import too_large
 
+_MOST_BYTES = 4 << 30  # what executors read is the pipeline's own, and may be a shard of large examples
 _ERRORS = (fileio.NotFoundError, tf.errors.OpError)
 
 
 def tfx_files() -> Files:
     """Files wherever TFX can read them. TensorFlow's errors become what Python says of local files."""
-    return Files(_read, _names, remote=True)
+    return Files(_read, _names, remote=True, most=_MOST_BYTES)
 
 
 def artifact_of(artifact: types.Artifact, producer: str = "") -> Artifact:
@@ -29,12 +31,14 @@ def artifact_of(artifact: types.Artifact, producer: str = "") -> Artifact:
     return Artifact(artifact.uri, artifact.type_name, producer, artifact.id, properties)
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, most: int) -> bytes:
     try:
         with fileio.open(path, "rb") as file:
-            content: bytes = file.read()
+            content: bytes = file.read(most + 1)
     except _ERRORS as error:
         raise _as_local(error, path) from error
+    if len(content) > most:
+        raise too_large(path, len(content), most)
     return content
 
 

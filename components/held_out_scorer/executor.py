@@ -18,6 +18,7 @@ from tfx.utils import io_utils, path_utils
 from ..common.baseline_bundle import MODEL_FILES
 from ..common.errors import MonitorError, require
 from ..common.model_spec import ModelSpec
+from ..common.strict_text import parse_json
 from .score_examples import ROWS, TALLY, ModelHandle, ScoreExamples
 from .tally import Tally, require_usable
 
@@ -57,7 +58,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output = artifact_utils.get_single_instance(output_dict[OUTPUT_EXAMPLES_KEY])
         spec = ModelSpec.from_json(exec_properties[SPEC_KEY], SPEC_KEY)
         logged = bool(exec_properties[LOGGED_KEY])
-        splits = json.loads(exec_properties[SPLITS_KEY])
+        splits = parse_json(exec_properties[SPLITS_KEY])
         patterns = {split: _pattern(examples, split) for split in splits}
         handle = ModelHandle(_model_path(input_dict), spec)
         asker = handle.acquire()  # before the pipeline, so that what does not fit is said at once, and by us
@@ -105,7 +106,7 @@ def _write_counts(tally: Tally, spec: ModelSpec, image_feature: str, split: str,
 
 def _read_counts(output: types.Artifact, split: str) -> dict[str, Any]:
     with fileio.open(os.path.join(output.uri, COUNTS_FILE.format(split))) as file:
-        record: dict[str, Any] = json.loads(file.read())
+        record: dict[str, Any] = parse_json(file.read())
     if record["refused"]:
         raise MonitorError(record["refused"])
     unusable = {key: record[key] for key in ("images", "labels", "answers") if record[key]}

@@ -1,6 +1,5 @@
 """Moves Examples in and statistics out of `ImageStatisticsGen`."""
 
-import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from ..common.errors import MonitorError
 from ..common.image_spec import ImageSpec
 from ..common.model_spec import ModelSpec
 from ..common.statistics import feature_sample
+from ..common.strict_text import parse_json
 from .describe_examples import DescribeExamples
 from .record_batches import count_values
 from .scores import numbers_of_scores
@@ -59,7 +59,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(input_dict[standard_component_specs.EXAMPLES_KEY])
         statistics = artifact_utils.get_single_instance(output_dict[standard_component_specs.STATISTICS_KEY])
-        excluded = json.loads(exec_properties.get(standard_component_specs.EXCLUDE_SPLITS_KEY) or "[]")
+        excluded = parse_json(exec_properties.get(standard_component_specs.EXCLUDE_SPLITS_KEY) or "[]")
         patterns = _split_patterns(examples, excluded)
         schema = _read_schema(input_dict.get(standard_component_specs.SCHEMA_KEY))
         statistics.split_names = artifact_utils.encode_split_names(list(patterns))
@@ -104,9 +104,10 @@ def _write_file(path: str, content: bytes) -> None:
 
 def read_spec(text: str) -> ModelSpec | ImageSpec:
     """What `to_json` of either made. Raises `MonitorError`."""
-    record = json.loads(text)
+    source = "the execution property `spec`"
+    record = parse_json(text, source)
     kind = ModelSpec if "image" in record else ImageSpec
-    return kind.from_record(record, "the execution property `spec`")
+    return kind.from_record(record, source)
 
 
 def _generator(spec: ModelSpec | ImageSpec, sample_size: int, pattern: str) -> ImageStatisticsGenerator:

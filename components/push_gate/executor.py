@@ -1,6 +1,5 @@
 """Moves artifacts into the gates and their decision out."""
 
-import json
 import os
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ from ..common.artifacts.validation import read_validation
 from ..common.errors import MonitorError
 from ..common.model_spec import ModelSpec
 from ..common.records.decision import REASONS_JSON, REASONS_TXT, Decision
+from ..common.strict_text import parse_json
 from ..common.tfx_files import artifact_of, tfx_files
 from ..common.verdict import Check, Effect, Finding
 from . import anomalies, evaluation
@@ -70,7 +70,7 @@ class Executor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         spec = _spec(exec_properties.get(SPEC_KEY) or "")
         policy = parse_policy(exec_properties[POLICY_KEY], anomaly_types(), spec)
-        sources = json.loads(exec_properties.get(SOURCES_KEY) or "{}")
+        sources = parse_json(exec_properties.get(SOURCES_KEY) or "{}")
         model = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
         checks = [
             _judge_evaluation(input_dict, model.uri, policy.evaluation),

@@ -4,13 +4,13 @@ import fnmatch
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..common.artifacts.anomalies import TOO_FEW_TYPES
 from ..common.errors import MonitorError, require, require_known
 from ..common.model_spec import ModelSpec
-from ..common.settings import explain, parse_yaml
+from ..common.settings import explain
+from ..common.strict_text import TextError, parse_yaml
 
 Action = Literal["block", "warn"]
 
@@ -113,8 +113,8 @@ def parse_policy(text: str, anomaly_types: Collection[str], spec: ModelSpec | No
     require(bool(text.strip()) or spec is not None, "policy", rule, text)
     try:
         record = parse_yaml(text) or {}
-    except yaml.YAMLError as error:
-        raise MonitorError(f"The push policy is not valid YAML: {error}") from error
+    except TextError as error:
+        raise MonitorError(f"The push policy {error}") from error
     require(isinstance(record, dict), "policy", "be a mapping of evaluation, anomalies and canary", record)
     section = record.get("canary") or {}
     if spec is not None and isinstance(section, dict):

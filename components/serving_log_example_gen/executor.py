@@ -1,6 +1,5 @@
 """Moves log files into and Examples, dead letters and anomalies out of `ServingLogExampleGen`."""
 
-import json
 import os
 from typing import Any
 
@@ -21,6 +20,7 @@ from ..common.artifacts.splits import split_path
 from ..common.errors import MonitorError
 from ..common.model_spec import IMAGE
 from ..common.records.log_counts import COUNTS_JSON, DEAD_LETTERS
+from ..common.strict_text import parse_json
 from .convert_logs import ROWS, TALLY, ConvertLogs
 from .read_options import ReadOptions
 from .span_anomalies import SpanAnomaly, judge
@@ -70,7 +70,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _ = found[ROWS] | "Write" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
             _ = found[TALLY] | "Judge" >> beam.Map(_write_verdict, Tally.of_files(chosen), options, anomalies.uri)
         with fileio.open(counts) as file:
-            totals = json.loads(file.read())
+            totals = parse_json(file.read())
         for name in ALL_COUNTS:
             examples.set_int_custom_property(name, totals[name])
 

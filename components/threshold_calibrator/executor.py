@@ -1,6 +1,5 @@
 """Moves baseline and curated schema in and the calibrated schema out."""
 
-import json
 import os
 from typing import Any
 
@@ -15,6 +14,7 @@ from tfx.utils import io_utils
 from ..common.artifacts.names import SCHEMA_FILE
 from ..common.statistics.described_split import read_split
 from ..common.statistics.usability import require_usable
+from ..common.strict_text import parse_json
 from ..common.tfx_files import artifact_of, tfx_files
 from . import inferred_schema
 from .calibration import Calibration, Settings, calibrate
@@ -62,8 +62,8 @@ class Executor(base_executor.BaseExecutor):
             false_alarm_rate=exec_properties[FALSE_ALARM_RATE],
             permutations=exec_properties[PERMUTATIONS],
             seed=exec_properties[SEED],
-            monitored=tuple(json.loads(exec_properties[MONITORED])),
-            unmonitored=tuple(json.loads(exec_properties[UNMONITORED])),
+            monitored=tuple(parse_json(exec_properties[MONITORED])),
+            unmonitored=tuple(parse_json(exec_properties[UNMONITORED])),
         )
         statistics = artifact_utils.get_single_instance(input_dict[STATISTICS_KEY])
         baseline = read_split(artifact_of(statistics), exec_properties[SPLIT], STATISTICS_KEY, tfx_files())

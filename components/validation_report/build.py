@@ -1,6 +1,5 @@
 """Puts the page together from a run's artifacts. What cannot be read becomes a line of the page."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +17,7 @@ from ..common.pages.parts import Chart, Table
 from ..common.records.drift_report import DriftReport
 from ..common.records.performance import PERFORMANCE_JSON, Performance
 from ..common.statistics.feature_sample import FeatureSample
+from ..common.strict_text import parse_json
 from ..common.verdict import Verdict
 from . import accuracy, distributions, facts, image_grid
 from .page import Accuracy, ConfusionMatrix, Moved, Page, Strip
@@ -282,7 +282,7 @@ def _subtitle(sources: Sources) -> str:
 def class_names_of(text: str) -> tuple[str, ...]:
     """Class names from a JSON list. Raises `MonitorError` for anything else."""
     try:
-        names = json.loads(text or "[]")
+        names = parse_json(text or "[]")
     except ValueError as error:
         raise MonitorError(f"`class_names` must be a JSON list of names. Received: {text[:60]!r}") from error
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):

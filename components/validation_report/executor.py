@@ -1,6 +1,5 @@
 """Moves a run's artifacts into the page, and the page out."""
 
-import json
 import os
 from typing import Any
 
@@ -13,6 +12,7 @@ from tfx.utils import io_utils
 from ..common.artifacts.sources import NodeFacts, RunFacts, Sources
 from ..common.model_spec import ModelSpec
 from ..common.pages.page_artifact import OUTCOME_PROPERTY, PAGE_FILE, VERDICT_PROPERTY
+from ..common.strict_text import parse_json
 from ..common.tfx_files import artifact_of, tfx_files
 from . import build, facts, rendering
 
@@ -79,7 +79,7 @@ class Executor(base_executor.BaseExecutor):
 
 def sources_of(inputs: Artifacts, properties: dict[str, Any], run: RunFacts) -> Sources:
     """What the page is made from. What was connected and holds nothing is said."""
-    connected: dict[str, str] = json.loads(properties.get(CONNECTED_KEY) or "{}")
+    connected: dict[str, str] = parse_json(properties.get(CONNECTED_KEY) or "{}")
     found = {key: artifact_of(artifacts[-1], connected.get(key, "")) for key, artifacts in inputs.items() if artifacts}
     lost = [f"{connected[key]} gave no {key.rstrip('_0123456789')}" for key in connected if key not in found]
     several = sorted((key for key in found if key.startswith(ANOMALIES_PREFIX)), key=lambda key: (len(key), key))

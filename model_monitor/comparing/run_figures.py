@@ -20,6 +20,7 @@ from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftRepor
 from components.common.records.log_counts import COUNTS_JSON, numbers, read_counts
 from components.common.records.performance import PERFORMANCE_JSON, Performance
 from components.common.statistics.monitored_features import corrupt_images
+from components.common.strict_text import TextError, parse_json
 from components.common.verdict import Check
 
 from ..reading.findings import RunFinding, findings
@@ -82,8 +83,8 @@ def flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
     """
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         try:
-            value = json.loads(value)
-        except json.JSONDecodeError:
+            value = parse_json(value)
+        except TextError:
             yield name, value
             return
     if isinstance(value, dict) and value:

@@ -4,7 +4,6 @@ Goes by the types and properties of artifacts and not by names of nodes or pipel
 pipelines are read like ours. What cannot be read is never a pass.
 """
 
-import json
 import math
 from dataclasses import dataclass
 from enum import Enum
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from components.common.artifacts import checks
 from components.common.artifacts.files import Artifact
+from components.common.strict_text import TextError, parse_json
 from components.common.verdict import Check, Outcome, Push, Verdict, verdict_of_push, verdict_of_span
 
 from .findings import counted, deciding_blessings, unheeded, violations_of
@@ -111,8 +111,8 @@ def verdict(run: Run) -> RunVerdict:
 def _failure(node: Node) -> str:
     """That a node failed, and what it said where TFX has noted it."""
     try:
-        said = json.loads(str(node.parameters.get("__execution_result__", "{}"))).get("resultMessage", "")
-    except (json.JSONDecodeError, AttributeError):
+        said = parse_json(str(node.parameters.get("__execution_result__", "{}"))).get("resultMessage", "")
+    except (TextError, AttributeError):
         said = ""
     lines = str(said).strip().splitlines()
     word = "was cancelled" if node.state == "CANCELED" else "failed"

@@ -1,10 +1,10 @@
 """What `model-monitor adopt` found out of a model and its held-out examples."""
 
-from google.protobuf import text_format
 from rich.console import Console
 from rich.markup import escape
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.common.artifacts.files import local_files
 from components.common.baseline_bundle import BASELINE_STATISTICS_DIR, BUNDLE, SCHEMA_FILE, Bundle
 from components.common.proportion import Proportion
 from components.common.statistics.feature_sample import FILE_NAME, NO_CLASS, FeatureSample
@@ -33,8 +33,7 @@ def show(run: Run, bundle: Bundle, config: AdoptionConfig, console: Console) -> 
 
 def _sample(bundle: Bundle, split: str) -> FeatureSample:
     path = f"{bundle.path(BASELINE_STATISTICS_DIR)}/Split-{split}/{FILE_NAME}"
-    with open(path, "rb") as file:
-        return FeatureSample.from_bytes(file.read(), path)
+    return FeatureSample.from_bytes(local_files().content(path), path)
 
 
 def _accuracy(sample: FeatureSample) -> str:
@@ -47,8 +46,7 @@ def _accuracy(sample: FeatureSample) -> str:
 
 
 def _thresholds(bundle: Bundle, config: AdoptionConfig) -> str:
-    with open(bundle.path(SCHEMA_FILE), encoding="utf-8") as file:
-        schema = text_format.Parse(file.read(), schema_pb2.Schema())
+    schema = local_files().message(bundle.path(SCHEMA_FILE), schema_pb2.Schema())
     settings = config.monitor
     features = f"{len(calibrated_names(schema, SKEW))} features"
     planned = (

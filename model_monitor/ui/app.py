@@ -6,17 +6,21 @@ artifact by its number in ML Metadata, never a file, and what is read of files h
 
 import ipaddress
 import logging
+import os
+import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
+from werkzeug.utils import redirect as redirect_to
 from werkzeug.wrappers import Request, Response
 
 from components.common.artifacts.files import confined_files
+from components.common.bounded_files import blocks
 from components.common.errors import MonitorError
 from components.common.pages import templating
 
@@ -25,6 +29,10 @@ from ..reading.run_store import Run, open_store
 from . import pages
 from .pages import Site
 
+Made = TypeVar("Made")
+_HOST = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]+)|\[(?P<v6>[0-9A-Fa-f:.]+)\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
+_LAST_PORT = 65535
+_HEADER_SHOWN = 100
 _STATIC = Path(__file__).parent / "static"
 # The report's own style and script come first: the pages and the reports are one family.
 _FILES = {
@@ -39,6 +47,7 @@ _ROUTES = Map(
         Rule("/", endpoint="home", methods=_METHODS),
         Rule("/runs/<int:number>", endpoint="run", methods=_METHODS),
         Rule("/runs/<int:number>/report", endpoint="report", methods=_METHODS),
+        Rule("/runs/<int:number>/report/content", endpoint="report_content", methods=_METHODS),
         Rule("/artifacts/<int:number>", endpoint="artifact", methods=_METHODS),
         Rule("/static/<name>", endpoint="static", methods=_METHODS),
     ],
@@ -52,15 +61,18 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
+    "X-DNS-Prefetch-Control": "off",
 }
 _TEXTS = {404: "There is no such page.", 405: "Nothing can be written here: only GET and HEAD are answered."}
-_NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-_PAGE_POLICY = f"{_NOTHING}; style-src 'self'; script-src 'self'; img-src 'self' data:"
-# A report is a file that somebody may have changed. It has its style and script inside, and is kept from the pages.
-_REPORT_POLICY = (
-    f"{_NOTHING}; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; sandbox allow-scripts"
-)
+_NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'"
+_OURS = f"{_NOTHING}; style-src 'self'; script-src 'self'; img-src 'self' data:"
+_PAGE_POLICY = f"{_OURS}; frame-ancestors 'none'"
+# The page around a report. What its frame may load is also where the report may go: nowhere but here.
+_FRAME_POLICY = f"{_OURS}; frame-src 'self'; frame-ancestors 'none'"
+# A report is a file that somebody may have changed. It has its style inside; of scripts, the package's own runs alone.
+_REPORT_POLICY = f"{_NOTHING}; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
+MOST_BYTES = 64 << 20  # of a file that a page is made from, or a report that is shown
+_MOST_AT_ONCE = 8  # pages that are being made; others wait their turn
 
 
 @dataclass(frozen=True)
@@ -78,7 +90,7 @@ class Application:
     site: Site
     pipeline: str = ""
     hosts: frozenset[str] | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_MOST_AT_ONCE), repr=False)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         response = self.answer(Request(environ))
@@ -99,18 +111,20 @@ class Application:
             text = "This is a mistake in the program. The terminal that it runs in has the details."
             response = _page(pages.message("This page could not be made", text), 500)
         response.headers.extend(_HEADERS)
+        response.headers.setdefault("X-Frame-Options", "DENY")
         return response
 
     def _check_host(self, request: Request) -> None:
-        name = host_name(request.headers.get("Host", ""))
-        if self.hosts is not None and name not in self.hosts:
+        header = request.headers.get("Host", "")
+        if self.hosts is not None and host_name(header) not in self.hosts:
             known = ", ".join(sorted(self.hosts))
-            raise _Misdirected(f"This address answers to {known}. Received: {name!r}")
+            raise _Misdirected(f"This address answers to {known}. Received: {header[:_HEADER_SHOWN]!r}")
 
-    def _reading(self, make: Callable[[History], str]) -> str:
-        """A page made of what the store holds now. One at a time: the store's client is not made for more."""
-        with self._lock:
-            return make(History(open_store(self.site.metadata), self.pipeline, confined_files(self.site.root)))
+    def _reading(self, make: Callable[[History], Made]) -> Made:
+        """What is made of what the store holds now. Each page opens the store for itself and waits for no other one."""
+        with self._turn:
+            files = confined_files(self.site.root, MOST_BYTES)
+            return make(History(open_store(self.site.metadata), self.pipeline, files))
 
     def _home(self, request: Request) -> Response:
         wanted = {f"all_{name}": request.args.get(name) == "all" for name in ("spans", "runs")}
@@ -120,8 +134,21 @@ class Application:
         return _page(self._reading(lambda history: pages.run(self.site, history, _find(history, number))))
 
     def _report(self, request: Request, number: int) -> Response:
-        text = self._reading(lambda history: pages.report(history, _find(history, number)))
-        return _page(text, policy=_REPORT_POLICY)
+        text = self._reading(lambda history: pages.report(self.site, history, _find(history, number)))
+        return _page(text, policy=_FRAME_POLICY)
+
+    def _report_content(self, request: Request, number: int) -> Response:
+        """The report itself, for the frame of the page about it: a page of its own could be led away by what is in it.
+
+        Browsers say what they ask for. One that does not, which is so over plain HTTP from another machine, could be
+        showing it as a page: it is let run no script at all, and then nothing in it moves by itself.
+        """
+        shown_in = request.headers.get("Sec-Fetch-Dest")
+        if shown_in not in ("iframe", None):
+            return redirect_to(f"/runs/{number}/report", Response=Response)
+        content = self._reading(lambda history: pages.report_content(history, _find(history, number)))
+        script = f"script-src {templating.script_digest()}; sandbox allow-scripts" if shown_in else "sandbox"
+        return _page(content, policy=f"{_REPORT_POLICY}; {script}")
 
     def _artifact(self, request: Request, number: int) -> Response:
         def make(history: History) -> str:
@@ -148,14 +175,24 @@ class _Misdirected(HTTPException):
 
 
 def host_name(header: str) -> str:
-    """The name in a Host header, without its port, in lower case.
+    """The name in a Host header, without its port, in lower case; "" for a header that is no name with or without one.
 
-    >>> host_name("LocalHost:8080"), host_name("[::1]:80"), host_name("evil.example")
-    ('localhost', '::1', 'evil.example')
+    The whole header counts. A port is not held against ours: a tunnel has another one.
+
+    >>> host_name("LocalHost:8080"), host_name("[0:0::1]:80"), host_name("127.0.0.1.evil.example")
+    ('localhost', '::1', '127.0.0.1.evil.example')
+    >>> {host_name(each) for each in ("localhost:1:2", "localhost:70000", "[::1", "[::1].evil", "user@localhost", "")}
+    {''}
     """
-    if header.startswith("["):
-        return header[1:].partition("]")[0].lower()
-    return header.partition(":")[0].lower()
+    match = _HOST.fullmatch(header)
+    if match is None or int(match["port"] or 0) > _LAST_PORT:
+        return ""
+    if match["name"] is not None:
+        return match["name"].lower()
+    try:
+        return ipaddress.IPv6Address(match["v6"]).compressed
+    except ValueError:
+        return ""
 
 
 def is_loopback(host: str) -> bool:
@@ -172,7 +209,8 @@ def is_loopback(host: str) -> bool:
 
 def hosts_for(host: str) -> frozenset[str] | None:
     """The names that a server on this address answers to; None for any, where others are meant to reach it."""
-    return frozenset({host.lower(), "localhost", "127.0.0.1", "::1"}) if is_loopback(host) else None
+    own = host_name(f"[{host}]" if ":" in host else host)
+    return frozenset({own, "localhost", "127.0.0.1", "::1"}) if is_loopback(host) else None
 
 
 def _find(history: History, number: int) -> Run:
@@ -194,7 +232,16 @@ def _refusal(error: HTTPException) -> Response:
     return response
 
 
-def _page(text: str, status: int = 200, policy: str = _PAGE_POLICY) -> Response:
-    response = Response(text, status=status, mimetype="text/html")
+def _page(content: str | BinaryIO, status: int = 200, policy: str = _PAGE_POLICY) -> Response:
+    """A page of a text, or of an open file, which is passed on in blocks and closed."""
+    if isinstance(content, str):
+        response = Response(content, status=status, mimetype="text/html")
+    else:
+        size = os.fstat(content.fileno()).st_size
+        response = Response(blocks(content, size), status=status, mimetype="text/html")
+        response.content_length = size
+        response.call_on_close(content.close)
     response.headers["Content-Security-Policy"] = policy
+    if "frame-ancestors 'self'" in policy:
+        response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response

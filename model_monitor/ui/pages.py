@@ -3,15 +3,17 @@
 Each function gives the page's HTML. What cannot be read of an artifact is a line on its page.
 """
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import jinja2
 
 from components.common.artifacts.files import DAMAGE, Artifact, Files, said
+from components.common.bounded_files import open_regular, require_size
 from components.common.errors import MonitorError
 from components.common.pages.page_artifact import PAGE_FILE
 from components.common.pages.parts import MARKS, cut
@@ -37,6 +39,7 @@ SPANS_SHOWN, RUNS_SHOWN = 60, 25  # the newest ones, unless all are asked for
 _ROWS_SHOWN = 400  # of a table of an artifact
 _FINDINGS_SHOWN = 6  # of a check, before the rest is folded away
 _REPORT_TYPE = "HtmlReport"
+_BEGINNING = 1 << 16  # bytes of a report that say whether it is text
 
 
 @dataclass(frozen=True)
@@ -122,16 +125,25 @@ def artifact(site: Site, chosen: Run, node: Node, key: str, found: Artifact) -> 
     )
 
 
-def report(history: History, chosen: Run) -> str:
-    """The page that a run made of itself, or one that is made now from what ML Metadata knows of it.
+def report(site: Site, history: History, chosen: Run) -> str:
+    """A run's report inside a frame that keeps it from everything else."""
+    _, trouble = stored_report(chosen)
+    return _render("report.html.jinja", site=site, history=history, run=chosen, problems=[trouble] if trouble else [])
+
+
+def report_content(history: History, chosen: Run) -> str | BinaryIO:
+    """The page that a run made of itself, as an open file; or one that is made now from what ML Metadata knows of it.
 
     Raises:
       MonitorError: it could not be made.
 
     """
-    page, _ = stored_report(chosen)
-    if page is not None:
-        return page
+    path, _ = stored_report(chosen)
+    try:
+        if path is not None:
+            return open_regular(path)
+    except OSError as error:
+        raise MonitorError(f"The run's own report, {path}, cannot be read: {error.strerror}") from error
     try:
         return rendering.render(build.build_page(sources_of(chosen), chosen.files, history.verdict(chosen)))
     except DAMAGE as error:
@@ -144,18 +156,26 @@ def message(title: str, text: str) -> str:
 
 
 def stored_report(chosen: Run) -> tuple[str | None, str]:
-    """The text of the page that a run made of itself; or None, and why there is none where there should be one."""
+    """The file of the page that a run made of itself; or None, and why there is none where there should be one.
+
+    It is not read whole here: it may be large, and whoever shows it passes it on in blocks.
+    """
     reports = [each for node in chosen.nodes.values() for each in node.made if each.type.endswith(_REPORT_TYPE)]
     if not reports:
         return None, ""
     path = reports[-1].path(PAGE_FILE)
     try:
-        text = chosen.files.content(path).decode()
-    except ValueError as error:
+        chosen.files.check(path)
+        with open_regular(path) as file:
+            require_size(file, path, chosen.files.most)
+            beginning = file.read(_BEGINNING)
+        # a character may be cut at the end of what was read
+        codecs.getincrementaldecoder("utf-8")().decode(beginning)
+    except (ValueError, OSError) as error:
         return None, f"The run's own report cannot be shown: {said(error)}"
-    if not text.strip():
+    if not beginning.strip():
         return None, f"The run's own report, {path}, is empty"
-    return text, ""
+    return path, ""
 
 
 def unshown(artifact: Artifact, files: Files) -> str:

@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import hashlib
 import io
-import json
 import os
 import re
 import shutil
@@ -28,6 +27,7 @@ from rich.progress import (
 )
 
 from components.common.errors import MonitorError, nearest
+from components.common.strict_text import parse_json
 
 from .download import cache_folder, download, file_digest
 
@@ -313,7 +313,7 @@ def _sheet_pixels(png: bytes, rows: int, name: str) -> bytes:
 
 def _label_list(name: str, content: bytes) -> list[int]:
     try:
-        labels = json.loads(content)
+        labels = parse_json(content)
     except ValueError as error:
         raise MonitorError(f"{name} is not JSON: {error}") from error
     if not isinstance(labels, list) or not all(type(label) is int and 0 <= label <= 9 for label in labels):

@@ -1,6 +1,5 @@
 """Examples -> a trained, exported classifier, for TFX's `Trainer(run_fn="pipelines.cifar10.trainer.run_fn")`."""
 
-import json
 import logging
 import math
 from typing import Any
@@ -11,6 +10,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.cifar10_example_gen.cifar10_format import IMAGE_SHAPE
 from components.common.errors import MonitorError, require
+from components.common.strict_text import parse_json
 
 from ..progress import PROGRESS_LOGGER
 from .classifier import DEFAULT_LEARNING_RATES, build, fit_whitening
@@ -67,7 +67,7 @@ def read_class_names(custom_config: dict[str, Any] | None) -> list[str]:
     if text is None:
         return list(default_spec().classes)
     try:
-        names = json.loads(text)
+        names = parse_json(text)
     except (TypeError, ValueError):
         names = None
     valid = isinstance(names, list) and len(names) >= 2 and all(isinstance(name, str) for name in names)

@@ -1,6 +1,5 @@
 """What TFMA measured and what its validation says: the files of a `ModelEvaluation`."""
 
-import json
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 
 from ..errors import MonitorError
 from ..proportion import Proportion
+from ..strict_text import parse_json
 from .files import DAMAGE, Files, said
 from .tfma_messages import read_messages
 
@@ -98,7 +98,7 @@ def has_baseline(folder: str, files: Files) -> bool:
     """
     path = f"{folder}/{_CONFIG_FILE}"
     try:
-        models = json.loads(files.content(path))["evalConfig"].get("modelSpecs", [])
+        models = parse_json(files.content(path))["evalConfig"].get("modelSpecs", [])
         return any(model.get("isBaseline", False) for model in models)
     except DAMAGE as error:
         raise MonitorError(f"{path} must be TFMA's configuration. Received: {said(error)}") from error

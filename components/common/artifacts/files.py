@@ -12,13 +12,18 @@ from typing import TypeVar
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError, Message
 
+from ..bounded_files import MOST_BYTES, in_words, read_bounded
 from ..errors import MonitorError
 from .tfrecord import read_records
 
 # An artifact's properties and custom properties together.
 Properties = Mapping[str, int | float | str]
 # What a record that is not what it should be makes Python say; of a MonitorError (a ValueError), the message is enough.
-DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+DAMAGE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, IndexError, RecursionError)
+# SystemError and RuntimeWarning: protobuf 3.20 of a message that ends early, where warnings are errors.
+# RecursionError: a text of messages deep inside each other.
+_NO_MESSAGE = (DecodeError, SystemError, RuntimeWarning, UnicodeDecodeError, text_format.ParseError, RecursionError)
+MOST_OF_A_RECORD = 16 << 20  # bytes: a drift report of ten thousand features has five million
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 Record = TypeVar("Record")
 
@@ -60,27 +65,31 @@ class Files:
     """How files are read.
 
     Attributes:
-      read: gives a file's content, or raises `OSError`.
+      read: gives a file's content of at most a number of bytes, or raises `OSError`, or `MonitorError` for more.
       names: gives what is in a folder, or raises `OSError`.
       check: raises `MonitorError` for a path that must not be read.
       remote: whether it reads other places than this machine, those with a scheme such as gs://.
+      most: bytes of a file that are read; of a record of text it is `MOST_OF_A_RECORD`.
 
     """
 
-    read: Callable[[str], bytes]
+    read: Callable[[str, int], bytes]
     names: Callable[[str], list[str]]
     check: Callable[[str], None] = _anything
     remote: bool = False
+    most: int = MOST_BYTES
 
     def reaches(self, uri: str) -> bool:
         """Whether it can read such a place at all, if there is anything."""
         return self.remote or "://" not in uri
 
-    def content(self, path: str) -> bytes:
-        """Raises `MonitorError` when the file cannot or must not be read."""
+    def content(self, path: str, most: int | None = None) -> bytes:
+        """Raises `MonitorError` when the file cannot or must not be read, or has more than `most` bytes."""
         self.check(path)
         try:
-            return self.read(path)
+            return self.read(path, self.most if most is None else min(most, self.most))
+        except MonitorError:
+            raise  # says all
         except (OSError, ValueError) as error:  # ValueError: a name that no file can have
             raise MonitorError(f"{path} must be a readable file. Received: {_why(error)}") from error
 
@@ -97,8 +106,17 @@ class Files:
         return name in self.listing(folder)
 
     def records(self, path: str) -> Iterator[bytes]:
-        """The records of a TFRecord file, gzipped or not. Raises `MonitorError` at the first that is damaged."""
+        """The records of a TFRecord file, gzipped or not.
+
+        Raises:
+          MonitorError: at the first that is damaged, or when a gzipped file unpacks to more than is read of any file.
+
+        """
+        size = 0
         for record in read_records(io.BytesIO(self.content(path)), strict=True, source=path):
+            size += record.size
+            if size > self.most:
+                raise MonitorError(f"{path} must unpack to at most {in_words(self.most)} to be read. Received: more")
             yield record.data
 
     def message(self, path: str, message: AnyMessage) -> AnyMessage:
@@ -107,7 +125,7 @@ class Files:
 
     def record(self, path: str, parse: Callable[[str], Record]) -> Record:
         """What `parse` makes of a text file. Raises `MonitorError`, which names the file, when it cannot be read."""
-        content = self.content(path)
+        content = self.content(path, MOST_OF_A_RECORD)
         try:
             return parse(content.decode())
         except DAMAGE as error:
@@ -116,13 +134,13 @@ class Files:
             raise MonitorError(f"{path} is damaged: {said(error)}") from error
 
 
-def local_files() -> Files:
-    """Files of this machine."""
-    return Files(_read, os.listdir)
+def local_files(most: int = MOST_BYTES) -> Files:
+    """Files of this machine, of at most `most` bytes each."""
+    return Files(read_bounded, os.listdir, most=most)
 
 
-def confined_files(root: str | Path) -> Files:
-    """Files of this machine that are below `root`: a page in a browser shows nothing from outside the pipeline root.
+def confined_files(root: str | Path, most: int = MOST_BYTES) -> Files:
+    """As `local_files`, below `root` only: a page in a browser shows nothing from outside the pipeline root.
 
     ML Metadata says where artifacts are, and anybody who can write below the root can put a link there. So what counts
     is where a path ends up, with links and `..` resolved. What is neither a file nor a folder is refused too: a named
@@ -140,7 +158,7 @@ def confined_files(root: str | Path) -> Files:
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise MonitorError(f"{path} must be a file or a folder to be shown. Received: something else")
 
-    return Files(_read, os.listdir, check)
+    return Files(read_bounded, os.listdir, check, most=most)
 
 
 def is_below(path: str | Path, root: str | Path) -> bool:
@@ -169,8 +187,7 @@ def parse_message(message: AnyMessage, content: bytes, path: str) -> AnyMessage:
             text_format.Parse(content.decode(), message, allow_unknown_field=True)
             return message
         taken = message.MergeFromString(content)
-    # SystemError and RuntimeWarning: protobuf 3.20 of a message that ends early, where warnings are errors
-    except (DecodeError, SystemError, RuntimeWarning, UnicodeDecodeError, text_format.ParseError) as error:
+    except _NO_MESSAGE as error:
         raise MonitorError(f"{path} must hold a message {name}. Received: {error}") from error
     if taken is not None and taken != len(content):  # how protobuf 3.20 tells of a message that ends early
         raise MonitorError(
@@ -186,8 +203,3 @@ def said(error: Exception) -> str:
 
 def _why(error: OSError | ValueError) -> str:
     return str(getattr(error, "strerror", None) or error)
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()

@@ -1,8 +1,7 @@
 """The splits of an artifact: which there are, and the folder of each."""
 
-import json
-
 from ..errors import MonitorError, require
+from ..strict_text import parse_json
 from .files import Artifact, Files
 from .names import PAIR_PREFIX, SPLIT_PREFIX
 
@@ -45,7 +44,7 @@ def named_splits(artifact: Artifact) -> list[str]:
     text = str(artifact.properties.get("split_names") or "[]")
     rule = f"be a JSON list of names in {artifact.uri}"
     try:
-        named = json.loads(text)
+        named = parse_json(text)
     except ValueError as error:
         raise MonitorError(f"`split_names` must {rule}. Received: {text[:60]!r}") from error
     if named is None:

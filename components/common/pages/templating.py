@@ -1,7 +1,10 @@
 """Pages as HTML: one file with its style, its script, its charts and its images inside."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ from ..errors import MonitorError
 from . import charts
 from .parts import MARKS, Chart
 
+# What pages say of themselves by CSP: they load nothing, and run this package's script and no other.
+PAGE_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {script}"
 FOLDER = Path(__file__).parent / "templates"  # the page's style and script too, for pages that go with it
 
 
@@ -43,10 +48,24 @@ def render_template(
         "word": lambda outcome: outcome.value,
         "slug": _Slugs(),
         "style": Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own files
-        "script": Markup((FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704
+        "script": Markup(script()),  # noqa: S704
+        "policy": Markup(PAGE_POLICY.format(script=script_digest())),  # noqa: S704
     }
     text: str = _environment([*folders, FOLDER]).get_template(name).render({**common, **context})
     return text
+
+
+@cache
+def script() -> str:
+    """The script of every page, exactly as it stands between its tags."""
+    return (FOLDER / "page.js").read_text(encoding="utf-8")
+
+
+@cache
+def script_digest() -> str:
+    """How a Content-Security-Policy names that script, so that no other one runs on a page."""
+    digest = hashlib.sha256(script().encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def _environment(folders: Sequence[Path]) -> jinja2.Environment:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import MonitorError, require, require_known
+from ..strict_text import TextError, parse_json
 from ..verdict import Check, Effect, Finding, Outcome
 
 FORMAT_VERSION = 1
@@ -53,11 +54,11 @@ class Decision:
 
         """
         try:
-            record = json.loads(text)
+            record = parse_json(text)
             require(record["format_version"] == FORMAT_VERSION, "format_version", f"be {FORMAT_VERSION}", record)
             decision = Decision(record["model"], tuple(_check(each) for each in record["verdicts"]))
             require(record["blessed"] is decision.blessed, "blessed", "follow from the verdicts", record["blessed"])
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (TextError, KeyError, TypeError) as error:
             raise MonitorError(
                 f"This is not a {REASONS_JSON} of the gate: {error!r}. It begins {text[:60]!r}"
             ) from error

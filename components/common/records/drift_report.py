@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from ..errors import MonitorError, require, require_known
+from ..strict_text import TextError, parse_json
 from ..verdict import Outcome
 
 FORMAT_VERSION = 1
@@ -149,11 +150,11 @@ class DriftReport:
 
         """
         try:
-            record = json.loads(text)
+            record = parse_json(text)
             require(record["format_version"] == FORMAT_VERSION, "format_version", f"be {FORMAT_VERSION}", record)
             report = _report(record)
             require(record["alarm"] is report.alarm, "alarm", "follow from the measurements", record["alarm"])
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (TextError, KeyError, TypeError) as error:
             raise MonitorError(f"This is not a {DRIFT_REPORT_JSON}: {error!r}. It begins {text[:60]!r}") from error
         return report
 

@@ -1,9 +1,9 @@
 """The counts of a span of serving logs, as ServingLogExampleGen leaves them beside its anomalies."""
 
-import json
 from typing import Any
 
 from ..errors import require
+from ..strict_text import parse_json
 
 COUNTS_JSON = "counts.json"
 DEAD_LETTERS = "dead_letters"  # the folder beside the counts, and the number of what is in it
@@ -20,7 +20,7 @@ def read_counts(text: str) -> dict[str, Any]:
 
     """
     try:
-        counts = json.loads(text)
+        counts = parse_json(text)
     except ValueError:
         counts = text[:40]
     require(isinstance(counts, dict), "counts", "be a JSON object", counts)

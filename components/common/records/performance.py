@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import MonitorError, require, require_known
 from ..proportion import Proportion
+from ..strict_text import TextError, parse_json
 from ..verdict import Check, Effect, Finding, Outcome
 
 FORMAT_VERSION = 1
@@ -140,11 +141,11 @@ class Performance:
 
         """
         try:
-            record = json.loads(text)
+            record = parse_json(text)
             version = record.pop("format_version")
             require(version == FORMAT_VERSION, "format_version", f"be {FORMAT_VERSION}", version)
             return _read_performance(record)
-        except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        except (TextError, AttributeError, KeyError, TypeError) as error:
             raise MonitorError(f"This is not a {PERFORMANCE_JSON}: {error!r}. It begins {text[:60]!r}") from error
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ..bounded_files import read_bounded
 from ..errors import MonitorError, require
 
 FILE_NAME = "FeatureSample.npz"  # in each split of ExampleStatistics, beside FeatureStats.pb
@@ -88,6 +89,7 @@ class FeatureSample:
 
         """
         try:
+            _require_stored(content)
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 return _unpack(dict(file))
         except Exception as error:  # NumPy and zipfile keep no list of what they raise on a damaged file
@@ -108,8 +110,7 @@ class FeatureSample:
 
         """
         try:
-            with open(path, "rb") as file:
-                content = file.read()
+            content = read_bounded(path)
         except OSError as error:
             raise MonitorError(f"{path} must be a readable file. Received: {error.strerror}") from error
         return FeatureSample.from_bytes(content, path)
@@ -130,6 +131,13 @@ def _pack(arrays: dict[str, npt.NDArray[Any]]) -> bytes:
             with archive.open(zipfile.ZipInfo(f"{name}.npy", _EPOCH), "w") as entry:
                 np.lib.format.write_array(entry, np.asarray(array, order="C"), allow_pickle=False)  # type: ignore[no-untyped-call]
     return buffer.getvalue()
+
+
+def _require_stored(content: bytes) -> None:
+    """Raises `MonitorError` for arrays that are compressed, as ours are not: they may unpack to any size."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    require(size <= len(content), "the arrays", "be stored as they are", f"{len(content)} bytes for {size}")
 
 
 def _unpack(arrays: dict[str, npt.NDArray[Any]]) -> FeatureSample:

@@ -7,6 +7,7 @@ from components.common.artifacts import evaluation
 from components.common.artifacts.files import Artifact, Files
 from components.common.artifacts.validation import validation_findings
 from components.common.records.decision import REASONS_JSON, Decision
+from components.common.strict_text import parse_json
 
 from .table import Cell, Table
 
@@ -66,7 +67,7 @@ def metrics(artifact: Artifact, files: Files) -> Iterator[Table]:
 
 def hyperparameters(artifact: Artifact, files: Files) -> Iterator[Table]:
     """What the tuner chose."""
-    record = files.record(artifact.path("best_hyperparameters.txt"), json.loads)
+    record = files.record(artifact.path("best_hyperparameters.txt"), parse_json)
     values = record.get("values", record) if isinstance(record, dict) else {}
     yield Table("Hyperparameters", ("name", "value"), tuple((name, _cell(value)) for name, value in values.items()))
 

@@ -68,7 +68,7 @@ def test_type_goes_before_severity(anomaly_type, severity, action):
     [
         ("", "must be the text of a policy file"),
         ("- a\n- b", "must be a mapping"),
-        ("a: [", "not valid YAML"),
+        ("a: [", "The push policy must be YAML. Received: "),
         ("canary: {num_classes: 10}\ncanary: {run: false}", "the key 'canary' is there twice"),
         ("evalution: {}", r"there is no key `evalution` \(did you mean 'evaluation'"),
         (f"{LEAST}\nevaluation: {{requird: true}}", r"there is no key `evaluation.requird` \(did you mean 'required'"),

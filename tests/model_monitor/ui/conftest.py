@@ -26,9 +26,11 @@ class Pages:
     def history(self) -> History:
         return History(open_store(self.metadata))
 
-    def ask(self, path: str, method: str = "GET", host: str = "127.0.0.1:6007", **changes) -> TestResponse:
+    def ask(
+        self, path: str, method: str = "GET", host: str = "127.0.0.1:6007", headers=(), buffered=True, **changes
+    ) -> TestResponse:
         application = Application(Site(self.metadata, self.root), hosts=hosts_for("127.0.0.1"), **changes)
-        return Client(application).open(path, method=method, headers={"Host": host})
+        return Client(application).open(path, method=method, headers={"Host": host, **dict(headers)}, buffered=buffered)
 
     def text(self, path: str) -> str:
         """The page, which there has to be."""

@@ -1,7 +1,13 @@
 """What is answered and what is refused; that damage is a line on a page; that names are text and nothing else."""
 
+import base64
+import hashlib
+import html
 import os
+import re
 import shutil
+import tracemalloc
+from pathlib import Path
 
 import pytest
 from werkzeug.test import Client
@@ -25,7 +31,7 @@ def everything(pages: Pages) -> dict[str, str]:
     history = pages.history()
     paths = ["/", "/?spans=all&runs=all"]
     for run in history.runs:
-        paths += [f"/runs/{run.id}", f"/runs/{run.id}/report"]
+        paths += [f"/runs/{run.id}", f"/runs/{run.id}/report", f"/runs/{run.id}/report/content"]
         paths += [f"/artifacts/{made.id}" for node in run.nodes.values() for made in node.made]
     return {path: pages.text(path) for path in paths}
 
@@ -37,7 +43,8 @@ def add_report(fresh, folder, run_id="reported"):
     return fresh.run(run_id).id
 
 
-@pytest.mark.parametrize("path", ["/", "/runs/{run}", "/runs/{run}/report", "/artifacts/{artifact}", "/static/ui.css",
+@pytest.mark.parametrize("path", ["/", "/runs/{run}", "/runs/{run}/report", "/runs/{run}/report/content",
+                                  "/artifacts/{artifact}", "/static/ui.css",
                                   "/static/report.css", "/static/ui.js", "/static/report.js"])  # fmt: skip
 def test_every_page_is_there_for_get_and_head_and_for_nothing_else(told, path):
     run = told.history().runs[0]
@@ -68,14 +75,22 @@ def test_what_is_not_there_is_said_on_a_page(told, path):
     assert "root:" not in answer.text
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:6007", "localhost:6007", "LOCALHOST", "[::1]:6007", "127.0.0.1"])
+@pytest.mark.parametrize("host", ["127.0.0.1:6007", "localhost:6007", "LOCALHOST", "[::1]:6007", "127.0.0.1", "[::1]",
+                                  "[0:0:0:0:0:0:0:1]",
+                                  "localhost:65535", "localHost:1"])  # fmt: skip
 def test_it_answers_under_the_names_of_this_machine(told, host):
     assert told.ask("/", host=host).status_code == 200
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:6007", "127.0.0.1.evil.example", "", "localhost.evil", "[::2]"]
-)
+    "host",
+    ["evil.example", "evil.example:6007", "127.0.0.1.evil.example", "", "localhost.evil", "[::2]", "localhost:6007:1",
+     "localhost:evil.example", "localhost:", "localhost:99999", "localhost:1 evil", "[::1].evil.example", "[::1]evil:1",
+     "[::1", "::1", "[localhost]", "[127.0.0.1]", "user@localhost", "localhost@evil.example", "localhost/evil",
+     "localhost#",
+     "evil.example,localhost", "localhost,evil.example", "localhost.", "127.1", "2130706433", "127.0.0.1\u0660",
+     "localho\u017ft", "[::ffff:127.0.0.1]"],
+)  # fmt: skip
 def test_it_answers_under_no_other_name(told, host):
     answer = told.ask("/", host=host)
     assert answer.status_code == 421
@@ -111,10 +126,64 @@ def test_pages_load_nothing_from_elsewhere_and_are_kept_nowhere(told):
 
 
 def test_a_report_is_kept_from_the_pages(told):
-    policy = told.ask(f"/runs/{told.history().runs[0].id}/report").headers["Content-Security-Policy"]
-    assert "sandbox allow-scripts" in policy
-    assert "allow-same-origin" not in policy
+    path = f"/runs/{told.history().runs[0].id}/report"
+    around = told.ask(path)
+    frame = re.search(r"<iframe [^>]*>", around.text)[0]
+    assert f'src="{path}/content"' in frame
+    assert 'sandbox="allow-scripts"' in frame
+    assert "frame-src 'self'" in around.headers["Content-Security-Policy"]  # where the report may go, too
+    answer = told.ask(f"{path}/content", headers={"Sec-Fetch-Dest": "iframe"})
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.endswith("; sandbox allow-scripts")
+    assert "unsafe-inline" not in policy.replace("style-src 'unsafe-inline'", "")
     assert "connect-src" not in policy  # so that it is default-src's 'none'
+    (script,) = re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy  # it runs, and nothing else does
+
+
+@pytest.mark.parametrize("shown_in", ["document", "object", "embed", "empty", "script", "frame"])
+def test_a_report_is_no_page_of_its_own(told, shown_in):
+    path = f"/runs/{told.history().runs[0].id}/report"
+    answer = told.ask(f"{path}/content", headers={"Sec-Fetch-Dest": shown_in})
+    assert (answer.status_code, answer.headers["Location"]) == (302, path)
+
+
+def test_for_a_browser_that_does_not_say_what_it_asks_for_a_report_runs_nothing(told):
+    policy = told.ask(f"/runs/{told.history().runs[0].id}/report/content").headers["Content-Security-Policy"]
+    assert policy.endswith("; sandbox")
+    assert "script-src" not in policy  # so that it is default-src's 'none'
+
+
+def test_a_large_report_is_passed_on_in_blocks_and_one_beyond_the_limit_is_named(fresh, pages, monkeypatch):
+    folder = fresh.story.root / "artifacts" / "report"
+    folder.mkdir()
+    with (folder / "report.html").open("wb") as file:
+        file.write(b"<h1>large</h1>")
+        file.truncate(60_000_000)  # takes no room on the disk
+    path = f"/runs/{add_report(fresh, folder)}"
+    tracemalloc.start()
+    answer = pages.ask(f"{path}/report/content", buffered=False)
+    sizes = [len(block) for block in answer.response]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(sizes) == int(answer.headers["Content-Length"]) == 60_000_000
+    assert most < 20_000_000
+    os.truncate(folder / "report.html", 1_500_000_000)
+    for page in (path, f"{path}/report"):
+        text = html.unescape(pages.text(page))
+        assert "report.html must have at most 67.1 MB to be read. Received: 1.5 GB" in text
+    assert len(pages.text(f"{path}/report/content")) < 1_000_000  # one that is made now
+
+
+def test_an_artifact_beyond_the_limit_is_a_line_with_its_size(fresh, pages):
+    run = fresh.run("span-3")
+    found = run.node("SkewDriftValidator").made[0]
+    (report,) = fresh.story.root.glob(f"artifacts/SkewDriftValidator/**/{Path(found.uri).name}/drift_report.json")
+    os.truncate(report, 1_500_000_000)
+    for page in (f"/artifacts/{found.id}", f"/runs/{run.id}/report/content"):
+        text = html.unescape(pages.text(page))
+        assert "drift_report.json must have at most 16.8 MB to be read. Received: 1.5 GB" in text
 
 
 def test_the_report_that_a_run_made_is_shown_as_it_is(fresh, pages):
@@ -122,7 +191,7 @@ def test_the_report_that_a_run_made_is_shown_as_it_is(fresh, pages):
     folder.mkdir()
     (folder / "report.html").write_text("<h1>as it was made</h1>")
     number = add_report(fresh, folder)
-    assert pages.text(f"/runs/{number}/report") == "<h1>as it was made</h1>"
+    assert pages.text(f"/runs/{number}/report/content") == "<h1>as it was made</h1>"
     assert "as the run made it" in pages.text(f"/runs/{number}")
 
 
@@ -137,7 +206,7 @@ def test_a_report_outside_the_root_is_not_shown(fresh, pages, tmp_path_factory):
     dotted = f"{fresh.story.root}/artifacts/../../{outside.name}/../{outside.name}"
     for number, folder in enumerate((outside, inside, other, dotted, f"{fresh.story.root}/../{outside.name}")):
         run = add_report(fresh, folder, f"report-{number}")
-        for path in (f"/runs/{run}", f"/runs/{run}/report"):
+        for path in (f"/runs/{run}", f"/runs/{run}/report", f"/runs/{run}/report/content"):
             assert "SECRET" not in pages.text(path)
         artifact = fresh.run(f"report-{number}").node("ValidationReport").output("report")
         assert "SECRET" not in pages.text(f"/artifacts/{artifact.id}")
@@ -171,6 +240,18 @@ def _text(file):
     file.write_text('{"format_version": 1, "verdicts": [1], "alarm": null}')
 
 
+def _nested(file):
+    file.write_text("[" * 100_000)
+
+
+def _nested_whole(file):
+    file.write_text('{"a":' * 5_000 + "1" + "}" * 5_000)
+
+
+def _digits(file):
+    file.write_text("9" * 5_000)
+
+
 def _folder(file):
     file.unlink()
     file.mkdir()
@@ -181,7 +262,9 @@ def _pipe(file):
     os.mkfifo(file)
 
 
-@pytest.mark.parametrize("damage", [os.unlink, _empty, _cut, _garbage, _text, _folder, _pipe])
+@pytest.mark.parametrize(
+    "damage", [os.unlink, _empty, _cut, _garbage, _text, _nested, _nested_whole, _digits, _folder, _pipe]
+)
 def test_damaged_files_are_lines_on_the_pages(fresh, pages, damage):
     for file in [each for each in fresh.story.root.glob("artifacts/**/*") if each.is_file()]:
         damage(file)
@@ -207,13 +290,13 @@ def test_properties_that_make_no_sense_are_lines_too(fresh, pages):
     everything(pages)
     text = pages.text(f"/runs/{fresh.run('odd').id}")
     assert "what became of the run cannot be read: ValueError: could not convert string to float" in text
-    assert "Of the classes that Odd was told" in pages.text(f"/runs/{fresh.run('odd').id}/report")
+    assert "Of the classes that Odd was told" in pages.text(f"/runs/{fresh.run('odd').id}/report/content")
 
 
 def test_names_are_text(fresh, pages):
     fresh.story.penguin(HOSTILE, pipeline=HOSTILE, accuracy=0.4)
     run = fresh.run(HOSTILE)
-    for path in ("/", f"/runs/{run.id}", f"/runs/{run.id}/report", f"/artifacts/{run.made('Model')[0][1].id}"):
+    for path in ("/", f"/runs/{run.id}", f"/runs/{run.id}/report/content", f"/artifacts/{run.made('Model')[0][1].id}"):
         text = pages.text(path)
         assert "<script>alert" not in text, path
         assert "<img src=x" not in text, path

@@ -148,8 +148,9 @@ def test_every_kind_of_page_has_names_and_headings_in_order(look, told, width):
 
 def test_a_click_on_a_span_leads_to_its_run_and_on_to_its_report(browse, told):
     text, _ = browse(told, "/", CLICK)
-    assert "<title>✗ Monitoring report</title>" in text
-    assert "Span 7 is not fine" in text
+    number = re.search(r"<title>Report of run ([0-9]+) ", text)[1]
+    assert f'src="/runs/{number}/report/content"' in text
+    assert "Span 7 is not fine" in told.text(f"/runs/{number}/report/content")
 
 
 def test_hostile_names_run_nothing(look, fresh):

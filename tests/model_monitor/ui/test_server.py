@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ from components.common.errors import MonitorError
 from model_monitor import cli
 from model_monitor.commands import ui
 from model_monitor.ui import server
+from model_monitor.ui.app import Application, hosts_for
+from model_monitor.ui.pages import Site
 from tests.support.interrupting import interruptible
 from tests.support.printed import words
 
@@ -110,6 +114,98 @@ def test_pages_are_answered_while_runs_are_written(fresh):
         writer.join()
     assert set(answers) == {200}
     assert f">{100 + written[-1]}</a>" in pages.text("/")
+
+
+@contextlib.contextmanager
+def answering(told, monkeypatch, seconds=0.3, most=256):
+    """A server in this process with short patience, and the address of it."""
+    monkeypatch.setitem(server.SECONDS, server.Stage.ASKING, seconds)
+    monkeypatch.setattr(server, "_MOST_CONNECTIONS", most)
+    application = Application(Site(told.metadata, told.root), hosts=hosts_for("127.0.0.1"))
+    listening = server.listen(application, "127.0.0.1", 0)
+    thread = threading.Thread(target=listening.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield "127.0.0.1", listening.port
+    finally:
+        listening.shutdown()
+        thread.join()
+        listening.server_close()
+
+
+def ended(connection):
+    """Whether the other side ends a connection, within ten seconds, without having answered."""
+    connection.settimeout(10)
+    with contextlib.suppress(ConnectionError):
+        return connection.recv(1) == b""
+    return True
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "])
+def test_idle_and_half_sent_connections_end(told, monkeypatch, sent):
+    with answering(told, monkeypatch) as place, socket.create_connection(place) as waiting:
+        waiting.sendall(sent)
+        assert ended(waiting)
+
+
+def test_a_request_that_comes_byte_by_byte_is_not_waited_for(told, monkeypatch):
+    with answering(told, monkeypatch) as place, socket.create_connection(place) as slow:
+        started = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            slow.sendall(b"GET / HTTP/1.1\r\n")
+            while time.monotonic() - started < 10:
+                slow.sendall(b"X: y\r\n"[:1])  # never as long silent as one is allowed to be
+                time.sleep(0.05)
+        assert time.monotonic() - started < 8
+
+
+def test_pages_are_answered_while_all_places_are_taken_by_who_asks_nothing(told, monkeypatch):
+    with answering(told, monkeypatch, seconds=60, most=20) as place, contextlib.ExitStack() as idle:
+        for _ in range(60):
+            idle.enter_context(socket.create_connection(place))
+        assert fetch(f"http://127.0.0.1:{place[1]}/static/ui.css")[0] == 200
+
+
+def test_two_hundred_requests_at_once_are_answered(told, monkeypatch):
+    run = told.history().runs[0].id
+    paths = ["static/ui.css", "static/ui.js", f"runs/{run}/report", "nothing"]
+    with answering(told, monkeypatch, seconds=60) as place, ThreadPoolExecutor(200) as clients:
+        url = f"http://127.0.0.1:{place[1]}/"
+        answers = list(clients.map(lambda number: fetch(url + paths[number % 4])[0], range(200)))
+    assert answers == [200, 200, 200, 404] * 50
+
+
+def test_no_page_waits_for_another_one(told, monkeypatch):
+    held, seen = threading.Event(), threading.Event()
+
+    def slow(*arguments, **options):
+        seen.set()
+        assert held.wait(60)
+        return "slow"
+
+    monkeypatch.setattr("model_monitor.ui.pages.home", slow)
+    with answering(told, monkeypatch) as place, ThreadPoolExecutor(1) as client:
+        url = f"http://127.0.0.1:{place[1]}/"
+        waiting = client.submit(fetch, url)
+        assert seen.wait(60)
+        assert fetch(f"{url}runs/{told.history().runs[0].id}")[0] == 200
+        assert not waiting.done()
+        held.set()
+        assert waiting.result() == (200, "slow")
+
+
+@pytest.mark.parametrize("request_line", [b"\0\xff\x1b[2J\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+                                          b"GET " + b"x" * 70_000,
+                                          b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n"])  # fmt: skip
+def test_what_is_no_request_says_nothing_on_the_terminal(told, monkeypatch, capfd, request_line):
+    with answering(told, monkeypatch) as place:
+        with socket.create_connection(place) as odd, contextlib.suppress(ConnectionError):
+            odd.sendall(request_line)
+            odd.settimeout(10)
+            while odd.recv(4096):
+                pass
+        assert fetch(f"http://127.0.0.1:{place[1]}/static/ui.js")[0] == 200
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_what_cannot_be_read_is_an_error_that_names_it(tmp_path):
 
 
 def test_a_listing_is_sorted_and_knows_no_slashes():
-    files = Files(lambda path: b"", lambda folder: ["b/", "a"])
+    files = Files(lambda path, most: b"", lambda folder: ["b/", "a"])
     assert files.listing("/x") == ["a", "b"]
     assert files.holds("/x", "b")
     assert not files.holds("/x", "c")
