@@ -63,8 +63,7 @@ def parse_yaml(text: str) -> Any:
     except RecursionError as error:
         raise _too_deep() from error
     except (yaml.YAMLError, *_BROKEN) as error:
-        said = str(error) if isinstance(error, yaml.YAMLError) else f"{type(error).__name__}: {error}"
-        raise TextError(f"must be YAML. Received: {said}") from error
+        raise TextError(f"must be YAML. Received: {_said(error)}") from error
 
 
 def _parsed(text: str | bytes) -> Any:
@@ -175,7 +174,17 @@ def _check_keys(node: yaml.MappingNode) -> None:
         seen.add(key.value)
 
 
+def _said(error: Exception) -> str:
+    """In one line: PyYAML uses several, and shows the text as well."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        return ", ".join(filter(None, (error.context, error.problem))) + _line(error.problem_mark)
+    return " ".join(str(error).split()) if isinstance(error, yaml.YAMLError) else f"{type(error).__name__}: {error}"
+
+
 def _where(place: Any) -> str:
     """`, line 3, column 5` of a node or an event."""
-    mark = place.start_mark
+    return _line(place.start_mark)
+
+
+def _line(mark: Any) -> str:
     return f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""

@@ -14,6 +14,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
+from ..common.strict_text import parse_json
 from .tensors import STRING, Batch
 
 SIZES = struct.Struct("<QQ")  # bytes of the header, bytes of the arrays
@@ -43,7 +44,7 @@ def from_bytes(header: bytes, body: bytes) -> tuple[dict[str, Any], Batch]:
       ValueError, KeyError, TypeError, AttributeError: it is none.
 
     """
-    record = json.loads(header)
+    record = parse_json(header)
     tensors, place = {}, 0
     for each in record["tensors"]:
         value, place = _tensor(each, body, place)

@@ -57,6 +57,8 @@ _ROUTES = Map(
 )
 _HEADERS = {
     "Cache-Control": "no-store",
+    # Where a browser knows it, no connection is made ahead of time to an address that a report names.
+    "Connection-Allowlist": "(response-origin)",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",

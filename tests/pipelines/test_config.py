@@ -38,7 +38,7 @@ def test_later_sources_win(tmp_path: Path):
         ("cache=3", "`cache` must be a valid boolean. Received: 3"),
         ("beam_args=[1]", "`beam_args` must be a valid string. Received: 1"),
         ("epochs", "`--set` must be key=value. Received: 'epochs'"),
-        ("name=[", "`--set name` must have a YAML value"),
+        ("name=[", "`--set name` must be YAML. Received: while parsing a flow node, expected the node content"),
         ("monitor.false_alarm_rate=0.0001", "`monitor` must have `permutations` of 19999 or more"),
     ],
 )

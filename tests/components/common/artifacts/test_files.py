@@ -17,9 +17,9 @@ def test_what_cannot_be_read_is_an_error_that_names_it(tmp_path):
         files.content(f"{tmp_path}/none")
     with pytest.raises(MonitorError, match=r"/none must be a readable folder\. Received: No such file"):
         files.listing(f"{tmp_path}/none")
-    with pytest.raises(MonitorError, match=r"must be a readable file\. Received: Is a directory"):
+    with pytest.raises(MonitorError, match=r"must be a regular file\. Received: a folder"):
         files.content(str(tmp_path))
-    with pytest.raises(MonitorError, match=r"must be a readable file\. Received: embedded null byte"):
+    with pytest.raises(MonitorError, match=r"must be the name of a file\. Received: embedded null byte"):
         files.content("a\0b")
 
 
