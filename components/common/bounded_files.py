@@ -31,10 +31,9 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except ValueError as error:
         raise MonitorError(f"{os.fspath(path)!r} must be the name of a file. Received: {error}") from error
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
+    if kind := other_kind(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise MonitorError(f"{os.fspath(path)} must be a regular file. Received: {_kind(mode)}")
+        raise MonitorError(f"{os.fspath(path)} must be a regular file. Received: {kind}")
     return os.fdopen(descriptor, "rb")
 
 
@@ -85,5 +84,10 @@ def in_words(size: int) -> str:
     return f"{size} bytes"
 
 
-def _kind(mode: int) -> str:
-    return next((name for is_kind, name in _KINDS if is_kind(mode)), "something else")
+def other_kind(mode: int) -> str:
+    """What something is by its mode, as `os.stat` has it, where it is no regular file; "" where it is one.
+
+    >>> other_kind(os.stat("/dev/null").st_mode), other_kind(os.stat("/").st_mode)
+    ('a device', 'a folder')
+    """
+    return "" if stat.S_ISREG(mode) else next((name for is_kind, name in _KINDS if is_kind(mode)), "no file")

@@ -1,8 +1,9 @@
 """What a file that should hold TFRecords looks like instead, told by its first bytes, for the message about it."""
 
 import csv
-import json
 import zlib
+
+from ..strict_text import TextError, parse_json
 
 HEAD_BYTES = 4096  # as many as are needed to tell
 # First bytes of formats that data and logs are kept in, longest first where one begins another.
@@ -93,8 +94,8 @@ def _decoded(head: bytes) -> str:
 def _json(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     try:
-        record = json.loads(lines[0])
-    except (ValueError, RecursionError):
+        record = parse_json(lines[0])
+    except TextError:
         record = None
     several = "JSON lines" if len(lines) > 1 and record is not None else "a JSON file"
     names = set(record) if isinstance(record, dict) else set()

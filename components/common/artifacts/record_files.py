@@ -2,24 +2,18 @@
 
 import os
 import re
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from .. import bounded_files
+from ..errors import MonitorError
 from .files import is_below
 
 # What tools leave beside data: hidden files and Hadoop's markers, checksums, and lists of the files that there are.
 _SIDE_FILES = re.compile(
     r"[._].*|.*\.(crc|crc32|crc32c|md5|sha1|sha256|sha512|asc|sig)|(.*[._-])?manifest([._-].*)?|Thumbs\.db|desktop\.ini",
     re.IGNORECASE | re.DOTALL,
-)
-_KINDS = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
 )
 
 
@@ -79,28 +73,21 @@ def open_regular(path: str, *, links_out: bool = False) -> BinaryIO:
       OSError: it cannot be opened, is no regular file, or a link out of its folder where these are refused.
 
     """
-    # A pipe without a writer would be waited for.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        reason = _kind(os.fstat(descriptor).st_mode) or ("" if links_out else _leads_out(path))
-        if reason:
-            raise OSError(f"{path} must be a regular file. Received: {reason}")
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
+        file = bounded_files.open_regular(path)
+    except MonitorError as error:
+        raise OSError(str(error)) from error
+    if reason := "" if links_out else _leads_out(path):
+        file.close()
+        raise OSError(f"{path} must be a regular file. Received: {reason}")
+    return file
 
 
 def _why_not(path: str, *, links_out: bool) -> str:
     try:
-        return _kind(os.stat(path).st_mode) or ("" if links_out else _leads_out(path))
+        return bounded_files.other_kind(os.stat(path).st_mode) or ("" if links_out else _leads_out(path))
     except OSError as error:  # a link to nothing, or in a circle
         return f"it cannot be found: {error.strerror}"
-
-
-def _kind(mode: int) -> str:
-    """What it is, where it is no regular file."""
-    return "" if stat.S_ISREG(mode) else next((name for is_kind, name in _KINDS if is_kind(mode)), "no file")
 
 
 def _leads_out(path: str) -> str:
