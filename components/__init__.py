@@ -4,8 +4,7 @@ Importing this package imports nothing else: each name below is looked up when i
 wants one component does not pay for TensorFlow Model Analysis in another.
 """
 
-import importlib
-from typing import Any
+from .common.lazy_names import lazy_names
 
 _HOME = {
     "AtomicPusher": "atomic_pusher.component",
@@ -26,13 +25,4 @@ _HOME = {
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - the names are the keys above, once
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}. It has: {', '.join(__all__)}")
-    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+__getattr__, __dir__ = lazy_names(__name__, _HOME)
