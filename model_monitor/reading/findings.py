@@ -57,9 +57,8 @@ def findings(run: Run) -> list[RunFinding]:
     """The findings of a run's checks of its model or its span, read from their files, what decided first."""
     found = list(_read_findings(run))
     explained = {each.artifact.id for each in found}
-    taken = _taken(run)
-    for node, artifact in run.made("ExampleAnomalies"):
-        if artifact.id in explained | taken:
+    for node, artifact in _given_to_no_gate(run):
+        if artifact.id in explained:
             continue
         check = check_of_anomalies(artifact, run.files)
         if not check.passed:  # its record cannot be read, say
@@ -94,15 +93,20 @@ def violations_of(run: Run, node: Node, blessing: Artifact) -> Iterator[RunFindi
 
 def unheeded(run: Run) -> Iterator[RunFinding]:
     """The anomalies that no gate was given. One that was given them has said what it made of them."""
-    taken = _taken(run)
-    for node, found in run.made("ExampleAnomalies"):
-        if "outcome" not in found.properties and found.id not in taken:
-            yield from anomaly_findings(node, found, run.files)
+    for node, artifact in _given_to_no_gate(run):
+        if "outcome" not in artifact.properties:
+            yield from anomaly_findings(node, artifact, run.files)
 
 
-def _taken(run: Run) -> set[int]:
-    """The artifacts that the gates were given."""
-    return {found.id for node, _ in _blessings(run) for artifacts in node.inputs.values() for found in artifacts}
+def _given_to_no_gate(run: Run) -> Iterator[tuple[Node, Artifact]]:
+    """The anomalies of a run that no gate was given, each with the node that made them."""
+    taken = _inputs_of(node for node, _ in _blessings(run))
+    return ((node, artifact) for node, artifact in run.made("ExampleAnomalies") if artifact.id not in taken)
+
+
+def _inputs_of(nodes: Iterable[Node]) -> set[int]:
+    """The ids of all artifacts that some nodes were given."""
+    return {artifact.id for node in nodes for artifacts in node.inputs.values() for artifact in artifacts}
 
 
 def _by_gate(run: Run) -> bool:
@@ -117,8 +121,7 @@ def _blessings(run: Run) -> list[tuple[Node, Artifact]]:
 def deciding_blessings(run: Run) -> list[tuple[Node, Artifact]]:
     """The blessings that no other check has taken up into its own: PushGate's, and not the Evaluator's before it."""
     blessings = _blessings(run)
-    judges = [node for node, _ in blessings]
-    taken = {artifact.id for node in judges for artifacts in node.inputs.values() for artifact in artifacts}
+    taken = _inputs_of(node for node, _ in blessings)
     return [(node, found) for node, found in blessings if found.id not in taken]
 
 
