@@ -1,21 +1,13 @@
 """What image files decode to, and that nothing comes out of what is damaged, too large or of another size."""
 
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from components.common import image_files
 from components.common.image_files import ImageFileError, decode, decode_or_raise, is_image_file
+from tests.support.damaged_images import DAMAGED, JPEG, PNG, encoded
 
 RNG = np.random.default_rng(3)
-
-
-def encoded(array, file_type="PNG", **options):
-    file = io.BytesIO()
-    Image.fromarray(array.squeeze()).save(file, file_type, **options)
-    return file.getvalue()
 
 
 def test_jpeg_files_come_out_nearly_as_they_were():
@@ -36,21 +28,6 @@ def test_files_are_converted_to_the_channels_asked_for():
 def test_sixteen_bits_become_the_upper_eight():
     deep = RNG.integers(0, 1 << 16, (4, 5)).astype(np.uint16)
     np.testing.assert_array_equal(decode(encoded(deep), 1)[..., 0], deep >> 8)
-
-
-PNG = encoded(RNG.integers(0, 256, (16, 16, 3), np.uint8))
-JPEG = encoded(RNG.integers(0, 256, (16, 16, 3), np.uint8), "JPEG")
-DAMAGED = {
-    "empty": b"",
-    "text": b"not an image",
-    "png cut short": PNG[: len(PNG) // 2],
-    "jpeg cut short": JPEG[: len(JPEG) // 2],
-    "png header alone": PNG[:8],
-    "png with flipped bytes": PNG[:60] + bytes(b ^ 255 for b in PNG[60:90]) + PNG[90:],
-    "png with a broken chunk": PNG[:33] + b"\0" * 20 + PNG[53:],
-    "raw pixels": bytes(3072),
-    "another file type": encoded(RNG.integers(0, 256, (4, 4, 3), np.uint8), "BMP"),
-}
 
 
 @pytest.mark.parametrize("name", DAMAGED)

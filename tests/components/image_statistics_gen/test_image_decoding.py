@@ -1,12 +1,10 @@
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from components.common.image_spec import ImageSpec
 from components.image_statistics_gen import image_decoding
 from components.image_statistics_gen.image_decoding import decode, why_corrupt
+from tests.support.damaged_images import DAMAGED, JPEG, PNG, encoded
 from tests.support.specs import image_spec
 
 RNG = np.random.default_rng(3)
@@ -17,12 +15,6 @@ def any_size(channels):
 
 
 ANY_SIZE = any_size(3)
-
-
-def encoded(array, file_type="PNG", **options):
-    file = io.BytesIO()
-    Image.fromarray(array.squeeze()).save(file, file_type, **options)
-    return file.getvalue()
 
 
 def by_row(groups):
@@ -50,25 +42,9 @@ def test_png_files_of_several_sizes_come_out_as_they_were(channels):
         np.testing.assert_array_equal(image, images[row])
 
 
-PNG = encoded(RNG.integers(0, 256, (16, 16, 3), np.uint8))
-JPEG = encoded(RNG.integers(0, 256, (16, 16, 3), np.uint8), "JPEG")
-DAMAGED = {
-    "missing": None,
-    "empty": b"",
-    "text": b"not an image",
-    "png cut short": PNG[: len(PNG) // 2],
-    "jpeg cut short": JPEG[: len(JPEG) // 2],
-    "png header alone": PNG[:8],
-    "png with flipped bytes": PNG[:60] + bytes(b ^ 255 for b in PNG[60:90]) + PNG[90:],
-    "png with a broken chunk": PNG[:33] + b"\0" * 20 + PNG[53:],
-    "raw pixels": bytes(3072),
-    "another file type": encoded(RNG.integers(0, 256, (4, 4, 3), np.uint8), "BMP"),
-}
-
-
-@pytest.mark.parametrize("name", DAMAGED)
-def test_damaged_files_are_left_out_and_the_others_kept(name):
-    groups = list(decode([PNG, DAMAGED[name], JPEG], ANY_SIZE))
+@pytest.mark.parametrize("file", [None, *DAMAGED.values()], ids=["missing", *DAMAGED])
+def test_damaged_files_are_left_out_and_the_others_kept(file):
+    groups = list(decode([PNG, file, JPEG], ANY_SIZE))
     assert sorted(by_row(groups)) == [0, 2]
 
 
