@@ -6,7 +6,7 @@ MODEL is a pushed version (a SavedModel that maps uint8 images to `probabilities
 One half of the test images is held out with its labels; windows of 2,000 images come from the other half, one for each
 shift and severity of `model_monitor.traffic.shifts`. Printed are mean absolute errors in points of accuracy, also
 apart for the shifts in `CHOOSING`, by which settings are picked, and for the others. "both" is every shifted window
-with its classes thinned out as well, the rarest to a tenth of the commonest.
+with its classes subsampled as well, the rarest to a tenth of the commonest.
 """
 
 import argparse

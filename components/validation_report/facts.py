@@ -26,7 +26,7 @@ _COUNTS = {
     "images_broken": "Broken images",
     "duplicates": "Duplicates",
     "over_max_rows": "Beyond what a span may have",
-    "thinned_out": "Subsampled",
+    "subsampled": "Subsampled",
     "without_timestamp": "Without a time",
     "without_client": "Without a client",
 }

@@ -129,9 +129,9 @@ def _counts(examples: Artifact, logs: Artifact, files: Files) -> str:
         "of another model version": counts["records_excluded"],
     }
     left_out = "".join(f", {number:,} {what}" for what, number in unused.items() if number)
-    thinned = f", {counts['thinned_out']:,} subsampled" if counts["thinned_out"] else ""
+    subsampled = f", {counts['subsampled']:,} subsampled" if counts["subsampled"] else ""
     beside = f"; {counts['side_files']:,} side files left out" if counts.get("side_files") else ""
-    return f"{counts['records']:,} requests{left_out}: {examples.properties['rows']:,} images{thinned}{beside}"
+    return f"{counts['records']:,} requests{left_out}: {examples.properties['rows']:,} images{subsampled}{beside}"
 
 
 def _labels(found: LabelledAccuracy, names: Sequence[str]) -> str:

@@ -44,7 +44,7 @@ def check_sums(result: Result) -> None:
         count = lambda name, one=one: one.get(name, 0)  # noqa: E731
         parts = ("records_with_rows", "records_broken", "records_excluded")
         assert count("records") == sum(map(count, parts))
-        left_out = ("over_max_rows", "thinned_out", "without_timestamp", "without_client")
+        left_out = ("over_max_rows", "subsampled", "without_timestamp", "without_client")
         parts = ("rows", "images_broken", "duplicates", *left_out)
         assert count("images") == sum(map(count, parts))
     for name in ("records", "images", "rows", "records_broken"):
@@ -276,7 +276,7 @@ def test_duplicates_are_kept_once(run_executor: Run) -> None:
 def test_one_example_of_each_request(run_executor: Run) -> None:
     result = run_executor({"a": good(10, 5)}, one_example_per="request")
     check_sums(result)
-    assert (result.counts["rows"], result.counts["thinned_out"]) == (10, 40)
+    assert (result.counts["rows"], result.counts["subsampled"]) == (10, 40)
     assert {row["request_id"] for row in result.rows.values()} == {f"r{i}".encode() for i in range(10)}
     assert len({identity.split("/")[1] for identity in result.rows}) > 1  # by lot, not the first of each
     halves = [
@@ -290,7 +290,7 @@ def test_one_example_of_each_minute(run_executor: Run) -> None:
     logs = [make_good_log(2, seed=i, request_id=f"r{i}", timestamp=6_000 + 10 * i) for i in range(18)]
     result = run_executor({"a": log_file(*logs[::2]), "b": log_file(*logs[1::2])}, one_example_per="60s")
     check_sums(result)
-    assert (result.counts["rows"], result.counts["thinned_out"]) == (3, 33)
+    assert (result.counts["rows"], result.counts["subsampled"]) == (3, 33)
     assert {row["timestamp"] // 60 for row in result.rows.values()} == {100, 101, 102}
     assert set(run_executor({"c": log_file(*logs)}, one_example_per="60s").rows) == set(result.rows)
 
@@ -301,7 +301,7 @@ def test_one_example_of_each_image(run_executor: Run) -> None:
     other = make_good_log(1, seed=1, request_id="o")
     result = run_executor({"a": log_file(*again[:2]), "b": log_file(again[2], other)}, one_example_per="image")
     check_sums(result)
-    assert (result.counts["rows"], result.counts["thinned_out"]) == (3, 4)
+    assert (result.counts["rows"], result.counts["subsampled"]) == (3, 4)
     assert len({row["image"] for row in result.rows.values()}) == 3
     assert not result.found
 
@@ -321,7 +321,7 @@ def test_one_example_of_each_client(run_executor: Run, how: str) -> None:
     )
     check_sums(result)
     counts = result.counts
-    assert (counts["rows"], counts["thinned_out"], counts["without_client"]) == (3, 15, 1)
+    assert (counts["rows"], counts["subsampled"], counts["without_client"]) == (3, 15, 1)
     assert {row["request_id"][:2] for row in result.rows.values()} == {b"c0", b"c1", b"c2"}
     assert result.found == {"No client": "ERROR"}
     assert "log/client_id" not in next(iter(result.rows.values()))
@@ -336,7 +336,7 @@ def test_a_client_of_each_image(run_executor: Run) -> None:
     one = make_good_log(2, seed=1, request_id="r1", client_id="b")
     result = run_executor({"x": log_file(both, one)}, one_example_per="client")
     check_sums(result)
-    assert (result.counts["rows"], result.counts["thinned_out"]) == (2, 3)
+    assert (result.counts["rows"], result.counts["subsampled"]) == (2, 3)
 
 
 def test_without_timestamp_nothing_is_subsampled_by_time(run_executor: Run) -> None:

@@ -110,7 +110,7 @@ def test_tallies_add_up_in_any_order() -> None:
     assert forward == backward
     record = json.loads(forward.to_json())
     assert record["problems"]["duplicate_id"] == {"count": 6, "share": 0.02, "example_id": "a", "found": "found 1"}
-    assert record["by_model_version"] == {"7": {"thinned_out": 3}}
+    assert record["by_model_version"] == {"7": {"subsampled": 3}}
     assert record["response_sizes"] == [{"classes": 3, "embedding": 0, "records": 3}]
     assert (record["records"], forward.red_less_blue) == (300, (3, 6.0, 12.0))
     assert (forward.values, forward.scores) == (Values(6, -2.0, 1.0), ScoreCounts(rows=6, outside=3))
