@@ -9,6 +9,7 @@ import yaml
 
 from components.common import baseline_bundle
 from components.common.artifacts.gunzip import GZIP_MAGIC
+from components.common.artifacts.record_files import choose
 from components.common.baseline_bundle import Bundle
 from components.common.errors import MonitorError, require
 from components.common.model_spec import ModelSpec
@@ -16,7 +17,7 @@ from components.common.settings import read_yaml
 from pipelines.config import AdoptionConfig
 from pipelines.progress import Progress
 
-from ..onboarding.described import files_of
+from ..onboarding.described import files_of, records_of
 from ..reading.run_store import Run
 from .monitoring import REMEMBERED
 from .pipelines import launch
@@ -42,7 +43,8 @@ def check(model: Path, examples: str, *, replace: bool) -> None:
     """Says before anything runs what would fail after it.
 
     Raises:
-      MonitorError: the model's folder is none, has a bundle that is not to be replaced, or there are no examples.
+      MonitorError: the model's folder is none, has a bundle that is not to be replaced, or something else than TFRecord
+        files is named.
 
     """
     present = any((model / name).is_file() for name in baseline_bundle.MODEL_FILES)
@@ -50,11 +52,16 @@ def check(model: Path, examples: str, *, replace: bool) -> None:
     bundle = model / baseline_bundle.BUNDLE
     if bundle.exists() and not replace:
         raise MonitorError(f"{bundle} is there already: the model has a baseline. --force puts another in its place")
+    # TFX reads whatever the pattern names, and goes by the name alone.
+    folder, pattern = split_pattern(examples)
+    beside = choose(glob.glob(os.path.join(folder, pattern)), links_out=True)
+    others = [*beside.side_files, *beside.refused]
+    require(not others, "--examples", "name TFRecord files only, as in 'held_out/*.tfrecord*'", others[:3])
     for file in files_of(examples):
         with file.open("rb") as stream:
             zipped = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-        # TFX goes by the name alone
         require(zipped == (file.suffix == ".gz"), "--examples", "name gzipped files *.gz, and only these", str(file))
+        next(records_of(file), None)  # says what the file is, where it is of another format
 
 
 def adopt(  # noqa: PLR0913 - how, what of, from what; two by keyword
@@ -84,15 +91,22 @@ def adopt(  # noqa: PLR0913 - how, what of, from what; two by keyword
 
 
 def split_pattern(pattern: str) -> tuple[str, str]:
-    """The folder that all files of a pattern are below, and the pattern from there on.
+    """The folder that all files of a pattern are below, and the pattern from there on, which names no hidden files.
+
+    A shell's `*` does not name them, TFX's does: `.part-0.crc`, `_SUCCESS`.
 
     >>> split_pattern("/data/held_out/*/part-*.gz")
     ('/data/held_out', '*/part-*.gz')
+    >>> split_pattern("/data/held_out/*.gz")
+    ('/data/held_out', '[!._]*.gz')
     """
     parts = Path(os.path.abspath(pattern)).parts
     literal = next((number for number, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
     literal = min(literal, len(parts) - 1)
-    return str(Path(*parts[:literal])), str(Path(*parts[literal:]))
+    name = parts[-1]
+    if name[0] in "*?":
+        name = "[!._]" + (name if name[0] == "*" else name[1:])
+    return str(Path(*parts[:literal])), str(Path(*parts[literal:-1], name))
 
 
 def _publish(run: Run, spec: ModelSpec, model: Path, *, replace: bool) -> Bundle:

@@ -1,18 +1,22 @@
 """Plain descriptions of what a person already has: a SavedModel's signatures and some tf.Examples. No TensorFlow."""
 
 import glob
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from components.common import image_files
+from components.common.artifacts.record_files import choose, open_regular
 from components.common.artifacts.tf_example import Values, parse_example
 from components.common.artifacts.tfrecord import read_records
 from components.common.class_names import whole_number
 from components.common.errors import require
 from components.served_model.tensors import STRING, TensorInfo
 
+_logger = logging.getLogger(__name__)
+_MOST_TOLD = 3  # files that are left out
 _MAX_TEXTS = 1_000  # distinct texts that may be names of classes
 _FILES = 0.95  # of a feature's values that are image files: some may be damaged
 Row: TypeAlias = dict[str, Values]
@@ -173,10 +177,20 @@ def read_examples(pattern: str, limit: int) -> Examples:
 
 
 def files_of(pattern: str) -> list[Path]:
-    """The files that a pattern names, in order. Raises `MonitorError` where there are none."""
-    files = [Path(name) for name in sorted(glob.glob(pattern)) if Path(name).is_file()]
-    require(bool(files), "--examples", "name TFRecord files, as in 'held_out/*.tfrecord*'", pattern)
-    return files
+    """The files that a pattern names, in order; what lies beside them is left out, and a warning says so.
+
+    Raises:
+      MonitorError: there are none.
+
+    """
+    chosen = choose(glob.glob(pattern), links_out=True)
+    left_out = {**dict.fromkeys(chosen.side_files, "a side file"), **chosen.refused}
+    told = "; ".join(f"{path}: {reason}" for path, reason in list(left_out.items())[:_MOST_TOLD])
+    what = [pattern, *([f"left out: {told}"] if told else [])]
+    require(bool(chosen.files), "--examples", "name TFRecord files, as in 'held_out/*.tfrecord*'", ", ".join(what))
+    if left_out:
+        _logger.warning("Of --examples %d files are left out: %s", len(left_out), told)
+    return [Path(path) for path in chosen.files]
 
 
 def describe(records: Sequence[bytes]) -> Examples:
@@ -186,7 +200,7 @@ def describe(records: Sequence[bytes]) -> Examples:
 
 def records_of(file: Path) -> Iterator[bytes]:
     """The records of a TFRecord file. Raises `MonitorError` at the first that is damaged."""
-    with file.open("rb") as stream:
+    with open_regular(str(file), links_out=True) as stream:
         for record in read_records(stream, strict=True, source=str(file)):
             yield record.data
 

@@ -1,6 +1,7 @@
 """What `adopt` refuses before anything runs, where it looks for files, and what it notes for `monitor`."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,29 @@ def test_files_whose_name_does_not_say_how_they_are_packed_are_refused(model, he
         adopting.check(model, str(held_out / "*"), replace=False)
 
 
+def test_hidden_files_are_left_out_of_the_pattern_that_tfx_gets(model, held_out):
+    for name in (".a.tfrecord.crc", "_SUCCESS", ".DS_Store"):
+        (held_out / name).write_bytes(b"\0\0\0\1Bud1")
+    adopting.check(model, str(held_out / "*"), replace=False)
+    import tensorflow as tf
+
+    names = tf.io.gfile.glob("/".join(adopting.split_pattern(str(held_out / "*"))))
+    assert sorted(Path(name).name for name in names) == ["a.tfrecord", "b.tfrecord.gz"]
+
+
+@pytest.mark.parametrize("make", [lambda path: path.write_text("{}"), os.mkfifo, Path.mkdir])
+def test_what_tfx_would_read_and_is_no_tfrecord_file_is_refused(model, held_out, make):
+    make(held_out / "manifest.json")
+    with pytest.raises(MonitorError, match=r"must name TFRecord files only.*manifest\.json"):
+        adopting.check(model, str(held_out / "*"), replace=False)
+
+
+def test_a_file_of_another_format_is_said_to_be_one_before_anything_runs(model, held_out):
+    (held_out / "c.tfrecord").write_text("id,label\n1,cat\n")
+    with pytest.raises(MonitorError, match=r"c\.tfrecord must be a whole TFRecord file.*it looks like CSV"):
+        adopting.check(model, str(held_out / "*"), replace=False)
+
+
 def test_a_pattern_that_names_nothing_is_refused(model, tmp_path):
     with pytest.raises(MonitorError, match="name TFRecord files"):
         adopting.check(model, str(tmp_path / "none*"), replace=False)
@@ -64,7 +88,8 @@ def test_a_pattern_that_names_nothing_is_refused(model, tmp_path):
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
-        ("/data/held_out/*.gz", ("/data/held_out", "*.gz")),
+        ("/data/held_out/*.gz", ("/data/held_out", "[!._]*.gz")),
+        ("/data/held_out/?.gz", ("/data/held_out", "[!._].gz")),
         ("/data/*/part-?", ("/data", "*/part-?")),
         ("/data/one.tfrecord", ("/data", "one.tfrecord")),
         ("/data/../other/x[0-9]", ("/other", "x[0-9]")),
@@ -76,7 +101,7 @@ def test_a_pattern_is_split_where_it_begins_to_be_one(pattern, expected):
 
 def test_a_pattern_is_relative_to_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert adopting.split_pattern("held_out/*") == (str(tmp_path / "held_out"), "*")
+    assert adopting.split_pattern("held_out/*") == (str(tmp_path / "held_out"), "[!._]*")
 
 
 def test_the_note_keeps_what_a_person_wrote_and_adds_what_was_told(tmp_path, monkeypatch):
