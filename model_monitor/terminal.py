@@ -8,6 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from components.common.errors import MonitorError
+
 WIDTH = 100
 
 
@@ -25,8 +27,17 @@ def quiet(log_file: Path) -> Iterator[Console]:
 
     The redirection is of the file descriptors, because TensorFlow and gRPC log from C++. It has to come before those
     libraries are imported. On leaving, both descriptors are as they were.
+
+    Raises:
+      MonitorError: the file, which is under the configured root, cannot be written.
+
     """
-    log_file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        log_file.touch()
+    except OSError as error:
+        rule = "be a folder that can be written"
+        raise MonitorError(f"`root` must {rule}. Received: {log_file.parent}, {error.strerror}") from error
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)

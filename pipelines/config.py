@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from components.common.bounded_files import read_bounded
 from components.common.errors import MonitorError
 from components.common.model_spec import ModelSpec
+from components.common.plain_paths import broken_rule_of_path
 from components.common.settings import Section, explain, read_setting, read_yaml
 from components.common.two_sample.false_alarms import least_permutations
 
@@ -25,6 +26,16 @@ LOCAL_BEAM_ARGS = (
 )
 MODEL_SPEC_FILE = "model_spec.yaml"
 PIPELINE_NAME = r"^[a-z0-9][a-z0-9-]{0,127}$"  # what Kubeflow takes as well
+
+
+def _plain(path: str) -> str:
+    if path and (rule := broken_rule_of_path(path)):
+        raise ValueError(f"must {rule}")
+    return path
+
+
+# A path that is joined with a pattern of files; empty where it is not given.
+PlainPath = Annotated[str, AfterValidator(_plain), Field(validate_default=True)]
 
 
 class MonitorConfig(Section):
@@ -52,10 +63,10 @@ class PipelineConfig(Section):
     """What every pipeline can be told. Paths are absolute, or relative to the working directory."""
 
     name: Annotated[str, Field(pattern=PIPELINE_NAME)]
-    root: str = "runs"  # artifacts, ML Metadata, logs and, unless told otherwise, the serving folder
-    serving_dir: str = ""  # where models are pushed to; empty: `serving` under the root
+    root: PlainPath = "runs"  # artifacts, ML Metadata, logs and, unless told otherwise, the serving folder
+    serving_dir: PlainPath = ""  # where models are pushed to; empty: `serving` under the root
     # folder of serving logs, one folder a span; training without it looks at no serving logs, monitoring needs it
-    serving_logs: str = ""
+    serving_logs: PlainPath = ""
     cache: bool = True
     beam_args: tuple[str, ...] = LOCAL_BEAM_ARGS
     monitor: MonitorConfig = MonitorConfig()
@@ -143,7 +154,7 @@ class MonitoringConfig(PipelineConfig):
 
     name: Annotated[str, Field(pattern=PIPELINE_NAME)] = "monitoring"
     # folder of the version that is served, with its baseline; empty: the newest in `serving_dir`
-    bundle: str = ""
+    bundle: PlainPath = ""
     labels: str = ""  # delayed labels, `id,label` as CSV or TFRecord; empty: none yet
 
 
@@ -210,6 +221,8 @@ def _merge(into: dict[str, Any], new: Mapping[str, Any], source: str, origin: di
         dotted = f"{path}{key}"
         if isinstance(value, Mapping) and isinstance(into.get(key, {}), dict):
             _merge(into.setdefault(key, {}), value, source, origin, f"{dotted}.")
+            if not value:
+                origin[dotted] = source
         else:
             into[key] = value
             origin[dotted] = source

@@ -8,6 +8,7 @@ from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2, range_config_pb2
 
 from ..common.errors import MonitorError, require
+from ..common.plain_paths import require_plain
 from . import executor
 
 # Of the canonical file names, gzipped or not.
@@ -59,6 +60,8 @@ class Cifar10ExampleGen(component.FileBasedExampleGen):
             isinstance(input_base, str) and input_base != ""
         )
         require(named, "input_base", "be the path of a folder, as text", input_base)
+        if isinstance(input_base, str):
+            require_plain(input_base, "input_base")
         input_config = input_config or _default_input()
         if isinstance(input_config, example_gen_pb2.Input):
             _check_splits(input_config, output_config)

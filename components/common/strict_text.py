@@ -5,6 +5,7 @@ stand for billions of values, both go as deep as the text does, and both know va
 """
 
 import json
+import re
 from typing import Any
 
 import yaml
@@ -15,6 +16,7 @@ MOST_CHARACTERS = 1 << 20  # of a YAML text: its parser takes seconds for a mill
 MOST_VALUES = 100_000  # of a YAML text, those that aliases stand for counted each time
 MOST_LEVELS = 100  # lists and sections inside each other
 MOST_DIGITS = 40  # of a whole number; 64 bits have 20
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # as JSON escapes it, or as it is
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
 _TEXT = f"{_TAG}str"
@@ -76,12 +78,22 @@ def _parsed(text: str | bytes) -> Any:
     except (TypeError, ValueError) as error:
         raise TextError(f"must be JSON. Received: {error}") from error
     _require_shallow(value)
+    if _SURROGATE.search(text if isinstance(text, str) else text.decode(errors="replace")):
+        _require_unicode(json.dumps(value, ensure_ascii=False))
     return value
 
 
 def _whole(digits: str) -> int:
     _require_short(digits)
     return int(digits)
+
+
+def _require_unicode(text: str, where: str = "") -> None:
+    """Raises `TextError` for half of a surrogate pair, which an escape can name and nothing can print."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise TextError(f"must be text in Unicode. Received: {error.object[error.start]!a} in it{where}") from error
 
 
 def _require_short(number: str, where: str = "") -> None:
@@ -159,6 +171,10 @@ def _check_kind(node: yaml.Node) -> None:
         raise TextError(f"{rule}. Received: {kind}{_where(node)}")
     if node.tag in _NUMBERS:
         _require_short(str(node.value), _where(node))
+    if isinstance(node, yaml.ScalarNode):
+        _require_unicode(node.value, _where(node))
+        if "\0" in node.value:
+            raise TextError(f"must not hold the character NUL. Received: one{_where(node)}")
     if isinstance(node, yaml.MappingNode):
         _check_keys(node)
 

@@ -9,6 +9,7 @@ from tfx.types import component_spec, standard_artifacts, standard_component_spe
 
 from ..common.errors import MonitorError, require
 from ..common.model_spec import ModelSpec
+from ..common.plain_paths import require_plain
 from . import executor
 from .read_options import DEFAULT_MAX_ROWS, MAX_BROKEN_FRACTION, MAX_ROWS, MODEL_VERSION, SPEC, ReadOptions
 from .subsampling import ONE_EXAMPLE_PER
@@ -88,6 +89,8 @@ class ServingLogExampleGen(component.FileBasedExampleGen):
         """
         named = isinstance(input_base, data_types.RuntimeParameter | str) and input_base != ""
         require(named, "input_base", "be the path of a folder, as text", input_base)
+        if isinstance(input_base, str):
+            require_plain(input_base, "input_base")
         input_config = input_config or make_input(DEFAULT_PATTERN)
         if isinstance(input_config, example_gen_pb2.Input):
             _check_input(input_config, range_config)

@@ -13,6 +13,7 @@ from rich.markup import escape
 from components.common import baseline_bundle
 from components.common.errors import require, require_known
 from components.common.model_spec import ModelSpec
+from components.common.plain_paths import require_plain
 from components.serving_log_writer.writer import ServedModel
 
 from ..launching import monitoring
@@ -84,6 +85,7 @@ def run_on(options: argparse.Namespace, console: Console) -> int:
 
     """
     _check(options)
+    require_plain(options.logs, "--logs")
     version = _served(options)
     source, what = _source(options, version.spec)
     window, described = _window(options, source)

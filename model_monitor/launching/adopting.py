@@ -13,6 +13,7 @@ from components.common.artifacts.record_files import choose
 from components.common.baseline_bundle import Bundle
 from components.common.errors import MonitorError, require
 from components.common.model_spec import ModelSpec
+from components.common.plain_paths import require_plain
 from components.common.settings import read_yaml
 from pipelines.config import AdoptionConfig
 from pipelines.progress import Progress
@@ -47,6 +48,7 @@ def check(model: Path, examples: str, *, replace: bool) -> None:
         files is named.
 
     """
+    require_plain(model, "--saved-model")
     present = any((model / name).is_file() for name in baseline_bundle.MODEL_FILES)
     require(present, "--saved-model", f"be a folder with a {baseline_bundle.MODEL_FILES[0]}", str(model))
     bundle = model / baseline_bundle.BUNDLE

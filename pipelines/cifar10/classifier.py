@@ -18,7 +18,7 @@ from keras import layers
 
 from components.common.errors import MonitorError, require, require_known
 
-from .download import cache_folder, download
+from .download import Limits, cache_folder, download
 
 FEATURES = "features"  # the penultimate layer
 WHITENING = "whitening"  # the layer that `fit_whitening` fills
@@ -38,6 +38,7 @@ class WeightsFile:
 
 
 # The constants of keras.applications.vgg16 (WEIGHTS_PATH_NO_TOP and its file_hash).
+_OF_WEIGHTS = Limits(most_bytes=256 << 20)  # there are 59 million
 VGG16_IMAGENET = WeightsFile(
     url="https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
     "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -165,7 +166,7 @@ def _load_vgg16(base: keras.Model, weights: str) -> None:
 
 def _downloaded(file: WeightsFile) -> Path:
     try:
-        return download(file.url, cache_folder() / file.url.rpartition("/")[2], md5=file.md5)
+        return download(file.url, cache_folder() / file.url.rpartition("/")[2], md5=file.md5, limits=_OF_WEIGHTS)
     except MonitorError as error:
         raise MonitorError(
             f"VGG16's ImageNet weights could not be had: {error} Fetch {file.url} where it can be reached and set "

