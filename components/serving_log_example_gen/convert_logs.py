@@ -19,6 +19,7 @@ from ..common.artifacts.record_files import is_remote, open_regular
 from ..common.artifacts.tfrecord import Record, read_records
 from ..common.canonical_rows import Value, write_features
 from ..common.model_spec import IMAGE
+from ..common.records.log_counts import DEAD_LETTERS
 from . import dead_letters
 from . import tally as names
 from .input_checks import Flag
@@ -30,6 +31,7 @@ from .tally import DAMAGE_PROBLEMS, Tally, merged, version_name
 
 ROWS = "rows"
 TALLY = "tally"
+MAX_RECORDS = 1 << 22  # of a file
 _ROWS_OF = "rows_of"  # (file, how many rows it gave)
 
 # Where a row comes from (file, number among the file's rows, record), what it competes within, model version, and its
@@ -112,13 +114,14 @@ class _ReadFile(beam.DoFn):
         identity = f"{file}:{record.number}".encode("utf-8", "surrogateescape")
         if record.damage is not None:
             tally.add_damage(record, identity)
-            dead.add(record, [(None, DAMAGE_PROBLEMS[record.damage], record.reason)])
+            problem = DAMAGE_PROBLEMS[record.damage]
+            tally.counts[DEAD_LETTERS] += dead.add(record, [(None, problem, record.reason)])
             return None
         log = parse_log(record.data)
         if log is None:
             problem, reason = _UNPARSABLE
             tally.add_unparsable(record, identity, reason)
-            dead.add(record, [(None, problem, reason)])
+            tally.counts[DEAD_LETTERS] += dead.add(record, [(None, problem, reason)])
             return None
         origin = read_origin(log)
         if self._options.model_version and origin.model_version != self._options.model_version:
@@ -129,7 +132,7 @@ class _ReadFile(beam.DoFn):
         request = read_request(log, origin, self._options.spec, identity, parse_example, client_field=field)
         tally.add_request(record, request, identity)
         if request.broken:
-            dead.add(record, request.broken)
+            tally.counts[DEAD_LETTERS] += dead.add(record, request.broken)
         self._count_colours(request, tally)
         return request
 
@@ -162,15 +165,25 @@ class _ReadFile(beam.DoFn):
 
 def _records(path: str, tally: Tally) -> Iterator[Record]:
     """The records of a file, as many as can be read; the tally has what cannot."""
+    name = os.path.basename(path)
     if is_remote(path):
         with fileio.open(path, "rb") as raw:
-            yield from read_records(raw)
+            yield from _bounded(read_records(raw), name, tally)
         return
     try:
         with open_regular(path) as raw:
-            yield from read_records(raw)
+            yield from _bounded(read_records(raw), name, tally)
     except OSError as error:  # not to be opened, gone meanwhile, or of a disk that fails
-        tally.add_unread(os.path.basename(path), error.strerror or str(error))
+        tally.add_unread(name, error.strerror or str(error))
+
+
+def _bounded(records: Iterator[Record], name: str, tally: Tally) -> Iterator[Record]:
+    """The first `MAX_RECORDS`: a gzipped megabyte can hold a hundred million empty ones."""
+    for record in records:
+        if record.number >= MAX_RECORDS:
+            tally.add_unread(name, f"it has more than {MAX_RECORDS} records, and is read no further")
+            return
+        yield record
 
 
 def _leave_out(identity: bytes, found: "_Found", max_rows: int, tally: Tally) -> None:
@@ -233,17 +246,18 @@ class _DeadLetters:
     def __enter__(self) -> "_DeadLetters":
         return self
 
-    def add(self, record: Record, broken: list[tuple[int | None, Problem, str]]) -> None:
+    def add(self, record: Record, broken: list[tuple[int | None, Problem, str]]) -> bool:
+        """Whether the letter is kept: a file has so many at most."""
         if self._letters is None:
             fileio.makedirs(self._folder)
             records, lines = (
                 self._create(suffix) for suffix in (dead_letters.RECORDS_SUFFIX, dead_letters.LINES_SUFFIX)
             )
             self._letters = dead_letters.DeadLetterFile(records, lines, self._log_file)
-        self._letters.add(record, broken)
+        return self._letters.add(record, broken)
 
     def _create(self, suffix: str) -> Any:
-        path = os.path.join(self._folder, self._log_file + suffix)
+        path = os.path.join(self._folder, dead_letters.file_name(self._log_file) + suffix)
         self._paths.append(path)
         return self._streams.enter_context(fileio.open(path + self._suffix, "wb"))
 

@@ -13,7 +13,9 @@ from ..common.artifacts.record_files import Chosen
 from ..common.artifacts.tfrecord import Record
 from ..common.class_scores import ScoreCounts
 from ..common.label_numbering import Agreement
-from ..common.records.log_counts import DEAD_LETTERS  # records with at least one image that is no row
+from ..common.records.log_counts import (
+    DEAD_LETTERS,  # records with at least one image that is no row, as far as they are kept
+)
 from .input_checks import Values
 from .prediction_log import Request, Row
 from .problems import About, Problem
@@ -114,13 +116,11 @@ class Tally:
         problem = DAMAGE_PROBLEMS[record.damage or Damage.CORRUPT]
         self._count_record(record, NO_VERSION, RECORDS_BROKEN)
         self.counts[TORN] += record.damage is Damage.TORN
-        self.counts[DEAD_LETTERS] += 1
         self.add_problem(problem, identity, record.reason)
         return problem
 
     def add_unparsable(self, record: Record, identity: bytes, reason: str) -> None:
         self._count_record(record, NO_VERSION, RECORDS_BROKEN)
-        self.counts[DEAD_LETTERS] += 1
         self.add_problem(Problem.NOT_A_LOG, identity, reason)
 
     def add_excluded(self, record: Record, version: str) -> None:
@@ -134,8 +134,6 @@ class Tally:
         for counts in (self.counts, self._version(version)):
             counts[IMAGES] += request.images
             counts[IMAGES_BROKEN] += broken
-        if request.broken:
-            self.counts[DEAD_LETTERS] += 1
         self.values += request.values
         self.scores += request.scores
         self.numbering += request.numbering

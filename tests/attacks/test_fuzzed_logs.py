@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from components.common.artifacts.tfrecord import frame, read_records
+from components.serving_log_example_gen import tally
+from components.serving_log_example_gen.input_checks import MAX_IMAGES
+from components.serving_log_example_gen.prediction_log import read_origin, read_request
+from components.serving_log_example_gen.tensor_decoding import MAX_EXPANSION
 from tests.components.serving_log_example_gen.conftest import (
+    SHAPE,
+    SPEC,
     Result,
     make_good_log,
     make_images,
@@ -143,7 +149,10 @@ def check_sums(result: Result) -> None:
     """Read, unusable and left out make what was given, by record and by image, and as many rows are there."""
     counts = result.counts
     assert counts["records"] == counts["records_with_rows"] + counts["records_broken"] + counts["records_excluded"]
-    left_out = ("images_broken", "duplicates", "over_max_rows", "thinned_out", "without_timestamp", "without_client")
+    left_out = (
+        tally.IMAGES_BROKEN, tally.DUPLICATES, tally.TOO_MANY, tally.SUBSAMPLED, tally.WITHOUT_TIMESTAMP,
+        tally.WITHOUT_CLIENT,
+    )  # fmt: skip
     assert counts["images"] == counts["rows"] + sum(counts[name] for name in left_out)
     assert counts["rows"] == len(result.rows)
     assert counts["dead_letters"] == len(result.dead_letters) >= counts["records_broken"]
@@ -182,3 +191,41 @@ def test_damaged_files_are_read_to_their_end(tries, report, run_executor: Callab
         held_plain = [name for name, each in broken.items() if sizes[name] != len(each) and each[:2] != b"\x1f\x8b"]
         assert held_plain == []
     report("damaged log files through the executor", tried, held)
+
+
+def bombs(chance: Random) -> bytes:
+    """A small record that stands for many or large images."""
+    import tensorflow as tf
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    log = prediction_log_pb2.PredictionLog()
+    tensor = log.predict_log.request.inputs["image"]
+    if chance.random() < 0.3:  # image files: of many pixels, or many of them
+        side = int(chance.choice([4, 100, 2000, 6000]))
+        tensor.CopyFrom(tf.make_tensor_proto([png(np.zeros((side, side, 3), np.uint8))] * int(chance.integers(1, 5))))
+        return log.SerializeToString()
+    tensor.dtype = int(chance.choice([1, 3, 4, 9]))
+    for size in (int(chance.choice([1, 10, 1000, 1 << 14, (1 << 14) + 1, 1 << 20, 1 << 62])), *SHAPE):
+        tensor.tensor_shape.dim.add(size=size)
+    field = {1: "float_val", 3: "int_val", 4: "int_val", 9: "int64_val"}[tensor.dtype]
+    getattr(tensor, field).extend([0] * int(chance.integers(0, 100)))
+    return log.SerializeToString()
+
+
+def test_rows_are_bounded_by_the_bytes_of_their_record(tries, report):
+    """1,024 values for each byte of a tensor, one image in any case, and the size of the spec for image files."""
+    from components.serving_log_example_gen.convert_logs import parse_example, parse_log
+
+    chance = np.random.default_rng(11)
+    tried = held = images = 0
+    for _ in range(tries(60, 5000)):
+        record = bombs(chance)
+        log = parse_log(record)
+        request = read_request(log, read_origin(log), SPEC, b"id", parse_example)
+        values = sum(row.pixels.size for row in request.rows)
+        tried += 1
+        images += len(request.rows)
+        held += values <= max(MAX_EXPANSION * len(record), np.prod(SHAPE)) and len(request.rows) <= MAX_IMAGES
+        assert request.rows or request.broken
+    assert images > 0
+    report("rows bounded by the bytes of their record", tried, held)

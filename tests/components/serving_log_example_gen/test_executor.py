@@ -16,6 +16,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from components.common.artifacts.tfrecord import frame
 from components.common.errors import MonitorError
+from components.serving_log_example_gen import convert_logs, dead_letters
 from tests.components.serving_log_example_gen.conftest import (
     SHAPE,
     Result,
@@ -200,6 +201,18 @@ def test_other_kinds_of_files_beside_good_ones(run_executor: Run, tmp_path: Path
         "such as c.zst:0: this is no TFRecord file; it looks like data packed with Zstandard. "
         "Wanted are TFRecords, plain or gzipped"
     )
+
+
+def test_a_file_of_very_many_records_is_read_so_far(run_executor: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dead letters are kept so far, too, whatever the length of the file's name."""
+    monkeypatch.setattr(convert_logs, "MAX_RECORDS", 50)
+    monkeypatch.setattr(dead_letters, "MAX_LETTERS", 20)
+    result = run_executor({"a": good(20), "b" * 255: gzip.compress(frame(b"") * 1_000_000)})
+    counts = result.counts
+    assert (counts["records"], counts["records_broken"], counts["dead_letters"], counts["rows"]) == (70, 50, 20, 40)
+    assert len(result.dead_letters) == 20
+    assert counts["left_out"] == {"b" * 255: "it has more than 50 records, and is read no further"}
+    assert result.found["Files that were not read"] == "ERROR"
 
 
 def test_side_files_alone_change_nothing(run_executor: Run) -> None:
