@@ -16,8 +16,9 @@ install: ## an environment in .venv with the locked requirements
 demo: install ## train, validate, gate and push on the embedded sample of CIFAR-10
 	@$(BIN)/model-monitor train --dataset sample
 
+# The commands that tests start compile our own sources once: an environment may forbid to keep what was compiled.
 test: install ## all tests, in WORKERS processes (TESTS=)
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 soak: install ## all attacks in full, with what was tried and what held (an hour; ATTACKS=)
 	@$(BIN)/python -m pytest -q tests/attacks --soak $(ATTACKS)

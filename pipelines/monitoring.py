@@ -22,7 +22,7 @@ from components.common.errors import require
 from components.common.model_spec import ModelSpec
 
 from . import nodes
-from .config import MonitorConfig, MonitoringConfig
+from .config import LOCAL_BEAM_ARGS, MonitorConfig, MonitoringConfig
 
 
 def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how; all but one by keyword
@@ -64,7 +64,7 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
       settings: the false-alarm rate and the like.
       fail_unless_fine: whether the run ends in failure, after its report was made, unless the span is fine.
       pipeline_arguments: of TFX's `Pipeline`, such as `pipeline_root`, `metadata_connection_config` and
-        `beam_pipeline_args`. Its name is `monitoring` unless told otherwise.
+        `beam_pipeline_args`. Unless told otherwise its name is `monitoring`, and Beam runs in the process of each node.
 
     Raises:
       MonitorError: there is no bundle that can be read, or a spec came without `baseline`.
@@ -95,7 +95,8 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
     )
     guards = nodes.guards(report, fail_unless_fine)
     components = [importer, read, described, *importers, validator, estimator, report, *guards]
-    return Pipeline(components=components, **{"pipeline_name": MonitoringConfig().name, **pipeline_arguments})
+    usual = {"pipeline_name": MonitoringConfig().name, "beam_pipeline_args": list(LOCAL_BEAM_ARGS)}
+    return Pipeline(components=components, **{**usual, **pipeline_arguments})
 
 
 def create_pipeline(

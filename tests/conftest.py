@@ -5,6 +5,10 @@ import os
 import pytest
 from absl import flags
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+
+from tests.support.warm.starting import warm
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings would hide what failed
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -18,6 +22,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="the attacks in full: an hour or so, see tests/attacks")
 
 
+# Files whose tests share what the first of them has made, so that they stay in one process: the model that `make demo`
+# trains takes longest of all.
+TOGETHER = ("tests/e2e/test_training.py", "tests/e2e/test_monitoring.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole pipelines first: they take longest, and nothing is left to run beside one that comes last."""
-    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+    items.sort(key=lambda item: (item.get_closest_marker("e2e") is None, not item.nodeid.startswith(TOGETHER)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """A file goes to one process as a whole, with those that belong to it."""
+    scheduler = LoadFileScheduling(config, log)
+    by_file = scheduler._split_scope
+    scheduler._split_scope = lambda test: TOGETHER[0] if test.startswith(TOGETHER) else by_file(test)  # type: ignore[method-assign]
+    return scheduler
+
+
+def pytest_unconfigure() -> None:
+    """Ends the server of commands, if a test has started it."""
+    if warm.cache_info().currsize:
+        warm().end()

@@ -1,5 +1,6 @@
 """The wheel, installed outside the checkout and run from an empty folder in an empty home."""
 
+import gzip
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from tests.support import foreign_data, foreign_models
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = ("components", "model_monitor", "pipelines", "schemas")
+RECORD = 3073  # a label byte and 3,072 bytes of image
 BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
 
 
@@ -102,8 +104,9 @@ def test_what_is_fetched_goes_to_the_user_s_cache_and_not_among_the_packages(ins
 @pytest.mark.e2e
 def test_train_runs_on_a_folder_of_data(installed, tmp_path: Path):
     """Few images and one epoch: the model is no good, and what is tested is that everything up to the gate is there."""
-    for name in ("data_batch_1.bin.gz", "test_batch.bin.gz"):
-        shutil.copy(REPOSITORY / "data" / "cifar10_sample" / name, tmp_path)
+    for name, images in (("data_batch_1.bin", 600), ("test_batch.bin", 300)):
+        sample = gzip.decompress((REPOSITORY / "data" / "cifar10_sample" / f"{name}.gz").read_bytes())
+        (tmp_path / name).write_bytes(sample[: images * RECORD])
     done = installed("-m", "model_monitor.cli", "train", "--dataset", str(tmp_path), "--set", "trainer.epochs=1")
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Not pushed: " in done.stdout
@@ -113,8 +116,8 @@ def test_train_runs_on_a_folder_of_data(installed, tmp_path: Path):
 @pytest.mark.e2e
 def test_init_describes_a_served_model(installed, tmp_path: Path):
     data = foreign_data.digits()
-    foreign_models.digit_model(tmp_path / "model", data.part(0, 900))
-    foreign_data.write_examples(tmp_path / "held_out" / "a.gz", data.part(900, 1000), foreign_models.DIGIT_FEATURES)
+    foreign_models.digit_model(tmp_path / "model", data.part(0, 600))
+    foreign_data.write_examples(tmp_path / "held_out" / "a.gz", data.part(600, 700), foreign_models.DIGIT_FEATURES)
     told = ("--set", "image.range=[0,1]")  # which 100 examples leave open
     given = ("--saved-model", str(tmp_path / "model"), "--examples", str(tmp_path / "held_out" / "*"), *told)
     done = installed("-m", "model_monitor.cli", "init", *given, "-o", str(tmp_path / "monitor.yaml"))

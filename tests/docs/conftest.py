@@ -1,22 +1,22 @@
 """A folder as a reader of the docs has it after the first commands: an environment, and a store of runs."""
 
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.code_blocks import REPOSITORY
 from tests.support.example_runs import FEATURES, Story
+from tests.support.warm.starting import warm
 
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the shell blocks find: an environment, data, runs with a push and spans, a stock pipeline."""
     folder = tmp_path_factory.mktemp("place")
-    (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "bin").symlink_to(warm().commands)
     for name in ("data", "schemas", "Makefile"):
         (folder / name).symlink_to(REPOSITORY / name)
     runs = Story(folder / "runs")
@@ -37,8 +37,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
     """A shell's variables, with the environment's commands on the path and a browser that shows nothing."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {**os.environ, "PATH": path, "BROWSER": "true %s", "PYTHONPATH": str(REPOSITORY), "COLUMNS": "100"}
+    return {**warm().environment, "BROWSER": "true %s", "PYTHONPATH": str(REPOSITORY)}
 
 
 @pytest.fixture

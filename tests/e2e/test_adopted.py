@@ -1,8 +1,6 @@
 """A model that nobody here trained, from its first look to its first verdict, by three commands."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,16 +10,11 @@ from tests.support.code_blocks import named
 from tests.support.foreign_data import Labelled, write_examples
 from tests.support.plain_models import SIDE, pixels
 
-from .conftest import as_written
+from .conftest import as_written, model_monitor
 
 pytestmark = pytest.mark.e2e
 
 FEATURES = {"image": "image/encoded", "label": "image/label", "id": "image/id"}
-
-
-def model_monitor(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "model_monitor.cli", *arguments]
-    return subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
 
 
 INIT, ADOPT, MONITOR = named("README.md", "three commands").commands
@@ -71,7 +64,9 @@ def watched(home: Path, adopted: str) -> str:
     """What monitor printed of two spans: images that nobody has seen, as they are and darker."""
     write_examples(home / "traffic" / "a.tfrecord.gz", labelled(400, seed=5), FEATURES)
     for more in (("--labels", "labels.csv"), ("--shift", "darkness", "--seed", "1")):
-        done = model_monitor(home, "replay", "--examples", "traffic/*", "--logs", "logs", "--count", "300", *more)
+        done = model_monitor(
+            "replay", "--examples", "traffic/*", "--logs", "logs", "--count", "300", *more, folder=home
+        )
         assert done.returncode == 0, done.stdout + done.stderr
     done = as_written(home, MONITOR)
     assert done.returncode == 2, done.stdout + done.stderr
@@ -81,24 +76,24 @@ def watched(home: Path, adopted: str) -> str:
 def test_a_clean_span_is_fine_and_a_dark_one_is_not(home: Path, watched: str):
     assert "Span 1 is fine" in watched
     assert "Span 2 is not fine" in watched
-    assert model_monitor(home, "why", "span:1", "--exit-code").returncode == 0
-    assert model_monitor(home, "why", "span:2", "--exit-code").returncode == 2
+    assert model_monitor("why", "span:1", "--exit-code", folder=home).returncode == 0
+    assert model_monitor("why", "span:2", "--exit-code", folder=home).returncode == 2
 
 
 def test_delayed_labels_are_joined(home: Path, watched: str):
-    done = model_monitor(home, "monitor", "--logs", "logs", "--span", "1", "--labels", "labels.csv")
+    done = model_monitor("monitor", "--logs", "logs", "--span", "1", "--labels", "labels.csv", folder=home)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "300 rows, 300 used" in done.stdout
 
 
 def test_the_run_that_made_the_baseline_is_a_run_like_any(home: Path, adopted: str):
-    done = model_monitor(home, "inspect", "--pipeline", "adoption", "--json")
+    done = model_monitor("inspect", "--pipeline", "adoption", "--json", folder=home)
     [run] = json.loads(done.stdout)["runs"]
     assert run["pipeline"] == "adoption"
 
 
 def test_a_second_baseline_has_to_be_told(home: Path, adopted: str):
     given = ("--saved-model", "models/7", "--examples", "held_out/*.tfrecord*", "--spec", "monitor.yaml")
-    done = model_monitor(home, "adopt", *given)
+    done = model_monitor("adopt", *given, folder=home)
     assert done.returncode == 1
     assert "--force puts another in its place" in done.stderr

@@ -5,11 +5,9 @@ JPEG files of any size with one sigmoid. A TFX pipeline: the photographs (the di
 """
 
 import csv
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +19,11 @@ from components.common.model_spec import ModelSpec
 from model_monitor.reading.history import History
 from model_monitor.reading.run_store import open_store
 from tests.support import foreign_data, foreign_models
-from tests.support.code_blocks import REPOSITORY, labels, named
+from tests.support.code_blocks import labels, named
 from tests.support.foreign_data import Labelled
+from tests.support.warm.starting import warm
+
+from .conftest import as_written, model_monitor
 
 pytestmark = pytest.mark.e2e
 
@@ -102,11 +103,7 @@ class Place:
 
     def shell(self, name: str, *, code: int = 0) -> str:
         """Runs the page's block of this name, and returns what it printed. Lines are not torn in it."""
-        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "100"}
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", named(PAGE, name).text],
-            cwd=self.folder, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = as_written(self.folder, named(PAGE, name).text)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 
@@ -215,20 +212,13 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_python(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
     """Runs the page's blocks of these names, one after the other, in a process of its own."""
-    code = "\n".join(named(PAGE, name).text for name in names)
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return warm().call("python", "-c", "\n".join(named(PAGE, name).text for name in names), folder=folder)
 
 
 def why(folder: Path, pipeline: str, *, code: int) -> str:
     """What the tool says of the newest run of a pipeline; its paths are relative to the folder."""
-    command = [sys.executable, "-m", "model_monitor.cli", "why", "--metadata", "metadata.sqlite"]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run(
-        [*command, "--pipeline", pipeline, "--exit-code"],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    given = ("--metadata", "metadata.sqlite", "--pipeline", pipeline, "--exit-code")
+    done = model_monitor("why", *given, folder=folder)
     assert done.returncode == code, done.stdout + done.stderr
     return words(done.stdout)
 

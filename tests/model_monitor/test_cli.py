@@ -1,8 +1,6 @@
 """The command line's errors: one sentence on stderr, exit code 1, no traceback."""
 
 import gzip
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from model_monitor import cli
 from pipelines.cifar10 import dataset
 from tests.support.printed import words
+from tests.support.warm.starting import warm
 
 pytestmark = pytest.mark.prints
 
@@ -56,17 +55,7 @@ def test_broken_data_stops_the_run_with_file_offset_and_log(tmp_path: Path):
     broken = bytearray((data / "data_batch_1.bin").read_bytes())
     broken[3073 * 7] = 17  # the label of the eighth record
     (data / "data_batch_1.bin").write_bytes(broken)
-    command = [
-        sys.executable,
-        "-m",
-        "model_monitor.cli",
-        "train",
-        "--dataset",
-        str(data),
-        "--set",
-        f"root={tmp_path}/runs",
-    ]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    done = warm().call("model-monitor", "train", "--dataset", str(data), "--set", f"root={tmp_path}/runs")
     assert done.returncode == 1
     said = words(done.stdout + done.stderr)
     assert "error: Cifar10ExampleGen failed" in said

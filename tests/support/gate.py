@@ -11,8 +11,9 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
 
+from pipelines.config import LOCAL_BEAM_ARGS
+
 CLASSES = 4
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 EVAL_CONFIG = """
 model_specs { signature_name: "examples" label_key: "label" prediction_key: "probabilities" }
 slicing_specs {}
@@ -97,7 +98,9 @@ def run_evaluator(uri, models, examples, key):
         inputs["baseline_model"] = [models[baseline]]
     evaluation = artifact(standard_artifacts.ModelEvaluation, uri / "evaluation")
     blessing = artifact(standard_artifacts.ModelBlessing, uri / "blessing")
-    context = BaseBeamExecutor.Context(beam_pipeline_args=[RUNNER], tmp_dir=str(uri / "tmp"), unique_id="1")
+    context = BaseBeamExecutor.Context(
+        beam_pipeline_args=list(LOCAL_BEAM_ARGS), tmp_dir=str(uri / "tmp"), unique_id="1"
+    )
     evaluator.Executor(context).Do(
         inputs,
         {"evaluation": [evaluation], "blessing": [blessing]},

@@ -1,7 +1,5 @@
 import json
 import shutil
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from components.atomic_pusher.executor import Executor, base_directory
 from components.common import baseline_bundle
 from components.common.errors import MonitorError
 from tests.support.model_specs import digits_spec
+from tests.support.warm.starting import warm
 
 SPEC = digits_spec()
 
@@ -254,7 +253,7 @@ def test_killed_in_the_middle_of_a_copy_the_last_version_keeps_serving(push, ser
     done, loaded, errors = threading.Event(), {}, []
     watcher = threading.Thread(target=watch, args=(serving, done, loaded, errors))
     watcher.start()
-    killed = subprocess.run([sys.executable, "-c", PUSHER, json.dumps(spec)], capture_output=True, check=False)
+    killed = warm().call("python", "-c", PUSHER, json.dumps(spec))
     staged = list(serving.glob(".push-*/version/*"))
     push()
     done.set()

@@ -13,6 +13,7 @@ import pytest
 from components.atomic_pusher import publish as module
 from components.atomic_pusher.publish import STAGING_PREFIX, publish, publish_bundle
 from components.common.errors import MonitorError
+from tests.support.warm.starting import warm
 
 FILES = {"a": b"1" * 1000, "sub/b": b"2" * 1000, "sub/deep/c": b"3" * 1000}
 
@@ -373,8 +374,7 @@ def test_killed_at_any_time_it_leaves_none_or_the_whole(served, replace):
     for kill_at in range(1, 40):
         if replace and not (served / "assets.extra" / "baseline").exists():
             publish_bundle(str(served), fill, no_check)
-        arguments = [sys.executable, "-c", ADOPTER, str(served), str(kill_at), str(replace)]
-        killed = subprocess.run(arguments, capture_output=True, check=False)
+        killed = warm().call("python", "-c", ADOPTER, str(served), str(kill_at), str(replace))
         assert killed.returncode in (0, -signal.SIGKILL), killed.stderr
         left = bundle_of(served)
         assert left in ({}, {"a": b"new", "b": b"new"}, FILES)

@@ -22,11 +22,11 @@ from components.common.image_spec import ImageSpec
 from components.image_statistics_gen.executor import Executor
 from components.image_statistics_gen.image_properties import compute, property_names
 from components.image_statistics_gen.record_batches import read_records
+from pipelines.config import LOCAL_BEAM_ARGS
 from tests.support.specs import image_spec
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = ROOT / "schemas" / "cifar10" / "schema.pbtxt"
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
 def sample(name):
@@ -83,7 +83,7 @@ def run(examples, folder, schema=None, **properties):
     statistics.uri = str(folder / "statistics")
     inputs = {"examples": [examples]} | ({"schema": [schema]} if schema else {})
     defaults = {"spec": image_spec().to_json(), "exclude_splits": "[]", "sample_size": 10_000}
-    context = Executor.Context(beam_pipeline_args=[RUNNER], tmp_dir=str(folder / "tmp"), unique_id="1")
+    context = Executor.Context(beam_pipeline_args=list(LOCAL_BEAM_ARGS), tmp_dir=str(folder / "tmp"), unique_id="1")
     Executor(context).Do(inputs, {"statistics": [statistics]}, defaults | properties)
     return statistics
 

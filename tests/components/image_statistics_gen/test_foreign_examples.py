@@ -17,9 +17,9 @@ from components.common.statistics.usability import require_usable
 from components.image_statistics_gen.executor import Executor
 from components.image_statistics_gen.image_properties import compute, property_names
 from components.threshold_calibrator.executor import Executor as Calibrator
+from pipelines.config import LOCAL_BEAM_ARGS
 from tests.support.foreign_data import crops, digits, encode
 
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 DIGITS = {
     "image": {"feature": "image/encoded", "format": "png", "channels": 1, "size": [28, 28], "input": "input_image"},
@@ -70,7 +70,7 @@ def describe(tmp_path):
         statistics = standard_artifacts.ExampleStatistics()
         statistics.uri = str(folder / "statistics")
         properties = {"spec": ModelSpec.from_record(record).to_json(), "sample_size": 10_000, "exclude_splits": "[]"}
-        context = Executor.Context(beam_pipeline_args=[RUNNER], tmp_dir=str(folder / "tmp"), unique_id="1")
+        context = Executor.Context(beam_pipeline_args=list(LOCAL_BEAM_ARGS), tmp_dir=str(folder / "tmp"), unique_id="1")
         inputs = {"examples": [write(folder / "examples", columns)]}
         Executor(context).Do(inputs, {"statistics": [statistics]}, properties)
         path = os.path.join(statistics.uri, "Split-eval")

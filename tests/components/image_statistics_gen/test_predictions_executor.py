@@ -19,9 +19,9 @@ from components.image_statistics_gen.executor import Executor
 from components.image_statistics_gen.image_properties import compute, property_names
 from components.image_statistics_gen.prediction_features import feature_names
 from components.image_statistics_gen.record_batches import count_values
+from pipelines.config import LOCAL_BEAM_ARGS
 from tests.support.specs import image_spec, model_spec
 
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 CLASSES, DIMENSIONS = 10, 4
 KEYS = {"spec": model_spec((8, 8, 3), CLASSES, embedding="embedding").to_json()}
 RNG = np.random.default_rng(31)
@@ -67,7 +67,7 @@ def run(examples, folder, **properties):
     statistics = standard_artifacts.ExampleStatistics()
     statistics.uri = str(folder / "statistics")
     defaults = {"spec": image_spec((8, 8, 3)).to_json(), "exclude_splits": "[]", "sample_size": 10_000}
-    context = Executor.Context(beam_pipeline_args=[RUNNER], tmp_dir=str(folder / "tmp"), unique_id="1")
+    context = Executor.Context(beam_pipeline_args=list(LOCAL_BEAM_ARGS), tmp_dir=str(folder / "tmp"), unique_id="1")
     Executor(context).Do({"examples": [examples]}, {"statistics": [statistics]}, defaults | properties)
     return statistics
 

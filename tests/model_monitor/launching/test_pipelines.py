@@ -10,6 +10,7 @@ from tfx.orchestration.pipeline import Pipeline
 from components.common.errors import MonitorError
 from model_monitor.launching import pipelines as launching
 from model_monitor.reading import run_store as inspect
+from pipelines.config import LOCAL_BEAM_ARGS
 from pipelines.progress import Progress
 from tests.support import printed
 
@@ -28,6 +29,7 @@ def pipeline(tmp_path: Path) -> Pipeline:
         components=[examples, statistics],
         enable_cache=True,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(tmp_path / "store.sqlite")),
+        beam_pipeline_args=list(LOCAL_BEAM_ARGS),
     )
 
 

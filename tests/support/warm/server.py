@@ -1,0 +1,131 @@
+"""A Python that has TensorFlow and TFX imported already, and runs commands in forks of itself.
+
+    python -m tests.support.warm.server FOLDER
+
+Importing TFX takes seven seconds of a processor, and dozens of tests run a command that does. `client.py` sends a
+command with its folder, its environment and its three standard streams to `FOLDER/socket`. What runs it is a process of
+its own with an end of its own; it differs from a new Python only in what is imported. No function of TensorFlow is
+called before a fork: its threads would not be there after it.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+from typing import Any
+
+SOCKET = "socket"
+# What `model-monitor` sets before it imports TensorFlow, which reads it then.
+TENSORFLOW = {"TF_CPP_MIN_LOG_LEVEL": "1", "TF_ENABLE_ONEDNN_OPTS": "1"}
+IMPORTED = (
+    "model_monitor.launching.adopting",
+    "model_monitor.launching.monitoring",
+    "model_monitor.launching.served_model",
+    "pipelines.cifar10.training",
+    "pipelines.monitoring",
+    "pipelines.runners.local",
+    "tensorflow_model_analysis",
+    "tfx.components",
+)
+STREAMS = 3
+LONGEST_COMMAND = 1 << 20  # bytes, with its environment
+
+
+def wait_for_a_command(folder: str) -> None:
+    """Serves until the process that started it ends. Returns in forks only: one for each command, to run it."""
+    os.environ.update(TENSORFLOW)
+    for name in IMPORTED:
+        importlib.import_module(name)
+    gc.freeze()  # forks do not copy what nothing looks at
+    os.chdir(folder)  # a path below it may be longer than a socket's may be
+    ended: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
+    parent = os.getppid()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"{SOCKET}.new")
+        server.listen()
+        os.rename(f"{SOCKET}.new", SOCKET)  # which is there once it answers
+        server.settimeout(0.2)
+        while not ended and os.getppid() == parent:
+            _wait_for_children(os.WNOHANG)
+            with contextlib.suppress(TimeoutError):
+                connection, _ = server.accept()
+                with connection:
+                    if not os.fork():
+                        server.close()
+                        _attend(connection)
+                        return
+    _wait_for_children(0)
+    sys.exit()
+
+
+def _wait_for_children(options: int) -> None:
+    """Waits for those that have ended, or for all: what they took of a processor counts with the server's then."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, options)[0]:
+            pass
+
+
+def _attend(connection: socket.socket) -> None:
+    """Becomes the process of the connection's command, and leaves one behind that tells its id and how it ended."""
+    connection.setblocking(True)
+    text, streams, _, _ = socket.recv_fds(connection, LONGEST_COMMAND, STREAMS)
+    while not text.endswith(b"\n"):
+        text += connection.recv(LONGEST_COMMAND)
+    if child := os.fork():
+        for stream in streams:
+            os.close(stream)
+        with contextlib.suppress(BrokenPipeError):  # whoever asked was killed
+            connection.sendall(f"{child}\n".encode())
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            connection.sendall(f"{code}\n".encode())
+        os._exit(0)
+    connection.close()
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    _become(json.loads(text))
+
+
+def _become(command: dict[str, Any]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.chdir(command["folder"])
+    os.environ.clear()
+    os.environ.update(command["environment"])
+    sys.argv = command["arguments"]
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(write_through="PYTHONUNBUFFERED" in os.environ)  # type: ignore[union-attr]
+
+
+def run() -> None:
+    """Runs `sys.argv` as Python does: `-m MODULE`, `-c CODE` or a script, and its arguments."""
+    kind, *rest = sys.argv
+    if kind == "-m":
+        sys.argv = rest
+        _find_first(os.getcwd())
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    elif kind == "-c":
+        sys.argv = ["-c", *rest[1:]]
+        _find_first("")
+        exec(compile(rest[0], "<string>", "exec"), {"__name__": "__main__"})  # noqa: S102 - what is asked for
+    else:
+        _find_first(os.path.dirname(os.path.abspath(kind)))
+        runpy.run_path(kind, run_name="__main__")
+
+
+def _find_first(folder: str) -> None:
+    """Puts the folder of what is run before all others, and those of PYTHONPATH after it, as Python does."""
+    given = os.environ.get("PYTHONPATH", "")
+    sys.path[:0] = [folder, *filter(None, given.split(os.pathsep))]
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it
+    wait_for_a_command(sys.argv[1])
+    run()
