@@ -1,12 +1,10 @@
 """`model-monitor vendor`: the copy works under its name, without the original."""
 
-import subprocess
-import sys
-
 import pytest
 
 from model_monitor import cli
 from model_monitor.commands import vendor
+from tests.support.warm.starting import warm
 
 CONFIG = """# thresholds
 metrics_specs {
@@ -21,11 +19,15 @@ metrics_specs {
 CHECK = """
 import importlib, pkgutil, sys
 
+OURS = ("components", "pipelines", "model_monitor")
+
 class Gone:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("components", "pipelines", "model_monitor"):
+        if name.split(".")[0] in OURS:
             raise ModuleNotFoundError(name)
 
+for name in [name for name in sys.modules if name.split(".")[0] in OURS]:
+    del sys.modules[name]
 sys.meta_path.insert(0, Gone())
 package = importlib.import_module("acme.monitor")
 for found in pkgutil.walk_packages(package.__path__, "acme.monitor."):
@@ -38,7 +40,7 @@ print(importlib.import_module("acme.monitor.classification_metrics.metrics").__n
 
 def test_the_copy_works_without_the_original(tmp_path):
     assert cli.main(["vendor", "--as", "acme.monitor", str(tmp_path)]) == 0
-    done = subprocess.run([sys.executable, "-c", CHECK], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = warm().call("python", "-c", CHECK, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [
         "acme.monitor.baseline_importer.component",

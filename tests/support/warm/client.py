@@ -28,7 +28,8 @@ def main() -> int:
                 signal.signal(number, lambda number, _: os.kill(process, number))
             code = int(told.readline())
     if code < 0:  # a signal ended it
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if code != -signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     return code
 

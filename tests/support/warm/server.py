@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import sys
@@ -82,6 +83,8 @@ def _attend(connection: socket.socket) -> None:
             os.close(stream)
         with contextlib.suppress(BrokenPipeError):  # whoever asked was killed
             connection.sendall(f"{child}\n".encode())
+            if select.select([connection, os.pidfd_open(child)], [], [])[0] == [connection]:
+                os.kill(child, signal.SIGKILL)  # as whoever asked was
             code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             connection.sendall(f"{code}\n".encode())
         os._exit(0)

@@ -1,0 +1,73 @@
+"""A command that a warm Python runs is a process like any other: its own folder, variables, streams and end."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.warm.starting import warm
+
+
+@pytest.mark.parametrize(
+    ("code", "ended"),
+    [
+        ("pass", 0),
+        ("import sys; sys.exit(3)", 3),
+        ("import sys; sys.exit('no')", 1),
+        ("raise ValueError('no')", 1),
+        ("import os; os._exit(7)", 7),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+    ],
+)
+def test_it_ends_as_the_command_does(code: str, ended: int):
+    done = warm().call("python", "-c", code)
+    assert done.returncode == ended
+    assert ("no" in done.stderr) == ("no" in code)
+
+
+def test_it_has_the_folder_the_variables_and_the_arguments_of_who_starts_it(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("ASKED", "for this")
+    (tmp_path / "beside.py").write_text("NAME = 'found'\n")
+    (tmp_path / "script.py").write_text(
+        "import os, sys, beside; print(os.environ['ASKED'], beside.NAME, *sys.argv[1:])"
+    )
+    assert warm().call("python", "script.py", "a", "b c", folder=tmp_path).stdout == "for this found a b c\n"
+    code = "import os, sys; print(os.getcwd(), sys.argv, 'pytest' in sys.modules)"
+    assert warm().call("python", "-c", code, "a", folder=tmp_path).stdout == f"{tmp_path} ['-c', 'a'] False\n"
+    (tmp_path / "printing.py").write_text("import sys; print(__name__, sys.argv[1:])")
+    assert warm().call("python", "-m", "printing", "x", folder=tmp_path).stdout == "__main__ ['x']\n"
+
+
+def test_a_shell_runs_it_among_other_commands(tmp_path: Path):
+    command = "cd inside && echo 1 | python -c 'print(int(input()) + 1)' > two && model-monitor --help | head -n 1"
+    (tmp_path / "inside").mkdir()
+    done = warm().call("bash", "-euc", command, folder=tmp_path)
+    assert (done.returncode, done.stdout.split()[:2]) == (0, ["usage:", "model-monitor"]), done.stderr
+    assert (tmp_path / "inside" / "two").read_text() == "2\n"
+
+
+def test_ctrl_c_reaches_it():
+    code = "import time; print('ready', flush=True); time.sleep(600)"
+    command = [str(warm().commands / "python"), "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert "KeyboardInterrupt" in said
+
+
+def test_who_kills_it_kills_the_command(tmp_path: Path):
+    code = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(600)"
+    command = [str(warm().commands / "python"), "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        number = int(process.stdout.readline())
+        process.kill()
+        assert process.stdout.read() == ""  # once nobody can write to it any more
+    assert not Path(f"/proc/{number}/cmdline").exists() or not Path(f"/proc/{number}/cmdline").read_text()
+
+
+def test_tfx_is_imported_and_no_other_thread_is_there():
+    code = "import os, sys; print('tfx.components' in sys.modules, len(os.listdir('/proc/self/task')))"
+    assert warm().call("python", "-c", code).stdout == "True 1\n"
