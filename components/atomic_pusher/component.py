@@ -57,7 +57,7 @@ class AtomicPusher(pusher_component.Pusher):
           model_blessing=gate.outputs["blessing"],
           statistics=statistics_gen.outputs["statistics"],
           baseline_statistics=held_out_statistics.outputs["statistics"],
-          baseline_examples=example_gen.outputs["examples"],
+          baseline_examples=held_out_scorer.outputs["examples"],
           schema=calibrator.outputs["schema"],
           evaluation=evaluator.outputs["evaluation"],
           push_destination=PushDestination(filesystem=PushDestination.Filesystem(base_directory=serving_dir)),

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import MonitorError, require_known
+from .real_numbers import as_floats
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Rows: TypeAlias = npt.NDArray[np.bool_]
@@ -43,7 +44,7 @@ def are_probabilities(rows: npt.NDArray[Any]) -> Rows:
     >>> are_probabilities(np.array([[0.3, 0.7], [0.3, 0.6], [1.000001, -0.000001], [np.nan, 1]])).tolist()
     [True, False, False, False]
     """
-    values = np.ascontiguousarray(rows, np.float64)  # a row's sum must not depend on how the batch lies in memory
+    values = np.ascontiguousarray(as_floats(rows))  # a row's sum must not depend on how the batch lies in memory
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray((values >= 0).all(axis=1) & _adds_up(values))
 
@@ -142,7 +143,7 @@ class ScoreCounts:
     @staticmethod
     def of(scores: npt.NDArray[Any]) -> "ScoreCounts":
         """The counts of `[N]` or `[N, K]`."""
-        values = np.asarray(scores, np.float64)
+        values = as_floats(scores, "scores")
         values = values[:, np.newaxis] if values.ndim == 1 else values
         single = values.shape[1] == 1
         finite = np.isfinite(values).all(axis=1)

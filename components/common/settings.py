@@ -24,9 +24,12 @@ Made = TypeVar("Made", bound="Described")
 
 
 class Section(BaseModel):
-    """Base of all settings: unknown keys are refused, nothing is converted, nothing changes once it is read."""
+    """Base of all settings: unknown keys are refused, nothing is converted, nothing changes once it is read.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    Numbers are finite: NaN lies within no bounds and yet is above none, and nothing can be spread up to infinity.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Described(Section):

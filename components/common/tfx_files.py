@@ -8,6 +8,7 @@ from tfx import types
 from tfx.dsl.io import fileio
 
 from .artifacts.files import Artifact, Files
+from .artifacts.properties import scalars
 from .bounded_files import too_large
 
 _MOST_BYTES = 4 << 30  # what executors read is the pipeline's own, and may be a shard of large examples
@@ -22,12 +23,7 @@ def tfx_files() -> Files:
 def artifact_of(artifact: types.Artifact, producer: str = "") -> Artifact:
     """The record of an artifact that an executor was given. `producer` is the node that made it, where it is known."""
     proto = artifact.mlmd_artifact
-    properties: dict[str, int | float | str] = {}
-    for mapping in (proto.properties, proto.custom_properties):
-        for key, value in mapping.items():
-            kind = value.WhichOneof("value")
-            if kind in ("int_value", "double_value", "string_value"):
-                properties[key] = getattr(value, kind)
+    properties = scalars(proto.properties, proto.custom_properties)
     return Artifact(artifact.uri, artifact.type_name, producer, artifact.id, properties)
 
 

@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..common.class_scores import SUM_TOLERANCE, ScoreCounts, are_probabilities, probabilities_of
 from ..common.errors import MonitorError
+from ..common.real_numbers import as_floats, not_finite
 from ..common.verdict import Check, Effect, Finding
 from ..served_model.tensors import STRING, Batch, TensorInfo
 from .policy import CanaryPolicy
@@ -49,13 +51,12 @@ def check(outputs: Batch, size: int, policy: CanaryPolicy) -> Iterator[Finding]:
         [0, num_classes)).
 
     """
+    if not outputs:
+        yield Finding("output", "", Effect.FAIL, "the answer holds no output at all")
     for name, value in sorted(outputs.items()):
         if value.ndim == 0 or value.shape[0] != size:
             yield _failed("shape", name, f"has shape {list(value.shape)} for {size} examples")
-        # Cast first: NumPy does not take bfloat16 for a number that could be infinite. And NaN is below nothing.
-        proportion = 0.0 if value.dtype.kind in _TEXT else float(np.mean(~(np.abs(value.astype(np.float64)) < np.inf)))
-        if proportion > 0:
-            yield _failed("finite", name, f"has {proportion:.0%} values that are not finite", proportion, 0.0)
+        yield from _check_finite(name, value)
     if policy.probabilities is not None:
         yield from _check_scores(outputs, policy)
     if policy.class_id is not None:
@@ -124,6 +125,20 @@ def _fill(
     return values.astype(dtype)
 
 
+def _check_finite(name: str, value: npt.NDArray[Any]) -> Iterator[Finding]:
+    """Numbers are finite; strings, such as the names of classes, are left alone."""
+    if value.dtype.kind in _TEXT:
+        return
+    try:
+        wrong = int(np.count_nonzero(not_finite(value, "they")))
+    except MonitorError as error:
+        yield _failed("type", name, f"cannot be judged: {error}")
+        return
+    if wrong:
+        proportion = wrong / value.size
+        yield _failed("finite", name, f"has {proportion:.0%} values that are not finite", proportion, 0.0)
+
+
 def _check_scores(outputs: Batch, policy: CanaryPolicy) -> Iterator[Finding]:
     name = policy.probabilities or ""
     values = outputs.get(name)
@@ -131,27 +146,33 @@ def _check_scores(outputs: Batch, policy: CanaryPolicy) -> Iterator[Finding]:
         yield _absent(name, outputs)
         return
     try:
+        scores = as_floats(values, "scores")
         probabilities = probabilities_of(values, policy.kind, policy.num_classes or 0)
-        counts = ScoreCounts.of(values.astype(np.float64))
-    except (MonitorError, ValueError) as error:  # text is no number
+    except MonitorError as error:
         yield _failed("shape", name, f"does not fit: {error}")
         return
-    yield from _check_distributions(name, probabilities, counts.wrong_kind(policy.kind))
+    finite = np.isfinite(scores.reshape(len(scores), -1)).all(axis=1)  # of others it is said that they are not
+    wrong_kind = ScoreCounts.of(values).wrong_kind(policy.kind)
+    yield from _check_distributions(name, probabilities[finite], wrong_kind)
 
 
 def _check_distributions(name: str, probabilities: npt.NDArray[np.float32], wrong_kind: str) -> Iterator[Finding]:
+    """Every row is a distribution, by the rule of the whole project; one that is none never goes without a finding."""
     hint = f"; {wrong_kind}" if wrong_kind else ""
-    if hint and are_probabilities(probabilities).all():  # a softmax makes probabilities of anything
+    fits = are_probabilities(probabilities)
+    if hint and fits.all():  # a softmax makes probabilities of anything
         yield _failed("kind", name, f"is of another kind than the model's spec says{hint}")
-    bad = probabilities[~are_probabilities(probabilities)].astype(np.float64)
-    bad = bad[np.isfinite(bad).all(axis=1)]  # others are not finite, which is said already
-    outside = float(np.max(np.maximum(-bad, bad - 1), initial=0.0))
-    if outside > 0:
+    bad = probabilities[~fits].astype(np.float64)
+    inside = ((bad >= 0) & (bad <= 1)).all(axis=1)
+    if not inside.all():
+        outside = float(np.max(np.maximum(-bad, bad - 1)))
         yield _failed("range", name, f"must lie in [0, 1], but some are {outside:.4g} outside{hint}", outside, 0.0)
-    off = float(np.max(np.abs(bad.sum(axis=1) - 1), initial=0.0))
-    if off > SUM_TOLERANCE:
-        message = f"must sum to 1 within {SUM_TOLERANCE:g}, but a row is {off:.4g} off{hint}"
-        yield _failed("sum", name, message, off, SUM_TOLERANCE)
+    off = np.abs(bad.sum(axis=1) - 1)
+    wrong = inside | (off > SUM_TOLERANCE)
+    if wrong.any():
+        most = float(off[wrong].max())
+        message = f"must sum to 1 within {SUM_TOLERANCE:g}, but a row is {most:.4g} off{hint}"
+        yield _failed("sum", name, message, most, SUM_TOLERANCE)
 
 
 def _check_class_ids(outputs: Batch, size: int, policy: CanaryPolicy) -> Iterator[Finding]:
@@ -163,8 +184,7 @@ def _check_class_ids(outputs: Batch, size: int, policy: CanaryPolicy) -> Iterato
         got = f"{values.dtype} of shape {list(values.shape)}"
         yield _failed("shape", name, f"must be integers of shape [{size}], not {got}")
     elif policy.num_classes is not None:
-        numbers = values.astype(np.int64)
-        wrong = numbers[(numbers < 0) | (numbers >= policy.num_classes)]
+        wrong = values[~((values >= 0) & (values < policy.num_classes))]
         if wrong.size:
             rule = f"must lie in [0, {policy.num_classes}), but one is {wrong[0]}"
             yield _failed("range", name, rule, float(wrong[0]))
@@ -180,4 +200,5 @@ def _absent(name: str, outputs: Batch) -> Finding:
 
 
 def _failed(what: str, output: str, message: str, measured: float | None = None, bound: float | None = None) -> Finding:
+    measured = measured if measured is not None and np.isfinite(measured) else None
     return Finding(what, output, Effect.FAIL, f"output {output} {message}", measured, bound)

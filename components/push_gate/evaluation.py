@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..common.artifacts.checks import checks_of_blessing
+from ..common.artifacts.evaluation import EvaluatedModels
 from ..common.artifacts.files import Artifact, Files
 from ..common.verdict import Check, Effect, Finding, Outcome, worst
 from .policy import EvaluationPolicy
@@ -71,8 +72,18 @@ def blessing_findings(blessing: Blessing, model_uri: str, *, explained: bool = F
         yield _undecided("blessing", blessing.unknown)
     elif not blessing.blessed and not explained:
         yield Finding("blessing", "", Effect.FAIL, "Evaluator did not bless the model")
+    elif blessing.blessed and not blessing.model:
+        yield _undecided("blessing", "Evaluator's blessing does not say which model it is about")
     if blessing.model and blessing.model != model_uri:
         yield _undecided("blessing", f"Evaluator's blessing is about another model, {blessing.model}")
+
+
+def model_findings(models: EvaluatedModels, model_uri: str) -> Iterator[Finding]:
+    """Why an evaluation says nothing about the model at `model_uri`."""
+    if not models.candidate:
+        yield _undecided("evaluation", "the evaluation does not say which model it is about")
+    elif not models.is_of(model_uri):
+        yield _undecided("evaluation", f"the evaluation is about another model, {models.candidate}")
 
 
 def _baseline(has_baseline: bool, policy: EvaluationPolicy) -> list[Finding]:

@@ -11,9 +11,9 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
-from ..common.artifacts.anomalies import anomaly_types, read_anomalies
-from ..common.artifacts.checks import unreadable_record
-from ..common.artifacts.evaluation import has_baseline
+from ..common.artifacts.anomalies import anomaly_types, read_anomalies, unnamed_splits
+from ..common.artifacts.checks import contradicted
+from ..common.artifacts.evaluation import evaluated_models
 from ..common.artifacts.files import Artifact
 from ..common.artifacts.splits import split_folders
 from ..common.artifacts.validation import read_validation
@@ -22,7 +22,7 @@ from ..common.model_spec import ModelSpec
 from ..common.records.decision import REASONS_JSON, REASONS_TXT, Decision
 from ..common.strict_text import parse_json
 from ..common.tfx_files import artifact_of, tfx_files
-from ..common.verdict import Check, Effect, Finding
+from ..common.verdict import Check, Effect, Finding, Outcome
 from . import anomalies, evaluation
 from .model_check import judge_model
 from .policy import AnomaliesPolicy, EvaluationPolicy, parse_policy
@@ -96,7 +96,9 @@ def _judge_evaluation(inputs: Artifacts, model_uri: str, policy: EvaluationPolic
     if EVALUATION_KEY in inputs:
         for artifact in _all(inputs, EVALUATION_KEY, findings):
             findings += _read(lambda uri: read_validation(uri, tfx_files()), artifact.uri, findings)
-            compared += _read(lambda uri: [has_baseline(uri, tfx_files())], artifact.uri, findings)
+            for models in _read(lambda uri: [evaluated_models(uri, tfx_files())], artifact.uri, findings):
+                compared.append(models.has_baseline)
+                findings += evaluation.model_findings(models, model_uri)
     if MODEL_BLESSING_KEY in inputs:
         for artifact in _all(inputs, MODEL_BLESSING_KEY, findings):
             says = evaluation.blessing_of(artifact_of(artifact, EVALUATOR), tfx_files())
@@ -140,6 +142,7 @@ def _judge_splits(artifact: Artifact, source: str, policy: AnomaliesPolicy) -> l
     files = tfx_files()
     try:
         folders = split_folders(artifact, files)
+        unnamed = unnamed_splits(artifact, files)
     except MonitorError as error:
         return [anomalies.unreadable(str(error), source)]
     checks = []
@@ -149,8 +152,9 @@ def _judge_splits(artifact: Artifact, source: str, policy: AnomaliesPolicy) -> l
             checks.append(anomalies.judge(read_anomalies(artifact, folder, files), policy, subject))
         except MonitorError as error:
             checks.append(anomalies.unreadable(str(error), subject))
-    record = unreadable_record(artifact, files)
-    return [*checks, anomalies.unreadable(record, source)] if record else checks
+    if all(check.outcome is not Outcome.UNDECIDED for check in checks):  # else it is said what is wrong
+        unnamed = unnamed or contradicted(artifact, files)
+    return [*checks, anomalies.unreadable(unnamed, source)] if unnamed else checks
 
 
 def _write(decision: Decision, blessing: types.Artifact, inputs: Artifacts) -> None:

@@ -4,19 +4,20 @@ import fnmatch
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from ..common.artifacts.anomalies import TOO_FEW_TYPES
 from ..common.errors import MonitorError, require, require_known
 from ..common.model_spec import ModelSpec
-from ..common.settings import explain
+from ..common.settings import Section, explain
 from ..common.strict_text import TextError, parse_yaml
 
 Action = Literal["block", "warn"]
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]  # more than spaces
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = Section.model_config
 
 
 class EvaluationPolicy(_Section):
@@ -45,8 +46,8 @@ class TooFewExamples(_Section):
 class Exemption(_Section):
     """A feature whose anomalies are reported and never block."""
 
-    feature: Annotated[str, Field(min_length=1)]  # exact name, or a pattern with * ? [...]
-    because: Annotated[str, Field(min_length=1)]
+    feature: Said  # exact name, or a pattern with * ? [...]
+    because: Said
 
 
 class AnomaliesPolicy(_Section):

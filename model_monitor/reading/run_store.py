@@ -6,7 +6,6 @@ hundreds of runs.
 
 import contextlib
 import datetime
-import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,11 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from google.protobuf import json_format, struct_pb2
 from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.common.artifacts.files import Artifact, Files, local_files
+from components.common.artifacts.properties import scalars
 from components.common.errors import MonitorError
 
 RUNS_A_QUERY = 25
@@ -238,7 +237,7 @@ def artifacts_by_id(store: metadata_store.MetadataStore, ids: Iterable[int]) -> 
 
 def artifact_of(artifact: mlmd.Artifact) -> Artifact:
     """The record of an artifact."""
-    properties = _scalars(artifact.properties, artifact.custom_properties)
+    properties = scalars(artifact.properties, artifact.custom_properties)
     return Artifact(artifact.uri, artifact.type, id=artifact.id, properties=properties)
 
 
@@ -270,7 +269,7 @@ def _node(
         state=state,
         cached=state == "CACHED",
         seconds=(execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000,
-        parameters=_scalars(execution.properties, execution.custom_properties),
+        parameters=scalars(execution.properties, execution.custom_properties),
         outputs={key: [replace(each, producer=name) for each in made] for key, made in outputs.items()},
         inputs=inputs,
         chosen=chosen,
@@ -314,26 +313,6 @@ def _by_key(
             key = next((step.key for step in event.path.steps if step.HasField("key")), "")
             found.setdefault(event.execution_id, {}).setdefault(key, []).append(artifacts[event.artifact_id])
     return found
-
-
-def _scalars(*mappings: Mapping[str, mlmd.Value]) -> dict[str, int | float | str]:
-    """The properties of several mappings together: numbers, text, and JSON as text."""
-    found: dict[str, int | float | str] = {}
-    for mapping in mappings:
-        for key, value in mapping.items():
-            kind = value.WhichOneof("value")
-            if kind in ("int_value", "double_value", "string_value"):
-                found[key] = getattr(value, kind)
-            elif kind == "struct_value":
-                found[key] = _json(value.struct_value)
-    return found
-
-
-def _json(struct: struct_pb2.Struct) -> str:
-    """A structure as JSON. TFX wraps what is no mapping."""
-    record = json_format.MessageToDict(struct)
-    wrapped = record.get("__value__")
-    return wrapped if isinstance(wrapped, str) else json.dumps(record)
 
 
 def _when(milliseconds: int) -> datetime.datetime:

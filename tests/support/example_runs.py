@@ -240,7 +240,7 @@ def _schema() -> schema_pb2.Schema:
 
 
 def _anomalies(missing: str) -> bytes:
-    found = anomalies_pb2.Anomalies(baseline=_schema())
+    found = anomalies_pb2.Anomalies(baseline=_schema(), anomaly_name_format=anomalies_pb2.Anomalies.SERIALIZED_PATH)
     if missing:
         info = found.anomaly_info[missing]
         info.path.step.append(missing)

@@ -7,12 +7,16 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from ..errors import MonitorError
+from ..strict_text import TextError, parse_json
 from ..verdict import Effect
 from .files import Artifact, Files
-from .names import ANOMALIES_FILE, LEGACY_ANOMALIES_FILE
-from .splits import split_folders
+from .names import ANOMALIES_FILE, LEGACY_ANOMALIES_FILE, PAIR_PREFIX, SPLIT_PREFIX
+from .splits import WHOLE, named_splits, split_folders
 
 WARNING = "WARNING"
+# TFDV always sets this field, and it comes after the anomalies of features: where it is missing, some of these may be.
+_WRITTEN_LAST = "anomaly_name_format"
+_SAYS = {0: "some", 1: "none", 2: "none, there being nothing to compare with"}  # the values of TFX's `blessed`
 # Types of anomalies that say "too little data to judge", whatever their severity, ...
 TOO_FEW_TYPES = ("DATASET_LOW_NUM_EXAMPLES", "COMPARATOR_LOW_NUM_EXAMPLES", "NO_DATA_IN_SPAN")
 # ... and "there was nothing to compare with", unless they are warnings.
@@ -77,7 +81,8 @@ def read_anomalies(artifact: Artifact, folder: str, files: Files) -> list[Anomal
     """The anomalies of the split in a folder.
 
     Raises:
-      MonitorError: they cannot be read, or there was nothing to compare the data with, or there were no data.
+      MonitorError: they cannot be read, or are not whole, or not what the artifact's property `blessed` says; or there
+        was nothing to compare the data with, or there were no data.
 
     """
     if folder == artifact.uri and "blessed" in artifact.properties:  # DistributionValidator writes no file then
@@ -87,15 +92,45 @@ def read_anomalies(artifact: Artifact, folder: str, files: Files) -> list[Anomal
     path = f"{folder}/{LEGACY_ANOMALIES_FILE if legacy else ANOMALIES_FILE}"
     if folder == artifact.uri and not legacy and ANOMALIES_FILE not in present:
         raise MonitorError(f"{artifact.uri} must hold the anomalies of a split. Received: none, and no split is named")
-    proto = files.message(path, anomalies_pb2.Anomalies())
+    proto = files.message(path, anomalies_pb2.Anomalies(), known_only=True)
     if proto.data_missing:
         raise MonitorError(f"{path} says that there was no data to validate")
-    return list(anomalies_in(proto))
+    if not proto.HasField(_WRITTEN_LAST):
+        raise MonitorError(f"{path} must hold whole anomalies. Received: some without {_WRITTEN_LAST}, as if cut short")
+    found = list(anomalies_in(proto))
+    noted = _noted(artifact).get(folder.rsplit("/", 1)[-1].removeprefix(SPLIT_PREFIX).removeprefix(PAIR_PREFIX))
+    if noted is not None and (noted == 1) is not (not found):
+        told = f"{path} has {len(found)} anomalies"
+        raise MonitorError(
+            f"{told}, and its artifact's property `blessed` says that there are {_SAYS.get(noted, noted)}"
+        )
+    return found
+
+
+def _noted(artifact: Artifact) -> dict[str, Any]:
+    """What ExampleValidator and DistributionValidator note of each split in a property: 1 where it has no anomaly."""
+    try:
+        noted = parse_json(str(artifact.properties.get("blessed", "{}")))
+    except TextError as error:
+        raise MonitorError(f"the property `blessed` of {artifact.uri} {error}") from error
+    return noted if isinstance(noted, dict) else {}
 
 
 def anomalies_by_split(artifact: Artifact, files: Files) -> dict[str, list[Anomaly]]:
     """The anomalies of every split. Raises `MonitorError` as `read_anomalies` does."""
     return {split: read_anomalies(artifact, each, files) for split, each in split_folders(artifact, files).items()}
+
+
+def unnamed_splits(artifact: Artifact, files: Files) -> str:
+    """What is wrong where an artifact has splits and names none, so that nobody would miss one; "" elsewhere.
+
+    Raises `MonitorError` as `split_folders` does.
+    """
+    folders = split_folders(artifact, files)
+    if named_splits(artifact) or WHOLE in folders:
+        return ""
+    rule = "must name its splits, of which one may be missing"
+    return f"{artifact.uri} {rule}. Received: the folders of {', '.join(folders)}"
 
 
 def _reasons(feature: str, info: Any) -> Iterator[Anomaly]:

@@ -9,7 +9,7 @@ from ..records.drift_report import DRIFT_REPORT_JSON, DriftReport
 from ..records.log_counts import COUNTS_JSON
 from ..records.performance import PERFORMANCE_JSON, Performance, outcome_of
 from ..verdict import Check, Effect, Finding, Outcome, Push, Verdict, verdict_of_push, verdict_of_span, worst
-from .anomalies import Anomaly, read_anomalies
+from .anomalies import Anomaly, read_anomalies, unnamed_splits
 from .files import DAMAGE, Artifact, Files, said
 from .sources import Sources
 from .splits import split_folders
@@ -58,12 +58,21 @@ def check_of_anomalies(artifact: Artifact, files: Files) -> Check:
     return check
 
 
-def unreadable_record(artifact: Artifact, files: Files) -> str:
-    """Why the record beside an artifact's anomalies cannot be read; "" where it can, or where there is none to read."""
+def contradicted(artifact: Artifact, files: Files) -> str:
+    """Why an artifact's anomalies cannot be relied on, by what else it says of itself; "" where nothing is wrong.
+
+    The record beside them, where there should be one, has to be readable, and neither it nor ML Metadata may say worse.
+    """
+    name = _kind(artifact, files)
     try:
-        _recorded(_kind(artifact, files), "", artifact, files)
+        recorded = _recorded(name, "", artifact, files)
+        by_anomalies = _check_anomalies(name, "", artifact, files)
     except DAMAGE as error:
         return said(error)
+    said_of = {"its record": recorded.outcome if recorded else None, "its property": _noted(artifact)}
+    for what, outcome in said_of.items():
+        if outcome is not None and worst((outcome, by_anomalies.outcome)) is not by_anomalies.outcome:
+            return f"{what} says {outcome.value}, and its anomalies {by_anomalies.outcome.value}"
     return ""
 
 
@@ -104,17 +113,17 @@ def _unread_blessing(name: str, artifact: Artifact, files: Files, error: str, *,
 
 
 def _marker(name: str, artifact: Artifact, present: list[str], violations: Sequence[str]) -> Check:
-    """A blessing is one where its property says so, as the Pusher goes by that, and no file says another thing."""
+    """A blessing is one where its property says so, as the Pusher goes by that, and its only file says the same."""
     refused = any(file.endswith(NOT_BLESSED) for file in present)
-    marked = any(file.endswith(BLESSED) for file in present) and not refused
+    marked = any(file.endswith(BLESSED) and not file.endswith(NOT_BLESSED) for file in present)
     says = artifact.properties.get("blessed")
-    if says == 1 and marked:
+    if says is None and not refused and not marked:
+        return _unwritten(name)
+    if says == 1 and marked and not refused:
         return Check(name, "", Outcome.PASSED, f"the model is blessed by {name}")
-    if refused or (says is not None and says != 1):
+    if says != 1 and not marked:
         return Check(name, "", Outcome.FAILED, "; ".join(violations) or f"the model is not blessed by {name}")
-    if says == 1 or marked:
-        return Check(name, "", Outcome.UNDECIDED, f"the property `blessed` of {artifact.uri} and its files disagree")
-    return _unwritten(name)
+    return Check(name, "", Outcome.UNDECIDED, f"the property `blessed` of {artifact.uri} and its files disagree")
 
 
 def _unwritten(name: str) -> Check:
@@ -155,7 +164,8 @@ def _recorded(name: str, subject: str, artifact: Artifact, files: Files) -> Chec
 
 def _check_anomalies(name: str, subject: str, artifact: Artifact, files: Files) -> Check:
     """Every anomaly but a warning fails it, one of unknown severity too; a split that cannot be read is undecided."""
-    findings: list[Finding] = []
+    unnamed = unnamed_splits(artifact, files)
+    findings = [Finding("input", "", Effect.UNDECIDED, unnamed)] if unnamed else []
     folders = split_folders(artifact, files)
     for split, folder in folders.items():
         try:

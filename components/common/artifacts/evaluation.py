@@ -89,18 +89,47 @@ def validation_result(folder: str, files: Files) -> Any | None:
     return read[0]
 
 
-def has_baseline(folder: str, files: Files) -> bool:
-    """Whether an evaluation compared the model with a baseline, as the configuration that TFMA keeps with it tells.
+@dataclass(frozen=True)
+class EvaluatedModels:
+    """What an evaluation was of, as the configuration that TFMA keeps with it tells.
+
+    Attributes:
+      candidate: where the model lies that was evaluated; "" where it does not say.
+      has_baseline: whether it was compared with a baseline.
+
+    """
+
+    candidate: str
+    has_baseline: bool
+
+    def is_of(self, model_uri: str) -> bool:
+        """Whether the candidate is the model of an artifact, which it lies in.
+
+        >>> EvaluatedModels("/runs/Trainer/model/7/Format-Serving", False).is_of("/runs/Trainer/model/7")
+        True
+        """
+        return bool(model_uri) and f"{self.candidate.rstrip('/')}/".startswith(f"{model_uri.rstrip('/')}/")
+
+
+def evaluated_models(folder: str, files: Files) -> EvaluatedModels:
+    """What an evaluation was of.
 
     Raises:
-      MonitorError: when that cannot be read.
+      MonitorError: when that cannot be read, or there is not one candidate.
 
     """
     path = f"{folder}/{_CONFIG_FILE}"
     try:
-        models = parse_json(files.content(path))["evalConfig"].get("modelSpecs", [])
-        return any(model.get("isBaseline", False) for model in models)
+        record = parse_json(files.content(path))
+        specs = record["evalConfig"].get("modelSpecs", [])
+        candidates = [spec.get("name", "") for spec in specs if spec.get("isBaseline", False) is False]
+        locations = dict(record.get("modelLocations", {}))
+        if len(candidates) > 1 or any(not isinstance(each, str) for each in locations.values()):
+            raise MonitorError(f"{path} must be of one candidate. Received: {candidates}")
+        return EvaluatedModels(locations.get(next(iter(candidates), ""), ""), len(specs) > len(candidates))
     except DAMAGE as error:
+        if isinstance(error, MonitorError) and path in str(error):
+            raise
         raise MonitorError(f"{path} must be TFMA's configuration. Received: {said(error)}") from error
 
 

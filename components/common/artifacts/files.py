@@ -119,9 +119,12 @@ class Files:
                 raise MonitorError(f"{path} must unpack to at most {in_words(self.most)} to be read. Received: more")
             yield record.data
 
-    def message(self, path: str, message: AnyMessage) -> AnyMessage:
-        """Fills a message from a file, binary or text (`*.pbtxt`). Raises `MonitorError` when it holds none."""
-        return parse_message(message, self.content(path), path)
+    def message(self, path: str, message: AnyMessage, *, known_only: bool = False) -> AnyMessage:
+        """Fills a message from a file, binary or text (`*.pbtxt`). Raises `MonitorError` when it holds none.
+
+        With `known_only` also where it holds anything that this version does not know.
+        """
+        return parse_message(message, self.content(path), path, known_only=known_only)
 
     def record(self, path: str, parse: Callable[[str], Record]) -> Record:
         """What `parse` makes of a text file. Raises `MonitorError`, which names the file, when it cannot be read."""
@@ -172,8 +175,15 @@ def is_below(path: str | Path, root: str | Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
-def parse_message(message: AnyMessage, content: bytes, path: str) -> AnyMessage:
+def parse_message(message: AnyMessage, content: bytes, path: str, *, known_only: bool = False) -> AnyMessage:
     """Fills a message of any type from what the file `path` holds, as text where it is named `*.pbtxt`.
+
+    Args:
+      message: to be filled.
+      content: of the file.
+      path: for the error.
+      known_only: whether fields and values that this version does not know are an error. A message of one type is often
+        read as one of another without any, all of its content being unknown.
 
     Raises:
       MonitorError: the content is empty, or is not such a message from its first byte to its last.
@@ -184,7 +194,7 @@ def parse_message(message: AnyMessage, content: bytes, path: str) -> AnyMessage:
         raise MonitorError(f"{path} must hold a message {name}. Received: an empty file")
     try:
         if path.endswith(".pbtxt"):
-            text_format.Parse(content.decode(), message, allow_unknown_field=True)
+            text_format.Parse(content.decode(), message, allow_unknown_field=not known_only)
             return message
         taken = message.MergeFromString(content)
     except _NO_MESSAGE as error:
@@ -193,7 +203,16 @@ def parse_message(message: AnyMessage, content: bytes, path: str) -> AnyMessage:
         raise MonitorError(
             f"{path} must hold a message {name}. Received: only {taken} of its {len(content)} bytes are one"
         )
+    if known_only and _has_unknown(message):
+        raise MonitorError(f"{path} must hold a message {name}. Received: one with fields or values that it has not")
     return message
+
+
+def _has_unknown(message: Message) -> bool:
+    known = type(message)()
+    known.CopyFrom(message)
+    known.DiscardUnknownFields()
+    return known.ByteSize() != message.ByteSize()
 
 
 def said(error: Exception) -> str:

@@ -34,9 +34,15 @@ def validation_findings(result: Any) -> Iterator[Finding]:
         found = True
         where = _spec_name(spec)
         yield _undecided("threshold", f"no example of {where}, for which a threshold is set", where)
-    if result.missing_thresholds or (result.validation_ok and not result.validation_details.slicing_details):
+    details = result.validation_details.slicing_details
+    if result.missing_thresholds or (result.validation_ok and not details):
         found = True
         yield _undecided("threshold", "the evaluation checked no threshold at all")
+    for each in details:
+        if each.num_matching_slices < 1:
+            found = True
+            where = _spec_name(each.cross_slicing_spec if each.HasField("cross_slicing_spec") else each.slicing_spec)
+            yield _undecided("threshold", f"no slice matched {where}, for which a threshold is set", where)
     if not result.validation_ok and not found:
         yield Finding("validation", "", Effect.FAIL, "TFMA says that the model is not valid, and not why")
 

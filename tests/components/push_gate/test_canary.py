@@ -1,6 +1,14 @@
+import math
+import re
+
+import ml_dtypes
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
+from components.common.class_scores import are_probabilities
 from components.common.errors import MonitorError
 from components.common.verdict import Effect, Finding, Outcome
 from components.push_gate import canary
@@ -104,7 +112,7 @@ def test_no_batch_is_no_verdict():
     [
         ([[1, -1e-6, 0], [1, 0, 0], [0, 1, 0]], "in [0, 1], but some are 1e-06 outside"),
         ([[3.0, -2, 0], [4, -3, 0], [2, -1, 0]], "but some are 3 outside; these look like logits (3 of 3 rows"),
-        ([["a", "b", "c"]] * 3, "output probabilities does not fit: could not convert"),
+        ([["a", "b", "c"]] * 3, "output probabilities does not fit: scores must be real numbers. Received: strings"),
     ],
 )
 def test_scores_are_held_against_the_rule_that_everything_goes_by(values, expected):
@@ -123,12 +131,76 @@ def test_logits_and_a_sigmoid_become_probabilities_first(kind, classes, values):
     assert [f for f in canary.check({"y": np.array(values)}, 2, policy) if f.what != "finite"] == []
 
 
-def test_numbers_of_any_type_that_are_not_finite_are_found():
-    import ml_dtypes
+KINDS = [ml_dtypes.bfloat16, ml_dtypes.float8_e5m2, ml_dtypes.float8_e4m3fn, np.float16, np.float32, np.float64]
 
-    for kind in (ml_dtypes.bfloat16, np.float16, np.float64):
-        found = messages(answer(probabilities=np.full((2, 3), np.nan).astype(kind)))
-        assert found == ["output probabilities has 100% values that are not finite"]
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: np.dtype(kind).name)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_of_any_type_that_are_not_finite_are_found(kind, value):
+    """float8_e4m3fn has no infinity: it says NaN."""
+    scores = np.array([[0.5, 0.25, 0.25], [1, 0, 0]]).astype(kind)
+    scores[0, 0] = value
+    found = messages(answer(probabilities=scores, embedding=np.array([[0.0], [value]]).astype(kind)))
+    assert found == [
+        "output embedding has 50% values that are not finite",
+        "output probabilities has 17% values that are not finite",
+    ]
+
+
+@pytest.mark.parametrize("kind", [ml_dtypes.bfloat16, ml_dtypes.float8_e5m2, np.float16, np.float64])
+def test_distributions_of_any_type_pass_and_others_do_not(kind):
+    halves = np.array([[0.5, 0.25, 0.25], [1, 0, 0]]).astype(kind)
+    assert messages(answer(probabilities=halves)) == []
+    assert "sum to 1 within 0.01" in messages(answer(probabilities=np.full((2, 3), 0.5).astype(kind)))[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.full((2, 3), 1 / 3 + 1j), "output probabilities does not fit: scores must be real .* Received: complex128"),
+        (np.full((2, 3), "0.3"), "scores must be real numbers. Received: strings"),
+        (np.full((2, 3), b"0.3", object), "scores must be real numbers. Received: strings"),
+        (np.zeros((2, 3), [("qint8", "i1")]), "scores must be real numbers. Received: void8"),
+    ],
+)
+def test_what_is_no_real_number_is_no_score(values, expected):
+    assert any(re.search(expected, message) for message in messages(answer(probabilities=values)))
+
+
+def test_another_output_that_is_no_real_number_is_said():
+    found = messages(answer(spectrum=np.ones((2, 4), np.complex64)))
+    assert found == ["output spectrum cannot be judged: they must be real numbers. Received: complex64"]
+
+
+def test_what_float32_cannot_hold_is_outside_and_not_overlooked():
+    """1e39 is finite as float64, in which the model answers, and infinite as float32, in which probabilities are."""
+    finding, _ = canary.check(answer(probabilities=np.array([[1e39, 0, 0], [1, 0, 0]])), 2, POLICY)
+    assert "must lie in [0, 1], but some are inf outside" in finding.message
+    assert finding.measured is None
+
+
+@settings(max_examples=300)
+@given(
+    arrays(
+        np.float32,
+        (2, 3),
+        elements=st.floats(-1 / 1024, 1 + 1 / 64, width=32) | st.sampled_from([0.0, 1.0, 0.25, 0.5, -0.0, math.nan]),
+    )
+)
+def test_no_row_that_is_no_distribution_goes_without_a_finding(scores):
+    assert (messages(answer(probabilities=scores)) == []) == bool(are_probabilities(scores).all())
+
+
+def test_class_ids_beyond_what_int64_holds_are_out_of_range():
+    assert (
+        "must lie in [0, 3), but one is 18446744073709551615"
+        in messages(answer(class_id=np.array([0, 2**64 - 1], np.uint64)))[0]
+    )
+
+
+def test_an_answer_without_an_output_is_a_finding_whatever_the_policy_asks():
+    policy = POLICY.model_copy(update={"probabilities": None, "class_id": None})
+    assert messages({}, policy) == ["the answer holds no output at all"]
 
 
 def test_a_finding_that_repeats_is_said_once_with_the_number_of_batches():

@@ -125,9 +125,8 @@ def test_a_pipeline_without_anomalies_runs(run):
 
 
 def test_a_pipeline_with_two_runs_and_names_the_one_that_objects(run):
-    clean = anomalies_pb2.Anomalies()
-    clean.baseline.feature.add(name="x")
-    bad = anomalies_pb2.Anomalies()
+    clean = anomalies_pb2.Anomalies(anomaly_name_format=anomalies_pb2.Anomalies.SERIALIZED_PATH)
+    bad = anomalies_pb2.Anomalies(anomaly_name_format=anomalies_pb2.Anomalies.SERIALIZED_PATH)
     bad.anomaly_info["x"].description = "odd"
     decision, pushed = run(clean, bad, policy=NO_CANARY)
     assert decision.summary == "Not blessed. anomalies (validator_1, train): feature x: odd (UNKNOWN_TYPE, UNKNOWN)."

@@ -1,6 +1,6 @@
 import pytest
 
-from components.common.artifacts.evaluation import has_baseline
+from components.common.artifacts.evaluation import evaluated_models
 from components.common.artifacts.files import local_files
 from components.common.artifacts.validation import read_validation
 from components.common.verdict import Outcome
@@ -24,14 +24,14 @@ def test_a_missed_change_is_named(evaluate):
     (change,) = [f for f in findings if f.where == "" and f.allowed == pytest.approx(-0.02)]
     assert change.message == "accuracy changed by -0.1875 against the baseline, but the change must be at least -0.02"
     assert change.measured == pytest.approx(-0.1875)
-    assert has_baseline(result.uri, local_files()) is True
+    assert evaluated_models(result.uri, local_files()).has_baseline is True
 
 
 def test_a_first_push_says_that_no_change_was_checked(evaluate):
     result, _ = evaluate("good")
     findings = read_validation(result.uri, local_files())
     assert findings == []
-    verdict = evaluation.judge(findings, has_baseline(result.uri, local_files()), POLICY)
+    verdict = evaluation.judge(findings, evaluated_models(result.uri, local_files()).has_baseline, POLICY)
     assert verdict.outcome is Outcome.PASSED
     assert "first push, no change to compare" in verdict.reason
     strict = evaluation.judge(findings, False, EvaluationPolicy(without_baseline="block"))
@@ -48,7 +48,7 @@ def test_no_warning_with_a_baseline():
     ("blessing", "expected"),
     [
         (Blessing(True, "/model", True), []),
-        (Blessing(True, "", True), []),
+        (Blessing(True, "", True), ["Evaluator's blessing does not say which model it is about"]),
         (Blessing(False, "/model", True), ["Evaluator did not bless the model"]),
         (Blessing(None, "", False, "no blessing was written"), ["no blessing was written"]),
         (Blessing(True, "/other", True), ["Evaluator's blessing is about another model, /other"]),

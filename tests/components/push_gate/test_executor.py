@@ -18,6 +18,7 @@ from tfx.utils import proto_utils, writer_utils
 
 from components.atomic_pusher.executor import Executor as AtomicPusherExecutor
 from components.common import baseline_bundle
+from components.common.artifacts.tfma_messages import message_class
 from components.common.records.decision import Decision
 from components.common.verdict import Outcome
 from components.push_gate.executor import Executor
@@ -131,6 +132,22 @@ def test_one_bad_split_of_one_artifact_blocks(decide, evaluate, clean, anomalies
             lambda uri: (uri / "Split-eval" / "SchemaDiff.pb").write_bytes(b"\xff" * 9),
             "SchemaDiff.pb must hold a message Anomalies. Received: ",
         ),
+        (  # another message is one of anomalies, all of whose fields are unknown
+            lambda uri: (uri / "Split-eval" / "SchemaDiff.pb").write_bytes(
+                message_class("ValidationResult")(validation_ok=True).SerializeToString()
+            ),
+            "SchemaDiff.pb must hold a message Anomalies. Received: one with fields or values that it has not",
+        ),
+        (
+            lambda uri: (uri / "Split-eval" / "SchemaDiff.pb").write_bytes(
+                text_format.Parse(SCHEMA, schema_pb2.Schema()).SerializeToString()
+            ),
+            "SchemaDiff.pb must hold ",
+        ),
+        (
+            lambda uri: (uri / "Split-eval" / "SchemaDiff.pb").write_bytes(b"\x0a\x00"),
+            "must hold whole anomalies. Received: some without anomaly_name_format, as if cut short",
+        ),
         (
             lambda uri: (uri / "Split-eval" / "SchemaDiff.pb").write_bytes(
                 anomalies_pb2.Anomalies(data_missing=True).SerializeToString()
@@ -152,6 +169,27 @@ def test_a_damaged_split_is_undecided(decide, clean, tmp_path, new_artifact, dam
     assert blessing.get_int_custom_property("blessed") == 0
 
 
+@pytest.mark.parametrize(("noted", "passes"), [({"train": 1, "eval": 1}, True), ({"train": 1, "eval": 0}, False)])
+def test_anomalies_are_held_against_what_example_validator_noted_of_them(decide, clean, new_artifact, noted, passes):
+    made = new_artifact(standard_artifacts.ExampleAnomalies, Path(clean.uri))
+    made.split_names = clean.split_names
+    made.set_json_value_custom_property("blessed", noted)
+    _, decision = decide(policy="evaluation: {required: false}\n" + POLICY, anomalies_0=made)
+    assert decision.blessed is passes
+    told = "has 0 anomalies, and its artifact's property `blessed` says that there are some"
+    assert (told in decision.summary) is not passes
+
+
+@pytest.mark.parametrize("names", ["", "[]"])
+def test_splits_that_are_not_named_leave_it_undecided_because_one_may_be_missing(decide, clean, new_artifact, names):
+    made = new_artifact(standard_artifacts.ExampleAnomalies, Path(clean.uri))
+    made.split_names = names
+    _, decision = decide(policy="evaluation: {required: false}\n" + POLICY, anomalies_0=made)
+    (check,) = [each for each in decision.checks if not each.passed]
+    assert check.outcome is Outcome.UNDECIDED
+    assert "must name its splits, of which one may be missing. Received: the folders of eval, train" in check.reason
+
+
 def test_a_split_that_is_there_but_not_named_is_judged_too(decide, anomalies):
     made = anomalies("unnamed", train=1.0, extra=300.0)
     made.split_names = artifact_utils.encode_split_names(["train"])
@@ -162,7 +200,9 @@ def test_a_split_that_is_there_but_not_named_is_judged_too(decide, anomalies):
 def test_anomalies_in_text_form_are_read(decide, tmp_path, new_artifact):
     folder = tmp_path / "old" / "Split-train"
     folder.mkdir(parents=True)
-    (folder / "anomalies.pbtxt").write_text('anomaly_info { key: "x" value { description: "old" severity: ERROR } }')
+    (folder / "anomalies.pbtxt").write_text(
+        'anomaly_info { key: "x" value { description: "old" severity: ERROR } } anomaly_name_format: SERIALIZED_PATH'
+    )
     made = new_artifact(standard_artifacts.ExampleAnomalies, tmp_path / "old")
     made.split_names = artifact_utils.encode_split_names(["train"])
     _, decision = decide(policy="evaluation: {required: false}\n" + POLICY, anomalies_0=made)
@@ -237,6 +277,79 @@ def test_a_blessing_of_another_model_blocks(decide, evaluate, clean, models):
     evaluation, given = evaluate("good")
     _, decision = decide(model=models["bad_at_3"], evaluation=evaluation, model_blessing=given, anomalies_0=clean)
     assert "Evaluator's blessing is about another model" in decision.summary
+
+
+def test_an_evaluation_of_another_model_is_undecided(decide, evaluate, clean, models):
+    evaluation, _ = evaluate("good")
+    _, decision = decide(model=models["bad_at_3"], evaluation=evaluation, anomalies_0=clean)
+    (check,) = [each for each in decision.checks if not each.passed]
+    assert check.outcome is Outcome.UNDECIDED
+    assert f"the evaluation is about another model, {models['good'].uri}/Format-Serving" in check.reason
+
+
+def test_an_evaluation_that_does_not_say_of_which_model_is_undecided(decide, evaluate, clean, tmp_path, new_artifact):
+    evaluation, _ = evaluate("good")
+    shutil.copytree(evaluation.uri, tmp_path / "copy")
+    path = tmp_path / "copy" / "eval_config.json"
+    record = json.loads(path.read_text())
+    del record["modelLocations"]
+    path.write_text(json.dumps(record))
+    _, decision = decide(
+        evaluation=new_artifact(standard_artifacts.ModelEvaluation, tmp_path / "copy"), anomalies_0=clean
+    )
+    assert "evaluation: the evaluation does not say which model it is about" in decision.summary
+
+
+def test_a_validation_that_matched_no_slice_is_undecided(decide, evaluate, clean, tmp_path, new_artifact):
+    evaluation, _ = evaluate("good")
+    shutil.copytree(evaluation.uri, tmp_path / "copy")
+    result = tfma.load_validation_result(evaluation.uri)
+    assert result.validation_ok
+    for each in result.validation_details.slicing_details:
+        each.num_matching_slices = 0
+    with tf.io.TFRecordWriter(str(tmp_path / "copy" / "validations.tfrecord")) as writer:
+        writer.write(result.SerializeToString())
+    _, decision = decide(
+        evaluation=new_artifact(standard_artifacts.ModelEvaluation, tmp_path / "copy"), anomalies_0=clean
+    )
+    (check,) = [each for each in decision.checks if not each.passed]
+    assert check.outcome is Outcome.UNDECIDED
+    assert check.reason == (
+        "no slice matched any slice, for which a threshold is set; "
+        "no slice matched each label, for which a threshold is set"
+    )
+
+
+@pytest.mark.parametrize(
+    ("says", "present", "outcome"),
+    [
+        (1, ["BLESSED"], Outcome.PASSED),
+        (1, ["NOT_BLESSED"], Outcome.UNDECIDED),
+        (0, ["BLESSED"], Outcome.UNDECIDED),
+        (1, ["BLESSED", "NOT_BLESSED"], Outcome.UNDECIDED),
+        (0, ["BLESSED", "NOT_BLESSED"], Outcome.UNDECIDED),
+        (1, [], Outcome.UNDECIDED),
+        (None, ["BLESSED"], Outcome.UNDECIDED),
+        (2, ["BLESSED"], Outcome.UNDECIDED),
+        (0, ["NOT_BLESSED"], Outcome.FAILED),
+        (0, [], Outcome.FAILED),
+        (None, ["NOT_BLESSED"], Outcome.FAILED),
+    ],
+)
+def test_a_blessing_whose_property_and_file_disagree_is_undecided(
+    decide, clean, models, tmp_path, new_artifact, says, present, outcome
+):
+    (tmp_path / "given").mkdir()
+    for name in present:
+        (tmp_path / "given" / name).touch()
+    given = new_artifact(standard_artifacts.ModelBlessing, tmp_path / "given")
+    given.set_string_custom_property("current_model", models["good"].uri)
+    if says is not None:
+        given.set_int_custom_property("blessed", says)
+    _, decision = decide(model_blessing=given, anomalies_0=clean)
+    assert decision.checks[0].outcome is outcome
+    if outcome is Outcome.UNDECIDED:
+        assert f"the property `blessed` of {given.uri} and its files disagree" in decision.summary
 
 
 def test_evaluator_without_thresholds_leaves_a_blessing_that_blocks(decide, clean, tmp_path, new_artifact):

@@ -52,13 +52,13 @@ def test_what_is_no_report_is_refused_when_the_pipeline_is_built(given):
 @pytest.mark.parametrize(("description", "fails"), [("", False), ("image_noise is out of bounds", True)])
 def test_a_run_with_stock_anomalies_fails_as_often_as_it_is_repeated(tmp_path: Path, description: str, fails: bool):
     """The anomalies are those of ExampleValidator; TFX's own runner runs the pipeline twice."""
-    anomalies = anomalies_pb2.Anomalies()
+    anomalies = anomalies_pb2.Anomalies(anomaly_name_format=anomalies_pb2.Anomalies.SERIALIZED_PATH)
     if description:
         info = anomalies.anomaly_info["image_noise"]
         info.severity, info.short_description = anomalies_pb2.AnomalyInfo.ERROR, description
     split = tmp_path / "anomalies" / "Split-eval"
     split.mkdir(parents=True)
-    (split / "SchemaDiff.pb").write_bytes(anomalies.SerializeToString() or b"\x0a\x00")
+    (split / "SchemaDiff.pb").write_bytes(anomalies.SerializeToString())
 
     def run() -> None:
         importer = Importer(

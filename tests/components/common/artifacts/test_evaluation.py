@@ -118,17 +118,45 @@ def test_a_confusion_matrix_that_cannot_be_shown_is_an_error(tmp_path):
         evaluation.confusion_matrix(folder, FILES)
 
 
-@pytest.mark.parametrize(("specs", "expected"), [([{}], False), ([{"name": "a"}, {"isBaseline": True}], True)])
-def test_whether_there_was_a_baseline_is_in_tfma_s_configuration(tmp_path, specs, expected):
-    (tmp_path / "eval_config.json").write_text(json.dumps({"evalConfig": {"modelSpecs": specs}}))
-    assert evaluation.has_baseline(str(tmp_path), FILES) is expected
+BOTH = [{"name": "new"}, {"name": "old", "isBaseline": True}]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"evalConfig": {"modelSpecs": [1]}}'])
+@pytest.mark.parametrize(
+    ("specs", "locations", "candidate", "compared"),
+    [
+        ([{}], {"": "/m/7/Format-Serving"}, "/m/7/Format-Serving", False),
+        (BOTH, {"old": "/m/6/Format-Serving", "new": "/m/7/"}, "/m/7/", True),
+        (BOTH, {"old": "/m/7/Format-Serving"}, "", True),
+        ([], {}, "", False),
+    ],
+)
+def test_which_models_were_evaluated_is_in_tfma_s_configuration(tmp_path, specs, locations, candidate, compared):
+    content = {"evalConfig": {"modelSpecs": specs}, "modelLocations": locations}
+    (tmp_path / "eval_config.json").write_text(json.dumps(content))
+    models = evaluation.evaluated_models(str(tmp_path), FILES)
+    assert (models.candidate, models.has_baseline) == (candidate, compared)
+    assert models.is_of("/m/7") is bool(candidate)
+    assert not any(models.is_of(uri) for uri in ("", "/m/6", "/m/77", "/m/7/Format-Serving/variables"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"evalConfig": {"modelSpecs": [1]}}',
+        '{"evalConfig": {}, "modelLocations": {"": 7}}',
+        '{"evalConfig": {"modelSpecs": [{"name": "a"}, {"name": "b"}]}}',
+    ],
+    ids=lambda text: text[:20],
+)
 def test_a_configuration_that_says_nothing_is_an_error(tmp_path, text):
     (tmp_path / "eval_config.json").write_text(text)
-    with pytest.raises(MonitorError, match=r"eval_config\.json must be TFMA's configuration"):
-        evaluation.has_baseline(str(tmp_path), FILES)
+    with pytest.raises(MonitorError, match=r"eval_config\.json must be"):
+        evaluation.evaluated_models(str(tmp_path), FILES)
 
 
 def test_messages_are_the_same_as_tfma_s_own_and_leave_it_free_to_register_them(tmp_path):

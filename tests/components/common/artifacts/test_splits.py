@@ -97,7 +97,7 @@ def test_a_sample_is_read_from_beside_the_statistics(tmp_path):
 
 
 def anomalies(**reasons):
-    message = anomalies_pb2.Anomalies()
+    message = anomalies_pb2.Anomalies(anomaly_name_format=anomalies_pb2.Anomalies.SERIALIZED_PATH)
     for feature, (severity, *descriptions) in reasons.items():
         info = message.anomaly_info[feature]
         info.severity = anomalies_pb2.AnomalyInfo.Severity.Value(severity)
