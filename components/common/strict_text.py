@@ -5,6 +5,7 @@ stand for billions of values, both go as deep as the text does, and both know va
 """
 
 import json
+import math
 import re
 from typing import Any
 
@@ -34,7 +35,8 @@ def parse_json(text: str | bytes, what: str = "") -> Any:
     """The value of a JSON text. `what` begins the message where the text is named.
 
     Raises:
-      TextError: it is no JSON, is nested deeper than `MOST_LEVELS`, or has a whole number of more than `MOST_DIGITS`.
+      TextError: it is no JSON, is nested deeper than `MOST_LEVELS`, or has a whole number of more than `MOST_DIGITS`,
+        NaN or an infinity.
 
     """
     try:
@@ -70,7 +72,7 @@ def parse_yaml(text: str) -> Any:
 
 def _parsed(text: str | bytes) -> Any:
     try:
-        value = json.loads(text, parse_int=_whole)
+        value = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
     except RecursionError as error:
         raise _too_deep() from error
     except TextError:
@@ -94,6 +96,14 @@ def _require_unicode(text: str, where: str = "") -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise TextError(f"must be text in Unicode. Received: {error.object[error.start]!a} in it{where}") from error
+
+
+def _finite(number: str) -> float:
+    """JSON has neither NaN nor infinity, and what is held against a bound would pass as such."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise TextError(f"must have finite numbers. Received: {number[:MOST_DIGITS]}")
+    return value
 
 
 def _require_short(number: str, where: str = "") -> None:

@@ -199,6 +199,8 @@ def _undecided(reason: str, anomaly: str) -> Check:
 
 def _judge(what: str, found: Proportion, baseline: Proportion, allowed: float) -> Check:
     """Degraded when even the upper end of the interval lies lower than is allowed."""
+    if not (found.low <= found.value <= found.high and 0 <= baseline.value <= 1):  # NaN is below nothing
+        return _undecided(f"{what} is {found}, whose interval is not known", NO_WINDOW_ANOMALY)
     points = 100 * (baseline.value - found.value)
     if found.high < baseline.value - allowed:
         reason = f"{what} fell by {points:.1f} points, more than the {100 * allowed:g} allowed: {found}"

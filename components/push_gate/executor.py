@@ -14,7 +14,7 @@ from tfx.utils import io_utils
 from ..common.artifacts.anomalies import anomaly_types, read_anomalies, unnamed_splits
 from ..common.artifacts.checks import contradicted
 from ..common.artifacts.evaluation import evaluated_models
-from ..common.artifacts.files import Artifact
+from ..common.artifacts.files import Artifact, Files
 from ..common.artifacts.splits import split_folders
 from ..common.artifacts.validation import read_validation
 from ..common.errors import MonitorError
@@ -72,9 +72,10 @@ class Executor(base_executor.BaseExecutor):
         policy = parse_policy(exec_properties[POLICY_KEY], anomaly_types(), spec)
         sources = parse_json(exec_properties.get(SOURCES_KEY) or "{}")
         model = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
+        files = tfx_files()
         checks = [
-            _judge_evaluation(input_dict, model.uri, policy.evaluation),
-            *_judge_anomalies(input_dict, sources, policy.anomalies),
+            judge_evaluation(input_dict, model.uri, policy.evaluation, files),
+            *judge_anomalies(input_dict, sources, policy.anomalies, files),
             judge_model(model, input_dict.get(EXAMPLES_KEY, []), policy.canary, spec),
         ]
         decision = Decision(model.uri, tuple(checks))
@@ -86,7 +87,8 @@ def _spec(text: str) -> ModelSpec | None:
     return ModelSpec.from_json(text, SPEC_KEY) if text else None
 
 
-def _judge_evaluation(inputs: Artifacts, model_uri: str, policy: EvaluationPolicy) -> Check:
+def judge_evaluation(inputs: Artifacts, model_uri: str, policy: EvaluationPolicy, files: Files) -> Check:
+    """The check of the Evaluator's evaluation and blessing, as far as the gate is given these."""
     if EVALUATION_KEY not in inputs and MODEL_BLESSING_KEY not in inputs:
         return evaluation.not_given(policy)
     findings: list[Finding] = []
@@ -95,13 +97,13 @@ def _judge_evaluation(inputs: Artifacts, model_uri: str, policy: EvaluationPolic
     compared = [True]
     if EVALUATION_KEY in inputs:
         for artifact in _all(inputs, EVALUATION_KEY, findings):
-            findings += _read(lambda uri: read_validation(uri, tfx_files()), artifact.uri, findings)
-            for models in _read(lambda uri: [evaluated_models(uri, tfx_files())], artifact.uri, findings):
+            findings += _read(lambda uri: read_validation(uri, files), artifact.uri, findings)
+            for models in _read(lambda uri: [evaluated_models(uri, files)], artifact.uri, findings):
                 compared.append(models.has_baseline)
                 findings += evaluation.model_findings(models, model_uri)
     if MODEL_BLESSING_KEY in inputs:
         for artifact in _all(inputs, MODEL_BLESSING_KEY, findings):
-            says = evaluation.blessing_of(artifact_of(artifact, EVALUATOR), tfx_files())
+            says = evaluation.blessing_of(artifact_of(artifact, EVALUATOR), files)
             explained = any(finding.effect is not Effect.WARN for finding in findings)
             findings += evaluation.blessing_findings(says, model_uri, explained=explained)
             compared += [] if EVALUATION_KEY in inputs else [says.has_baseline]
@@ -123,7 +125,8 @@ def _all(inputs: Artifacts, key: str, findings: list[Finding]) -> list[types.Art
     return inputs[key]
 
 
-def _judge_anomalies(inputs: Artifacts, sources: dict[str, str], policy: AnomaliesPolicy) -> list[Check]:
+def judge_anomalies(inputs: Artifacts, sources: dict[str, str], policy: AnomaliesPolicy, files: Files) -> list[Check]:
+    """The check of each split of each artifact of anomalies, `sources` being who made them by their input keys."""
     keys = sorted((key for key in inputs if key.startswith(ANOMALIES_PREFIX)), key=lambda key: (len(key), key))
     lost = sorted(set(sources) - set(keys))
     checks = [anomalies.unreadable("connected, but not handed to the gate", sources[key]) for key in lost]
@@ -132,14 +135,13 @@ def _judge_anomalies(inputs: Artifacts, sources: dict[str, str], policy: Anomali
         if not inputs[key]:
             checks.append(anomalies.unreadable("connected, but holds nothing", source))
         for artifact in inputs[key]:
-            checks += _judge_splits(artifact_of(artifact), source, policy)
+            checks += _judge_splits(artifact_of(artifact), source, policy, files)
     if not checks and policy.required:
         checks = [anomalies.unreadable("the gate was given no anomalies, and the policy requires some")]
     return checks
 
 
-def _judge_splits(artifact: Artifact, source: str, policy: AnomaliesPolicy) -> list[Check]:
-    files = tfx_files()
+def _judge_splits(artifact: Artifact, source: str, policy: AnomaliesPolicy, files: Files) -> list[Check]:
     try:
         folders = split_folders(artifact, files)
         unnamed = unnamed_splits(artifact, files)

@@ -196,7 +196,7 @@ def _require_agreement(found: anomalies_pb2.Anomalies, compared: Compared) -> No
         if not name or test != statistic_of(name):
             continue
         theirs = measured.get(name)
-        if theirs is None or abs(theirs - check.measured) > TOLERANCE:
+        if theirs is None or not abs(theirs - check.measured) <= TOLERANCE:
             raise MonitorError(
                 f"TFDV must measure for {name} what its threshold is for, {check.measured!r}: "
                 f"its statistics and its sample must be of the same examples. Received: {theirs!r}"

@@ -92,7 +92,7 @@ def read_anomalies(artifact: Artifact, folder: str, files: Files) -> list[Anomal
     path = f"{folder}/{LEGACY_ANOMALIES_FILE if legacy else ANOMALIES_FILE}"
     if folder == artifact.uri and not legacy and ANOMALIES_FILE not in present:
         raise MonitorError(f"{artifact.uri} must hold the anomalies of a split. Received: none, and no split is named")
-    proto = files.message(path, anomalies_pb2.Anomalies(), known_only=True)
+    proto = files.message(path, anomalies_pb2.Anomalies(), strict=True)
     if proto.data_missing:
         raise MonitorError(f"{path} says that there was no data to validate")
     if not proto.HasField(_WRITTEN_LAST):

@@ -119,12 +119,12 @@ class Files:
                 raise MonitorError(f"{path} must unpack to at most {in_words(self.most)} to be read. Received: more")
             yield record.data
 
-    def message(self, path: str, message: AnyMessage, *, known_only: bool = False) -> AnyMessage:
+    def message(self, path: str, message: AnyMessage, *, strict: bool = False) -> AnyMessage:
         """Fills a message from a file, binary or text (`*.pbtxt`). Raises `MonitorError` when it holds none.
 
-        With `known_only` also where it holds anything that this version does not know.
+        With `strict` also where it holds anything that this version does not know, or text that is none.
         """
-        return parse_message(message, self.content(path), path, known_only=known_only)
+        return parse_message(message, self.content(path), path, strict=strict)
 
     def record(self, path: str, parse: Callable[[str], Record]) -> Record:
         """What `parse` makes of a text file. Raises `MonitorError`, which names the file, when it cannot be read."""
@@ -175,15 +175,15 @@ def is_below(path: str | Path, root: str | Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
-def parse_message(message: AnyMessage, content: bytes, path: str, *, known_only: bool = False) -> AnyMessage:
+def parse_message(message: AnyMessage, content: bytes, path: str, *, strict: bool = False) -> AnyMessage:
     """Fills a message of any type from what the file `path` holds, as text where it is named `*.pbtxt`.
 
     Args:
       message: to be filled.
       content: of the file.
       path: for the error.
-      known_only: whether fields and values that this version does not know are an error. A message of one type is often
-        read as one of another without any, all of its content being unknown.
+      strict: whether fields and values that this version does not know are an error, and text that is no UTF-8. Many a
+        message of one type is one of another too, all of its fields being unknown to that.
 
     Raises:
       MonitorError: the content is empty, or is not such a message from its first byte to its last.
@@ -194,7 +194,7 @@ def parse_message(message: AnyMessage, content: bytes, path: str, *, known_only:
         raise MonitorError(f"{path} must hold a message {name}. Received: an empty file")
     try:
         if path.endswith(".pbtxt"):
-            text_format.Parse(content.decode(), message, allow_unknown_field=not known_only)
+            text_format.Parse(content.decode(), message, allow_unknown_field=not strict)
             return message
         taken = message.MergeFromString(content)
     except _NO_MESSAGE as error:
@@ -203,9 +203,25 @@ def parse_message(message: AnyMessage, content: bytes, path: str, *, known_only:
         raise MonitorError(
             f"{path} must hold a message {name}. Received: only {taken} of its {len(content)} bytes are one"
         )
-    if known_only and _has_unknown(message):
+    if strict and _has_unknown(message):
         raise MonitorError(f"{path} must hold a message {name}. Received: one with fields or values that it has not")
+    if strict and any(isinstance(text, bytes) for text in _texts(message)):  # as protobuf 3.20 gives it
+        raise MonitorError(f"{path} must hold a message {name}. Received: one with text that is no UTF-8")
     return message
+
+
+def _texts(message: Message) -> Iterator[str | bytes]:
+    """Every text in a message and in those in it."""
+    for kind, value in message.ListFields():
+        if kind.type == kind.TYPE_STRING:
+            yield from value if kind.label == kind.LABEL_REPEATED else [value]
+        elif kind.type == kind.TYPE_MESSAGE and kind.message_type.GetOptions().map_entry:
+            yield from (key for key in value if isinstance(key, str | bytes))
+            for each in value.values():
+                yield from _texts(each) if isinstance(each, Message) else []
+        elif kind.type == kind.TYPE_MESSAGE:
+            for each in value if kind.label == kind.LABEL_REPEATED else [value]:
+                yield from _texts(each)
 
 
 def _has_unknown(message: Message) -> bool:

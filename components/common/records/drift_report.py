@@ -80,7 +80,7 @@ class Measurement:
     @property
     def exceeded(self) -> bool:
         """Whether this test raises the alarm."""
-        return self.threshold is not None and self.measured > self.threshold
+        return self.threshold is not None and not self.measured <= self.threshold  # NaN is not within
 
     @property
     def rank(self) -> tuple[float, float]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import require
+
 Floats = npt.NDArray[np.float64]
 
 TAIL = 0.1  # the proportion of splits from which the tail of a group's maximum is extrapolated
@@ -49,6 +51,8 @@ class Group:
     weight: float = 1.0
 
     def add(self, feature: str, test: str, values: Floats, *, power: float, rate: float) -> None:
+        rule = "be finite: NaN is above no threshold, and would never raise an alarm"
+        require(bool(np.isfinite(values).all()), "values", rule, (feature, test))
         self.columns.append(Column(feature, test, values, power, rate))
 
 

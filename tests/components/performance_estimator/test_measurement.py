@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
+import math
 
 import numpy as np
 import pytest
 
 from components.common.errors import MonitorError
+from components.common.proportion import Proportion
 from components.common.records.performance import Examples, Performance
 from components.common.verdict import Outcome
+from components.performance_estimator import measurement
 from components.performance_estimator.delayed_labels import LabelRow, LoggedExamples, join
 from components.performance_estimator.measurement import measure
 from tests.support.specs import model_spec
@@ -201,3 +204,12 @@ def test_class_ids_that_contradict_the_probabilities_are_said_before_accuracy_is
     assert (
         judge(labelled=join(rows, dataclasses.replace(examples, disagreeing=4), spec)).check.outcome is Outcome.FAILED
     )
+
+
+@pytest.mark.parametrize(
+    "found", [Proportion(0.9), Proportion(math.nan, 0.8, 0.9), Proportion(0.9, math.nan, math.nan)]
+)
+def test_an_accuracy_without_an_interval_is_undecided_and_never_within_what_is_allowed(found):
+    check = measurement._judge("Estimated accuracy", found, Proportion.of(90, 100), 0.05)
+    assert check.outcome is Outcome.UNDECIDED
+    assert "whose interval is not known" in check.reason

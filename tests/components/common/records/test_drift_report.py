@@ -1,6 +1,7 @@
 """The report: there and back, and what follows from its measurements."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -75,3 +76,12 @@ def test_what_is_not_a_report_is_refused(change, message):
 def test_damaged_json_is_refused(text):
     with pytest.raises(MonitorError, match=r"is not a drift_report\.json"):
         DriftReport.from_json(text)
+
+
+def test_a_measurement_or_threshold_that_is_no_number_is_not_within():
+    def made(measured, threshold):
+        return Measurement("skew", "x", "jensen_shannon", measured, threshold, 0.5, 0.5, None)
+
+    assert [made(*each).exceeded for each in ((math.nan, 0.1), (0.1, math.nan), (0.1, 0.1), (0.2, 0.1))] == [
+        True, True, False, True,
+    ]  # fmt: skip

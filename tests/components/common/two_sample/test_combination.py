@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.common.errors import MonitorError
 from components.common.two_sample.combination import Group, Tail, combine
 
 
@@ -93,3 +94,9 @@ def test_the_tail_is_monotone_and_its_inverse_undoes_it():
     assert (np.diff(scores) >= 0).all()
     for value in (0.5, 2.0, 5.0, 25.0):
         assert tail.value(float(tail.score(np.array([value]))[0])) == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_statistic_that_is_no_number_is_refused_and_never_within_its_threshold(value):
+    with pytest.raises(MonitorError, match=r"must be finite: NaN is above no threshold.* Received: \('x', 'ks'\)"):
+        Group("g").add("x", "ks", np.array([value, 0.1, 0.2]), power=1, rate=1)
