@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..common.class_scores import SUM_TOLERANCE, ScoreCounts, are_probabilities, probabilities_of
+from ..common.class_scores import SUM_TOLERANCE, ScoreCounts, are_probabilities, disagreeing, probabilities_of
 from ..common.errors import MonitorError
 from ..common.real_numbers import as_floats, not_finite
 from ..common.verdict import Check, Effect, Finding
@@ -47,8 +47,8 @@ def check(outputs: Batch, size: int, policy: CanaryPolicy) -> Iterator[Finding]:
     Args:
       outputs: the signature's outputs; each must have `size` rows.
       size: the number of examples that were sent.
-      policy: says which outputs are scores, which become probabilities by their kind, and class ids (integers [size] in
-        [0, num_classes)).
+      policy: says which outputs are scores, which become probabilities by their kind, and class ids: integers [size]
+        from class_id_from up, each that of the largest probability.
 
     """
     if not outputs:
@@ -184,10 +184,28 @@ def _check_class_ids(outputs: Batch, size: int, policy: CanaryPolicy) -> Iterato
         got = f"{values.dtype} of shape {list(values.shape)}"
         yield _failed("shape", name, f"must be integers of shape [{size}], not {got}")
     elif policy.num_classes is not None:
-        wrong = values[~((values >= 0) & (values < policy.num_classes))]
+        first = policy.class_id_from
+        wrong = values[~((values >= first) & (values < first + policy.num_classes))]
         if wrong.size:
-            rule = f"must lie in [0, {policy.num_classes}), but one is {wrong[0]}"
+            rule = f"must lie in [{first}, {first + policy.num_classes}), but one is {wrong[0]}"
             yield _failed("range", name, rule, float(wrong[0]))
+        elif policy.probabilities is not None:
+            yield from _check_largest(outputs, values.astype(np.int64) - first, policy)
+
+
+def _check_largest(outputs: Batch, classes: npt.NDArray[np.int64], policy: CanaryPolicy) -> Iterator[Finding]:
+    """The class is that of the largest probability, by the rule that logs are read by."""
+    try:
+        scores = as_floats(outputs[policy.probabilities or ""])
+        probabilities = probabilities_of(scores, policy.kind, policy.num_classes or 0)
+    except (KeyError, MonitorError):  # said where the scores are checked
+        return
+    others = disagreeing(probabilities, classes) if len(probabilities) == len(classes) else np.zeros(0, np.bool_)
+    if others.any():
+        row, first = int(np.flatnonzero(others)[0]), policy.class_id_from
+        told = f"{int(probabilities[row].argmax()) + first}, but is {classes[row] + first}"
+        message = f"must be the class of the largest of {policy.probabilities}, {told}"
+        yield _failed("class", policy.class_id or "", message)
 
 
 def _said(batches: Sequence[str]) -> str:

@@ -85,6 +85,7 @@ class CanaryPolicy(_Section):
     probabilities: str | None = "probabilities"  # name of the output with the scores, or null when the model has none
     kind: Literal["probabilities", "logits", "sigmoid"] = "probabilities"  # what the scores are
     class_id: str | None = "class_id"  # as `probabilities`
+    class_id_from: Literal[0, 1] = 0  # the number of the first class
 
 
 class Policy(_Section):
@@ -134,6 +135,7 @@ def _with_spec(canary: dict[str, Any], spec: ModelSpec) -> dict[str, Any]:
         "probabilities": spec.outputs.scores,
         "kind": spec.outputs.kind,
         "class_id": spec.outputs.class_id,
+        "class_id_from": spec.outputs.class_id_from,
         "num_classes": spec.num_classes,
     }
     for key, value in model.items():

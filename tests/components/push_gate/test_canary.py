@@ -20,8 +20,11 @@ IMAGE = TensorInfo((None, 4, 4, 3), "uint8")
 
 
 def answer(**changes):
-    good = {"class_id": np.array([0, 2]), "probabilities": np.full((2, 3), 1 / 3, np.float32)}
-    return {**good, **changes}
+    """Of two images; class ids are, where they are not given, those of the largest probabilities."""
+    scores = np.asarray(changes.get("probabilities", np.full((2, 3), 1 / 3, np.float32)))
+    numbers = scores.real.astype(np.float64) if scores.shape == (2, 3) and scores.dtype.kind in "biufcV" else scores
+    known = numbers.dtype == np.float64 and numbers.shape == (2, 3)
+    return {"class_id": numbers.argmax(axis=1) if known else np.array([0, 2]), "probabilities": scores, **changes}
 
 
 def messages(outputs, policy=POLICY):
@@ -116,7 +119,7 @@ def test_no_batch_is_no_verdict():
     ],
 )
 def test_scores_are_held_against_the_rule_that_everything_goes_by(values, expected):
-    outputs = {"probabilities": np.array(values), "class_id": np.zeros(3, np.int64)}
+    outputs = {"probabilities": np.array(values), "class_id": np.argmax(values, axis=1)}
     found = [finding.message for finding in canary.check(outputs, 3, POLICY)]
     assert len(found) == 1
     assert expected in found[0]
@@ -188,7 +191,8 @@ def test_what_float32_cannot_hold_is_outside_and_not_overlooked():
     )
 )
 def test_no_row_that_is_no_distribution_goes_without_a_finding(scores):
-    assert (messages(answer(probabilities=scores)) == []) == bool(are_probabilities(scores).all())
+    policy = POLICY.model_copy(update={"class_id": None})
+    assert (messages({"probabilities": scores}, policy) == []) == bool(are_probabilities(scores).all())
 
 
 def test_class_ids_beyond_what_int64_holds_are_out_of_range():
@@ -228,3 +232,20 @@ def test_probabilities_where_the_spec_says_logits_are_found_though_a_softmax_mak
         "output probabilities is of another kind than the model's spec says; "
         "these are probabilities already (2 of 2 rows add up to 1); say `kind: probabilities`"
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "ids", "expected"),
+    [
+        (0, [0, 2], []),
+        (1, [1, 3], []),
+        (0, [1, 2], ["output class_id must be the class of the largest of probabilities, 0, but is 1"]),
+        (1, [2, 3], ["output class_id must be the class of the largest of probabilities, 1, but is 2"]),
+        (1, [0, 3], ["output class_id must lie in [1, 4), but one is 0"]),
+        (0, [1, 3], ["output class_id must lie in [0, 3), but one is 3"]),
+    ],
+)
+def test_class_ids_are_those_of_the_largest_probabilities_counted_as_the_spec_says(first, ids, expected):
+    policy = POLICY.model_copy(update={"class_id_from": first})
+    scores = np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]], np.float32)
+    assert messages(answer(class_id=np.array(ids), probabilities=scores), policy) == expected
