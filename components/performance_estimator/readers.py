@@ -2,12 +2,14 @@
 
 import gzip
 import hashlib
+import itertools
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.io import fileio
@@ -28,6 +30,8 @@ from ..common.statistics.usability import LABELS, unusable
 from ..common.tfx_files import artifact_of, tfx_files
 from .delayed_labels import ID, LABEL, LabelRow, LoggedExamples, read_csv
 
+_BATCH = 1_000
+_READ = (ID, CLASS_ID, PROBABILITIES)
 _KINDS = {"CSV": r"\.csv(\.gz)?$", "TFRecord": r"tfrecord"}  # by the file's name
 
 
@@ -101,12 +105,12 @@ def logged_examples(examples: types.Artifact, split: str) -> LoggedExamples:
     classes: list[int] = []
     differ = 0
     for path in sorted(fileio.glob(examples_utils.get_split_file_patterns([examples], split)[0])):
-        for record in _records(path):
-            features = parse_example(record)
-            predicted, differs = _predicted(features)
-            ids.append(_only_text(features.get(ID, [])))
-            classes.append(predicted)
-            differ += differs
+        records = _records(path)
+        while batch := [parse_example(record, _READ) for record in itertools.islice(records, _BATCH)]:
+            ids += [_only_text(features.get(ID, [])) for features in batch]
+            given = np.array([_only_number(features.get(CLASS_ID, [])) for features in batch])
+            differ += _fill_classes(given, [features.get(PROBABILITIES, []) for features in batch])
+            classes += given.tolist()
     return LoggedExamples(ids, classes, differ)
 
 
@@ -129,20 +133,23 @@ def _records(path: str) -> Iterator[bytes]:
             yield record.data
 
 
-def _predicted(features: dict[str, Values]) -> tuple[int, bool]:
-    """The class, -1 for none, and whether the probabilities say another than `class_id`."""
-    given, scores = features.get(CLASS_ID, []), np.array(features.get(PROBABILITIES, []), np.float32)
-    told = int(given[0]) if len(given) == 1 and not isinstance(given[0], bytes) else -1
-    if not scores.size or not np.isfinite(scores).all():
-        return told, False
-    if told < 0:
-        return int(scores.argmax()), False
-    return told, bool(disagreeing(scores[np.newaxis], np.array([told]))[0])
+def _fill_classes(classes: npt.NDArray[np.int64], scores: Sequence[Values]) -> int:
+    """Puts the class of the largest probability where there is none, -1; counts where there is another one."""
+    differ = 0
+    widths = np.array([len(each) for each in scores])
+    for width in np.unique(widths[widths > 0]):
+        rows = np.flatnonzero(widths == width)
+        table = np.array([scores[row] for row in rows], np.float32)
+        told = classes[rows] >= 0
+        differ += int(np.count_nonzero(disagreeing(table, classes[rows]) & told))
+        best = ~told & np.isfinite(table).all(axis=1)
+        classes[rows[best]] = table[best].argmax(axis=1)
+    return differ
 
 
 def _record_row(record: bytes, where: str) -> LabelRow:
     try:
-        features = parse_example(record)
+        features = parse_example(record, (ID, LABEL))
     except MonitorError:
         return LabelRow(where, None, None)
     identity, labels = features.get(ID, []), features.get(LABEL, [])
@@ -150,6 +157,10 @@ def _record_row(record: bytes, where: str) -> LabelRow:
         return LabelRow(where, None, None)
     label = labels[0]
     return LabelRow(where, _text(identity[0]), _text(label) if isinstance(label, bytes) else label)
+
+
+def _only_number(values: Values) -> int:
+    return values[0] if len(values) == 1 and isinstance(values[0], int) else -1
 
 
 def _only_text(values: Values) -> str:

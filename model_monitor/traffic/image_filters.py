@@ -1,4 +1,4 @@
-"""Filters of whole batches of images: resampling, convolution, affine warps, JPEG. NumPy and Pillow only.
+"""Filters of whole batches of images: resampling, convolution, affine warps, JPEG. NumPy, SciPy and Pillow only.
 
 Images are `uint8[N, H, W, C]`, C = 1 (grey) or 3 (red, green, blue). Beyond the border the nearest pixel is repeated.
 """
@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from scipy import ndimage
 
 Images: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -37,15 +38,10 @@ def resample(images: Images, rows: Floats, columns: Floats) -> Floats:
     return np.matmul(rows, flat @ across.T).reshape(images.shape)
 
 
-def gaussian_matrix(size: int, deviation: float) -> Floats:
-    """Row i averages what lies about i; beyond the border the nearest pixel is repeated."""
-    radius = math.ceil(4 * deviation)
-    offsets = np.arange(-radius, radius + 1)
-    weights = np.exp(-(offsets**2) / (2 * deviation**2))
-    matrix = np.zeros((size, size))
-    for offset, weight in zip(offsets, weights / weights.sum(), strict=True):
-        matrix[np.arange(size), np.clip(np.arange(size) + offset, 0, size - 1)] += weight
-    return matrix.astype(np.float32)
+def blur(images: Images, deviation: float) -> Images:
+    """Every channel by a Gaussian kernel of this standard deviation, in pixels."""
+    sigma = (0, deviation, deviation, 0)
+    return to_bytes(ndimage.gaussian_filter(images.astype(np.float32), sigma, mode="nearest"))
 
 
 def pixelate_matrix(size: int, proportion: float) -> Floats:
@@ -72,13 +68,8 @@ def line_kernel(length: float, angle: float) -> Floats:
 
 def convolve(images: Images, kernel: Floats) -> Images:
     """Every channel by a [K, K] kernel, the nearest pixel repeated beyond the border."""
-    height, width = images.shape[1:3]
-    radius = len(kernel) // 2
-    padded = np.pad(images, ((0, 0), (radius, radius), (radius, radius), (0, 0)), mode="edge").astype(np.float32)
-    total = np.zeros(images.shape, np.float32)
-    for y, x in zip(*np.nonzero(kernel), strict=True):
-        total += padded[:, y : y + height, x : x + width] * kernel[y, x]
-    return to_bytes(total)
+    wide = kernel[np.newaxis, :, :, np.newaxis]
+    return to_bytes(ndimage.correlate(images.astype(np.float32), wide, mode="nearest"))
 
 
 def recompress(image: Images, quality: int) -> Images:
@@ -93,18 +84,11 @@ def warp(images: Images, linear: npt.NDArray[np.float64], offset: npt.NDArray[np
 
     Between pixels it is interpolated bilinearly; beyond the border the nearest pixel is repeated.
     """
-    count, height, width, channels = images.shape
-    centre = np.array([(height - 1) / 2, (width - 1) / 2])
-    grid = np.mgrid[:height, :width].reshape(2, -1) - centre[:, None]
-    place = (linear @ grid + (offset + centre)[:, :, None]).astype(np.float32)  # [count, 2, height * width]
-    y, x = np.clip(place[:, 0], 0, height - 1), np.clip(place[:, 1], 0, width - 1)
-    top, left = y.astype(np.int32), x.astype(np.int32)
-    down, right = (y - top)[..., None], (x - left)[..., None]
-    pixels = images.reshape(-1, channels).astype(np.float32)
-    first = (np.arange(count) * height * width)[:, None]
-
-    def row(number: npt.NDArray[np.int32]) -> Floats:
-        start = first + number * width
-        return pixels[start + left] * (1 - right) + pixels[start + np.minimum(left + 1, width - 1)] * right
-
-    return to_bytes(row(top) * (1 - down) + row(np.minimum(top + 1, height - 1)) * down).reshape(images.shape)
+    centre = (np.array(images.shape[1:3]) - 1) / 2
+    warped = np.empty(images.shape, np.float32)
+    for number, image in enumerate(images.astype(np.float32)):
+        matrix, start = np.eye(3), np.zeros(3)  # the channels stay where they are
+        matrix[:2, :2] = linear[number]
+        start[:2] = centre + offset[number] - linear[number] @ centre
+        ndimage.affine_transform(image, matrix, start, output=warped[number], order=1, mode="nearest")
+    return to_bytes(warped)

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from .image_filters import (
     Floats,
     Images,
+    blur,
     change_value,
     convolve,
-    gaussian_matrix,
     line_kernel,
     pixelate_matrix,
     recompress,
@@ -103,9 +103,7 @@ def impulse_noise(images: Images, amount: float, random: Random) -> Images:
 @_pixels(0.4, 0.6, 0.7, 0.8, 1.0)
 def gaussian_blur(images: Images, amount: float, random: Random) -> Images:
     """Out of focus; the amount is the standard deviation of the Gaussian kernel in pixels (CIFAR-10-C)."""
-    height, width = images.shape[1:3]
-    deviation = amount * _scale(images)
-    return to_bytes(resample(images, gaussian_matrix(height, deviation), gaussian_matrix(width, deviation)))
+    return blur(images, amount * _scale(images))
 
 
 @_pixels(2, 3, 4, 6, 8)

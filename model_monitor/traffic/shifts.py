@@ -4,7 +4,7 @@
 
 Images are `uint8[N, H, W, C]`, C = 1 (grey) or 3 (red, green, blue), labels whole numbers `[N]`. A shift either changes
 pixels or draws other classes; severities are 1 (barely visible) to 5, and `shift_kinds` says what they mean of each.
-NumPy and Pillow only; `docs/shifts.md` shows all of them.
+NumPy, SciPy and Pillow only; `docs/shifts.md` shows all of them.
 """
 
 from collections.abc import Sequence

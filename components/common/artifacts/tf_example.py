@@ -1,34 +1,43 @@
-"""`tf.train.Example` messages read without TensorFlow: as much of protobuf's wire format as an Example uses."""
+"""`tf.train.Example` messages read without TensorFlow: protobuf's own parser, told the few fields of an Example."""
 
-import struct
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Collection
+from typing import Any, TypeAlias
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 
 from ..errors import MonitorError
 
 Values: TypeAlias = list[bytes] | list[float] | list[int]
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3  # the fields of a `Feature`
+_FIELD = descriptor_pb2.FieldDescriptorProto
+# The fields of a `Feature`, its one kind of list each, as tensorflow/core/example/feature.proto numbers them.
+_LISTS = {"bytes_list": _FIELD.TYPE_BYTES, "float_list": _FIELD.TYPE_FLOAT, "int64_list": _FIELD.TYPE_INT64}
 
 
-def parse_example(record: bytes) -> dict[str, Values]:
+def parse_example(record: bytes, only: Collection[str] | None = None) -> dict[str, Values]:
     """The features of a serialised Example; an empty list for a feature without values.
+
+    Args:
+      record: the Example.
+      only: names of the features that are wanted, those of them that it has; None: all.
 
     Raises:
       MonitorError: it is no Example.
 
     """
+    example = _Example()
     try:
-        features: dict[str, Values] = {}
-        for number, message in _fields(record):
-            if number == 1:
-                for _, entry in _fields(_bytes(message)):
-                    parts = dict(_fields(_bytes(entry)))
-                    features[_bytes(parts.get(1, b"")).decode()] = _values(_bytes(parts.get(2, b"")))
-    except (IndexError, ValueError, struct.error) as error:
+        taken = example.MergeFromString(record)
+    # SystemError and RuntimeWarning: protobuf 3.20 of a message that ends early, where warnings are errors
+    except (DecodeError, SystemError, RuntimeWarning, UnicodeDecodeError) as error:
         raise MonitorError(f"A record must be a tf.Example. Received: {record[:40]!r}, {error}") from error
-    return features
+    if taken is not None and taken != len(record):  # how protobuf 3.20 tells of a message that ends early
+        told = f"{record[:40]!r}, of which {taken} of {len(record)} bytes are one"
+        raise MonitorError(f"A record must be a tf.Example. Received: {told}")
+    features = example.features.feature
+    names = features if only is None else [name for name in only if name in features]
+    return {name: _values(features[name]) for name in names}
 
 
 def may_hold(record: bytes, key: str) -> bytes:
@@ -54,28 +63,6 @@ def may_hold(record: bytes, key: str) -> bytes:
     return record[place : place + length]
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
-    """Each field's number and its value: a number for a varint, else the bytes."""
-    place = 0
-    while place < len(message):
-        tag, place = _varint(message, place)
-        kind = tag & 7
-        if kind == _VARINT:
-            value, place = _varint(message, place)
-            yield tag >> 3, value
-            continue
-        if kind == _BYTES:
-            length, place = _varint(message, place)
-        elif kind in (_FIXED32, _FIXED64):
-            length = 4 if kind == _FIXED32 else 8
-        else:
-            raise ValueError(f"wire type {kind} at byte {place}")
-        if place + length > len(message):
-            raise ValueError(f"a field is cut off at byte {place}")
-        yield tag >> 3, message[place : place + length]
-        place += length
-
-
 def _varint(message: bytes, place: int) -> tuple[int, int]:
     """The number at `place`, and the place behind it."""
     result = 0
@@ -88,36 +75,41 @@ def _varint(message: bytes, place: int) -> tuple[int, int]:
     raise ValueError(f"a number is longer than ten bytes at byte {place}")
 
 
-def _bytes(value: bytes | int) -> bytes:
-    if isinstance(value, int):
-        raise ValueError(f"a message must be bytes, not the number {value}")
-    return value
+def _values(feature: Any) -> Values:
+    kind = feature.WhichOneof("kind")
+    return list(getattr(feature, kind).value) if kind else []
 
 
-def _values(feature: bytes) -> Values:
-    values: Values = []
-    for kind, message in _fields(feature):
-        found = [value for number, value in _fields(_bytes(message)) if number == 1]
-        if kind == _BYTES_LIST:
-            values = [_bytes(value) for value in found]
-        elif kind == _FLOAT_LIST:
-            packed = b"".join(_bytes(value) for value in found)
-            values = list(struct.unpack(f"<{len(packed) // 4}f", packed))
-        elif kind == _INT64_LIST:
-            values = [_signed(number) for value in found for number in _packed(value)]
-    return values
+def _example_class() -> Any:
+    """The class of an Example, from a description of its own: TensorFlow's messages, if it is imported, stay theirs."""
+    file = descriptor_pb2.FileDescriptorProto(name="example.proto", package="monitor", syntax="proto3")
+    feature = descriptor_pb2.DescriptorProto(name="Feature")
+    feature.oneof_decl.add(name="kind")
+    for number, (name, kind) in enumerate(_LISTS.items(), 1):
+        values = file.message_type.add(name=name)
+        values.field.add(name="value", number=1, label=_FIELD.LABEL_REPEATED, type=kind)
+        told = {"type": _FIELD.TYPE_MESSAGE, "type_name": f".monitor.{name}", "label": _FIELD.LABEL_OPTIONAL}
+        feature.field.add(name=name, number=number, oneof_index=0, **told)
+    file.message_type.append(feature)
+    features = file.message_type.add(name="Features")
+    entry = features.nested_type.add(name="FeatureEntry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, label=_FIELD.LABEL_OPTIONAL, type=_FIELD.TYPE_STRING)
+    one, many = _FIELD.LABEL_OPTIONAL, _FIELD.LABEL_REPEATED
+    _add_message(entry, "value", 2, one, "Feature")
+    _add_message(features, "feature", 1, many, "Features.FeatureEntry")
+    _add_message(file.message_type.add(name="Example"), "features", 1, one, "Features")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    described = pool.FindMessageTypeByName("monitor.Example")
+    if hasattr(message_factory, "GetMessageClass"):  # protobuf 4 and later
+        return message_factory.GetMessageClass(described)
+    return message_factory.MessageFactory(pool).GetPrototype(described)
 
 
-def _packed(value: bytes | int) -> Iterator[int]:
-    """The numbers of a packed list of varints, or the one of a list that is not packed."""
-    if isinstance(value, int):
-        yield value
-        return
-    place = 0
-    while place < len(value):
-        number, place = _varint(value, place)
-        yield number
+def _add_message(to: Any, name: str, number: int, label: int, kind: str) -> None:
+    told = {"type": _FIELD.TYPE_MESSAGE, "type_name": f".monitor.{kind}", "label": label}
+    to.field.add(name=name, number=number, **told)
 
 
-def _signed(number: int) -> int:
-    return number - (1 << 64) if number >= 1 << 63 else number
+_Example = _example_class()
