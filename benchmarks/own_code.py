@@ -2,7 +2,7 @@
 
     python -m benchmarks.own_code
 
-Messages of one or two images of 32 x 32; a ratio above 1 is how many times as long the library takes. The figures are in
+Messages of one or two images of 32 x 32; a ratio says how many times as long the library takes. The figures are in
 docs/decisions/2026-11-26-own-code.md.
 """
 
