@@ -4,7 +4,7 @@ import argparse
 import subprocess
 from pathlib import Path
 
-from . import accuracy, data, quick, runner, tables
+from . import accuracy, data, one_baseline, quick, runner, tables
 from .methods import METHODS
 from .plan import IN_PEERS_ENVIRONMENT, PARTS
 
@@ -20,6 +20,7 @@ def main() -> None:
     _add_data(steps.add_parser("data", help="measure the held-out images, shifted in every way, once for all trials"))
     _add_run(steps.add_parser("run", help="run the trials that are not there yet"))
     steps.add_parser("accuracy", help="errors of the label-free estimates of accuracy").set_defaults(run=_accuracy)
+    steps.add_parser("one_baseline", help="rates of false alarms given one baseline").set_defaults(run=_one_baseline)
     steps.add_parser("tables", help="put the results into the page").set_defaults(run=_tables)
     whole = steps.add_parser("all", help="every step, unattended")
     _add_data(whole)
@@ -75,6 +76,10 @@ def _accuracy(arguments: argparse.Namespace) -> None:
     accuracy.run(arguments.cache, arguments.cache / "accuracy.jsonl")
 
 
+def _one_baseline(arguments: argparse.Namespace) -> None:
+    one_baseline.run(arguments.cache, arguments.cache / "one_baseline.jsonl")
+
+
 def _tables(arguments: argparse.Namespace) -> None:
     tables.write(arguments.cache)
 
@@ -83,6 +88,7 @@ def _all(arguments: argparse.Namespace) -> None:
     _data(arguments)
     _run_parts(arguments, [part for part in HERE_PARTS if part not in LATE_PARTS])
     _accuracy(arguments)
+    _one_baseline(arguments)
     _tables(arguments)
     if arguments.peers_python:
         parts = [word for part in IN_PEERS_ENVIRONMENT for word in ("--part", part)]

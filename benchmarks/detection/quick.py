@@ -39,18 +39,30 @@ def run(folder: Path, methods: tuple[str, ...] = ("ours", "bbsds")) -> dict[str,
     return {method: _count(method, clean, changed) for method in methods}
 
 
+def clean_table(folder: Path) -> Table:
+    """What the quick model says of the clean images that it has not learnt from."""
+    return _quick_model(held_out(folder, trainer_settings("sample")))[0]
+
+
 def _tables(pool: Pool) -> tuple[Table, dict[str, Table]]:
     """What a quick model, trained on a part of the pool, says of the rest: clean, blurred and brighter."""
-    trained = round(_TRAINED_ON * len(pool.labels))
-    model = QuickModel.fit(pool.images[:trained], pool.labels[:trained])
-    images, labels = pool.images[trained:], pool.labels[trained:]
-    untrained = np.zeros((len(images), 0), np.float32)
+    clean, model, rest = _quick_model(pool)
+    images, labels = rest.images, rest.labels
 
     def table(name: str, severity: int) -> Table:
         shifted = shifts.apply(name, images, labels, severity=severity, seed=1).images
-        return measure(shifted, *model.predict(shifted), untrained)
+        return measure(shifted, *model.predict(shifted), clean.untrained)
 
-    return measure(images, *model.predict(images), untrained), {"blurred": table(*BLUR), "brighter": table(*FAINT)}
+    return clean, {"blurred": table(*BLUR), "brighter": table(*FAINT)}
+
+
+def _quick_model(pool: Pool) -> tuple[Table, QuickModel, Pool]:
+    """The clean images that a quick model has not learnt from as it sees them, the model, and these images."""
+    trained = round(_TRAINED_ON * len(pool.labels))
+    model = QuickModel.fit(pool.images[:trained], pool.labels[:trained])
+    rest = Pool(pool.images[trained:], pool.labels[trained:])
+    untrained = np.zeros((len(rest.labels), 0), np.float32)
+    return measure(rest.images, *model.predict(rest.images), untrained), model, rest
 
 
 def _count(method: str, clean: Table, changed: dict[str, Table]) -> Counts:

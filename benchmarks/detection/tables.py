@@ -4,25 +4,30 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from components.common.two_sample.false_alarms import p_value_threshold
+
 from . import results
 from .accuracy import PART as ACCURACY
+from .one_baseline import LEVELS, Summary, summary
+from .one_baseline import PART as ONE_BASELINE
+from .one_baseline import RULES as ONE_BASELINE_RULES
 from .rates import interval
 from .severity import ENOUGH
 from .severity import PART as SEVERITY
 from .suites import LARGE, NULL, SEVERITIES, SIZES, severity_shifts
 from .summary import RULES, Limits, Rate, Results, Rule
 
-PAGE = Path("docs/detection_benchmark.md")
+PAGES = (Path("docs/detection_benchmark.md"), Path("docs/detection.md"))
 _MISSING = "-"
 # Table 1a of Rabanser et al. 2019, "univariate tests", the row BBSDs: MNIST and CIFAR-10 pooled.
 _PUBLISHED = (".19", ".28", ".47", ".47", ".51", ".65", ".70", ".79")
 
 
-def write(cache: Path, page: Path = PAGE) -> None:
-    """Puts the tables of all results in the cache into the page.
+def write(cache: Path, *pages: Path) -> None:
+    """Puts the tables of all results in the cache into the pages, by default those of the documentation.
 
     Raises:
-      KeyError: the page asks for a table that there is not.
+      KeyError: a page asks for a table that there is not.
 
     """
     found = Results(results.read_all(cache)[1])
@@ -31,7 +36,8 @@ def write(cache: Path, page: Path = PAGE) -> None:
         return f"{match[1]}\n{TABLES[match[2]](found)}\n{match[3]}"
 
     pattern = r"(<!-- table (\w+) -->)\n.*?(<!-- end -->)"
-    page.write_text(re.sub(pattern, table, page.read_text(), flags=re.DOTALL))
+    for page in pages or PAGES:
+        page.write_text(re.sub(pattern, table, page.read_text(), flags=re.DOTALL))
 
 
 def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -221,6 +227,22 @@ def accuracy(found: Results) -> str:
     return _markdown(["estimator", "mean absolute error, points", "largest", "windows"], rows)
 
 
+def one_baseline(found: Results) -> str:
+    """Rates of false alarms given the baseline, in multiples of the nominal one, before and after."""
+    rows = []
+    for record in sorted(found.of_part(ONE_BASELINE), key=lambda each: (each["reference"], each["size"])):
+        for level in LEVELS:
+            plain, guarded = (summary(record, rule, level) for rule in ONE_BASELINE_RULES)
+            sizes = [f"{record['size']:,} / {record['reference']:,}", f"{level:.0%}".replace("%", " %")]
+            limit = p_value_threshold(level, record["size"], record["reference"])
+            rows.append([*sizes, _multiples(plain), f"{limit:.4f}", _multiples(guarded)])
+    return _markdown(["n / N", "nominal", "alarm at p <= nominal", "the product's threshold", "alarm at that"], rows)
+
+
+def _multiples(of: Summary) -> str:
+    return " / ".join(f"{value:.2f}" for value in (of.mean, of.median, of.twentieth, of.worst))
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "false_alarms": false_alarms,
     "power_full": power_full,
@@ -232,4 +254,5 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "severity": severity,
     "severity_summary": severity_summary,
     "accuracy": accuracy,
+    "one_baseline": one_baseline,
 }

@@ -49,7 +49,8 @@ class Executor(base_executor.BaseExecutor):
 
     Outputs:
       anomalies: `ExampleAnomalies`, of the one split, and `drift_report.json` beside it. Custom properties: `state`,
-        `outcome`, `sentence`, `p_value` (-1 when nothing was compared), `window_size`, `alarm` (1 or 0).
+        `outcome`, `sentence`, `p_value` and `p_threshold`, at which it is an alarm (-1 when nothing was compared),
+        `window_size`, `alarm` (1 or 0).
 
     Execution properties: `split`, `baseline_split`, `false_alarm_rate`, `min_examples`, `permutations`, `seed`,
     `environment`; `has_baseline` and `has_previous`, 1 when the pipeline has the optional input: TFX runs a component
@@ -134,5 +135,6 @@ def _write(output: types.Artifact, split: str, found: DriftReport, anomalies: an
     for key, text in {"state": found.state, "outcome": found.outcome, "sentence": found.sentence}.items():
         output.set_string_custom_property(key, str(getattr(text, "value", text)))
     output.set_float_custom_property("p_value", -1.0 if found.p_value is None else found.p_value)
+    output.set_float_custom_property("p_threshold", -1.0 if found.p_threshold is None else found.p_threshold)
     output.set_int_custom_property("window_size", found.window.examples)
     output.set_int_custom_property("alarm", int(found.alarm))

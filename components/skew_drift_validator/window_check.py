@@ -19,8 +19,8 @@ from ..common.statistics.monitored_features import (
     rows_of,
 )
 from ..common.statistics.usability import LABELS, MAX_UNUSABLE, unusable
-from ..common.two_sample.comparison import CLASS_FEATURE, Check, Comparison, Feature, compare
-from ..common.two_sample.false_alarms import require_rate
+from ..common.two_sample.comparison import CLASS_FEATURE, MAX_ROWS, Check, Comparison, Feature, compare
+from ..common.two_sample.false_alarms import p_value_threshold, require_rate, together
 from ..common.verdict import Outcome
 
 ERROR = "ERROR"
@@ -75,7 +75,8 @@ class Settings:
     """How windows are judged.
 
     Attributes:
-      false_alarm_rate: In (0, 0.5]: the chance that a window from the baseline's own distribution raises any alarm.
+      false_alarm_rate: In (0, 0.5]: the chance that a window from the baseline's own distribution raises any alarm;
+        given the baseline, at most 1.5 times as much for 95 % of baselines.
       min_examples: Windows with fewer examples, 2 or more, are not judged.
       permutations: How many times the rows of both sides are permuted.
       seed: Of the permutations.
@@ -155,7 +156,7 @@ class Compared:
 
 def side(described: Described) -> Side:
     """What a report says of one side."""
-    return Side(described.data.num_examples, len(described.sample.values), described.span)
+    return Side(described.data.num_examples, _compared_rows(described), described.span)
 
 
 def gaps(sides: Sides, settings: Settings) -> list[Problem]:
@@ -201,6 +202,9 @@ def compare_all(
 ) -> list[Compared]:
     """Makes the comparisons that can be made, which share the false-alarm rate.
 
+    The baseline stays the same from window to window, so that its own sampling error is part of every one of them: the
+    p-value that raises the alarm is such that the rate holds all the same. The previous span is another one each time.
+
     Args:
       sides: What there is.
       names: By comparison, the monitored features.
@@ -214,14 +218,26 @@ def compare_all(
     rate = settings.false_alarm_rate / max(1, len(chosen))
     references = ((each, sides.references[each]) for each in chosen)
     return [
-        compare_with(Pair(each, reference, sides.window), names[each], rate, settings)
-        for each, reference in references
-        if reference is not None
+        compare_with(pair, names[pair.comparison], _threshold(pair, rate), settings)
+        for pair in (Pair(each, found, sides.window) for each, found in references if found is not None)
     ]
 
 
-def compare_with(pair: Pair, names: Sequence[str], rate: float, settings: Settings) -> Compared:
+def _threshold(pair: Pair, rate: float) -> float:
+    """The p-value at which the comparison raises the alarm."""
+    if pair.comparison != SKEW:
+        return rate
+    return p_value_threshold(rate, _compared_rows(pair.window), _compared_rows(pair.reference))
+
+
+def _compared_rows(described: Described) -> int:
+    return min(len(described.sample.values), MAX_ROWS)
+
+
+def compare_with(pair: Pair, names: Sequence[str], threshold: float, settings: Settings) -> Compared:
     """Compares the window with a reference in the features of `names`, as far as both have them.
+
+    The alarm is raised at a p-value of `threshold` or less.
 
     Raises:
       MonitorError: the two were counted in different bins.
@@ -238,7 +254,9 @@ def compare_with(pair: Pair, names: Sequence[str], rate: float, settings: Settin
         rows_of(each.sample, [feature.name for feature in features], classes=CLASS_FEATURE in shared)
         for each in (reference, window)
     ]
-    result = compare(features, *sides, false_alarm_rate=rate, permutations=settings.permutations, seed=settings.seed)
+    result = compare(
+        features, *sides, false_alarm_rate=threshold, permutations=settings.permutations, seed=settings.seed
+    )
     means = (_means(reference.data), _means(window.data))
     found = [_measurement(comparison, check, *means) for check in result.checks]
     return Compared(pair, features, result, ranked(found), tuple(lacking))
@@ -251,9 +269,11 @@ def report(sides: Sides, compared: Sequence[Compared], problems: Sequence[Proble
       MonitorError: nothing was compared and no problem says why.
 
     """
-    done = {each.pair.comparison: each.result.p_value for each in compared if each.result}
+    done = {each.pair.comparison: each.result for each in compared if each.result}
+    p_values = {name: result.p_value for name, result in done.items()}
+    limits = {name: result.false_alarm_rate for name, result in done.items()}
     measurements = ranked(found for each in compared for found in each.measurements)
-    p_value = min(1.0, len(done) * min(done.values())) if done else None
+    p_value, p_threshold = together((p_values[name], limits[name]) for name in done) if done else (None, None)
     states = {problem.state for problem in problems} | {State.CHANGED for each in measurements if each.exceeded}
     state = next((each for each in _PRECEDENCE if each in states), State.FINE)
     require(bool(done) or state is not State.FINE, "problems", "say why nothing was compared", problems)
@@ -263,13 +283,16 @@ def report(sides: Sides, compared: Sequence[Compared], problems: Sequence[Proble
         sentence="",
         p_value=p_value,
         false_alarm_rate=settings.false_alarm_rate,
-        skew_p_value=done.get(SKEW),
-        drift_p_value=done.get(DRIFT),
+        skew_p_value=p_values.get(SKEW),
+        drift_p_value=p_values.get(DRIFT),
         window=side(sides.window),
         baseline=_side_or_none(sides.references[SKEW]),
         previous=_side_or_none(sides.references[DRIFT]),
         problems=tuple(problem.said for problem in problems),
         measurements=measurements,
+        p_threshold=p_threshold,
+        skew_p_threshold=limits.get(SKEW),
+        drift_p_threshold=limits.get(DRIFT),
     )
     return DriftReport(**{**vars(unsaid), "sentence": _sentence(unsaid, problems)})
 
@@ -358,13 +381,22 @@ def _sentence(found: DriftReport, problems: Sequence[Problem]) -> str:
     causes = [problem.said for problem in problems if problem.title.startswith(_UNUSABLE)]
     if found.alarm:
         changed = _what_changed(found, explained=bool(causes))
-        chance = f"p = {found.p_value:.4g}, alarm at {found.false_alarm_rate:g}"
+        chance = f"p = {found.p_value:.4g}, alarm at {found.allowed:.2g}{_subsampled(found)}"
         return ". ".join(part[0].upper() + part[1:] for part in (*causes, f"{changed}: {chance}"))
     reasons = [problem for problem in problems if problem.state is found.state]
     more = f"; and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
     told = "; ".join(reason.said for reason in reasons[:_SHOWN]) + more
-    within = "" if found.p_value is None else f"no difference beyond chance (p = {found.p_value:.4g})"
+    within = "" if found.p_value is None else _within(found, found.p_value)
     return ". ".join(part[0].upper() + part[1:] for part in (told, within) if part)
+
+
+def _within(found: DriftReport, p_value: float) -> str:
+    return f"no difference beyond chance (p = {p_value:.4g}, alarm at {found.allowed:.2g}{_subsampled(found)})"
+
+
+def _subsampled(found: DriftReport) -> str:
+    """Which rows of the window were compared, where they were not all."""
+    return f"; compared {found.window.rows}" if found.window.sampled < found.window.examples else ""
 
 
 def _what_changed(found: DriftReport, *, explained: bool) -> str:

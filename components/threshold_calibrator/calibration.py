@@ -25,8 +25,8 @@ from ..common.statistics.monitored_features import (
     set_threshold,
     statistic_of,
 )
-from ..common.two_sample.comparison import CLASS_FEATURE, Feature, Rows, thresholds
-from ..common.two_sample.false_alarms import require_rate
+from ..common.two_sample.comparison import CLASS_FEATURE, MAX_ROWS, Feature, Rows, thresholds
+from ..common.two_sample.false_alarms import p_value_threshold, require_rate
 
 COMPARISONS = (SKEW, DRIFT)
 _COMMENT = "Comparators calibrated for windows of "
@@ -39,7 +39,8 @@ class Settings:
     Attributes:
       window_size: How many examples a window will have, 2 or more.
       false_alarm_rate: In (0, 0.5]: the chance that a window from the baseline's own distribution raises any alarm, all
-        features, skew and drift together. Skew and drift get half of it each.
+        features, skew and drift together. Skew and drift get half of it each, and skew's thresholds are such that it
+        holds given this baseline (`p_value_threshold`).
       permutations: How many times the baseline is split at random.
       seed: Of the splits.
       monitored: Names or patterns of the features to monitor; empty for all that can be.
@@ -151,14 +152,16 @@ def _thresholds(
     """The threshold of each feature, family-wise over all of them at half of the rate."""
     numeric = [name for name in names if name != CLASS_FEATURE]
     rows = rows_of(sample, numeric, classes=CLASS_FEATURE in names)
-    window_size = settings.window_size
+    window_size, rate = settings.window_size, settings.false_alarm_rate / 2
     if comparison == DRIFT:
         rows, window_size = drift_rows(rows, window_size)
+    else:  # the sizes that SkewDriftValidator will compare
+        rate = p_value_threshold(rate, min(window_size, MAX_ROWS), min(len(rows.values), MAX_ROWS))
     limits = thresholds(
         [binned[name] for name in numeric],
         rows,
         window_size=window_size,
-        false_alarm_rate=settings.false_alarm_rate / 2,
+        false_alarm_rate=rate,
         permutations=settings.permutations,
         seed=settings.seed,
     )

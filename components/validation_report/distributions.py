@@ -196,16 +196,18 @@ def p_value(value: float | None) -> str:
 
 
 def _facts(report: DriftReport) -> tuple[tuple[str, str], ...]:
-    compared = {"against the baseline": report.skew_p_value, "against the previous span": report.drift_p_value}
-    facts = [("p-value, everything together", p_value(report.p_value)),
-             *((f"p-value, {name}", p_value(value)) for name, value in compared.items() if value is not None),
+    facts = [("p-value, everything together", _p_value_and_threshold(report.p_value, report.allowed)),
+             *((f"p-value, {name}", _p_value_and_threshold(*both)) for name, both in report.comparisons.items()),
              ("False-alarm rate asked for", f"{report.false_alarm_rate:g}")]  # fmt: skip
     for name, side in (("window", report.window), ("baseline", report.baseline), ("previous", report.previous)):
         if side is not None:
-            sampled = f", {side.sampled:,} of them compared" if side.sampled != side.examples else ""
             span = f" (span {side.span})" if name == "previous" else ""
-            facts.append((f"{_SIDES[name].capitalize()}{span}", f"{side.examples:,} examples{sampled}"))
+            facts.append((f"Compared of the {_SIDES[name]}{span}", side.rows))
     return tuple(facts)
+
+
+def _p_value_and_threshold(value: float | None, threshold: float) -> str:
+    return p_value(value) if value is None else f"{p_value(value)}, alarm at {threshold:.2g}"
 
 
 def _table(measurements: Sequence[Measurement]) -> Table:

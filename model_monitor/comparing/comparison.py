@@ -341,7 +341,8 @@ def _p_values(drift: DriftReport | None) -> dict[str, float | None]:
     if drift is None:
         return {}
     return {"everything together": drift.p_value, "against the baseline": drift.skew_p_value,
-             "against the previous span": drift.drift_p_value, "false-alarm rate": drift.false_alarm_rate}  # fmt: skip
+             "against the previous span": drift.drift_p_value, "an alarm at": drift.allowed,
+             "false-alarm rate": drift.false_alarm_rate}  # fmt: skip
 
 
 def _measurements(drift: DriftReport | None) -> dict[tuple[str, str, str], Measurement]:

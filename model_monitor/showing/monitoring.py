@@ -94,14 +94,14 @@ class Summary:
         return "\n".join(lines)
 
     def _p_values(self) -> str:
-        """Of each comparison; the two share the false-alarm rate."""
-        each = {
-            "against the baseline": self._drift.skew_p_value,
-            "against the previous span": self._drift.drift_p_value,
-        }
-        parts = [f"{value:.2g} {what}" for what, value in each.items() if value is not None]
-        rate = self._drift.false_alarm_rate / max(1, len(parts))
-        return f"{', '.join(parts) or 'nothing could be compared'}; an alarm at {rate:g}"
+        """Of each comparison, with the p-value that would be an alarm; the two share the false-alarm rate."""
+        parts = [
+            f"{value:.2g} {what}, an alarm at {limit:.2g}" for what, (value, limit) in self._drift.comparisons.items()
+        ]
+        rows = (
+            [f"compared {self._drift.window.rows}"] if self._drift.window.sampled < self._drift.window.examples else []
+        )
+        return "\n".join([*(parts or ["nothing could be compared"]), *rows])
 
     def _moved_most(self) -> str:
         """The measurement that stands out most, for each of the first features."""

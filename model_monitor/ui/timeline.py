@@ -106,7 +106,8 @@ def _point(history: History, span: int, runs: Sequence[Run]) -> Point:
     run = runs[0]
     checks = _worst(span_checks(run))
     says = history.verdict(run)
-    plain = Point(run, runs[-1].id, span, says, checks, _allowed(run), version=Path(baseline_of(run)).name)
+    allowed = _allowed(run, checks.get(CheckOf.DATA))
+    plain = Point(run, runs[-1].id, span, says, checks, allowed, version=Path(baseline_of(run)).name)
     accuracy = checks.get(CheckOf.ACCURACY)
     return _with_accuracy(plain, accuracy.artifact, run.files) if accuracy else plain
 
@@ -118,9 +119,10 @@ def _worst(checks: Iterable[SpanCheck]) -> dict[CheckOf, SpanCheck]:
     return worst
 
 
-def _allowed(run: Run) -> float | None:
-    """The false-alarm rate that a run's comparison was told to keep."""
-    rates = [node.parameters.get("false_alarm_rate") for node in run.nodes.values()]
+def _allowed(run: Run, data: SpanCheck | None) -> float | None:
+    """The p-value at which a run's comparison raises the alarm; in older runs the false-alarm rate."""
+    said = data.artifact.properties.get("p_threshold") if data else None
+    rates = [said, *(node.parameters.get("false_alarm_rate") for node in run.nodes.values())]
     return next((float(rate) for rate in rates if isinstance(rate, int | float) and 0 < rate < 1), None)
 
 

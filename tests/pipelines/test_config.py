@@ -39,7 +39,7 @@ def test_later_sources_win(tmp_path: Path):
         ("beam_args=[1]", "`beam_args` must be a valid string. Received: 1"),
         ("epochs", "`--set` must be key=value. Received: 'epochs'"),
         ("name=[", "`--set name` must be YAML. Received: while parsing a flow node, expected the node content"),
-        ("monitor.false_alarm_rate=0.0001", "`monitor` must have `permutations` of 19999 or more"),
+        ("monitor.false_alarm_rate=0.0001", "`monitor` must have `permutations` of 55154 or more"),
     ],
 )
 def test_a_bad_setting_says_what_where_and_what_is_allowed(setting: str, expected: str):

@@ -13,6 +13,8 @@ from ..verdict import Outcome
 
 FORMAT_VERSION = 1
 DRIFT_REPORT_JSON = "drift_report.json"
+_LATER = ("p_threshold", "skew_p_threshold", "drift_p_threshold")  # records of earlier runs do not have them
+_WHY_SAMPLED = "drawn by a hash of what they hold: more would tell little more"
 
 
 class State(str, Enum):
@@ -41,6 +43,19 @@ class Side:
     examples: int
     sampled: int
     span: int
+
+    @property
+    def rows(self) -> str:
+        """How many examples were compared, with the reason where they were not all.
+
+        >>> Side(300, 300, 1).rows
+        '300 examples'
+        >>> Side(30000, 10000, 1).rows
+        '10,000 of 30,000 examples, drawn by a hash of what they hold: more would tell little more'
+        """
+        if self.sampled >= self.examples:
+            return f"{self.examples:,} examples"
+        return f"{self.sampled:,} of {self.examples:,} examples, {_WHY_SAMPLED}"
 
 
 @dataclass(frozen=True)
@@ -97,8 +112,9 @@ class DriftReport:
       outcome: What that means: passed, failed or undecided.
       sentence: The same for a person.
       p_value: Family-wise, over all features and tests, skew and drift together: the chance that a window from the
-        baseline's own distribution looks at least as unusual. None when nothing was compared.
-      false_alarm_rate: The chance of a false alarm that was asked for.
+        baseline's own distribution looks at least as unusual, over baselines drawn anew. None when nothing was
+        compared.
+      false_alarm_rate: The chance of a false alarm that was asked for, given the baseline.
       skew_p_value: Of the comparison with the baseline alone; None when there was none.
       drift_p_value: Of the comparison with the previous span alone; None when there was none.
       window: The window's examples.
@@ -106,6 +122,11 @@ class DriftReport:
       previous: The previous span's; None when there is none.
       problems: What is wrong besides, a sentence each: the schema broken, a feature that could not be compared.
       measurements: Every test, the most unusual first.
+      p_threshold: The p-value at which the alarm is raised. It is below the false-alarm rate where the window is not
+        small against the baseline, whose own sampling error every window then shares. None when nothing was compared,
+        and in records from before there was one, when it was the false-alarm rate.
+      skew_p_threshold: Likewise of the comparison with the baseline alone.
+      drift_p_threshold: Likewise of the comparison with the previous span alone.
 
     """
 
@@ -121,6 +142,23 @@ class DriftReport:
     previous: Side | None
     problems: tuple[str, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    p_threshold: float | None = None
+    skew_p_threshold: float | None = None
+    drift_p_threshold: float | None = None
+
+    @property
+    def allowed(self) -> float:
+        """The p-value at which the alarm is raised."""
+        return self.false_alarm_rate if self.p_threshold is None else self.p_threshold
+
+    @property
+    def comparisons(self) -> dict[str, tuple[float, float]]:
+        """The p-value of each comparison that was made, and the one at which it raises the alarm."""
+        found = {"against the baseline": (self.skew_p_value, self.skew_p_threshold),
+                 "against the previous span": (self.drift_p_value, self.drift_p_threshold)}  # fmt: skip
+        made = {name: (p_value, limit) for name, (p_value, limit) in found.items() if p_value is not None}
+        before = self.false_alarm_rate / max(1, len(made))
+        return {name: (p_value, before if limit is None else limit) for name, (p_value, limit) in made.items()}
 
     @property
     def alarm(self) -> bool:
@@ -167,7 +205,8 @@ def ranked(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
 def _report(record: dict[str, Any]) -> DriftReport:
     require_known(record["state"], [each.value for each in State], "state")
     require_known(record["outcome"], [each.value for each in Outcome], "outcome")
-    plain = {field.name: record[field.name] for field in fields(DriftReport)}
+    plain = {field.name: record[field.name] for field in fields(DriftReport) if field.name not in _LATER}
+    plain |= {name: record.get(name) for name in _LATER}
     sides = {key: Side(**record[key]) if record[key] is not None else None for key in ("baseline", "previous")}
     return DriftReport(
         **{

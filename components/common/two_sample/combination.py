@@ -118,13 +118,22 @@ def combine(groups: Sequence[Group], false_alarm_rate: float) -> Combined:
     (Westfall and Young 1993).
     """
     scaled = [_Scaled(group) for group in groups]
-    overall = np.max([each.scores for each in scaled], axis=0)
+    overall = _most_unusual(scaled)
     others = np.sort(overall[1:])
     allowed = math.floor(false_alarm_rate * len(overall) + 1e-9)  # splits as unusual as the observed, itself included
     critical = float(others[len(others) - allowed]) + _TIE if 0 < allowed <= len(others) else math.inf
     checks = [check for each in scaled for check in each.checks(others, critical)]
     p_value = _rank(others, float(overall[0]))
     return Combined(p_value, any(c.measured > c.threshold for c in checks), tuple(checks))
+
+
+def family_scores(groups: Sequence[Group]) -> Floats:
+    """The statistic of every split, the score of its most unusual group: `[1 + permutations]`. Higher is rarer."""
+    return _most_unusual([_Scaled(group) for group in groups])
+
+
+def _most_unusual(scaled: Sequence["_Scaled"]) -> Floats:
+    return np.asarray(np.max([each.scores for each in scaled], axis=0))
 
 
 class _Scaled:

@@ -5,7 +5,7 @@ on every permuted one. `docs/detection.md` has the method, its sources and what 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,8 +130,9 @@ def compare(  # noqa: PLR0913 - two samples, their features, and three settings
       features: What the columns of the rows are.
       reference: At least one example.
       window: At least one example, of the same features.
-      false_alarm_rate: In (0, 1): the chance that a window from the reference's own distribution raises the alarm, by
-        any check. The alarm can only be raised when it is at least 1 / (permutations + 1).
+      false_alarm_rate: In (0, 1): the p-value at which the alarm is raised, by any check: the chance that a window from
+        the reference's own distribution does so, over references drawn anew. For one that stays `p_value_threshold` has
+        the value to give. The alarm can only be raised when it is at least 1 / (permutations + 1).
       permutations: How many times the pooled rows are permuted.
       seed: Of the permutations; the same seed and rows give the same comparison.
 
@@ -184,7 +185,7 @@ def thresholds(  # noqa: PLR0913 - likewise
       features: What the columns of the rows are.
       reference: At least two examples.
       window_size: How many examples a window will have.
-      false_alarm_rate: In (0, 1), of all checks together.
+      false_alarm_rate: In (0, 1), of all checks together, as for `compare`.
       permutations: How many times the rows are split.
       seed: Of the splits.
 
@@ -251,17 +252,28 @@ def frequency_groups(
 ) -> list[Group]:
     """Jensen-Shannon with L-infinity as one group and, if `fine`, Kolmogorov-Smirnov as another."""
     columns = [BinnedFeature.of(pool.values[:, i], f.bin_edges, f.bins_per_bucket) for i, f in enumerate(features)]
-    found = [feature_distances(column, splits, fine=fine) for column in columns]
-    names = [feature.name for feature in features]
+    found = {f.name: feature_distances(column, splits, fine=fine) for f, column in zip(features, columns, strict=True)}
+    return frequency_groups_of(
+        {name: coarse for name, (coarse, _) in found.items()},
+        {name: distance for name, (_, distance) in found.items() if distance is not None},
+        None if codes is None else class_distances(codes, splits),
+    )
+
+
+def frequency_groups_of(
+    coarse: Mapping[str, npt.NDArray[np.float64]],
+    fine: Mapping[str, npt.NDArray[np.float64]],
+    classes: npt.NDArray[np.float64] | None,
+) -> list[Group]:
+    """The groups of what was measured on every split: Jensen-Shannon and Kolmogorov-Smirnov by feature, L-infinity."""
     first = Group(JENSEN_SHANNON, weight=_COARSE_WEIGHT)
-    for name, (coarse, _) in zip(names, found, strict=True):
-        first.add(name, JENSEN_SHANNON, coarse, power=1 / 3, rate=1.0)
-    if codes is not None:
-        first.add(CLASS_FEATURE, L_INFINITY, class_distances(codes, splits), power=2 / 3, rate=0.5)
+    for name, distances in coarse.items():
+        first.add(name, JENSEN_SHANNON, distances, power=1 / 3, rate=1.0)
+    if classes is not None:
+        first.add(CLASS_FEATURE, L_INFINITY, classes, power=2 / 3, rate=0.5)
     second = Group(KOLMOGOROV_SMIRNOV)
-    for name, (_, distance) in zip(names, found, strict=True):
-        if distance is not None:
-            second.add(name, KOLMOGOROV_SMIRNOV, distance, power=2 / 3, rate=0.5)
+    for name, distances in fine.items():
+        second.add(name, KOLMOGOROV_SMIRNOV, distances, power=2 / 3, rate=0.5)
     return [group for group in (first, second) if group.columns]
 
 

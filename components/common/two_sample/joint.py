@@ -4,7 +4,7 @@ All are Hotelling's T2 (1931) of columns made of the features, with a ridge: squ
 sides' means, in the coordinates in which the pool's covariance is the unit matrix. What differs is the columns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -36,29 +36,41 @@ def joint_statistics(
     splits: Permutations,
 ) -> list[Group]:
     """The joint tests on the observed split and every permuted one, of `values[rows, features]` and class codes."""
+    blocks = joint_columns(values, codes)
+    gaps = _gaps(blocks, splits)
+    parts = name_parts(names)
+    found = {name: hotelling(columns, gaps[name], least_ridge(name)) for name, columns in blocks.items()}
+    for word, kept in parts.items():
+        found[f"{LOCATION}_{word}"] = hotelling(blocks[LOCATION][:, kept], gaps[LOCATION][:, kept], _LOCATION_RIDGE)
+    return joint_groups(found, parts)
+
+
+def joint_columns(values: npt.NDArray[np.float32], codes: npt.NDArray[np.int64] | None) -> dict[str, Floats]:
+    """The columns of the tests that are of all features, by the test: `[rows, q]` each, with mean 0."""
     extra = indicators(values, codes)
     scores = np.concatenate([standardised(normal_scores(values)), extra], axis=1)
     linear = np.concatenate([standardised(clipped(values)), extra], axis=1)
     squares = np.square(np.clip(residuals(linear), -_RESIDUAL_LIMIT, _RESIDUAL_LIMIT))
-    blocks = {
+    return {
         LOCATION: scores,
         SPREAD: standardised(squares),
         INTERACTION: np.concatenate([linear, standardised(products(linear))], axis=1),
     }
-    gaps = _gaps(blocks, splits)
-    parts = name_parts(names)
-    found = {
-        name: hotelling(columns, gaps[name], _LOCATION_RIDGE if name == LOCATION else _SQUARES_RIDGE)
-        for name, columns in blocks.items()
-    }
-    for word, kept in parts.items():
-        found[f"{LOCATION}_{word}"] = hotelling(scores[:, kept], gaps[LOCATION][:, kept], _LOCATION_RIDGE)
+
+
+def joint_groups(found: Mapping[str, Floats], parts: Collection[str]) -> list[Group]:
+    """A group of its own for each joint test's statistics; `parts` are the words of `name_parts`."""
     weights = {SPREAD: SECOND_ORDER_WEIGHT, INTERACTION: SECOND_ORDER_WEIGHT}
     weights |= {f"{LOCATION}_{word}": min(1.0, 2 / len(parts)) for word in parts}
     groups = [Group(name, weight=weights.get(name, 1.0)) for name in found]
     for group in groups:
         group.add("", group.name, found[group.name], power=1 / 3, rate=1.0)
     return groups
+
+
+def least_ridge(test: str) -> float:
+    """The ridge of a joint test whose rows are many."""
+    return _SQUARES_RIDGE if test in (SPREAD, INTERACTION) else _LOCATION_RIDGE
 
 
 def name_parts(names: Sequence[str]) -> dict[str, list[int]]:
@@ -79,8 +91,16 @@ def name_parts(names: Sequence[str]) -> dict[str, list[int]]:
 
 def hotelling(columns: Floats, gaps: Floats, least_ridge: float) -> Floats:
     """T2 of every line of `gaps[splits, q]`, differences of the means of `columns[rows, q]`: `[splits]`."""
-    values, vectors, ridge = _covariance(columns, least_ridge)
-    return np.square(gaps @ (vectors / np.sqrt(values + ridge))).sum(axis=1)
+    return np.square(gaps @ whitening(columns, least_ridge, len(columns))).sum(axis=1)
+
+
+def whitening(columns: Floats, least_ridge: float, rows: int) -> Floats:
+    """`[q, q]`: what differences of means are multiplied by so that T2 is their squared length.
+
+    The ridge is that of `rows` rows, of which `columns` may be another number.
+    """
+    values, vectors, _ = _covariance(columns, least_ridge)
+    return np.asarray(vectors / np.sqrt(values + max(least_ridge, columns.shape[1] / rows)))
 
 
 def residuals(columns: Floats) -> Floats:

@@ -21,8 +21,9 @@ def drift_report(artifact: Artifact, files: Files) -> Iterator[Table]:
         ("state", report.state.value),
         ("sentence", report.sentence),
         ("p-value", report.p_value),
+        ("alarm at", report.allowed),
         ("false-alarm rate", report.false_alarm_rate),
-        ("examples", report.window.examples),
+        ("compared", report.window.rows),
         *(("problem", problem) for problem in report.problems),
     ]
     yield Table("Skew and drift", ("", "found"), tuple(facts))

@@ -17,7 +17,7 @@ SCHEMA = types.Channel(type=standard_artifacts.Schema)
         ({"min_examples": 1}, "`min_examples` must be a whole number, 2 or more. Received: 1"),
         ({"false_alarm_rate": 0.0}, r"`false_alarm_rate` must be in \(0, 0.5\]. Received: 0.0"),
         ({"false_alarm_rate": 0.51}, "`false_alarm_rate` must be in"),
-        ({"permutations": 198}, "`permutations` must be at least 199 for a rate of 0.01"),
+        ({"permutations": 596}, "`permutations` must be at least 597 for a rate of 0.01"),
         ({"seed": 0.5}, "`seed` must be a whole number"),
         ({"split": None}, "`split` must be a split's name"),
         ({"baseline_split": ""}, "`baseline_split` must be a split's name"),

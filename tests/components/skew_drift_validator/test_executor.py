@@ -13,6 +13,7 @@ from tfx.types import standard_artifacts
 from components.common.errors import MonitorError
 from components.common.records.decision import Decision
 from components.common.records.drift_report import DriftReport, State
+from components.common.two_sample.false_alarms import p_value_threshold, together
 from components.common.verdict import Outcome
 from components.push_gate.executor import Executor as GateExecutor
 from components.skew_drift_validator.executor import Executor
@@ -105,7 +106,10 @@ def test_a_clean_window_is_fine(judge, windows):
     assert not anomalies.anomaly_info
     assert not anomalies.HasField("dataset_anomaly_info")
     assert anomalies.HasField("baseline")
-    assert 0.01 < report.p_value == min(1, 2 * min(report.skew_p_value, report.drift_p_value))
+    assert report.skew_p_threshold == p_value_threshold(0.005, 400, 2000) < report.drift_p_threshold == 0.005
+    both = [(report.skew_p_value, report.skew_p_threshold), (report.drift_p_value, report.drift_p_threshold)]
+    assert 0.01 < report.p_value == pytest.approx(together(both)[0])
+    assert report.p_threshold == output.get_float_custom_property("p_threshold") == pytest.approx(together(both)[1])
     assert (report.window.examples, report.baseline.examples, report.previous.examples) == (400, 2000, 400)
     assert report.previous.span == 1
     assert output.get_string_custom_property("state") == "fine"

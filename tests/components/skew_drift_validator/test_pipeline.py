@@ -35,9 +35,9 @@ def test_both_components_in_a_pipeline(tmp_path, pool, write_statistics, shifts,
     importers = {name: imported(name, artifact) for name, artifact in sides.items() if previous or name != "Previous"}
     outputs = {name: importer.outputs["result"] for name, importer in importers.items()}
     schema = ImportSchemaGen(schema_file=str(CURATED))
-    calibrator = ThresholdCalibrator(outputs["Baseline"], schema.outputs["schema"], window_size=300, permutations=499)
+    calibrator = ThresholdCalibrator(outputs["Baseline"], schema.outputs["schema"], window_size=300, permutations=999)
     validator = SkewDriftValidator(
-        outputs["Window"], outputs["Baseline"], calibrator.outputs["schema"], outputs.get("Previous"), permutations=499
+        outputs["Window"], outputs["Baseline"], calibrator.outputs["schema"], outputs.get("Previous"), permutations=999
     )
     LocalDagRunner().run(
         pipeline.Pipeline(

@@ -20,7 +20,7 @@ SCHEMA = types.Channel(type=standard_artifacts.Schema)
         ({"false_alarm_rate": 0.6}, "`false_alarm_rate` must be in"),
         ({"false_alarm_rate": True}, "`false_alarm_rate` must be in"),
         ({"false_alarm_rate": float("nan")}, "`false_alarm_rate` must be in"),
-        ({"false_alarm_rate": 0.001, "permutations": 1998}, "`permutations` must be at least 1999"),
+        ({"false_alarm_rate": 0.001, "permutations": 1999}, "`permutations` must be at least 5668"),
         ({"permutations": 0}, "`permutations` must be a whole number"),
         ({"seed": -1}, "`seed` must be a whole number"),
         ({"split": ""}, "`split` must be a split's name"),

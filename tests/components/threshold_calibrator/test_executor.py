@@ -13,6 +13,10 @@ from tfx.components.example_validator import executor as example_validator
 from tfx.types import standard_artifacts
 
 from components.common.errors import MonitorError
+from components.common.statistics.feature_sample import FeatureSample
+from components.common.statistics.monitored_features import binned_features, rows_of
+from components.common.two_sample.comparison import thresholds as two_sample_thresholds
+from components.common.two_sample.false_alarms import p_value_threshold
 from components.threshold_calibrator.executor import Executor
 
 CURATED = Path(__file__).parents[3] / "schemas" / "cifar10" / "schema.pbtxt"
@@ -77,6 +81,23 @@ def test_every_monitored_feature_gets_both_comparators(calibrate):
     # a window against 2,000 is less noisy than one against another of 500
     assert all(skew[name] < drift[name] for name in skew)
     assert set(output.get_string_custom_property("features").split(", ")) == set(skew)
+
+
+def test_skew_is_calibrated_for_this_one_baseline(calibrate, baseline):
+    """As SkewDriftValidator compares: the threshold takes the baseline's own sampling error into account."""
+    _, schema = calibrate(monitored=json.dumps(["image_noise", "image_warmth"]), permutations=499)
+    statistics = statistics_of(baseline, "eval")
+    names = ["image_noise", "image_warmth"]
+    known = binned_features(statistics.datasets[0])
+    sample = FeatureSample.read(f"{baseline.uri}/Split-eval/FeatureSample.npz")
+    rate = p_value_threshold(0.025, WINDOW, 2000)
+    expected = two_sample_thresholds(
+        [known[name] for name in names],
+        rows_of(sample, names, classes=False),
+        window_size=WINDOW, false_alarm_rate=rate, permutations=499,
+    )  # fmt: skip
+    assert rate < 0.025
+    assert thresholds(schema) == pytest.approx({name: expected["jensen_shannon", name] for name in names})
 
 
 def test_what_it_did_is_in_the_artifact_and_in_the_schema(calibrate):

@@ -45,6 +45,18 @@ def test_a_report_comes_back_from_json():
     assert record["measurements"][0]["reference_mean"] == 0.1
 
 
+def test_a_record_without_thresholds_is_of_the_rule_of_its_time():
+    """Then the alarm was raised at the false-alarm rate, shared evenly between the comparisons."""
+    record = json.loads(replace(REPORT, drift_p_value=0.4).to_json())
+    for name in ("p_threshold", "skew_p_threshold", "drift_p_threshold"):
+        del record[name]
+    before = DriftReport.from_json(json.dumps(record))
+    assert before.allowed == 0.01
+    assert before.comparisons == {"against the baseline": (0.001, 0.005), "against the previous span": (0.4, 0.005)}
+    after = DriftReport.from_json(replace(REPORT, p_threshold=0.004, skew_p_threshold=0.004).to_json())
+    assert (after.allowed, after.comparisons) == (0.004, {"against the baseline": (0.001, 0.004)})
+
+
 def test_the_furthest_beyond_chance_is_first():
     assert REPORT.features == ["image_noise", "image_warmth", "image_entropy"]
     assert REPORT.changed_features == ["image_noise"]
