@@ -109,7 +109,8 @@ class ExampleAccumulator:
         self.sample = SampleAccumulator(wanted.sample_size) if wanted.sample_size else None
 
     def add(self, batch: Batch, image: ImageSpec) -> None:
-        values = [self.images.add(batch.images, image)]
+        seen = self.images.add(batch.images, image)
+        values = [seen.values]
         classes = np.full(len(batch.images), prediction_features.NO_CLASS)
         probabilities = np.zeros((len(batch.images), 0), np.float32)
         if self.predictions is not None and batch.scores is not None:
@@ -120,7 +121,15 @@ class ExampleAccumulator:
         if self.sample is not None:
             hashes = hash_examples([image or b"" for image in single_values(batch.images)], batch.ids)
             self.sample.add(
-                Rows(hashes, np.array(batch.ids, object), np.hstack(values), classes, probabilities, batch.labels)
+                Rows(
+                    hashes,
+                    np.array(batch.ids, object),
+                    np.hstack(values),
+                    classes,
+                    probabilities,
+                    batch.labels,
+                    seen.looks,
+                )
             )
 
     def merge(self, other: "ExampleAccumulator") -> None:

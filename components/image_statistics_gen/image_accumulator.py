@@ -1,13 +1,14 @@
 """What is remembered of the images seen so far: mergeable, and as small for a million images as for ten."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from ..common.image_spec import ImageSpec
 from ..common.statistics.usability import Reasons
-from . import image_properties
+from . import image_properties, perceptual_hash
 from .frozen_histogram import Accumulator, FrozenFeature
 from .image_decoding import decode, why_corrupt
 
@@ -52,6 +53,20 @@ class BytesAccumulator:
         self.min_bytes = min(self.min_bytes, other.min_bytes)
 
 
+@dataclass(frozen=True)
+class ImageRows:
+    """What is known of N images.
+
+    Attributes:
+      values: `float32[N, properties + 1]`: the properties, NaN where there is none, then whether corrupt.
+      looks: `uint64[N]`, the perceptual hash, `NO_HASH` where there is none.
+
+    """
+
+    values: image_properties.Floats
+    looks: perceptual_hash.Hashes
+
+
 class ImageAccumulator:
     """Statistics of the images of some examples. `features` are the properties to keep, by the property's name."""
 
@@ -64,28 +79,30 @@ class ImageAccumulator:
         self.reasons = Reasons()
         self.properties = {name: Accumulator(feature) for name, feature in features.items()}
 
-    def add(self, lists: ValueLists, image: ImageSpec) -> image_properties.Floats:
+    def add(self, lists: ValueLists, image: ImageSpec) -> "ImageRows":
         """Adds a batch: for each example the image feature's values, None where it has no such feature.
 
         An example is corrupt unless it has exactly one value, and that can be read and has the size that `image` gives.
         It then counts in `image_corrupt` and in no property.
 
-        Returns the values, `float32[N, properties + 1]`: the properties, NaN where there is none, then whether corrupt.
+        Returns what is known of each.
         """
         self.num_examples += len(lists)
         self.images.add(lists)
         values = np.full((len(lists), len(self.properties) + 1), np.nan, np.float32)
         values[:, -1] = 1
+        looks = np.full(len(lists), perceptual_hash.NO_HASH, np.uint64)
         for group in decode(single_values(lists), image):
             values[group.rows, -1] = 0
             found = image_properties.compute(group.images)
+            looks[group.rows] = perceptual_hash.compute(group.images)
             for column, (name, accumulator) in enumerate(self.properties.items()):
                 accumulator.add(found[name])
                 values[group.rows, column] = found[name]
         self.corrupt.add(values[:, -1])
         for row in np.flatnonzero(values[:, -1]):
             self.reasons.add(*why_corrupt(lists[row], image))
-        return values
+        return ImageRows(values, looks)
 
     def merge(self, other: "ImageAccumulator") -> None:
         """Adds what `other`, of the same features, has seen. Leaves `other` as it is."""

@@ -28,6 +28,7 @@ class Rows:
       classes: `int64[N]`, -1 where missing.
       probabilities: `float32[N, K]`, NaN where missing; K = 0 if predictions are not read.
       labels: `int64[N]`, -1 where missing.
+      looks: `uint64[N]`, the perceptual hash of the image, 0 where there is none.
 
     """
 
@@ -37,6 +38,7 @@ class Rows:
     classes: Counts
     probabilities: Floats
     labels: Counts
+    looks: Hashes
 
     def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "Rows":
         return Rows(*(getattr(self, field.name)[rows] for field in fields(self)))
@@ -104,6 +106,7 @@ class SampleAccumulator:
             classes=rows.classes if predictions else None,
             probabilities=rows.probabilities if predictions else None,
             labels=rows.labels if (rows.labels >= 0).any() else None,
+            looks=rows.looks,
         )
 
     def _keep(self, rows: Rows) -> None:
@@ -122,4 +125,4 @@ def _order(rows: Rows) -> npt.NDArray[np.intp]:
     hashes = rows.hashes[order]
     if not (hashes[1:] == hashes[:-1]).any():
         return order
-    return np.lexsort((rows.labels, rows.classes, *rows.probabilities.T, *rows.values.T, rows.hashes))
+    return np.lexsort((rows.looks, rows.labels, rows.classes, *rows.probabilities.T, *rows.values.T, rows.hashes))

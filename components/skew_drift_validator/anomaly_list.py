@@ -6,7 +6,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from ..common.records.drift_report import DriftReport, Measurement
 from ..common.two_sample.comparison import KOLMOGOROV_SMIRNOV
-from .window_check import ERROR, REFERENCES, Problem
+from .problems import ERROR, REFERENCES, Problem
 
 _MULTIPLE = "Multiple errors"  # TFDV's words
 _NEW_COLUMN = "SCHEMA_NEW_COLUMN"
@@ -73,8 +73,8 @@ def _feature_reason(found: Measurement, report: DriftReport) -> anomalies_pb2.An
 
 
 def _chance(found: Measurement, report: DriftReport) -> str:
-    compared = sum(each is not None for each in (report.skew_p_value, report.drift_p_value))
-    return f"p = {found.adjusted_p_value:.4g}, alarm at {report.false_alarm_rate / compared:g}"
+    _, limit = report.comparisons[f"against the {found.reference}"]
+    return f"p = {found.adjusted_p_value:.4g}, alarm at {limit:.2g}"
 
 
 def _add_reason(

@@ -20,7 +20,8 @@ from ..common.statistics.monitored_features import (
 from ..common.two_sample.comparison import CLASS_FEATURE, Check, Feature
 from ..common.two_sample.frequencies import BinnedFeature
 from .anomaly_list import add_problem, soften_new_columns
-from .window_check import ERROR, WARNING, Compared, Described, Problem
+from .problems import ERROR, WARNING, Problem
+from .window_check import Compared, Described
 
 TOLERANCE = 1e-6  # within which TFDV and the calibrated test must measure the same
 _ROUNDING = 1e-9  # beside a measured value, so that TFDV's last digit does not decide what permutations decided

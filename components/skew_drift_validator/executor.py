@@ -19,7 +19,9 @@ from ..common.tfx_files import artifact_of, tfx_files
 from ..common.two_sample.comparison import JENSEN_SHANNON, L_INFINITY
 from .anomaly_list import add_exceeded, add_problem, merge
 from .comparators import compare_statistics, validate_window
-from .window_check import Problem, Settings, Sides, compare_all, gaps, report, unusable_parts
+from .near_duplicates import near_duplicate_problems
+from .problems import Problem
+from .window_check import Settings, Sides, compare_all, gaps, report, unusable_parts
 
 STATISTICS_KEY = standard_component_specs.STATISTICS_KEY
 BASELINE_KEY = "baseline_statistics"
@@ -102,7 +104,12 @@ def validate(
     require(all(names.values()), SCHEMA_KEY, rule, names)
     missing = gaps(sides, settings)
     compared = compare_all(sides, names, missing, settings)
-    problems = [*missing, *unusable_parts(sides), *(problem for each in compared for problem in each.problems)]
+    problems = [
+        *missing,
+        *unusable_parts(sides),
+        *near_duplicate_problems(sides, settings),
+        *(problem for each in compared for problem in each.problems),
+    ]
     anomalies = anomalies_pb2.Anomalies(baseline=schema)
     for problem in problems:
         add_problem(anomalies, problem)

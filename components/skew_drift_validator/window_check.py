@@ -22,13 +22,10 @@ from ..common.statistics.usability import LABELS, MAX_UNUSABLE, unusable
 from ..common.two_sample.comparison import CLASS_FEATURE, MAX_ROWS, Check, Comparison, Feature, compare
 from ..common.two_sample.false_alarms import p_value_threshold, require_rate, together
 from ..common.verdict import Outcome
+from .problems import ERROR, REFERENCES, UNUSABLE, WARNING, Problem
+from .report_sentence import sentence
 
-ERROR = "ERROR"
-WARNING = "WARNING"
-REFERENCES = {SKEW: "baseline", DRIFT: "previous span"}  # what a window is compared with, for a person
-_UNUSABLE = "Unusable"  # how the titles of such problems begin
 _DOUBT = 5.0  # standard errors
-_SHOWN = 3  # features that a sentence names; the rest are counted
 # What can be said first when several things can: what is known to be wrong, then what is not known.
 _PRECEDENCE = (
     State.CHANGED,
@@ -103,33 +100,6 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Something that is wrong or could not be checked, apart from a difference.
-
-    Attributes:
-      feature: The feature it is about, "" for the data set.
-      type: The name of an `AnomalyInfo.Type`.
-      severity: "ERROR" or "WARNING".
-      title: A few words.
-      sentence: The same for a person, without a full stop.
-      state: What the window's state is for it, if nothing comes before; None where it leaves the state alone.
-
-    """
-
-    feature: str
-    type: str
-    severity: str
-    title: str
-    sentence: str
-    state: State | None
-
-    @property
-    def said(self) -> str:
-        """The sentence, with what it is about."""
-        return f"feature {self.feature}: {self.sentence}" if self.feature else self.sentence
-
-
-@dataclass(frozen=True)
 class Pair:
     """What one comparison, "skew" or "drift", is made of."""
 
@@ -188,7 +158,7 @@ def unusable_parts(sides: Sides) -> list[Problem]:
             low, _ = score_interval(part.count / part.examples, part.examples, _DOUBT)
             state, severity = (State.INVALID, ERROR) if low > MAX_UNUSABLE else (None, WARNING)
             told = f"{part}{_of_reference(sides.references[SKEW], part.what)}"
-            found.append(Problem("", "CUSTOM_VALIDATION", severity, f"{_UNUSABLE} {part.what}", told, state))
+            found.append(Problem("", "CUSTOM_VALIDATION", severity, f"{UNUSABLE} {part.what}", told, state))
     return found
 
 
@@ -294,7 +264,7 @@ def report(sides: Sides, compared: Sequence[Compared], problems: Sequence[Proble
         skew_p_threshold=limits.get(SKEW),
         drift_p_threshold=limits.get(DRIFT),
     )
-    return DriftReport(**{**vars(unsaid), "sentence": _sentence(unsaid, problems)})
+    return DriftReport(**{**vars(unsaid), "sentence": sentence(unsaid, problems)})
 
 
 def _side_or_none(described: Described | None) -> Side | None:
@@ -375,36 +345,3 @@ def _outcome(state: State, problems: Iterable[Problem]) -> Outcome:
     only_warned = all(problem.severity == WARNING for problem in problems)
     harmless = state is State.FINE or (state is State.NO_PREVIOUS_SPAN and only_warned)
     return Outcome.PASSED if harmless else Outcome.UNDECIDED
-
-
-def _sentence(found: DriftReport, problems: Sequence[Problem]) -> str:
-    causes = [problem.said for problem in problems if problem.title.startswith(_UNUSABLE)]
-    if found.alarm:
-        changed = _what_changed(found, explained=bool(causes))
-        chance = f"p = {found.p_value:.4g}, alarm at {found.allowed:.2g}{_subsampled(found)}"
-        return ". ".join(part[0].upper() + part[1:] for part in (*causes, f"{changed}: {chance}"))
-    reasons = [problem for problem in problems if problem.state is found.state]
-    more = f"; and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
-    told = "; ".join(reason.said for reason in reasons[:_SHOWN]) + more
-    within = "" if found.p_value is None else _within(found, found.p_value)
-    return ". ".join(part[0].upper() + part[1:] for part in (told, within) if part)
-
-
-def _within(found: DriftReport, p_value: float) -> str:
-    return f"no difference beyond chance (p = {p_value:.4g}, alarm at {found.allowed:.2g}{_subsampled(found)})"
-
-
-def _subsampled(found: DriftReport) -> str:
-    """Which rows of the window were compared, where they were not all."""
-    return f"; compared {found.window.rows}" if found.window.sampled < found.window.examples else ""
-
-
-def _what_changed(found: DriftReport, *, explained: bool) -> str:
-    names = found.changed_features
-    against = sorted({each.comparison for each in found.measurements if each.exceeded}, reverse=True)
-    than = " and the ".join(REFERENCES[each] for each in against)
-    if not names:
-        by_itself = "" if explained else ", though no single feature does"
-        return f"The window as a whole differs from the {than}{by_itself}"
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"The window differs from the {than} in {', '.join(names[:_SHOWN])}{more}"

@@ -38,6 +38,7 @@ class FeatureSample:
       classes: [m], the predicted class, -1 where there is none; None if predictions were not evaluated.
       probabilities: [m, K], NaN where there are none; None if predictions were not evaluated.
       labels: [m], -1 where there is none; None if no example of the sample has one.
+      looks: [m], the perceptual hash of each image, 0 where there is none; None in samples from before there was one.
 
     Raises:
       MonitorError: the shapes or types do not fit together.
@@ -51,6 +52,7 @@ class FeatureSample:
     classes: Classes | None = None
     probabilities: Floats | None = None
     labels: Classes | None = None
+    looks: npt.NDArray[np.uint64] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.ids)
@@ -62,6 +64,8 @@ class FeatureSample:
         for name, classes in (("classes", self.classes), ("labels", self.labels)):
             if classes is not None:
                 _require_array(name, classes, np.int64, (count,))
+        if self.looks is not None:
+            _require_array("looks", self.looks, np.uint64, (count,))
         if self.probabilities is not None:
             _require_array("probabilities", self.probabilities, np.float32, (count, -1))
 
@@ -77,7 +81,12 @@ class FeatureSample:
             "ids": np.frombuffer(b"".join(encoded), np.uint8),
             "id_lengths": np.array([len(name) for name in encoded], np.int64),
         }
-        optional = {"classes": self.classes, "probabilities": self.probabilities, "labels": self.labels}
+        optional: dict[str, npt.NDArray[Any] | None] = {
+            "classes": self.classes,
+            "probabilities": self.probabilities,
+            "labels": self.labels,
+            "looks": self.looks,
+        }
         return _pack(arrays | {name: array for name, array in optional.items() if array is not None})
 
     @staticmethod
@@ -155,4 +164,5 @@ def _unpack(arrays: dict[str, npt.NDArray[Any]]) -> FeatureSample:
         classes=arrays.get("classes"),
         probabilities=arrays.get("probabilities"),
         labels=arrays.get("labels"),
+        looks=arrays.get("looks"),
     )

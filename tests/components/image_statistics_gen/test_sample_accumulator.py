@@ -1,5 +1,6 @@
 import hashlib
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ def rows_of(numbers, seed=0):
         classes=np.array(numbers, np.int64) % 4,
         probabilities=table[:, 2:],
         labels=np.array(numbers, np.int64) % 5 - 1,
+        looks=np.array(numbers, np.uint64) + np.uint64(1),
     )
 
 
@@ -97,6 +99,11 @@ def test_memory_does_not_grow_with_the_number_of_examples():
     assert len(pickle.dumps(accumulator)) < 4000
 
 
+def test_perceptual_hashes_stay_with_their_examples():
+    found = sample_of(7, range(40))
+    assert found.looks.tolist() == [int(name[2:]) + 1 for name in found.ids]
+
+
 def test_no_example_at_all():
     found = sample_of(10, [])
     assert (found.names, found.population, found.ids, found.labels) == (NAMES, 0, (), None)
@@ -106,7 +113,7 @@ def test_no_example_at_all():
 def test_without_predictions_and_labels():
     rows = rows_of(range(5))
     accumulator = SampleAccumulator(3)
-    accumulator.add(Rows(rows.hashes, rows.ids, rows.values, rows.classes, rows.probabilities[:, :0], np.full(5, -1)))
+    accumulator.add(replace(rows, probabilities=rows.probabilities[:, :0], labels=np.full(5, -1)))
     found = accumulator.extract(NAMES, predictions=False)
     assert (found.classes, found.probabilities, found.labels) == (None, None, None)
 
@@ -126,11 +133,5 @@ def test_id_and_image_are_not_confused():
 def test_ids_that_are_no_text_are_kept_readable():
     rows = rows_of([1])
     accumulator = SampleAccumulator(1)
-    accumulator.add(
-        Rows(
-            rows.hashes,
-            np.array([b"\xff/0"], object),
-            *(getattr(rows, n) for n in ("values", "classes", "probabilities", "labels")),
-        )
-    )
+    accumulator.add(replace(rows, ids=np.array([b"\xff/0"], object)))
     assert accumulator.extract(NAMES, predictions=True).ids == ("\\xff/0",)

@@ -14,6 +14,7 @@ from components.common.errors import MonitorError
 from components.common.records.decision import Decision
 from components.common.records.drift_report import DriftReport, State
 from components.common.two_sample.false_alarms import p_value_threshold, together
+from components.common.two_sample.near_duplicates import NearDuplicates
 from components.common.verdict import Outcome
 from components.push_gate.executor import Executor as GateExecutor
 from components.skew_drift_validator.executor import Executor
@@ -62,12 +63,14 @@ def windows(tmp_path_factory, pool, write_statistics, shifts):
     folder = tmp_path_factory.mktemp("windows")
     images = {name: pool[2000 + 400 * i : 2400 + 400 * i] for i, name in enumerate(("clean", "before", "a", "b", "c"))}
     corrupt = images["c"].copy()
+    noise = np.random.default_rng(8).integers(-4, 5, images["clean"].shape)
     made = {
         "clean": images["clean"],
         "before": images["before"],
         "blurred": np.concatenate([shifts["blurred"](images["a"][:200]), images["a"][200:]]),
         "brightened": shifts["brightened"](images["b"]),
         "black": np.concatenate([corrupt[:-4], 0 * corrupt[-4:]]),
+        "bursts": np.clip(np.repeat(images["clean"][:100].astype(int), 4, axis=0) + noise, 0, 255).astype(np.uint8),
         "tiny": pool[4000:4029],
         "empty": pool[:0],
     }
@@ -117,6 +120,25 @@ def test_a_clean_window_is_fine(judge, windows):
     assert output.get_int_custom_property("window_size") == 400
     assert output.get_float_custom_property("p_value") == report.p_value
     assert (output.split_names, output.span) == ('["serving"]', 0)
+
+
+def test_bursts_of_near_duplicates_are_named_and_what_to_set(judge, windows):
+    """A hundred images, four frames of each: nothing has changed, and the alarm is raised all the same."""
+    _, report, anomalies = judge(windows["bursts"])
+    assert report.state is State.CHANGED
+    assert report.sentence.startswith("100.0% of 400 images have a near-duplicate in the window, ")
+    assert "Set one_example_per: client, or image, request or a time" in report.sentence
+    assert any("near-duplicate" in problem for problem in report.problems)
+    assert "near-duplicate" in anomalies.dataset_anomaly_info.description
+
+
+def test_near_duplicates_alone_are_no_alarm(judge, windows, monkeypatch):
+    """The warning leaves the window fine, where the comparison finds nothing."""
+    monkeypatch.setattr(NearDuplicates, "more_frequent", True)
+    _, report, anomalies = judge(windows["clean"], previous=windows["before"])
+    assert (report.state, report.outcome) == (State.FINE, Outcome.PASSED)
+    assert "near-duplicate" in report.problems[0]
+    assert anomalies.dataset_anomaly_info.severity == SEVERITIES.Value("WARNING")
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,14 @@ def sample(count=5, **changes):
         "classes": np.arange(count) % 10,
         "probabilities": RNG.random((count, 10)).astype(np.float32),
         "labels": np.arange(count) - 1,
+        "looks": np.arange(count).astype(np.uint64),
     }
     return FeatureSample(**(fields | changes))
 
 
 def assert_same(one, other):
     assert (one.names, one.population, one.ids) == (other.names, other.population, other.ids)
-    for name in ("values", "classes", "probabilities", "labels"):
+    for name in ("values", "classes", "probabilities", "labels", "looks"):
         first, second = getattr(one, name), getattr(other, name)
         if first is None:
             assert second is None
@@ -43,6 +44,7 @@ def assert_same(one, other):
         {"count": 0},
         {"classes": None, "probabilities": None},
         {"labels": None},
+        {"looks": None},
         {"values": np.full((5, 3), np.nan, np.float32)},
         {"ids": ("", "ä/0", "a\0", "long" * 10_000, "")},
         {"names": (), "values": np.zeros((5, 0), np.float32)},
@@ -99,6 +101,7 @@ def replaced(content, **arrays):
         ({"classes": np.zeros(4, np.int64)}, r"`classes` must be int64\[5\]"),
         ({"probabilities": np.zeros(5, np.float32)}, r"`probabilities` must be float32\[5, -1\]"),
         ({"probabilities": None}, "`classes` must be given together with `probabilities`"),
+        ({"looks": np.zeros(5)}, r"`looks` must be uint64\[5\]. Received: 'float64\[5\]'"),
         ({"labels": np.zeros(5)}, r"`labels` must be int64\[5\]. Received: 'float64\[5\]'"),
         ({"population": np.array(4)}, "`population` must be 5 or more"),
         ({"names": np.array(["a", "a", "b"])}, "`names` must all be different"),
