@@ -6,11 +6,12 @@ MODEL is a pushed version (a SavedModel that maps uint8 images to `probabilities
 One half of the test images is held out with its labels; windows of 2,000 images come from the other half, one for each
 shift and severity of `model_monitor.traffic.shifts`. Printed are mean absolute errors in points of accuracy, also
 apart for the shifts in `CHOOSING`, by which settings are picked, and for the others. "both" is every shifted window
-with its classes subsampled as well, the rarest to a tenth of the commonest.
+with its classes subsampled as well, the rarest to a tenth of the commonest. Last comes how often intervals and bounds
+held the truth.
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ import tensorflow as tf
 
 from components.cifar10_example_gen import cifar10_format
 from components.image_statistics_gen import image_properties
-from components.performance_estimator.accuracy_estimation import ESTIMATORS, HeldOut, estimate
+from components.performance_estimator.accuracy_bounds import SECOND_OPINION, accuracy_bounds
+from components.performance_estimator.accuracy_estimation import DEFAULT_ESTIMATOR, ESTIMATORS, HeldOut, estimate
 from model_monitor.traffic import shifts
 
 WINDOW = 2_000
@@ -30,6 +32,8 @@ NULL_RESAMPLES = 100
 BATCH = 500
 CHOOSING = ("gaussian_noise", "gaussian_blur", "brightness", "saturation", "jpeg", "rotation", "zoom", "channel_swap")
 CLASSES = ("class_imbalance", "class_dropout")
+BOUNDING = (DEFAULT_ESTIMATOR, SECOND_OPINION)
+NOT_SEEN = ("rotation", "translation", "zoom", "channel_swap")  # when the allowance of the bounds was chosen
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -148,6 +152,24 @@ def report(held_out: HeldOut, pool: Cell, windows: list[Cell]) -> None:
         row += "".join(f"{np.abs(errors(name, held_out, kind)).mean():11.2f}" for kind in kinds.values())
         missed, held = coverage(name, pool)
         print(f"{row}{missed:11.2f}{held:6.2f}", flush=True)
+    kinds["not seen"] = [w for w in pixels if w.shift in NOT_SEEN]
+    kinds["both, not seen"] = [w for w in kinds["both"] if w.shift in NOT_SEEN]
+    report_intervals(held_out, {"pixels": pixels, **kinds})
+
+
+def report_intervals(held_out: HeldOut, kinds: Mapping[str, list[Cell]]) -> None:
+    """How often the interval of the default estimator, and the bounds, hold the truth; and how wide they are."""
+    baseline = float((held_out.probabilities.argmax(axis=1) == held_out.labels).mean())
+    for kind, windows in kinds.items():
+        rows = []
+        for each in windows:
+            settings = {"features": each.looks, "resamples": 40}
+            found = [estimate(name, held_out, each.probabilities, **settings) for name in BOUNDING]
+            for low, high in ((found[0].low, found[0].high), accuracy_bounds(found, baseline)):
+                rows.append((low <= each.accuracy <= high, 100 * (high - low)))
+        held, width = np.array(rows, np.float64).reshape(-1, 2, 2).mean(axis=0).T
+        told = [f"{name} {held[i]:.0%}, {width[i]:.1f} points" for i, name in enumerate(("interval", "bounds"))]
+        print(f"{kind:28} {len(windows)} windows, held the truth: {'; '.join(told)}", flush=True)
 
 
 def main() -> None:

@@ -41,12 +41,12 @@ def run(folder: Path, methods: tuple[str, ...] = ("ours", "bbsds")) -> dict[str,
 
 def clean_table(folder: Path) -> Table:
     """What the quick model says of the clean images that it has not learnt from."""
-    return _quick_model(held_out(folder, trainer_settings("sample")))[0]
+    return quick_model(held_out(folder, trainer_settings("sample")))[0]
 
 
 def _tables(pool: Pool) -> tuple[Table, dict[str, Table]]:
     """What a quick model, trained on a part of the pool, says of the rest: clean, blurred and brighter."""
-    clean, model, rest = _quick_model(pool)
+    clean, model, rest = quick_model(pool)
     images, labels = rest.images, rest.labels
 
     def table(name: str, severity: int) -> Table:
@@ -56,7 +56,7 @@ def _tables(pool: Pool) -> tuple[Table, dict[str, Table]]:
     return clean, {"blurred": table(*BLUR), "brighter": table(*FAINT)}
 
 
-def _quick_model(pool: Pool) -> tuple[Table, QuickModel, Pool]:
+def quick_model(pool: Pool) -> tuple[Table, QuickModel, Pool]:
     """The clean images that a quick model has not learnt from as it sees them, the model, and these images."""
     trained = round(_TRAINED_ON * len(pool.labels))
     model = QuickModel.fit(pool.images[:trained], pool.labels[:trained])

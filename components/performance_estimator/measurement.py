@@ -8,10 +8,17 @@ from numpy.typing import NDArray
 from ..common.class_scores import are_probabilities
 from ..common.label_numbering import Agreement
 from ..common.proportion import Proportion
-from ..common.records.performance import Examples, LabelledAccuracy, Performance, accuracy_check
+from ..common.records.performance import (
+    Examples,
+    LabelledAccuracy,
+    Performance,
+    accuracy_check,
+    least_visible_drop,
+)
 from ..common.statistics.feature_sample import FeatureSample
 from ..common.statistics.usability import MAX_UNUSABLE
 from ..common.verdict import Check, Outcome
+from .accuracy_bounds import SECOND_OPINION, accuracy_bounds
 from .accuracy_estimation import HeldOut, estimate
 
 FEWEST_EXAMPLES = 50  # on either side: below, an interval is too wide to say more than nothing
@@ -65,9 +72,12 @@ def measure(  # noqa: PLR0913 - two samples and what the component takes
     wrong = _wrong_baseline(known, accuracy, max_accuracy_drop, labels_from, unusable_labels)
     cannot = _undecidable(baseline, window, known, scored) or wrong
     guess = None if cannot else _estimate(estimator, known, scored, seed)
+    bounds = None
     by_estimate = cannot or accuracy_check(Outcome.UNDECIDED, "nothing was estimated", NO_BASELINE_ANOMALY)
     if guess is not None and accuracy is not None:
         by_estimate = _judge(f"Estimated accuracy{_on(scored.examples)}", guess, accuracy, max_accuracy_drop)
+        others = [] if estimator == SECOND_OPINION else [_estimate(SECOND_OPINION, known, scored, seed)]
+        bounds = accuracy_bounds([guess, *others], accuracy.value)
     by_labels = None if labelled is None else wrong or _judge_labels(labelled, accuracy, max_accuracy_drop)
     return Performance(
         check=_joint(by_estimate, by_labels),
@@ -82,6 +92,7 @@ def measure(  # noqa: PLR0913 - two samples and what the component takes
         baseline_examples=known.examples,
         window_examples=scored.examples,
         class_names=class_names,
+        bounds=bounds,
     )
 
 
@@ -210,7 +221,9 @@ def _judge(what: str, found: Proportion, baseline: Proportion, allowed: float) -
     limit = f"{100 * allowed:g} below are allowed"
     if found.value < baseline.value - allowed:
         limit = f"so few examples cannot tell whether that is more than the {100 * allowed:g} allowed"
-    return accuracy_check(Outcome.PASSED, f"{what} is {found}, {where}; {limit}")
+    least = 100 * least_visible_drop(found, allowed)
+    visible = f"{found.total:,} examples show a fall of {least:.1f} points or more"
+    return accuracy_check(Outcome.PASSED, f"{what} is {found}, {where}; {limit}; {visible}")
 
 
 def _on(examples: Examples) -> str:

@@ -76,7 +76,7 @@ def performance_chart(performance: Performance) -> tuple[Chart | None, tuple[str
     least = performance.least
     spec = charts.intervals([row[0] for row in rows], _drawn(rows), limit=least)
     allowed = [] if least is None else [f"The dashed line is the least that is allowed: {least:.3f}"]
-    summary = (*sentences, *allowed, f"Estimator: {performance.estimator}")
+    summary = (*sentences, *allowed, *performance.caveats, f"Estimator: {performance.estimator}")
     table = _interval_table("Accuracy on the window", rows)
     return Chart("Accuracy on the window", summary, spec, table, performance.check.outcome), ()
 

@@ -93,6 +93,8 @@ class Performance:
       baseline_examples: of the held-out split.
       window_examples: of the window.
       class_names: in the order of the classes; empty when they are not known.
+      bounds: where the accuracy may lie when the estimators' own errors are allowed for, which the estimate's interval
+        does not do; None where nothing was estimated, and in records from before there were any.
 
     """
 
@@ -108,6 +110,24 @@ class Performance:
     baseline_examples: Examples
     window_examples: Examples
     class_names: tuple[str, ...] = ()
+    bounds: tuple[float, float] | None = None
+
+    @property
+    def visible_drop(self) -> float | None:
+        """The smallest fall of the estimated accuracy at which this window is degraded; None without an estimate."""
+        return None if self.estimate is None else least_visible_drop(self.estimate, self.max_accuracy_drop)
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What the estimate cannot tell, in sentences."""
+        if self.estimate is None or self.visible_drop is None:
+            return ()
+        points = f"{100 * self.visible_drop:.1f} points"
+        size = f"{self.estimate.total:,} examples show a fall of the accuracy of {points} or more"
+        if self.bounds is None:
+            return (size,)
+        low, high = self.bounds
+        return size, f"Allowing for the estimate's own errors, the accuracy is {low:.3f} to {high:.3f}"
 
     @property
     def least(self) -> float | None:
@@ -129,6 +149,8 @@ class Performance:
             "baseline_examples": asdict(self.baseline_examples),
             "window_examples": asdict(self.window_examples),
             "class_names": self.class_names,
+            "bounds": self.bounds,
+            "visible_drop": self.visible_drop,
         }
         return json.dumps(record, indent=2, allow_nan=False) + "\n"
 
@@ -152,6 +174,15 @@ class Performance:
 def outcome_of(state: str) -> Outcome:
     """What a state in a record, or in ML Metadata, means; one that is not known is no pass."""
     return _OUTCOMES.get(state, Outcome.UNDECIDED)
+
+
+def least_visible_drop(found: Proportion, allowed: float) -> float:
+    """The smallest fall, 0 to 1, that so wide an interval can show: more than is allowed by its upper half.
+
+    >>> round(least_visible_drop(Proportion(0.9, 0.88, 0.92, 1000), 0.05), 3)
+    0.07
+    """
+    return allowed + (found.high - found.value)
 
 
 def accuracy_check(outcome: Outcome, reason: str, anomaly: str = "") -> Check:
@@ -193,6 +224,8 @@ def _labelled(labelled: LabelledAccuracy) -> dict[str, Any]:
 
 def _read_performance(record: dict[str, Any]) -> Performance:
     window = Examples(**record.pop("window_examples"))
+    record.pop("visible_drop", None)  # follows from the estimate
+    bounds = record.pop("bounds", None)
     checks = {
         "check": _read_check(record.pop("judgement")),
         "estimate_check": _read_check(record.pop("estimate_judgement")),
@@ -209,6 +242,7 @@ def _read_performance(record: dict[str, Any]) -> Performance:
             "baseline_examples": Examples(**record["baseline_examples"]),
             "window_examples": window,
             "class_names": tuple(record["class_names"]),
+            "bounds": bounds and (float(bounds[0]), float(bounds[1])),
         }
     )
 

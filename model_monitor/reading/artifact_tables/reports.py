@@ -54,6 +54,8 @@ def performance(artifact: Artifact, files: Files) -> Iterator[Table]:
         rows.append(("baseline", *_cells(found.baseline)))
     if found.estimate:
         rows.append((f"estimate ({found.estimator})", *_cells(found.estimate)))
+    if found.bounds:
+        rows.append(("allowing for the estimate's own errors", None, *found.bounds, None))
     if found.labelled and found.labelled.overall:
         rows.append(("delayed labels", *_cells(found.labelled.overall)))
     if found.labelled:

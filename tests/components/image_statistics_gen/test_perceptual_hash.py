@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
+from benchmarks.bursts import frames
 from benchmarks.detection.pool import held_out, trainer_settings
 from components.common.two_sample.near_duplicates import MAX_BITS
 from components.image_statistics_gen.perceptual_hash import NO_HASH, compute
@@ -22,19 +22,9 @@ def distance(first, second):
     return np.unpackbits((first ^ second).view(np.uint8).reshape(len(first), 8), axis=1).sum(axis=1)
 
 
-def frames(images, seed=0):
-    """The next frame of each: moved by up to a pixel, turned by up to 3 degrees, a little brighter, noisy."""
-    rng, made = np.random.default_rng(seed), []
-    for image in images.astype(float):
-        moved = ndimage.shift(image, (*rng.uniform(-1, 1, 2), 0), order=1, mode="nearest")
-        turned = ndimage.rotate(moved, rng.uniform(-3, 3), reshape=False, order=1, mode="nearest")
-        made.append(turned * rng.uniform(0.95, 1.05) + rng.normal(0, 4, image.shape))
-    return np.clip(np.rint(made), 0, 255).astype(np.uint8)
-
-
 def test_frames_of_one_scene_are_near_duplicates_and_different_images_are_not(images):
     hashes = compute(images)
-    assert np.mean(distance(hashes, compute(frames(images))) <= MAX_BITS) > 0.85
+    assert np.mean(distance(hashes, compute(frames(images, np.random.default_rng(0)))) <= MAX_BITS) > 0.85
     others = np.concatenate([distance(hashes, np.roll(hashes, step)) for step in range(1, 200)])
     assert np.mean(others <= MAX_BITS) < 1e-4
 

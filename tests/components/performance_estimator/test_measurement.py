@@ -65,8 +65,36 @@ def test_a_fall_within_the_interval_is_fine(judge, sample):
     assert small.estimate.value == pytest.approx(large.estimate.value, abs=0.005)
     assert small.check.outcome is Outcome.PASSED
     told = "6.0 points below the baseline's 0.900; so few examples cannot tell whether that is more than the 5 allowed"
-    assert small.check.reason.endswith(told)
+    assert told in small.check.reason
     assert judge(window=sample(5000, right=0.82, labels=False)).check.outcome is Outcome.FAILED
+
+
+def test_which_drop_a_window_of_this_size_can_show_is_said(judge, sample):
+    """What a fall must reach to be called degraded: more than is allowed, by the upper half of the interval."""
+    small, large = (judge(window=sample(count, right=0.9, labels=False)) for count in (100, 5000))
+    assert small.visible_drop > large.visible_drop > 0.05
+    assert small.visible_drop == pytest.approx(0.05 + small.estimate.high - small.estimate.value)
+    points = f"{100 * large.visible_drop:.1f} points or more"
+    assert large.check.reason.endswith(f"5,000 examples show a fall of {points}")
+    assert large.caveats[0] == f"5,000 examples show a fall of the accuracy of {points}"
+    assert json.loads(large.to_json())["visible_drop"] == large.visible_drop
+
+
+def test_bounds_allow_for_what_the_estimators_are_wrong_by(sample):
+    """Half of the window has lost its confidence: transport and thresholds differ, and the bounds hold both."""
+    shifted = sample(500, right=0.7, labels=False)
+    settings = {"estimator": "cott", "max_accuracy_drop": 0.05}
+    found = measure(sample(1000, right=0.9), shifted, None, **settings)
+    second = measure(sample(1000, right=0.9), shifted, None, **{**settings, "estimator": "atc_confidence"})
+    assert found.bounds[0] < min(found.estimate.low, second.estimate.low)
+    assert found.bounds[1] > max(found.estimate.high, second.estimate.high)
+    assert f"{found.bounds[0]:.3f} to {found.bounds[1]:.3f}" in found.caveats[1]
+    again = Performance.from_json(found.to_json())
+    assert (again.bounds, again.visible_drop) == (found.bounds, found.visible_drop)
+    record = json.loads(found.to_json())
+    del record["bounds"], record["visible_drop"]
+    before = Performance.from_json(json.dumps(record))
+    assert (before.bounds, len(before.caveats)) == (None, 1)
 
 
 def without_probabilities(sample, count):
