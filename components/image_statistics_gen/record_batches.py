@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow as tf
 from tfx_bsl.coders import example_coder
 
+from ..common.artifacts.tfrecord import other_format
 from ..common.errors import MonitorError
 from .example_columns import number_of_values
 
@@ -25,6 +26,10 @@ def read_records(path: str) -> Iterator[list[bytes]]:
         size = max(1, min(_MAX_BATCH, _MAX_BATCH_BYTES // max(1, largest)))
         for batch in dataset.batch(size).as_numpy_iterator():
             yield batch.tolist()
+    except tf.errors.DataLossError as error:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            what = other_format(file) or error.message
+        raise MonitorError(f"{path} must be a complete TFRecord file. Received: {what}") from error
     except tf.errors.OpError as error:
         raise MonitorError(f"{path} must be a complete TFRecord file. Received: {error.message}") from error
 

@@ -100,7 +100,7 @@ def test_the_reader_is_linear_in_the_bytes_it_is_given(tries, report, monkeypatc
     for name, make in HOSTILE.items():
         for pack_name, pack in PACKED.items():
             for times in (1, 2, 4, 8):
-                content = make(times * tries(1 << 15, 1 << 20))
+                content = make(times * tries(1 << 15, 1 << 19))
                 often, size = touched(pack(content), monkeypatch)
                 tried += 1
                 held += often <= MOST_TOUCHED and (size == len(content) or pack_name == "gzip, cut")

@@ -89,6 +89,12 @@ def read_records(raw: Readable, *, strict: bool = False, source: str = "The file
     return _whole(records, source) if strict else records
 
 
+def other_format(raw: Readable) -> str:
+    """What a file is that holds no TFRecords, as a sentence; "" where it may hold some."""
+    first = next(read_records(raw), None)
+    return first.reason if first is not None and first.damage is Damage.FOREIGN else ""
+
+
 def _whole(records: Iterator[Record], source: str) -> Iterator[Record]:
     place = 0
     for record in records:

@@ -292,6 +292,12 @@ def test_a_file_cut_short_is_an_error_that_names_it(tmp_path):
         list(read_records(str(path)))
 
 
+def test_a_file_of_another_format_is_said_to_be_one(tmp_path):
+    (tmp_path / "table").write_text("id,label\n1,cat\n2,dog\n")
+    with pytest.raises(MonitorError, match=r"table must be a complete TFRecord file\. Received: .* looks like CSV\."):
+        list(read_records(str(tmp_path / "table")))
+
+
 def test_large_records_come_in_smaller_batches(tmp_path):
     path = str(tmp_path / "large")
     with tf.io.TFRecordWriter(path) as writer:
