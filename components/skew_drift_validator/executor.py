@@ -110,7 +110,8 @@ def validate(
         *near_duplicate_problems(sides, settings),
         *(problem for each in compared for problem in each.problems),
     ]
-    anomalies = anomalies_pb2.Anomalies(baseline=schema)
+    named = anomalies_pb2.Anomalies.SERIALIZED_PATH  # without it, whoever reads them takes them for cut short
+    anomalies = anomalies_pb2.Anomalies(baseline=schema, anomaly_name_format=named)
     for problem in problems:
         add_problem(anomalies, problem)
     if sides.window.data.num_examples:

@@ -94,7 +94,9 @@ def judge(tmp_path, baseline, schema):
         Executor().Do(inputs, {"anomalies": [output]}, DEFAULTS | connected | properties)
         report = DriftReport.from_json((Path(output.uri) / "drift_report.json").read_text())
         path = str(Path(output.uri) / f"Split-{(DEFAULTS | properties)['split']}" / "SchemaDiff.pb")
-        return output, report, anomalies_util.load_anomalies_binary(path)
+        anomalies = anomalies_util.load_anomalies_binary(path)
+        assert anomalies.HasField("anomaly_name_format")  # else readers take them for cut short
+        return output, report, anomalies
 
     return run
 
