@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -16,6 +16,7 @@ from components.common.errors import MonitorError
 from components.common.model_spec import ModelSpec
 from components.common.plain_paths import broken_rule_of_path
 from components.common.settings import Section, explain, read_setting, read_yaml
+from components.common.span_patterns import DEFAULT_PATTERN, Found, SpanPattern, pattern_of
 from components.common.two_sample.false_alarms import least_permutations
 
 # In this process. Where no option says what workers install, TFX builds a package of itself for every Beam executor,
@@ -50,6 +51,12 @@ class MonitorConfig(Section):
     one_example_per: str = "example"
     permutations: Annotated[int, Field(ge=199)] = 1999
     seed: Annotated[int, Field(ge=0)] = 0
+    # what drift is measured against: the last span that was fine with the same version, or the one before in any case
+    drift_against: Literal["last_fine", "previous"] = "last_fine"
+    # the verdicts that commands end with exit code 2 for, and VerdictGuard with a failure
+    fail_on: tuple[Literal["changed", "degraded", "invalid", "undecided"], ...] = (
+        "degraded", "invalid", "changed", "undecided",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _enough_permutations(self) -> "MonitorConfig":
@@ -67,6 +74,8 @@ class PipelineConfig(Section):
     serving_dir: PlainPath = ""  # where models are pushed to; empty: `serving` under the root
     # folder of serving logs, one folder a span; training without it looks at no serving logs, monitoring needs it
     serving_logs: PlainPath = ""
+    # how spans are named below it, as TFX's ExampleGens have it: {SPAN:2}/*, {YYYY}-{MM}-{DD}/*, {SPAN}/{VERSION}/* ...
+    serving_logs_pattern: str = DEFAULT_PATTERN
     cache: bool = True
     beam_args: tuple[str, ...] = LOCAL_BEAM_ARGS
     monitor: MonitorConfig = MonitorConfig()
@@ -81,12 +90,30 @@ class PipelineConfig(Section):
 
     @property
     def serving_logs_path(self) -> Path:
-        """Raises `MonitorError` unless it is a folder that has a span."""
+        """Raises `MonitorError` unless it is a folder."""
         path = Path(self.serving_logs).absolute()
-        if not self.serving_logs or not any(child.name.isdecimal() for child in path.glob("*") if child.is_dir()):
-            rule = "be a folder of serving logs, with a folder for each span that is named by its number"
-            raise MonitorError(f"`serving_logs` must {rule}. Received: {self.serving_logs!r}")
+        if not self.serving_logs or not path.is_dir():
+            raise MonitorError(f"`serving_logs` must be a folder of serving logs. Received: {self.serving_logs!r}")
         return path
+
+    @property
+    def span_pattern(self) -> SpanPattern:
+        """Raises `MonitorError` when it is none."""
+        return pattern_of(self.serving_logs_pattern, "serving_logs_pattern")
+
+    @property
+    def serving_spans(self) -> Found:
+        """The spans of the serving logs, and what else is there. Raises `MonitorError` unless it has a span."""
+        logs = self.serving_logs_path
+        try:
+            found = self.span_pattern.find(logs)
+        except OSError as error:
+            raise MonitorError(f"{logs} must be a folder that can be read. Received: {error.strerror}") from error
+        if not found.spans:
+            beside = "".join(f"; {each.place} is {each.why}" for each in found.left_out[:3])
+            rule = f"be a folder of serving logs, with a span named by the pattern {self.serving_logs_pattern}"
+            raise MonitorError(f"`serving_logs` must {rule}. Received: {self.serving_logs!r}{beside}")
+        return found
 
     @property
     def metadata_path(self) -> Path:
@@ -137,8 +164,12 @@ class TrainingConfig(PipelineConfig):
         policy = {path.name: read_bounded(path).decode(errors="replace") for path in files}
         if self.model_spec:
             policy[self.model_spec] = self.spec.to_json()
-        logs = _listing(Path(self.serving_logs), "[0-9]*/*") if self.serving_logs else []
-        settings = self.model_dump(exclude={"baseline", "cache", "beam_args"})
+        folder = Path(self.serving_logs)
+        spans = self.span_pattern.find(folder).spans if self.serving_logs and folder.is_dir() else ()
+        logs = _stated(folder, [folder / file for span in spans for file in span.files])
+        settings = self.model_dump(
+            exclude={"baseline": True, "cache": True, "beam_args": True, "monitor": {"drift_against", "fail_on"}}
+        )
         found = [settings, policy, _listing(data_dir, "*"), logs]
         return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -160,7 +191,10 @@ class MonitoringConfig(PipelineConfig):
 
 def _listing(folder: Path, pattern: str) -> list[tuple[str, int, int]]:
     """Name, size and time of change of every file in `folder` that matches."""
-    files = sorted(path for path in folder.glob(pattern) if path.is_file())
+    return _stated(folder, sorted(path for path in folder.glob(pattern) if path.is_file()))
+
+
+def _stated(folder: Path, files: Sequence[Path]) -> list[tuple[str, int, int]]:
     return [(str(p.relative_to(folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in files]
 
 

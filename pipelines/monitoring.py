@@ -20,6 +20,8 @@ from components.common import baseline_bundle
 from components.common.baseline_bundle import BUNDLE, NO_VERSION, Bundle
 from components.common.errors import require
 from components.common.model_spec import ModelSpec
+from components.common.records.span_history import SpanHistory
+from components.common.span_patterns import DEFAULT_PATTERN
 
 from . import nodes
 from .config import LOCAL_BEAM_ARGS, MonitorConfig, MonitoringConfig
@@ -29,12 +31,14 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
     model: str | Path | Bundle | ModelSpec,
     *,
     logs: str | Path,
+    pattern: str = DEFAULT_PATTERN,
     span: int | None = None,
     baseline: str = "",
     model_version: int | None = None,
     previous: str = "",
     labels: str = "",
     settings: MonitorConfig = MonitorConfig(),  # noqa: B008 - frozen
+    history: SpanHistory | None = None,
     fail_unless_fine: bool = False,
     **pipeline_arguments: Any,
 ) -> Pipeline:
@@ -54,15 +58,20 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
       model: the folder of a pushed version, whose baseline bundle says all there is to say about the model; or the
         folder of versions that servers watch, for the newest; or a bundle. Where the folder cannot be read when the
         pipeline is built, the model's spec, and `baseline`.
-      logs: folder of serving logs, with a folder for each span that is named by its number.
+      logs: folder of serving logs.
+      pattern: how spans are named below it, as TFX's ExampleGens have it: a folder each, named by its number, unless
+        told otherwise.
       span: the number of the span; None: the newest.
       baseline: with a spec, the folder of the pushed version, which is read when the pipeline runs.
       model_version: the version whose answers are judged; those of others are counted and left out. 0: any version's.
         None: the bundle's; with a spec, any.
-      previous: folder of the statistics of the previous span, for drift; empty where there is none.
+      previous: folder of the statistics of an earlier span, for drift; empty where there is none. Which one is for
+        whoever runs the pipeline to say; `model-monitor monitor` goes by `drift_against` of `settings`.
       labels: file of delayed labels, `id,label` as CSV or TFRecord; empty where there is none.
       settings: the false-alarm rate and the like.
-      fail_unless_fine: whether the run ends in failure, after its report was made, unless the span is fine.
+      history: what is known of the span and of those before it, for the verdict.
+      fail_unless_fine: whether the run ends in failure, after its report was made, where the verdict is one of
+        `fail_on` of `settings`: unless told otherwise, where the span is not fine.
       pipeline_arguments: of TFX's `Pipeline`, such as `pipeline_root`, `metadata_connection_config` and
         `beam_pipeline_args`. Unless told otherwise its name is `monitoring`, and Beam runs in the process of each node.
 
@@ -74,7 +83,8 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
     spec = served.spec
     importer = BaselineImporter(bundle_uri=served.folder)
     schema = importer.outputs["schema"]
-    read = nodes.serving_log_example_gen(spec, str(logs), settings, span=span, model_version=served.version)
+    of = {"span": span, "pattern": pattern, "model_version": served.version}
+    read = nodes.serving_log_example_gen(spec, str(logs), settings, **of)  # type: ignore[arg-type]
     examples = read.outputs["examples"]
     described = ImageStatisticsGen(examples=examples, schema=schema, spec=spec.rows)
     compared = {
@@ -92,25 +102,35 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
         schema=schema,
         spec=spec,
         baseline_split=served.split,
+        history=history,
     )
-    guards = nodes.guards(report, fail_unless_fine)
+    guards = nodes.guards(report, settings, fail_unless_fine)
     components = [importer, read, described, *importers, validator, estimator, report, *guards]
     usual = {"pipeline_name": MonitoringConfig().name, "beam_pipeline_args": list(LOCAL_BEAM_ARGS)}
     return Pipeline(components=components, **{**usual, **pipeline_arguments})
 
 
-def create_pipeline(
-    config: MonitoringConfig, *, span: int, baseline_uri: str, model_version: int, previous_uri: str = ""
+def create_pipeline(  # noqa: PLR0913 - a span and what it is held against; all but one by keyword
+    config: MonitoringConfig,
+    *,
+    span: int,
+    baseline_uri: str,
+    model_version: int,
+    pattern: str = DEFAULT_PATTERN,
+    previous_uri: str = "",
+    history: SpanHistory | None = None,
 ) -> Pipeline:
     """The pipeline for one span as a configuration says, see `monitoring_pipeline`."""
     return monitoring_pipeline(
         baseline_uri,
         model_version=model_version,
         logs=config.serving_logs_path,
+        pattern=pattern,
         span=span,
         previous=previous_uri,
         labels=config.labels,
         settings=config.monitor,
+        history=history,
         **nodes.pipeline_arguments(config),
     )
 

@@ -16,6 +16,8 @@ from components import (
     VerdictGuard,
 )
 from components.common.model_spec import ModelSpec
+from components.common.span_patterns import DEFAULT_PATTERN
+from components.serving_log_example_gen.component import make_input
 
 from .config import MonitorConfig, PipelineConfig
 
@@ -36,8 +38,14 @@ def pipeline_arguments(config: PipelineConfig) -> dict[str, Any]:
     }
 
 
-def serving_log_example_gen(
-    spec: ModelSpec, logs: str, settings: MonitorConfig, *, span: int | None = None, model_version: int = 0
+def serving_log_example_gen(  # noqa: PLR0913 - whose logs, where, which of them
+    spec: ModelSpec,
+    logs: str,
+    settings: MonitorConfig,
+    *,
+    pattern: str = DEFAULT_PATTERN,
+    span: int | None = None,
+    model_version: int = 0,
 ) -> ServingLogExampleGen:
     """The images of one span of the serving logs, the newest span unless told otherwise."""
     chosen = range_config_pb2.RangeConfig(
@@ -45,6 +53,7 @@ def serving_log_example_gen(
     )
     return ServingLogExampleGen(
         input_base=logs,
+        input_config=make_input(pattern),
         range_config=None if span is None else chosen,
         spec=spec,
         model_version=model_version,
@@ -102,6 +111,6 @@ def checks(  # noqa: PLR0913 - what is compared, and how
     return validator, PerformanceEstimator(**compared, spec=spec, **limits, **labels)
 
 
-def guards(report: BaseNode, fail_unless_fine: bool) -> list[BaseNode]:
-    """What ends the run in failure unless the report's verdict is a pass, where that is wanted."""
-    return [VerdictGuard(report.outputs["report"])] if fail_unless_fine else []
+def guards(report: BaseNode, settings: MonitorConfig, fail_unless_fine: bool) -> list[BaseNode]:
+    """What ends the run in failure where the settings fail on the report's verdict, if that is wanted."""
+    return [VerdictGuard(report.outputs["report"], settings.fail_on)] if fail_unless_fine else []

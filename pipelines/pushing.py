@@ -11,6 +11,7 @@ from tfx.proto import pusher_pb2
 
 from components import AtomicPusher, PushGate, ThresholdCalibrator, ValidationReport
 from components.common.model_spec import ModelSpec
+from components.common.span_patterns import DEFAULT_PATTERN
 
 from . import nodes
 from .config import MonitorConfig
@@ -29,6 +30,8 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
     anomalies: Sequence[types.BaseChannel] = (),
     policy: str = "",
     serving_logs: str | Path = "",
+    serving_logs_pattern: str = DEFAULT_PATTERN,
+    serving_logs_span: int | None = None,
     baseline: str = "",
     run_key: str = "",
     settings: MonitorConfig = MonitorConfig(),  # noqa: B008 - frozen
@@ -65,6 +68,8 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
         but that without `anomalies` and logs the model is judged by `evaluator` and the canary alone.
       serving_logs: folder of serving logs; the newest span is scored by the new model and compared with the held-out
         examples, and what differs can block the push. Empty: no logs are read.
+      serving_logs_pattern: how spans are named below it, as TFX's ExampleGens have it.
+      serving_logs_span: the number of the span; None: the newest.
       baseline: folder of the pushed version that `evaluator` compared the model with, to be noted in the bundle; empty
         where it was none.
       run_key: identifies the run's inputs, see `baseline_bundle.choose_baseline`.
@@ -80,7 +85,8 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
     rules = settings.model_dump(include=nodes.CALIBRATION)
     calibrator = ThresholdCalibrator(statistics=held_out, schema=schema, split=split, **rules)
     calibrated = calibrator.outputs["schema"]
-    logs = [nodes.serving_log_example_gen(spec, str(serving_logs), settings)] if serving_logs else []
+    of = {"pattern": serving_logs_pattern, "span": serving_logs_span}
+    logs = [nodes.serving_log_example_gen(spec, str(serving_logs), settings, **of)] if serving_logs else []  # type: ignore[arg-type]
     watch, window = _serving_checks(spec, settings, logs, model, held_out, calibrated, split)
     found = [*anomalies, *window.pop("anomalies", [])]
     judged = {"model_blessing": evaluator.outputs["blessing"], "evaluation": evaluator.outputs["evaluation"]}
@@ -113,7 +119,16 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
         **known,
         **window,
     )
-    return [scored, described, calibrator, *watch, gate, pusher, report, *nodes.guards(report, fail_unless_fine)]
+    return [
+        scored,
+        described,
+        calibrator,
+        *watch,
+        gate,
+        pusher,
+        report,
+        *nodes.guards(report, settings, fail_unless_fine),
+    ]
 
 
 def _policy(checks: Sequence[types.BaseChannel]) -> str:

@@ -13,6 +13,7 @@ from tfx.orchestration.pipeline import Pipeline
 
 from components import BaselineImporter, ImageStatisticsGen
 from components.common.errors import MonitorError
+from components.common.span_patterns import DEFAULT_PATTERN
 
 from . import nodes
 from .config import TrainingConfig
@@ -33,6 +34,7 @@ def create_pipeline(
 
     """
     spec = config.spec
+    newest = config.serving_spans.spans[-1] if config.serving_logs else None
     examples, model = example_gen.outputs["examples"], trainer.outputs["model"]
     imported = ImportSchemaGen(schema_file=str(config.policy_file("schema.pbtxt")))
     schema = imported.outputs["schema"]
@@ -58,6 +60,8 @@ def create_pipeline(
         anomalies=[validator.outputs["anomalies"]],
         policy=config.policy_text("push_policy.yaml"),
         serving_logs=str(config.serving_logs_path) if config.serving_logs else "",
+        serving_logs_pattern=newest.pattern if newest else DEFAULT_PATTERN,
+        serving_logs_span=newest.span if newest else None,
         baseline=baseline_uri,
         run_key=run_key,
         settings=config.monitor,

@@ -1,5 +1,6 @@
 """Files that survive a crash and that several processes and users share: forced to disk, and locked."""
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -92,3 +93,24 @@ def sync_tree(folder: str) -> None:
         for name in names:
             sync(os.path.join(parent, name))
         sync(parent)
+
+
+def write_whole(path: str, text: str) -> None:
+    """Writes a text so that whoever reads the file finds the old one or the new one, whole, whatever dies meanwhile.
+
+    Raises:
+      OSError: from the file system; the old file is there still.
+
+    """
+    temporary = f"{path}.{os.getpid()}.part"
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    sync(os.path.dirname(path) or ".")

@@ -1,22 +1,18 @@
 """What checks come to: one outcome, one finding, one check and one verdict, for every component, page and command.
 
 A *check* looks at one thing. Its *outcome* is passed, failed or undecided; a *finding* is one reason for it, with what
-was measured and what is allowed. The *verdict* is what all checks come to.
+was measured and what is allowed. The *verdict* is what all checks come to, in one of the words of `verdict_words`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from .records.span_history import NOTHING_KNOWN, SpanHistory
+from .verdict_words import MEANINGS, OF_SPANS, State, exit_code, fails, tone
+from .verdict_words import Outcome as Outcome  # noqa: PLC0414 - where those who make checks look for it
+
 _SHOWN = 3  # findings that a one-line reason spells out; the rest are counted
-
-
-class Outcome(str, Enum):
-    """Only `passed` is a pass: what could not be decided blocks, and is reported, like what failed."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    UNDECIDED = "undecided"
 
 
 class Effect(str, Enum):
@@ -65,6 +61,8 @@ class Check:
       outcome: passed, failed or undecided.
       reason: why, in a few words, without a full stop; empty where there is nothing to say.
       findings: what it rests on, and what was noticed besides.
+      failure: what it says of a span where it failed: changed, degraded or invalid.
+      voids: whether the other checks mean nothing where it failed, as where the logs are broken.
 
     """
 
@@ -73,6 +71,14 @@ class Check:
     outcome: Outcome
     reason: str
     findings: tuple[Finding, ...] = ()
+    failure: State = State.INVALID
+    voids: bool = True
+
+    @property
+    def state(self) -> State:
+        """What it says of a span, taken alone."""
+        plain = {Outcome.PASSED: State.FINE, Outcome.UNDECIDED: State.UNDECIDED}
+        return plain.get(self.outcome, self.failure)
 
     @staticmethod
     def of(name: str, findings: Iterable[Finding], *, passed: str, subject: str = "") -> "Check":
@@ -140,19 +146,42 @@ class Verdict:
 
     Attributes:
       outcome: passed, failed or undecided.
-      headline: what became of the span or the model, such as "Span 3 is not fine".
+      headline: what became of the span or the model, such as "Span 3 is changed".
       reason: why, without a full stop.
+      state: in one word.
+      in_doubt: whether any check could not be decided, whatever the others say.
 
     """
 
     outcome: Outcome
     headline: str
     reason: str
+    state: State
+    in_doubt: bool = False
 
     @property
     def sentence(self) -> str:
         """The whole in one sentence."""
         return f"{self.headline}: {lowered(self.reason)}."
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """Its word, and `undecided` where that has to be asked about besides."""
+        more = self.in_doubt and self.state is not State.UNDECIDED
+        return (self.state, State.UNDECIDED) if more else (self.state,)
+
+    @property
+    def tone(self) -> str:
+        """The style in which it is shown."""
+        return tone(self.state, self.outcome)
+
+    def fails(self, fail_on: Collection[str]) -> bool:
+        """Whether it is to stop whoever waits for it, where these words of spans do."""
+        return fails(self.states, self.outcome, fail_on)
+
+    def exit_code(self, fail_on: Collection[str]) -> int:
+        """What a command exits with by it, where these words of spans fail."""
+        return exit_code(self.states, self.outcome, fail_on)
 
 
 @dataclass(frozen=True)
@@ -174,7 +203,12 @@ class Push:
 
 
 def verdict_of_span(
-    checks: Sequence[Check], *, span: int | None = None, p_value: float | None = None, missing: Sequence[str] = ()
+    checks: Sequence[Check],
+    *,
+    span: int | None = None,
+    p_value: float | None = None,
+    missing: Sequence[str] = (),
+    history: SpanHistory = NOTHING_KNOWN,
 ) -> Verdict:
     """The verdict on a span of serving logs, or on any data.
 
@@ -183,20 +217,65 @@ def verdict_of_span(
       span: its number; None where the data have none.
       p_value: of the comparison with the baseline; None where there was none.
       missing: what the checks should have been given and were not, a sentence each; it is no pass then.
+      history: what came before.
 
     """
     if not checks:
-        return Verdict(Outcome.UNDECIDED, "No verdict", "nothing was checked")
-    subject, are = ("The data", "are") if span is None else (f"Span {span}", "is")
-    outcome = worst(check.outcome for check in checks)
-    if outcome is Outcome.PASSED and missing:
-        return Verdict(Outcome.UNDECIDED, f"{subject} cannot be judged", missing[0])
-    if outcome is Outcome.PASSED:
-        chance = f"it differs from the baseline no more than by chance, p = {p_value or 0:.2g}"
-        return Verdict(outcome, f"{subject} {are} fine", "no check found anything wrong" if p_value is None else chance)
-    state = f"{are} not fine" if outcome is Outcome.FAILED else "cannot be judged"
-    reasons = [check.reason.rstrip(".") for check in checks if check.outcome is outcome and check.reason]
-    return Verdict(outcome, f"{subject} {state}", ". ".join(reasons) or "no check says why")
+        return Verdict(Outcome.UNDECIDED, "No verdict", "nothing was checked", State.NO_VERDICT)
+    state = _state_of_span(checks, missing=bool(missing))
+    subject = "The data are" if span is None else f"Span {span} is"
+    again = " again" if state is State.FINE and history.incident and history.again else ""
+    reason = _fine(p_value, history) if state is State.FINE else _reasons(checks, state, missing)
+    in_doubt = any(check.outcome is Outcome.UNDECIDED for check in checks)
+    headline = f"{subject} {state.words}{again}"
+    return Verdict(MEANINGS[state].outcome, headline, reason + _seen(history), state, in_doubt)
+
+
+def _state_of_span(checks: Sequence[Check], *, missing: bool) -> State:
+    """The worst of what the checks say. That a change does no harm takes that all else was checked and passed."""
+    if any(check.voids and check.outcome is Outcome.FAILED for check in checks):
+        return next(check.failure for check in checks if check.voids and check.outcome is Outcome.FAILED)
+    states = [check.state for check in checks]
+    worst_of = next(state for state in OF_SPANS if state in states)
+    doubt = missing or State.UNDECIDED in states
+    return State.UNDECIDED if doubt and worst_of in (State.CHANGED, State.FINE) else worst_of
+
+
+def _reasons(checks: Sequence[Check], state: State, missing: Sequence[str]) -> str:
+    """Of the checks that failed, what explains the rest first; then what could not be decided, or what holds."""
+    failed = [check for check in checks if check.outcome is Outcome.FAILED]
+    doubts = [check for check in checks if state is State.UNDECIDED and check.outcome is Outcome.UNDECIDED]
+    holds = [check for check in checks if state is State.CHANGED and check.passed and check.failure is State.DEGRADED]
+    told = [check.reason.rstrip(".") for check in (*failed, *doubts, *holds) if check.reason]
+    unsaid = missing[:1] if all(check.outcome is not Outcome.UNDECIDED for check in checks) else ()
+    return ". ".join([*told, *unsaid]) or "no check says why"
+
+
+def _fine(p_value: float | None, history: SpanHistory) -> str:
+    chance = "" if p_value is None else f"p = {p_value:.2g}"
+    if history.incident:
+        return f"as the baseline, after {_not_fine(history.not_fine)}" + (f", {chance}" if chance else "")
+    return (
+        f"it differs from the baseline no more than by chance, {chance}" if chance else "no check found anything wrong"
+    )
+
+
+def _not_fine(spans: Sequence[int]) -> str:
+    """How many spans were not fine, and which.
+
+    >>> _not_fine([2, 3, 4]), _not_fine([7])
+    ('3 spans that were not (2 to 4)', '1 span that was not (7)')
+    """
+    if len(spans) == 1:
+        return f"1 span that was not ({spans[0]})"
+    return f"{len(spans)} spans that were not ({spans[0]} to {spans[-1]})"
+
+
+def _seen(history: SpanHistory) -> str:
+    seen = history.seen
+    if seen is None:
+        return ""
+    return f". Seen before with {seen.examples:,} examples: {seen.state.replace('_', ' ')}, run {seen.run}"
 
 
 def verdict_of_push(checks: Sequence[Check], push: Push | None) -> Verdict:
@@ -208,19 +287,28 @@ def verdict_of_push(checks: Sequence[Check], push: Push | None) -> Verdict:
 
     """
     outcome = worst(check.outcome for check in checks)
-    if outcome is not Outcome.PASSED:
-        return Verdict(outcome, _headline(push, blocked=bool(checks)), _blocking(checks, outcome))
+    served = push is not None and push.pushed and not (push.repeated and push.gone)
     if push is None:
-        return Verdict(outcome, "Blessed", "every check let it pass")
-    if not push.pushed:
-        return Verdict(Outcome.UNDECIDED, "Not pushed", "every check let it pass, and yet it was not pushed")
-    if push.repeated and push.gone:
-        gone = f"version {push.version}, which an earlier run pushed and this run repeats, is gone"
-        again = "a run without the cache makes it again"
-        return Verdict(Outcome.UNDECIDED, "Not pushed", f"{gone} from the serving folder; {again}")
+        state = State.BLESSED if outcome is Outcome.PASSED else State.NOT_BLESSED
+    else:
+        state = State.PUSHED if served else State.NOT_PUSHED
+    if outcome is not Outcome.PASSED:
+        return Verdict(outcome, _headline(push, blocked=bool(checks)), _blocking(checks, outcome), state)
+    if push is None:
+        return Verdict(outcome, "Blessed", "every check let it pass", state)
+    if not served:
+        return Verdict(Outcome.UNDECIDED, "Not pushed", _unserved(push), state)
     reason = "nothing has changed since it was pushed" if push.repeated else "every check let it pass"
     gone = "; it is gone from the serving folder since" if push.gone else ""
-    return Verdict(outcome, _headline(push, blocked=False), reason + gone)
+    return Verdict(outcome, _headline(push, blocked=False), reason + gone, state)
+
+
+def _unserved(push: Push) -> str:
+    """Why a model that every check let pass is not there."""
+    if not push.pushed:
+        return "every check let it pass, and yet it was not pushed"
+    gone = f"version {push.version}, which an earlier run pushed and this run repeats, is gone"
+    return f"{gone} from the serving folder; a run without the cache makes it again"
 
 
 def _headline(push: Push | None, *, blocked: bool) -> str:

@@ -10,11 +10,10 @@ from tfx.types import component_spec, standard_artifacts, standard_component_spe
 from ..common.errors import MonitorError, require
 from ..common.model_spec import ModelSpec
 from ..common.plain_paths import require_plain
+from ..common.span_patterns import DEFAULT_PATTERN
 from . import executor
 from .read_options import DEFAULT_MAX_ROWS, MAX_BROKEN_FRACTION, MAX_ROWS, MODEL_VERSION, SPEC, ReadOptions
 from .subsampling import ONE_EXAMPLE_PER
-
-DEFAULT_PATTERN = "{SPAN}/*"
 
 
 class ServingLogExampleGenSpec(component_spec.ComponentSpec):

@@ -263,6 +263,7 @@ def report(sides: Sides, compared: Sequence[Compared], problems: Sequence[Proble
         p_threshold=p_threshold,
         skew_p_threshold=limits.get(SKEW),
         drift_p_threshold=limits.get(DRIFT),
+        invalid=tuple(problem.said for problem in problems if problem.state is State.INVALID),
     )
     return DriftReport(**{**vars(unsaid), "sentence": sentence(unsaid, problems)})
 

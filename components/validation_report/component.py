@@ -10,6 +10,8 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from ..common.errors import require
 from ..common.model_spec import ModelSpec
+from ..common.pages.page_artifact import HISTORY_PARAMETER
+from ..common.records.span_history import SpanHistory
 from . import executor
 from .artifact import HtmlReport
 
@@ -38,6 +40,7 @@ class ValidationReportSpec(ComponentSpec):
         executor.SPEC_KEY: ExecutionParameter(type=str),
         executor.SPLIT_KEY: ExecutionParameter(type=str),
         executor.BASELINE_SPLIT_KEY: ExecutionParameter(type=str),
+        HISTORY_PARAMETER: ExecutionParameter(type=str, optional=True),
     }
     INPUTS: dict[str, ChannelParameter] = {}  # noqa: RUF012
     OUTPUTS = {executor.REPORT_KEY: ChannelParameter(type=HtmlReport)}  # noqa: RUF012
@@ -80,6 +83,7 @@ class ValidationReport(base_component.BaseComponent):
         spec: ModelSpec | None = None,
         split: str = "serving",
         baseline_split: str = "eval",
+        history: SpanHistory | None = None,
     ) -> None:
         """Args:
           anomalies: Channels of `ExampleAnomalies` of every check, with the reports that lie beside them.
@@ -97,6 +101,7 @@ class ValidationReport(base_component.BaseComponent):
           spec: The model's: names of classes, and how images and ids are stored in held-out examples.
           split: Of the window.
           baseline_split: Of the held-out examples.
+          history: What was known of the span and of those before it, for the verdict: "fine again", "seen before".
 
         Raises:
           MonitorError: an argument breaks a rule above, or there is nothing to report on.
@@ -121,6 +126,7 @@ class ValidationReport(base_component.BaseComponent):
             executor.SPEC_KEY: "" if spec is None else spec.to_json(),
             executor.SPLIT_KEY: split,
             executor.BASELINE_SPLIT_KEY: baseline_split,
+            HISTORY_PARAMETER: "" if history is None else history.to_json(),
             executor.REPORT_KEY: types.Channel(type=HtmlReport),
         }
         super().__init__(spec=_spec_of(given)(**arguments))

@@ -11,7 +11,14 @@ from tfx.utils import io_utils
 
 from ..common.artifacts.sources import NodeFacts, RunFacts, Sources
 from ..common.model_spec import ModelSpec
-from ..common.pages.page_artifact import OUTCOME_PROPERTY, PAGE_FILE, VERDICT_PROPERTY
+from ..common.pages.page_artifact import (
+    HISTORY_PARAMETER,
+    OUTCOME_PROPERTY,
+    PAGE_FILE,
+    STATES_PROPERTY,
+    VERDICT_PROPERTY,
+)
+from ..common.records.span_history import SpanHistory
 from ..common.strict_text import parse_json
 from ..common.tfx_files import artifact_of, tfx_files
 from . import build, facts, rendering
@@ -45,13 +52,14 @@ class Executor(base_executor.BaseExecutor):
       `evaluation`, `pushed_model`, `schema`; `anomalies_<n>` (`ExampleAnomalies`).
 
     Outputs:
-      report: `HtmlReport` with `report.html`; the custom properties `outcome` (passed, failed or undecided) and
-        `verdict` (one sentence).
+      report: `HtmlReport` with `report.html`; the custom properties `outcome` (passed, failed or undecided),
+        `states` (the verdict in a word, and `undecided` where any check is) and `verdict` (one sentence).
 
     Execution properties:
       connected: JSON object from each input that the pipeline connected to the component that makes it.
       spec: the model's `ModelSpec` as JSON; empty where it is not known.
       split, baseline_split: of the window and of the held-out examples.
+      history: what was known of the span before, as JSON; empty where nothing was.
 
     An input that holds nothing, or that cannot be read, is a line of the page: `Do` does not fail for it.
     """
@@ -64,6 +72,7 @@ class Executor(base_executor.BaseExecutor):
         logging.info("%s", page.verdict.sentence)
         io_utils.write_string_file(os.path.join(report.uri, PAGE_FILE), rendering.render(page))
         report.set_string_custom_property(OUTCOME_PROPERTY, page.verdict.outcome.value)
+        report.set_string_custom_property(STATES_PROPERTY, ",".join(page.verdict.states))
         report.set_string_custom_property(VERDICT_PROPERTY, page.verdict.sentence)
 
     def _run(self) -> RunFacts:
@@ -85,6 +94,7 @@ def sources_of(inputs: Artifacts, properties: dict[str, Any], run: RunFacts) -> 
     several = sorted((key for key in found if key.startswith(ANOMALIES_PREFIX)), key=lambda key: (len(key), key))
     spec = ModelSpec.from_json(properties[SPEC_KEY], SPEC_KEY) if properties.get(SPEC_KEY) else None
     parameters = {key: value for key, value in properties.items() if value and key != CONNECTED_KEY}
+    history = SpanHistory.from_json(properties.get(HISTORY_PARAMETER) or "")
     return Sources(
         **{key: found[key] for key in SINGLE_KEYS if key in found},
         anomalies=tuple(found[key] for key in several),
@@ -95,6 +105,7 @@ def sources_of(inputs: Artifacts, properties: dict[str, Any], run: RunFacts) -> 
         spec=spec,
         run=RunFacts(run.pipeline, run.run_id, run.started, run.versions, _nodes(parameters)),
         missing=tuple(lost),
+        history=history,
     )
 
 

@@ -3,22 +3,13 @@
 None imports TensorFlow or TFX before it has to. docs/cli.md has the commands and what their exit codes mean.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    from ..reading.verdicts import RunVerdict
+from components.common.verdict_words import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE
 
-EXIT_FINE, EXIT_ERROR, EXIT_BLOCKED = 0, 1, 2
-_NO_OPINION = ("failed", "running", "no_verdict")
+__all__ = ["EXIT_BLOCKED", "EXIT_ERROR", "EXIT_FINE", "worst_code"]
 
 
-def exit_code(says: "RunVerdict") -> int:
-    """0 for what is fine, pushed or blessed; 1 where a run came to no verdict; 2 for all else, undecided included."""
-    if says.outcome.value == "passed":
-        return EXIT_FINE
-    return EXIT_ERROR if says.state.value in _NO_OPINION else EXIT_BLOCKED
-
-
-def worst_code(codes: "list[int]") -> int:
+def worst_code(codes: Sequence[int]) -> int:
     """Of several runs: an error is worse than what is not fine."""
     return next((code for code in (EXIT_ERROR, EXIT_BLOCKED) if code in codes), EXIT_FINE)

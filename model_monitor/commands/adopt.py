@@ -14,7 +14,7 @@ from ..launching import adopting
 from ..showing.lines import say
 from ..terminal import quiet
 from . import EXIT_ERROR, EXIT_FINE
-from .running import add_settings, log_path, told
+from .running import add_settings, add_wait, holding, log_path, told
 
 DESCRIPTION = """Makes a baseline for a model that is served already: lets it score held-out Examples, describes them,
 computes thresholds, and publishes all of it beside the model, in assets.extra/baseline, where servers do not look.
@@ -37,12 +37,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--force", action="store_true", help="put the new baseline in the place of one that is there")
     add_settings(parser, "monitor.window_size=500")
+    add_wait(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     config = load(AdoptionConfig, options.config, options.set)
     spec = ModelSpec.load(options.spec)
     adopting.check(options.saved_model, options.examples, replace=options.force)
+    with holding(config, "adopt", options.wait):
+        return _adopt(config, spec, options)
+
+
+def _adopt(config: AdoptionConfig, spec: ModelSpec, options: argparse.Namespace) -> int:
+    """One run of the pipeline, shown, and what to do next."""
     log_file = log_path(config, "adopt")
     with quiet(log_file) as console:
         say(console, f"[bold]A baseline for[/] {escape(os.path.abspath(options.saved_model))}")

@@ -6,60 +6,93 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from components.common.errors import MonitorError
+from components.common.span_patterns import SpanLogs
+from components.common.verdict_words import MEANINGS, State, exit_code
 from pipelines.config import MonitoringConfig
 
 from ..launching import monitoring
 from ..showing.lines import say
+from ..showing.spans import say_left_out
 from ..terminal import make_console, quiet
-from . import EXIT_ERROR, EXIT_FINE, exit_code, worst_code
-from .running import add_settings, log_path, summary_of, told
+from . import EXIT_ERROR, worst_code
+from .running import add_settings, add_wait, holding, log_path, plain, summary_of, told
 
-DESCRIPTION = """Runs the monitoring pipeline on one span, or in order on each that was not judged yet. What the model
-takes and answers, its version and its baseline come from its bundle: the one that `adopt` made under the same root, or
-the newest pushed version. Exit code: 0 every span is fine, 2 at least one is not, 1 error."""
+DESCRIPTION = """Runs the monitoring pipeline on one span, or in order on each that was not evaluated yet with all its
+files. What the model takes and answers, its version and its baseline come from its bundle: the one that `adopt` made
+under the same root, or the newest pushed version. Exit code: 0 every span is fine, 2 at least one is not or could not
+be decided (`monitor.fail_on`), 1 at least one could not be evaluated, or another error."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--logs", metavar="DIR", help="folder of serving logs, one folder a span, named by its number")
-    parser.add_argument("--span", type=int, metavar="N", help="this span, whether it was judged before or not")
+    parser.add_argument(
+        "--pattern", metavar="PATTERN", help="how spans are named in it, e.g. '{SPAN:2}/*' or '{YYYY}-{MM}-{DD}/*'"
+    )
+    parser.add_argument("--span", type=int, metavar="N", help="this span, whether it was evaluated before or not")
     parser.add_argument("--labels", metavar="FILE", help="delayed labels: CSV or TFRecord of id and label")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--serving", metavar="DIR", help="folder of pushed versions, the newest is the served one")
     which.add_argument("--bundle", metavar="DIR", help="folder of the served version, adopted or pushed")
     add_settings(parser, "monitor.false_alarm_rate=0.05")
+    add_wait(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    given = {"serving_logs": options.logs, "labels": options.labels}
+    given = {"serving_logs": options.logs, "serving_logs_pattern": options.pattern, "labels": options.labels}
     given |= {"bundle": options.bundle} if options.bundle else {}
     given |= {"serving_dir": options.serving, "bundle": ""} if options.serving else {}
     given = {key: value for key, value in given.items() if value is not None}
     config = monitoring.configuration(options.config, options.set, given)
     bundle = monitoring.served(config)
-    spans = monitoring.spans_to_judge(config, options.span)
-    for span in spans.unfinished:
-        make_console().print(f"Span {span} is still being written to; `--span {span}` judges what there is.")
-    if not spans.chosen:
-        make_console().print("There is no other span to judge; `--span N` judges one again.")
-        return EXIT_FINE
-    log_file = log_path(config, "monitor")
-    codes: list[int] = []
-    with quiet(log_file) as console:
-        say(console, f"[bold]Monitoring pipeline[/] {config.name} on {escape(str(config.serving_logs_path))}")
-        say(console, f"against {escape(bundle.version_dir)}\n[dim]Log: {escape(str(log_file))}[/]")
-        for span in spans.chosen:
-            codes.append(_monitor(config, span, log_file, console))
-            if codes[-1] == EXIT_ERROR:
-                break
+    with holding(config, "monitor", options.wait):
+        # only now: what another command evaluated meanwhile is not to be evaluated again
+        spans = monitoring.spans_to_judge(config, options.span)
+        _say_first(spans, make_console())
+        codes = [_unread(config)] if spans.undecided else []
+        if not spans.chosen:
+            make_console().print("There is no other span to judge; `--span N` judges one again.")
+            return worst_code(codes)
+        log_file = log_path(config, "monitor")
+        with quiet(log_file) as console:
+            say(console, f"[bold]Monitoring pipeline[/] {config.name} on {escape(str(config.serving_logs_path))}")
+            say(console, f"against {escape(bundle.version_dir)}\n[dim]Log: {escape(str(log_file))}[/]")
+            codes += [_monitor(config, logs, log_file, console) for logs in spans.chosen]
+            failed = codes.count(EXIT_ERROR)
+            if failed and len(spans.chosen) > 1:
+                console.print(f"\n[red]{failed} of {len(spans.chosen)} spans could not be evaluated.[/]")
     return worst_code(codes)
 
 
-def _monitor(config: MonitoringConfig, span: int, log_file: Path, console: Console) -> int:
-    """One run of the pipeline, shown."""
-    console.print(f"\n[bold]Span {span}[/]")
-    finished = told(lambda progress: monitoring.run_span(config, span, progress), log_file, console)
-    if finished is None:
+def _say_first(spans: monitoring.Spans, console: Console) -> None:
+    """What is not judged, and why."""
+    for span in spans.unfinished:
+        console.print(f"Span {span} is still being written to; `--span {span}` judges what there is.")
+    say_left_out(spans.left_out, console)
+    for sentence in spans.damaged:
+        say(console, f"[yellow]?[/] {escape(sentence)}")
+
+
+def _monitor(config: MonitoringConfig, logs: SpanLogs, log_file: Path, console: Console) -> int:
+    """One run of the pipeline, shown; what keeps one span from a verdict does not keep the next one from it."""
+    place = "" if logs.place == str(logs.span) else f" ({logs.place})"
+    aside = (
+        f", {logs.side_files} side {'file' if logs.side_files == 1 else 'files'} left out" if logs.side_files else ""
+    )
+    console.print(f"\n[bold]Span {logs.span}[/]{escape(place)}{aside}")
+    try:
+        judged = told(lambda progress: monitoring.judge(config, logs, progress), log_file, console)
+        if judged is None:
+            return EXIT_ERROR
+        summary_of(judged.run, "showing.monitoring", verdict=judged.verdict, log_file=log_file).show(console)
+        console.file.flush()
+        monitoring.deliver(config, judged)  # after it was told: what a kill keeps from being told is told next time
+    except MonitorError as error:
+        say(console, f"\n[red]error:[/] {plain(error)}")
         return EXIT_ERROR
-    says = monitoring.verdict_on(config, finished)
-    summary_of(finished, "showing.monitoring", verdict=says, log_file=log_file).show(console)
-    return exit_code(says)
+    return judged.verdict.exit_code(config.monitor.fail_on)
+
+
+def _unread(config: MonitoringConfig) -> int:
+    """Where logs of a span are read by nobody, nothing is decided about them."""
+    return exit_code([State.UNDECIDED], MEANINGS[State.UNDECIDED].outcome, config.monitor.fail_on)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from components.common.pages.parts import MARKS
+from components.common.verdict_words import MARKS_OF_TONES
 from components.validation_report import build, rendering
 
 from ..reading.report_sources import sources_of
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     out = options.out or store_path(options).parent / "reports" / _file_name(chosen)
     write_page(rendering.render(page), out)
     console = make_console()
-    say(console, f"{MARKS[page.verdict.outcome]} {escape(page.verdict.sentence)}")
+    say(console, f"{MARKS_OF_TONES[page.verdict.tone]} {escape(page.verdict.sentence)}")
     console.print(f"  {escape(place(str(out)))}", soft_wrap=True)
     if options.open:
         webbrowser.open(out.absolute().as_uri())

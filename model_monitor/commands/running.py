@@ -3,7 +3,8 @@
 import argparse
 import datetime
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,8 +15,10 @@ from components.common.errors import MonitorError
 from pipelines.config import PipelineConfig
 from pipelines.progress import Progress
 
+from ..launching import root_lock
 from ..launching.pipelines import NodeFailedError
 from ..showing.lines import say
+from ..terminal import make_console
 
 if TYPE_CHECKING:
     from ..reading.run_store import Run
@@ -27,6 +30,29 @@ def add_settings(parser: argparse.ArgumentParser, example: str) -> None:
     """The arguments of every command that reads a configuration."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML (docs/configuration.md)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=f"one setting, e.g. {example}")
+
+
+def add_wait(parser: argparse.ArgumentParser) -> None:
+    """The argument of every command that works under a root."""
+    told = "for another command that works under the same root; default: refuse at once"
+    parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help=told)
+
+
+@contextmanager
+def holding(config: PipelineConfig, command: str, wait: float) -> Iterator[None]:
+    """Holds the root while the block runs, and says whom it waits for where it has to.
+
+    Raises:
+      RootBusyError: another command holds it still when the waiting is over.
+
+    """
+
+    def waiting(holder: root_lock.Holder | None) -> None:
+        who = holder.described if holder else "another process"
+        say(make_console(), f"Waiting up to {wait:g} s for {escape(who)}.")
+
+    with root_lock.held(config.root_path, command, wait, waiting):
+        yield
 
 
 def log_path(config: PipelineConfig, command: str) -> Path:

@@ -48,6 +48,14 @@ def store_path(options: argparse.Namespace) -> Path:
     return path
 
 
+def fail_on(options: argparse.Namespace) -> tuple[str, ...]:
+    """The words of spans that a command ends with exit code 2 for: `monitor.fail_on`, where `monitor` reads it."""
+    from ..launching import monitoring  # noqa: PLC0415 - not needed without `--exit-code`
+    from ..worked_example import any_config  # noqa: PLC0415
+
+    return monitoring.fail_on(any_config(options.config, options.set), options.config, options.set)
+
+
 def write_page(text: str, out: Path) -> None:
     """Writes a page, into a folder that is made where it is not there yet."""
     try:

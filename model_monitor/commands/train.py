@@ -15,8 +15,8 @@ from ..reading.run_store import open_store
 from ..showing.lines import say
 from ..terminal import quiet
 from ..worked_example import NAME, PIPELINE, ExampleConfig, dataset
-from . import EXIT_ERROR, exit_code
-from .running import add_settings, log_path, summary_of, told
+from . import EXIT_ERROR
+from .running import add_settings, add_wait, holding, log_path, summary_of, told
 
 DESCRIPTION = "Runs the training pipeline. Exit code: 0 pushed, 2 not pushed, 1 error."
 
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--serving-logs", metavar="DIR", help="hold the newest span of these logs against the new model; skew blocks"
     )
     add_settings(parser, "trainer.epochs=3")
+    add_wait(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,7 +35,13 @@ def run(options: argparse.Namespace) -> int:
     config = load(ExampleConfig, options.config, options.set, {key: value for key, value in given.items() if value})
     data_dir = dataset.resolve(config.dataset)
     if config.serving_logs:
-        config.serving_logs_path  # noqa: B018 - says now, rather than after the training, that there is no span
+        config.serving_spans  # noqa: B018 - says now, rather than after the training, that there is no span
+    with holding(config, "train", options.wait):
+        return _train(config, data_dir)
+
+
+def _train(config: ExampleConfig, data_dir: Path) -> int:
+    """One run of the pipeline, shown. Its baseline is chosen only now: another command may just have pushed one."""
     run_key = config.run_key(data_dir)
     arguments: dict[str, Any] = {"data_dir": data_dir, "baseline_uri": _baseline(config, run_key), "run_key": run_key}
     log_file = log_path(config, "train")
@@ -46,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
             return EXIT_ERROR
         says = History(open_store(config.metadata_path)).verdict(finished)
         summary_of(finished, "showing.training", verdict=says, root=config.root_path, log_file=log_file).show(console)
-    return exit_code(says)
+    return says.exit_code(config.monitor.fail_on)
 
 
 def _baseline(config: TrainingConfig, run_key: str) -> str:

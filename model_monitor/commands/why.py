@@ -6,8 +6,8 @@ from ..reading.explanation import explain
 from ..showing import reasons
 from ..showing.json_records import explanation_record
 from ..terminal import make_console
-from . import EXIT_FINE, exit_code
-from .storing import NEWEST, SUBJECT, add_json, add_store, open_history, print_json
+from . import EXIT_FINE
+from .storing import NEWEST, SUBJECT, add_json, add_store, fail_on, open_history, print_json
 
 DESCRIPTION = """Says why: pushed or not, fine or not, by which check, what was measured and what is allowed, since
 when, from which data, and what to open. Reads only. Exit code: 0, or with --exit-code that of the verdict."""
@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "subject", nargs="?", default="", metavar="RUN|MODEL|span:N", help=f"{SUBJECT}; default: {NEWEST}"
     )
     parser.add_argument(
-        "--exit-code", action="store_true", help="0 fine or pushed, 2 not, 1 no verdict (without it: always 0)"
+        "--exit-code",
+        action="store_true",
+        help="0 fine or pushed, 2 what `monitor.fail_on` names or not pushed, 1 no verdict (without it: 0)",
     )
     add_store(parser)
     add_json(parser)
@@ -31,4 +33,4 @@ def run(options: argparse.Namespace) -> int:
         print_json(console, explanation_record(history, found))
     else:
         reasons.show(history, found, console)
-    return exit_code(found.verdict) if options.exit_code else EXIT_FINE
+    return found.verdict.exit_code(fail_on(options)) if options.exit_code else EXIT_FINE

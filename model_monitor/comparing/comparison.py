@@ -14,11 +14,11 @@ from components.common.errors import require
 from components.common.proportion import Proportion
 from components.common.records.drift_report import DriftReport, Measurement
 from components.common.verdict import Check
+from components.common.verdict_words import State
 
 from ..reading.findings import RunFinding
 from ..reading.history import History
 from ..reading.run_store import Node, Run
-from ..reading.verdicts import State
 from .run_figures import BASELINE, ESTIMATED, HELD_OUT, LABELLED, Figures, figures_of
 
 T = TypeVar("T")
@@ -36,8 +36,10 @@ _STATES = {
     State.BLESSED: ("was blessed", "so was"),
     State.NOT_BLESSED: ("was not blessed", "neither was"),
     State.FINE: ("is fine", "so is"),
-    State.NOT_FINE: ("is not fine", "neither is"),
-    State.UNDECIDED: ("cannot be judged", "neither can"),
+    State.CHANGED: ("is changed", "so is"),
+    State.DEGRADED: ("is degraded", "so is"),
+    State.INVALID: ("is invalid", "so is"),
+    State.UNDECIDED: ("is undecided", "so is"),
     State.FAILED: ("failed", "so did"),
     State.RUNNING: ("is running", "so is"),
     State.NO_VERDICT: ("has no verdict", "neither has"),

@@ -10,13 +10,17 @@ from rich.console import Console
 from components.common import baseline_bundle
 from components.common.baseline_bundle import Bundle
 from components.common.errors import MonitorError, require
-from pipelines.config import MonitoringConfig, load
+from components.common.span_patterns import LeftOut, SpanLogs
+from components.serving_log_writer.log_files import WRITING
+from pipelines.config import MonitoringConfig, PipelineConfig, load
 from pipelines.progress import Progress
 
+from ..reading import roles
 from ..reading.history import History
 from ..reading.run_store import Run, open_store
 from ..reading.verdicts import RunVerdict
-from . import spans
+from . import root_lock, spans
+from .evaluated import Evaluation, Evaluations
 from .pipelines import launch
 
 REMEMBERED = "monitoring.yaml"  # under the root: what `adopt` has found out for `monitor`
@@ -24,10 +28,34 @@ REMEMBERED = "monitoring.yaml"  # under the root: what `adopt` has found out for
 
 @dataclass(frozen=True)
 class Spans:
-    """The spans to judge, ascending, and those that are left out because they are still being written to."""
+    """The spans to judge, ascending, and what is left out.
 
-    chosen: tuple[int, ...]
+    Attributes:
+      chosen: those that were never evaluated, or not with all of their files.
+      unfinished: those that are still being written to.
+      left_out: what lies beside the spans and is none.
+      damaged: records of evaluations that could not be read, as sentences; their spans are evaluated again.
+
+    """
+
+    chosen: tuple[SpanLogs, ...]
     unfinished: tuple[int, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+    @property
+    def undecided(self) -> tuple[LeftOut, ...]:
+        """What holds logs of a span that nobody evaluates."""
+        return tuple(each for each in self.left_out if each.files)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A run on a span, the verdict on it, and what is to be recorded once that was delivered."""
+
+    run: Run
+    verdict: RunVerdict
+    evaluation: Evaluation
 
 
 def configuration(file: Path | None, settings: Iterable[str], given: Mapping[str, Any]) -> MonitoringConfig:
@@ -51,66 +79,114 @@ def configuration(file: Path | None, settings: Iterable[str], given: Mapping[str
     return config
 
 
+def fail_on(config: PipelineConfig, file: Path | None, settings: Iterable[str]) -> tuple[str, ...]:
+    """The words of spans that fail, by the settings that `monitor` would go by.
+
+    Args:
+      config: of these settings, for the root; of whatever kind.
+      file: the settings in YAML, None where there is none.
+      settings: `key=value`, which go before all else.
+
+    """
+    note = config.root_path / REMEMBERED
+    if file is not None or not note.is_file():
+        return config.monitor.fail_on
+    own = [setting for setting in settings if setting.startswith("monitor.")]
+    return load(MonitoringConfig, note, own).monitor.fail_on
+
+
 def remembered(root: Path) -> str:
     """The folder of the version that `adopt` has made a baseline for; "" where it has for none."""
     note = root / REMEMBERED
     return load(MonitoringConfig, note).bundle if note.is_file() else ""
 
 
-def monitor_span(config: MonitoringConfig, span: int, progress: Progress | None = None) -> RunVerdict:
-    """Runs the monitoring pipeline on one span.
+def monitor_span(
+    config: MonitoringConfig, span: int, progress: Progress | None = None, wait: float = 0.0
+) -> RunVerdict:
+    """Runs the monitoring pipeline on one span. The span counts as evaluated when this returns.
 
     Args:
       config: the settings.
-      span: its number, a folder of `config.serving_logs`, whether it was judged before or not.
+      span: its number, by the pattern of `config`, whether it was judged before or not.
       progress: shows the steps while they run; None: nothing is shown.
+      wait: seconds to wait where another command works under the same root.
 
     Returns:
       The verdict as `model-monitor why`, the report and the pages give it.
 
     Raises:
       NodeFailedError: a node of the pipeline failed.
+      RootBusyError: another command works under the root.
       MonitorError: there is no such span, or no model with a baseline.
 
     """
-    return verdict_on(config, run_span(config, span, progress))
+    (logs,) = spans_to_judge(config, span).chosen
+    with root_lock.held(config.root_path, "monitor", wait):
+        judged = judge(config, logs, progress or Progress(Console(quiet=True)))
+        deliver(config, judged)
+    return judged.verdict
 
 
-def run_span(config: MonitoringConfig, span: int, progress: Progress | None = None) -> Run:
-    """As `monitor_span`, and returns the run, for whoever wants to show more of it than its verdict."""
-    bundle = served(config)
-    spans_to_judge(config, span)
-    seen = spans.monitored(config.metadata_path, config.name, config.serving_logs_path)
+def judge(config: MonitoringConfig, logs: SpanLogs, progress: Progress) -> Judged:
+    """As `monitor_span`, for whoever holds the root and has more to show than the verdict, which then is delivered."""
+    bundle, known = served(config), evaluations(config)
+    files = known.stamps(logs.files, known.last(logs.span))
+    fine = config.monitor.drift_against == "last_fine"
     arguments = {
-        "span": span,
+        "span": logs.span,
+        "pattern": logs.pattern,
         "baseline_uri": bundle.version_dir,
         "model_version": bundle.manifest.model_version,
-        "previous_uri": spans.previous_statistics(seen, span, bundle.version_dir),
+        "previous_uri": known.to_compare_with(logs.span, bundle.version_dir, fine=fine),
+        "history": known.history(logs.span, files),
     }
-    return launch(config, "monitoring", arguments, progress or Progress(Console(quiet=True)))
+    run = launch(config, "monitoring", arguments, progress)
+    says = History(open_store(config.metadata_path)).verdict(run)
+    evaluation = Evaluation(
+        span=logs.span,
+        bundle=bundle.version_dir,
+        run=run.id,
+        run_id=run.run_id,
+        state=says.state.value,
+        examples=int(run.node(roles.LOGS).output("examples").properties["rows"]),
+        p_value=says.p_value,
+        statistics=run.node(roles.IMAGE_STATISTICS).output("statistics").uri,
+        files=files,
+    )
+    return Judged(run, says, evaluation)
 
 
-def verdict_on(config: MonitoringConfig, run: Run) -> RunVerdict:
-    """The verdict on a run that `run_span` gave."""
-    return History(open_store(config.metadata_path)).verdict(run)
+def deliver(config: MonitoringConfig, judged: Judged) -> None:
+    """Records that the verdict has reached whoever asked for it. Raises `MonitorError` when that cannot be written."""
+    evaluations(config).deliver(judged.evaluation)
+
+
+def evaluations(config: MonitoringConfig) -> Evaluations:
+    """What is recorded of the spans of these logs. Raises `MonitorError` where there is no folder of logs."""
+    return Evaluations(config.root_path, config.name, config.serving_logs_path)
 
 
 def spans_to_judge(config: MonitoringConfig, span: int | None = None) -> Spans:
-    """The one span that was asked for, or all that no finished run has judged yet.
+    """The one span that was asked for, or all of whose files some are not evaluated yet.
 
     Raises:
       MonitorError: there is no such span, or no folder of serving logs.
 
     """
-    logs = config.serving_logs_path
-    present = spans.available(logs)
+    found, known = config.serving_spans, evaluations(config)
     if span is not None:
-        require(span in present, "--span", f"be one of the spans in {logs}: {present}", span)
-        return Spans((span,))
-    unseen = spans.unseen(present, spans.monitored(config.metadata_path, config.name, logs))
-    unfinished = spans.being_written(logs)
+        chosen = found.span(span)
+        present = [each.span for each in found.spans]
+        require(chosen is not None, "--span", f"be one of the spans in {known.logs}: {present}", span)
+        return Spans((chosen,) if chosen else ())
+    unseen = [each for each in found.spans if not known.covers(each.span, each.files)]
+    unfinished = spans.being_written(known.logs)
     return Spans(
-        tuple(each for each in unseen if each not in unfinished), tuple(sorted(unfinished.intersection(unseen)))
+        chosen=tuple(each for each in unseen if each.span not in unfinished),
+        unfinished=tuple(sorted(each.span for each in unseen if each.span in unfinished)),
+        left_out=tuple(each for each in found.left_out if not each.place.startswith(WRITING)),
+        damaged=tuple(known.damaged),
     )
 
 

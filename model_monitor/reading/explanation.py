@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.common.artifacts.files import Artifact
+from components.common.verdict_words import State
 
 from .findings import RunFinding, findings
 from .history import History, baseline_of
 from .lineage import Lineage, Source, Step, trace
 from .run_store import Run
-from .verdicts import RunVerdict, State
+from .verdicts import RunVerdict
 
 
 @dataclass(frozen=True)

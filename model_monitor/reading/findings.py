@@ -195,12 +195,13 @@ def _window_findings(node: Node, window: Artifact, files: Files) -> Iterator[Run
         yield from anomaly_findings(node, window, files)
         return
     exceeded = _first_of_each([found for found in report.measurements if found.exceeded])
+    if not exceeded or report.invalid:  # what is outside the schema decides before what differs
+        effect = Effect.UNDECIDED if report.outcome is Outcome.UNDECIDED else Effect.FAIL
+        what, said = ("invalid", "; ".join(report.invalid)) if exceeded else (report.state.value, report.sentence)
+        yield _finding(node, window, path, Finding(what, "", effect, said))
     for found in exceeded:
         reason = Finding(found.test, found.feature, Effect.FAIL, _told(found), found.measured, found.threshold)
         yield _finding(node, window, path, reason)
-    if not exceeded:
-        effect = Effect.UNDECIDED if report.outcome is Outcome.UNDECIDED else Effect.FAIL
-        yield _finding(node, window, path, Finding(report.state.value, "", effect, report.sentence))
 
 
 def _first_of_each(measurements: Iterable[Measurement]) -> list[Measurement]:

@@ -8,10 +8,10 @@ from ml_metadata import metadata_store
 
 from components.common.artifacts.files import DAMAGE, Artifact, Files, said
 from components.common.errors import MonitorError, nearest, require_known
-from components.common.verdict import Outcome
+from components.common.verdict_words import NO_OPINION, Outcome, State
 
 from .run_store import Node, Run, pipelines, runs
-from .verdicts import NO_OPINION, RunVerdict, State, verdict
+from .verdicts import RunVerdict, verdict
 
 LATEST = "latest"
 SPAN_PREFIX = "span:"

@@ -11,6 +11,7 @@ from components.validation_report import build, facts
 from . import roles
 from .findings import violations
 from .run_store import Node, Run
+from .verdicts import history_of
 
 
 def sources_of(found: Run) -> Sources:
@@ -53,6 +54,7 @@ def sources_of(found: Run) -> Sources:
             _facts(nodes.values()),
         ),
         missing=tuple(problems),
+        history=history_of(found),
     )
 
 

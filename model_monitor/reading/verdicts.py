@@ -8,33 +8,19 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from components.common.artifacts import checks
 from components.common.artifacts.files import Artifact
+from components.common.pages.page_artifact import HISTORY_PARAMETER
+from components.common.records.span_history import NOTHING_KNOWN, SpanHistory
 from components.common.strict_text import TextError, parse_json
-from components.common.verdict import Check, Outcome, Push, Verdict, verdict_of_push, verdict_of_span
+from components.common.verdict import Check, Push, Verdict, verdict_of_push, verdict_of_span
+from components.common.verdict_words import Outcome, State, tone
 
+from . import roles
 from .findings import counted, deciding_blessings, unheeded, violations_of
 from .run_store import Node, Run
-
-
-class State(str, Enum):
-    """What became of a run, in one word. Whether that is good is said by the outcome of its verdict."""
-
-    PUSHED = "pushed"
-    NOT_PUSHED = "not_pushed"
-    BLESSED = "blessed"
-    NOT_BLESSED = "not_blessed"
-    FINE = "fine"
-    NOT_FINE = "not_fine"
-    UNDECIDED = "undecided"
-    FAILED = "failed"
-    RUNNING = "running"
-    NO_VERDICT = "no_verdict"
-
-
-NO_OPINION = (State.FAILED, State.RUNNING, State.NO_VERDICT)  # runs that came to no verdict
-_SPAN_STATES = {Outcome.PASSED: State.FINE, Outcome.FAILED: State.NOT_FINE, Outcome.UNDECIDED: State.UNDECIDED}
 
 
 @dataclass(frozen=True)
@@ -42,23 +28,23 @@ class RunVerdict(Verdict):
     """The verdict on a run, with what it is about.
 
     Attributes:
-      state: what became of the run, in one word.
       checks: what the verdict rests on; none where the run came to no verdict.
       version: the pushed version; "" where none was.
       destination: its folder.
       span: the span of serving logs that was evaluated; None where none was.
       p_value: of that span; None where nothing was compared.
       accuracy: estimated or measured on that span; None where it is not known.
+      history: what was known of the span and of those before it.
 
     """
 
-    state: State
     checks: tuple[Check, ...] = ()
     version: str = ""
     destination: str = ""
     span: int | None = None
     p_value: float | None = None
     accuracy: float | None = None
+    history: SpanHistory = NOTHING_KNOWN
 
 
 class CheckOf(str, Enum):
@@ -86,8 +72,13 @@ class SpanCheck:
 
     @property
     def state(self) -> State:
-        """Its outcome as a state of the span."""
-        return _SPAN_STATES[self.check.outcome]
+        """What it says of the span, taken alone."""
+        return self.check.state
+
+    @property
+    def tone(self) -> str:
+        """The style in which that is shown."""
+        return tone(self.check.state, self.check.outcome)
 
 
 def verdict(run: Run) -> RunVerdict:
@@ -130,18 +121,32 @@ def _pushed(run: Run, pusher: Node, push: Artifact) -> RunVerdict:
         gone=bool(destination) and not Path(destination).is_dir(),
     )
     says = verdict_of_push(found, pushed)
-    served = pushed.pushed and not (pushed.repeated and pushed.gone)
-    if not served:
-        return RunVerdict(says.outcome, says.headline, says.reason, State.NOT_PUSHED, found)
-    return RunVerdict(says.outcome, says.headline, says.reason + _but(run), State.PUSHED, found, version, destination)
+    if says.state is not State.PUSHED:
+        return _with(says, checks=found)
+    return _with(says, reason=says.reason + _but(run), checks=found, version=version, destination=destination)
 
 
 def _blessed(run: Run) -> RunVerdict:
     found = _push_checks(run)
     says = verdict_of_push(found, None)
-    state = State.BLESSED if says.outcome is Outcome.PASSED else State.NOT_BLESSED
-    but = _but(run) if state is State.BLESSED else ""
-    return RunVerdict(says.outcome, says.headline, says.reason + but, state, found)
+    but = _but(run) if says.state is State.BLESSED else ""
+    return _with(says, reason=says.reason + but, checks=found)
+
+
+def _with(says: Verdict, **known: Any) -> RunVerdict:
+    """A verdict with what it is about."""
+    return RunVerdict(**{**vars(says), **known})
+
+
+def history_of(run: Run) -> SpanHistory:
+    """What was known of the span and of those before it when the run began, as its report was told.
+
+    Raises:
+      MonitorError: it is damaged.
+
+    """
+    reports = [node for node in run.nodes.values() if node.type.rpartition(".")[2] == roles.REPORT]
+    return SpanHistory.from_json(str(reports[-1].parameters.get(HISTORY_PARAMETER) or "") if reports else "")
 
 
 def _push_checks(run: Run) -> tuple[Check, ...]:
@@ -176,18 +181,11 @@ def _span(run: Run, window: Artifact | None) -> RunVerdict:
     p_value = None if window is None else float(window.properties.get("p_value", -1))
     p_value = p_value if p_value is not None and p_value >= 0 else None
     number = None if window is None else _span_number(run, window)
-    says = verdict_of_span(found, span=number, p_value=p_value)
+    history = history_of(run)
+    says = verdict_of_span(found, span=number, p_value=p_value, history=history)
     accuracy = [each.artifact for each in of_span if "estimated_accuracy" in each.artifact.properties]
-    return RunVerdict(
-        outcome=says.outcome,
-        headline=says.headline,
-        reason=says.reason,
-        state=_SPAN_STATES[says.outcome] if found else State.NO_VERDICT,
-        checks=found,
-        span=number,
-        p_value=p_value,
-        accuracy=_accuracy(accuracy[-1]) if accuracy else None,
-    )
+    known = _accuracy(accuracy[-1]) if accuracy else None
+    return _with(says, checks=found, span=number, p_value=p_value, accuracy=known, history=history)
 
 
 def _accuracy(artifact: Artifact) -> float | None:

@@ -37,7 +37,7 @@ def page_text(history: History, found: Comparison) -> str:
     moved = _moved_charts(found, statistics, sources[1].class_names)
     accuracy = _accuracy_charts(found.accuracies, found.labels)
     by_key = {section.key: section for section in sections(found, 0)}
-    sides = [(label, side.verdict.outcome, side.verdict.sentence)
+    sides = [(label, side.verdict.tone, side.verdict.sentence)
              for label, side in zip(found.labels, found.sides, strict=True)]  # fmt: skip
     return render_template(
         TEMPLATE,

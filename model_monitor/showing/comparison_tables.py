@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from components.common.pages.parts import MARKS, Table
+from components.common.pages.parts import Table
 from components.common.proportion import Proportion
 from components.common.records.drift_report import Measurement
 from components.common.statistics.monitored_features import short_name_of_test
 from components.common.verdict import Check, Outcome
+from components.common.verdict_words import MARKS, MARKS_OF_TONES
 
 from ..comparing.comparison import Accuracies, Comparison, Output
 from ..reading.findings import RunFinding
@@ -48,7 +49,7 @@ def _runs(found: Comparison) -> Section:
     rows = [
         ("Run", *(f"{side.run.id}, {moment(side.run.started)}" for side in found.sides)),
         ("Pipeline", *_once(first.run.pipeline, second.run.pipeline)),
-        ("Verdict", *(f"{MARKS[side.verdict.outcome]} {_state(side.verdict)}" for side in found.sides)),
+        ("Verdict", *(f"{MARKS_OF_TONES[side.verdict.tone]} {_state(side.verdict)}" for side in found.sides)),
         ("Took", *(took(side.run.seconds) for side in found.sides)),
     ]
     if first.baseline or second.baseline:

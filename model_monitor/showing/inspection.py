@@ -9,15 +9,14 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from components.common.artifacts.files import Artifact
-from components.common.pages.parts import MARKS
+from components.common.verdict_words import COLOURS, MARKS_OF_TONES, State
 
 from ..reading.artifact_tables.table import Cell, Opened, Table
 from ..reading.history import History
 from ..reading.origins import Origin, origins
 from ..reading.run_store import Node, Run
-from ..reading.verdicts import RunVerdict, State
+from ..reading.verdicts import RunVerdict
 from .lines import say
-from .parts import COLOURS
 from .words import cell_text, moment, nodes_in_words, place, short, took
 
 _WIDEST = 28  # characters of a column that is not the last
@@ -43,7 +42,7 @@ def show_run(history: History, run: Run, console: Console) -> None:
     says = history.verdict(run)
     say(console, f"[bold]Run {run.id}[/] of {escape(run.pipeline)}: {escape(run.run_id)}")
     console.print(f"{moment(run.started)}, took {took(run.seconds)}")
-    say(console, _coloured(says, f"{_mark(says)} {says.state.value.replace('_', ' ')}: {says.reason}") + "\n")
+    say(console, _coloured(says, f"{_mark(says)} {says.state.words}: {says.reason}") + "\n")
     table = _table("node", "state", ">took", "component")
     for node in run.nodes.values():
         state = f"[{_NODE_COLOURS.get(node.state, 'yellow')}]{node.state.lower()}[/]"
@@ -136,11 +135,11 @@ def _is_numeric(cells: Sequence[Cell]) -> bool:
 
 
 def _mark(says: RunVerdict) -> str:
-    return _UNFINISHED.get(says.state, MARKS[says.outcome])
+    return _UNFINISHED.get(says.state, MARKS_OF_TONES[says.tone])
 
 
 def _coloured(says: RunVerdict, text: str) -> str:
-    colour = "dim" if says.state is State.NO_VERDICT else COLOURS[says.outcome]
+    colour = "dim" if says.state is State.NO_VERDICT else COLOURS[says.tone]
     return f"[{colour}]{escape(text)}[/]"
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from components.common.artifacts.files import Artifact
 from components.common.records.drift_report import Measurement
-from components.common.verdict import Check, Outcome
+from components.common.verdict import Check
+from components.common.verdict_words import Outcome, State
 
 from ..comparing.comparison import Accuracies, Comparison, Moved, Output
 from ..reading.artifact_tables.table import Opened
@@ -20,7 +21,7 @@ from ..reading.origins import count_nodes
 from ..reading.run_store import Node, Run
 from ..reading.verdicts import RunVerdict
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def run_record(history: History, run: Run) -> dict[str, Any]:
@@ -48,6 +49,10 @@ def verdict_record(found: RunVerdict) -> dict[str, Any]:
         "span": found.span,
         "p_value": found.p_value,
         "accuracy": found.accuracy,
+        "fine_again_after": list(found.history.not_fine)
+        if found.state is State.FINE and found.history.incident
+        else [],
+        "seen_before": None if found.history.seen is None else asdict(found.history.seen),
     }
 
 

@@ -17,12 +17,13 @@ from components.common.records.log_counts import COUNTS_JSON, read_counts
 from components.common.records.performance import PERFORMANCE_JSON, LabelledAccuracy, Performance
 from components.common.statistics.monitored_features import short_name_of_test
 from components.common.verdict import Outcome
+from components.common.verdict_words import COLOURS
 
 from ..reading import roles
 from ..reading.run_store import Run
 from ..reading.verdicts import RunVerdict
 from .lines import Facts, say
-from .parts import COLOURS, MARKS, report_file, times, told
+from .parts import MARKS, report_file, times, told
 
 _FEATURES_SHOWN = 5
 
@@ -67,7 +68,7 @@ class Summary:
         facts.add("Results", escape(str(self._drift_artifact.path(DRIFT_REPORT_JSON))))
         facts.add("Log", escape(str(self.log_file)))
         facts.add("Time", times(self.run))
-        say(console, f"\n[bold {COLOURS[self.verdict.outcome]}]{escape(self.verdict.sentence)}[/]\n")
+        say(console, f"\n[bold {COLOURS[self.verdict.tone]}]{escape(self.verdict.sentence)}[/]\n")
         facts.show(console)
 
     def _check(self, name: str) -> str:

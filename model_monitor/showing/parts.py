@@ -5,16 +5,15 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from components.common import verdict_words
 from components.common.artifacts.anomalies import Anomaly
-from components.common.pages import parts
 from components.common.pages.page_artifact import PAGE_FILE
-from components.common.verdict import Outcome
+from components.common.verdict_words import COLOURS
 
 from ..reading import roles
 from ..reading.run_store import Run
 
-COLOURS = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.UNDECIDED: "yellow"}
-MARKS = {outcome: f"[{COLOURS[outcome]}]{mark}[/]" for outcome, mark in parts.MARKS.items()}
+MARKS = {outcome: f"[{COLOURS[outcome.value]}]{mark}[/]" for outcome, mark in verdict_words.MARKS.items()}
 
 
 def told(anomalies: Iterable[Anomaly]) -> list[str]:

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from components.common.statistics.monitored_features import short_name_of_test
 from components.common.verdict import Outcome
+from components.common.verdict_words import COLOURS
 
 from ..reading.explanation import Explanation
 from ..reading.findings import RunFinding
@@ -16,7 +17,6 @@ from ..reading.history import History
 from ..reading.lineage import Source, Step
 from ..reading.run_store import Run
 from .lines import Facts, say
-from .parts import COLOURS
 from .words import data_files, moment, place, short
 
 _FINDINGS_SHOWN = 3
@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 def show(history: History, found: Explanation, console: Console) -> None:
     """The sentence, then what it rests on."""
-    colour = COLOURS[found.verdict.outcome]
+    colour = COLOURS[found.verdict.tone]
     say(console, f"[bold {colour}]{escape(found.sentence)}[/]\n")
     blocking = [each for each in found.findings if each.blocking]
     besides = [each for each in found.findings if not each.blocking]
@@ -35,6 +35,7 @@ def show(history: History, found: Explanation, console: Console) -> None:
         "Found": _findings(blocking),
         "Besides": _findings(besides),
         "Since": _since(history, found),
+        "Before": _before(found),
         "Baseline": _baseline(found),
         "Data": "\n".join(_data(found)),
         "Lineage": _lineage(found.steps),
@@ -78,6 +79,14 @@ def _since(history: History, found: Explanation) -> str:
     if since.before is not None:
         before = f"; before it {short(history.verdict(since.before))}, run {since.before.id}"
     return escape(f"{first}: {row}{before}")
+
+
+def _before(found: Explanation) -> str:
+    """The last evaluation of the same span from other files."""
+    seen = found.verdict.history.seen
+    if seen is None:
+        return ""
+    return f"run {seen.run}, with {seen.examples:,} examples: {escape(seen.state.replace('_', ' '))}"
 
 
 def _baseline(found: Explanation) -> str:

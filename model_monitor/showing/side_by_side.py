@@ -7,14 +7,17 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from components.common.pages.parts import Table
+from components.common.verdict_words import COLOURS, MARKS, MEANINGS, OF_SPANS, tone
 
 from ..comparing.comparison import Comparison
 from ..terminal import WIDTH
 from .comparison_tables import sections
 from .lines import say
 
-_COLOURS = {"✓": "green", "✗": "red", "?": "yellow"}
+_COLOURS = {mark: COLOURS[outcome.value] for outcome, mark in MARKS.items()}
+_WORDS = {state.words: COLOURS[tone(state, MEANINGS[state].outcome)] for state in OF_SPANS}
 _MEASURED = re.compile(r"[-+.\de]+ +(>|<=) ")
+_OF_SPAN = re.compile(r"\S span \d+ (\w+)")  # a verdict, as `short` has it
 _GAP = 2
 _LEAST = 12  # characters of a text beside figures
 _NAME = 36  # characters of a name before it is broken up
@@ -55,7 +58,9 @@ def _drawn(table: Table, width: int) -> RichTable:
 def _coloured(cell: str) -> str:
     """A cell with its mark, or with what was measured, in the colour of its outcome."""
     if cell[:2].rstrip() in _COLOURS:
-        return f"[{_COLOURS[cell[0]]}]{cell[0]}[/]{escape(cell[1:])}"
+        of_span = _OF_SPAN.match(cell)
+        colour = _WORDS.get(of_span[1], _COLOURS[cell[0]]) if of_span else _COLOURS[cell[0]]
+        return f"[{colour}]{cell[0]}[/]{escape(cell[1:])}"
     measured = _MEASURED.match(cell)
     if measured:
         return f"[{'red' if measured[1] == '>' else 'green'}]{escape(cell)}[/]"

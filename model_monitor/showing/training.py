@@ -15,13 +15,14 @@ from components.common.artifacts.statistics import statistics_by_split
 from components.common.records.decision import REASONS_JSON
 from components.common.statistics.monitored_features import corrupt_images, name_of
 from components.common.verdict import Check
+from components.common.verdict_words import COLOURS
 
 from ..reading import roles
 from ..reading.report_sources import class_names
 from ..reading.run_store import Run
 from ..reading.verdicts import RunVerdict
 from .lines import Facts, say
-from .parts import COLOURS, MARKS, report_file, times, told
+from .parts import MARKS, report_file, times, told
 
 _CLASSES_A_LINE = 5
 
@@ -52,7 +53,7 @@ class Summary:
         facts.add("Decision", escape(self.run.node(roles.GATE).output("blessing").path(REASONS_JSON)))
         facts.add("Log", escape(str(self.log_file)))
         facts.add("Time", times(self.run))
-        say(console, f"\n[bold {COLOURS[self.verdict.outcome]}]{escape(self.verdict.sentence)}[/]\n")
+        say(console, f"\n[bold {COLOURS[self.verdict.tone]}]{escape(self.verdict.sentence)}[/]\n")
         facts.show(console)
 
     def _baseline(self) -> str:

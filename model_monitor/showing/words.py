@@ -6,28 +6,20 @@ import re
 from pathlib import Path
 
 from components.common.pages.parts import cut
+from components.common.verdict_words import State
 
 from ..reading.artifact_tables.table import Cell
 from ..reading.origins import count_nodes
 from ..reading.run_store import Run
-from ..reading.verdicts import RunVerdict, State
+from ..reading.verdicts import RunVerdict
 
 _SHORT = 60  # characters of a reason in a list
 _SPLIT = re.compile(r"split:([^,]*),num_files:(\d+),total_bytes:(\d+)")
 
 
-def words(state: State) -> str:
-    """A state as it is read.
-
-    >>> words(State.NOT_FINE)
-    'not fine'
-    """
-    return state.value.replace("_", " ")
-
-
 def short(says: RunVerdict) -> str:
     """A verdict in a few words."""
-    state = words(says.state)
+    state = says.state.words
     if says.span is not None:
         p_value = f", p = {says.p_value:.2g}" if says.p_value is not None else ""
         return f"span {says.span} {state}{p_value}"

@@ -258,15 +258,15 @@ def _checks(points: Sequence[Point], top: float) -> Panel:
     for row, kind in enumerate(rows):
         y = top + _ROW * (row + 0.5)
         for number, point in enumerate(points):
-            tone = point.verdict.outcome.value if kind == "verdict" else tone_of_check(point, CheckOf(kind))
+            tone = point.verdict.tone if kind == "verdict" else tone_of_check(point, CheckOf(kind))
             marks += [Mark(middle(number, len(points)), y, tone)] if tone else []
     names = tuple(Tick(top + _ROW * (row + 0.5), getattr(kind, "value", kind)) for row, kind in enumerate(rows))
     return Panel("What each check says", top, top + _ROW * len(rows), marks=tuple(marks), names=names)
 
 
 def tone_of_check(point: Point, kind: CheckOf) -> str:
-    """The style of a check's outcome: "passed", "failed" or "undecided"; "" where there was no such check."""
-    return point.checks[kind].outcome.value if kind in point.checks else ""
+    """The style of what a check says of its span; "" where there was no such check."""
+    return point.checks[kind].tone if kind in point.checks else ""
 
 
 def _joined(places: Sequence[float | None]) -> tuple[Segment, ...]:

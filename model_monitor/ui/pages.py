@@ -16,10 +16,10 @@ from components.common.artifacts.files import DAMAGE, Artifact, Files, said
 from components.common.bounded_files import open_regular, require_size
 from components.common.errors import MonitorError
 from components.common.pages.page_artifact import PAGE_FILE
-from components.common.pages.parts import MARKS, cut
+from components.common.pages.parts import cut
 from components.common.proportion import Proportion
 from components.common.statistics.monitored_features import short_name_of_test
-from components.common.verdict import Outcome
+from components.common.verdict_words import FAIL_ON, MARKS_OF_TONES, MEANINGS
 from components.validation_report import build, rendering
 
 from ..reading.artifact_tables import open_artifact
@@ -31,7 +31,7 @@ from ..reading.origins import origins
 from ..reading.report_sources import sources_of
 from ..reading.run_store import Node, Run
 from ..reading.verdicts import CheckOf, RunVerdict, span_checks
-from ..showing.words import brief, cell_text, data_files, moment, nodes_in_words, place, short, took, words
+from ..showing.words import brief, cell_text, data_files, moment, nodes_in_words, place, short, took
 from . import drawing, timeline
 from .timeline import Point
 
@@ -215,7 +215,7 @@ def _grounds(chosen: Run, found: Explanation) -> list[Ground]:
     for each in (each for each in found.findings if each.message not in said):
         of.setdefault(each.artifact.id if each.artifact.id in judged else each.check, []).append(each)
     grounds = [
-        Ground(check.of.value.capitalize(), check.outcome.value, words(check.state),
+        Ground(check.of.value.capitalize(), check.tone, check.state.words,
                "" if check.check.passed else check.check.reason,
                tuple(of.pop(check.artifact.id, ())))
         for check in checks
@@ -255,11 +255,10 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals |= {
         "check_tone": drawing.tone_of_check,
-        "mark": lambda outcome: MARKS[Outcome(outcome)],
+        "mark": MARKS_OF_TONES.__getitem__,
         "moment": moment,
         "took": took,
         "short": short,
-        "words": words,
         "brief": brief,
         "nodes_in_words": nodes_in_words,
         "cell": cell_text,
@@ -272,6 +271,8 @@ def _environment() -> jinja2.Environment:
         "measured": measured,
         "cut": cut,
         "CheckOf": CheckOf,
+        "not_fine": FAIL_ON,
+        "meanings": MEANINGS,
     }
     return environment
 
@@ -290,7 +291,7 @@ def told(point: Point) -> str:
     says: RunVerdict = point.verdict
     compared = "not compared" if says.p_value is None else f"p = {says.p_value:.2g}"
     alarm = f" (alarm below {point.allowed:g})" if point.allowed and says.p_value is not None else ""
-    parts = [f"Span {point.span}: {words(says.state)}", compared + alarm]
+    parts = [f"Span {point.span}: {says.state.words}", compared + alarm]
     accuracies = {"estimated accuracy": point.estimated, "real accuracy": point.real, "baseline": point.baseline}
     parts += [f"{name} {each.value:.3f}" for name, each in accuracies.items() if each]
     return ", ".join(parts) + (f"; against version {point.version}" if point.version else "")

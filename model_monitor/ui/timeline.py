@@ -12,11 +12,11 @@ from components.common.artifacts.files import Artifact, Files
 from components.common.errors import MonitorError
 from components.common.proportion import Proportion
 from components.common.records.performance import PERFORMANCE_JSON, Performance
-from components.common.verdict import Outcome
+from components.common.verdict_words import Outcome, State
 
 from ..reading.history import History, baseline_of
 from ..reading.run_store import Run
-from ..reading.verdicts import CheckOf, RunVerdict, SpanCheck, State, span_checks
+from ..reading.verdicts import CheckOf, RunVerdict, SpanCheck, span_checks
 
 _WORST_FIRST = (Outcome.FAILED, Outcome.UNDECIDED, Outcome.PASSED)
 

@@ -1,5 +1,6 @@
 """Runs of one check each, with real artifacts in a real store, and everything that says what became of a run."""
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -7,10 +8,11 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from components.common.errors import MonitorError
 from components.common.records.decision import REASONS_JSON, Decision
 from components.common.records.drift_report import DRIFT_REPORT_JSON
 from components.common.records.performance import PERFORMANCE_JSON, STATES, accuracy_check
-from components.common.verdict import Check, Effect, Finding, Outcome, worst
+from components.common.verdict import Check, Effect, Finding, Outcome, Verdict, worst
 from tests.support.example_runs import Story, _drift_report, _performance, _too_few
 
 PASSED, FAILED, UNDECIDED = Outcome.PASSED, Outcome.FAILED, Outcome.UNDECIDED
@@ -223,6 +225,23 @@ def _of_push(story: Story, node: str, decision: Decision | None, variant: str) -
         Path(artifact.uri).rmdir()
     story.writer.pipeline_run("training", RUN).node(node, outputs={"blessing": [artifact]})
     return Case(story, artifact, gated=True)
+
+
+def guard_fails(says: Verdict, fail_on: list[str]) -> bool:
+    """Whether VerdictGuard ends a run in failure whose report has this verdict."""
+    from components import HtmlReport
+    from components.verdict_guard.executor import Executor
+
+    report = HtmlReport()
+    report.uri = "/report"
+    properties = {"outcome": says.outcome.value, "states": ",".join(says.states), "verdict": says.sentence}
+    for name, value in properties.items():
+        report.set_string_custom_property(name, value)
+    try:
+        Executor().Do({"report": [report]}, {}, {"fail_on": json.dumps(fail_on)})
+    except MonitorError:
+        return True
+    return False
 
 
 @pytest.fixture

@@ -9,15 +9,16 @@ import io
 import json
 import re
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from werkzeug.test import Client
 
 from components.common.artifacts.files import local_files
-from components.common.verdict import Outcome
+from components.common.verdict_words import FAIL_ON, MARKS_OF_TONES, MEANINGS, Outcome, State
 from components.validation_report import build
 from model_monitor import cli
-from model_monitor.commands import EXIT_BLOCKED, EXIT_FINE, exit_code
+from model_monitor.commands import EXIT_BLOCKED, EXIT_FINE
 from model_monitor.reading.history import History
 from model_monitor.reading.report_sources import sources_of
 from model_monitor.reading.run_store import open_store
@@ -73,7 +74,7 @@ def by_exit_code(case: Case) -> bool:
 def by_exit_code_of_monitor(case: Case) -> bool:
     """What `monitor` and `train` end with."""
     history = History(open_store(case.metadata))
-    return exit_code(history.verdict(history.run(RUN))) == EXIT_FINE
+    return history.verdict(history.run(RUN)).exit_code(FAIL_ON) == EXIT_FINE
 
 
 def _page(case: Case, path: str) -> str:
@@ -83,9 +84,13 @@ def _page(case: Case, path: str) -> str:
     return answer.text
 
 
-def _verdict_on(page: str) -> Outcome:
+def _tone_of(page: str) -> str:
     (style,) = re.findall(r'<div class="verdict (\w+)"', page)
-    return Outcome(style)
+    return style
+
+
+def _verdict_on(page: str) -> Outcome:
+    return _MARKS[MARKS_OF_TONES[_tone_of(page)]]
 
 
 def by_page_of_the_run(case: Case) -> Outcome:
@@ -134,6 +139,57 @@ def test_everything_gives_the_same_sentence(story, make, variant, outcome):
     assert build.build_page(sources_of(run), local_files()).verdict.sentence == sentence
     _, report = command("report", RUN, "--metadata", str(case.metadata), "--out", str(case.metadata.parent / "p.html"))
     assert sentence in " ".join(report.split())
+
+
+# What a span is called where one of its checks fails.
+WORDS = {made.drift: State.CHANGED, made.accuracy: State.DEGRADED}
+OF_SPANS = [case for case in CASES if case.values[0] not in (made.push_gate, made.evaluator)]
+
+
+@pytest.mark.parametrize(("make", "variant", "outcome"), OF_SPANS)
+def test_everything_says_the_same_word_of_a_span(story, make, variant, outcome):
+    story.writer.pipeline_run("other", "empty")
+    case = make(story, variant)
+    word = {Outcome.PASSED: State.FINE, Outcome.UNDECIDED: State.UNDECIDED}.get(outcome, WORDS.get(make, State.INVALID))
+    history = History(open_store(case.metadata))
+    run = history.run(RUN)
+    _, why = command("why", RUN, "--json", "--metadata", str(case.metadata))
+    _, lines = command("inspect", "--metadata", str(case.metadata))
+    _, both = command("compare", RUN, "empty", "--json", "--metadata", str(case.metadata))
+    out = case.metadata.parent / "page.html"
+    command("report", RUN, "--metadata", str(case.metadata), "--out", str(out))
+    page = _page(case, f"/runs/{run.id}")
+    says = {
+        "verdict": history.verdict(run).state.value,
+        "why": json.loads(why)["run"]["verdict"]["state"],
+        "compare": json.loads(both)["runs"][0]["verdict"]["state"],
+        "component": build.build_page(sources_of(run), local_files()).verdict.state.value,
+    }
+    assert says == dict.fromkeys(says, word.value)
+    assert f" {word.words}" in lines
+    assert f" is {word.words}, " in json.loads(both)["sentences"][0]
+    tones = {_tone_of(page), _tone_of(_page(case, "/")), _tone_of(out.read_text())}
+    assert tones == {MEANINGS[word].tone}
+    assert f"</span> {word.words}</span>" in _page(case, "/")  # its badge in the list of runs
+    sentence = history.verdict(run).sentence
+    assert f" {word.words}: " in sentence
+    assert f"{sentence}</h1>" in unescape(page)
+
+
+@pytest.mark.parametrize("fail_on", [state.value for state in FAIL_ON])
+@pytest.mark.parametrize(("make", "variant"), [(made.drift, "failed"), (made.accuracy, "failed"),
+                         (made.serving_logs, "error"), (made.drift, "undecided"), (made.drift, "passed")])  # fmt: skip
+def test_what_fails_fails_everywhere(story, make, variant, fail_on):
+    """The exit code of `monitor`, that of `why`, and VerdictGuard, each told one word."""
+    case = make(story, variant)
+    history = History(open_store(case.metadata))
+    says = history.verdict(history.run(RUN))
+    wanted = says.state.value == fail_on
+    assert (says.exit_code([fail_on]) == EXIT_BLOCKED) is wanted
+    told = ("--set", f"monitor.fail_on=[{fail_on}]", "--set", f"root={case.metadata.parent}")
+    code, _ = command("why", RUN, "--exit-code", "--metadata", str(case.metadata), *told)
+    assert code == (EXIT_BLOCKED if wanted else EXIT_FINE)
+    assert made.guard_fails(says, [fail_on]) is wanted
 
 
 # A decision of the gate itself is not handed to a gate again.

@@ -4,16 +4,9 @@ import importlib.util
 import re
 from pathlib import Path
 
-from components.common.verdict import Outcome
-from model_monitor.commands import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE, exit_code, worst_code
-from model_monitor.reading.verdicts import RunVerdict, State
+from components.common.verdict_words import FAIL_ON, MEANINGS, OF_SPANS, Outcome, State, exit_code
+from model_monitor.commands import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE, worst_code
 
-_GOOD, _OPEN = (State.FINE, State.PUSHED, State.BLESSED), (State.UNDECIDED, State.RUNNING, State.NO_VERDICT)
-_OUTCOMES = {
-    **dict.fromkeys(State, Outcome.FAILED),
-    **dict.fromkeys(_GOOD, Outcome.PASSED),
-    **dict.fromkeys(_OPEN, Outcome.UNDECIDED),
-}
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
@@ -36,11 +29,24 @@ def test_the_table_of_exit_codes_is_what_verdicts_give():
     told = {}
     for code, words in re.findall(r"^\| ([012]) \| (.*?) \|", page, re.MULTILINE):
         told |= dict.fromkeys(re.findall(r"`([a-z_]+)`", words), int(code))
-    assert told == {state.value: exit_code(RunVerdict(_OUTCOMES[state], "", "", state)) for state in State}
+    assert told == {state.value: exit_code([state], MEANINGS[state].outcome) for state in State}
+    assert told == {state.value: MEANINGS[state].exit_code for state in State}
+
+
+def test_the_words_of_spans_are_explained_as_the_table_has_them():
+    """In docs/cli.md, in the glossary, and on the page that says what to do."""
+    page = (DOCS / "cli.md").read_text(encoding="utf-8").partition(reference().MARK)[0]
+    rows = dict(re.findall(r"^\| `([a-z]+)` \| ([^|]*?) \|", page, re.MULTILINE))
+    assert rows == {state.value: MEANINGS[state].means for state in OF_SPANS}
+    alarms = (DOCS / "when_it_alarms.md").read_text(encoding="utf-8")
+    glossary = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    for state in FAIL_ON:
+        assert f"| **{state.value}** |" in alarms
+        assert f"\n| {state.value} |" in glossary
 
 
 def test_what_was_pushed_although_a_check_blocks_it_is_not_fine():
-    assert exit_code(RunVerdict(Outcome.FAILED, "Pushed although a check blocks it", "", State.PUSHED)) == EXIT_BLOCKED
+    assert exit_code([State.PUSHED], Outcome.FAILED) == EXIT_BLOCKED
 
 
 def test_an_error_is_worse_than_what_is_not_fine():

@@ -68,7 +68,7 @@ def test_readme_begins_with_a_sentence_a_verdict_two_commands_and_three_for_ones
     first_screen = text("README.md").split("## ")[0]
     assert first_screen.count("\n") <= 60
     order = [
-        "Span 2 is not fine",
+        "Span 2 is degraded",
         "make demo",
         "make test",
         "model-monitor init",

@@ -1,44 +1,30 @@
 """A model that nobody here trained, from its first look to its first verdict, by three commands."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from components.common import baseline_bundle
 from tests.support.code_blocks import named
-from tests.support.foreign_data import Labelled, write_examples
-from tests.support.plain_models import SIDE, pixels
+from tests.support.foreign_data import write_examples
+from tests.support.grey_model import FEATURES, labelled, write_held_out, write_model
 
 from .conftest import as_written, model_monitor
 
 pytestmark = pytest.mark.e2e
 
-FEATURES = {"image": "image/encoded", "label": "image/label", "id": "image/id"}
-
 
 INIT, ADOPT, MONITOR = named("README.md", "three commands").commands
-
-
-def labelled(count: int, seed: int = 0) -> Labelled:
-    images, labels = pixels(count, seed=seed)
-    return Labelled(tuple(images), tuple(labels.tolist()), tuple(f"{seed}-{number}" for number in range(count)))
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
     """A model of floats 0..1 that tells grey levels, in a folder that is its version, and held-out Examples."""
-    import tensorflow as tf
-
     folder = tmp_path_factory.mktemp("adopted")
-    write_examples(folder / "held_out" / "a.tfrecord.gz", labelled(600), FEATURES)
-
-    @tf.function(input_signature=[tf.TensorSpec([None, SIDE, SIDE, 1], tf.float32, "x")])
-    def serve(x):
-        means = tf.reduce_mean(x, axis=[1, 2, 3])[:, tf.newaxis]
-        return {"dense": tf.nn.softmax(-200 * (means - (tf.range(3.0) + 0.5) / 3) ** 2)}
-
-    tf.saved_model.save(tf.Module(), str(folder / "models" / "7"), signatures={"serving_default": serve})
+    write_held_out(folder / "held_out")
+    write_model(folder / "models" / "7")
     return folder
 
 
@@ -75,7 +61,7 @@ def watched(home: Path, adopted: str) -> str:
 
 def test_a_clean_span_is_fine_and_a_dark_one_is_not(home: Path, watched: str):
     assert "Span 1 is fine" in watched
-    assert "Span 2 is not fine" in watched
+    assert re.search("Span 2 is (changed|degraded|invalid): ", watched)
     assert model_monitor("why", "span:1", "--exit-code", folder=home).returncode == 0
     assert model_monitor("why", "span:2", "--exit-code", folder=home).returncode == 2
 

@@ -4,6 +4,7 @@ The digits of scikit-learn, a trainer in a module file, and TFX's own runner: a 
 held-out examples is fine, a blurred one ends the run of the monitoring pipeline in failure.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,9 +141,9 @@ def test_a_span_like_the_held_out_examples_is_fine(logs: Path):
 
 def test_a_blurred_span_ends_the_run_in_failure_after_its_report_is_made(logs: Path):
     pipeline = monitoring_pipeline("serving", logs=logs, span=2, fail_unless_fine=True, **ARGUMENTS)
-    with pytest.raises(MonitorError, match="Span 2 is not fine: "):
+    with pytest.raises(MonitorError, match=r"Span 2 is (changed|degraded|invalid): "):
         LocalDagRunner().run(pipeline)
     store = run_store.open_store(Path("runs/metadata.sqlite"))
     newest = next(iter(run_store.runs(store, "monitoring", newest_first=True)))
     page = Path(newest.node("ValidationReport").output("report").path("report.html"))
-    assert "Span 2 is not fine" in page.read_text()
+    assert re.search("Span 2 is (changed|degraded|invalid): ", page.read_text())

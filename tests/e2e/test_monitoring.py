@@ -69,7 +69,7 @@ def logs(root: Path, watched: Outcome) -> Path:
 @pytest.fixture(scope="module")
 def clean(root: Path, watched: Outcome) -> Outcome:
     """The first span, of the two that were monitored by one command."""
-    output = watched.output.split("Span 2 is not fine")[0]
+    output = watched.output.split("Span 2 is degraded")[0]
     return Outcome(watched.code, output, watched.versions, monitoring_runs(root)[0])
 
 
@@ -81,7 +81,7 @@ def rest(root: Path, logs: Path, clean: Outcome) -> Outcome:
 
 def test_readme_shows_what_monitor_prints(watched: Outcome):
     shown = named("README.md", "a bad span").text
-    assert shown.startswith("Span 2 is not fine: ")
+    assert shown.startswith("Span 2 is degraded: ")
     assert labels(shown)
     assert labels(shown) - labels(watched.output) == set()
 
@@ -100,10 +100,10 @@ def test_a_clean_span_passes(clean: Outcome):
 
 def test_spans_are_judged_in_order_and_once(watched: Outcome, rest: Outcome, root: Path, logs: Path):
     assert watched.code == rest.code == 2, watched.output + rest.output
-    assert watched.output.index("Span 1 is fine") < watched.output.index("Span 2 is not fine")
+    assert watched.output.index("Span 1 is fine") < watched.output.index("Span 2 is degraded")
     assert "Span 1" not in rest.output
     assert "Span 2 is" not in rest.output
-    assert "Span 3 is not fine" in rest.output
+    assert "Span 3 is invalid" in rest.output
     again = model_monitor("monitor", "--set", f"root={root}", "--logs", str(logs))
     assert (again.returncode, again.stdout) == (
         0,
@@ -122,14 +122,14 @@ def test_a_blurred_span_is_flagged_with_the_right_properties_on_top(watched: Out
 
 
 def test_a_span_scaled_to_0_1_is_named_as_such(rest: Outcome):
-    assert "Pixels scaled to 0..1" in rest.words.split("Span 3 is not fine")[1]
+    assert "Pixels scaled to 0..1" in rest.words.split("Span 3 is invalid")[1]
 
 
 def test_the_timeline_in_the_browser_shows_the_spans_the_push_and_the_report(root: Path, rest: Outcome):
     pages = Client(Application(Site(root / "metadata.sqlite", root)))
     text = pages.get("/").text
     assert 'aria-label="Span 1: fine, p = ' in text
-    assert 'aria-label="Span 2: not fine, p = ' in text
+    assert 'aria-label="Span 2: degraded, p = ' in text
     assert 'class="push"' in text
     span = list(inspect.runs(inspect.open_store(root / "metadata.sqlite"), "monitoring"))[-1]
     assert "Pixels scaled to 0..1" in pages.get(f"/runs/{span.id}").text
@@ -152,7 +152,7 @@ def test_two_spans_side_by_side(root: Path, rest: Outcome):
     done = model_monitor("compare", "span:1", "span:2", "--json", "--set", f"root={root}")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found["sentences"][0] == "Span 1 is fine, span 2 is not fine."
+    assert found["sentences"][0] == "Span 1 is fine, span 2 is degraded."
     assert found["problems"] == [[], []]
     assert {each["feature"] for each in found["features"][:6]} & DETAIL
     assert [each["values"] for each in found["counts"] if each["name"] == "examples"] == [[1000, 1000]]

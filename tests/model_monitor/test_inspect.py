@@ -43,7 +43,7 @@ def test_runs_are_listed_the_newest_first_with_their_verdicts(stored, capsys):
     assert lines[0].split() == ["id", "started", "pipeline", "took", "nodes", "verdict"]
     assert [line.split()[3] for line in lines[1:4]] == ["monitoring"] * 3
     text = words(" ".join(lines))
-    for verdict in ("? span 4 undecided", "✗ span 3 not fine, p = 0.001", "✓ span 1 fine, p = 0.4", "✓ pushed 17000",
+    for verdict in ("? span 4 undecided", "✗ span 3 degraded, p = 0.001", "✓ span 1 fine, p = 0.4", "✓ pushed 17000",
                     "✗ StatisticsGen failed", "✗ not pushed: binary_accuracy is 0.5, below 0.6"):  # fmt: skip
         assert verdict in text
 
@@ -278,7 +278,8 @@ def test_a_filter_that_leaves_nothing_says_what_there_is(stored, capsys, argumen
 
 
 RUN = {"id", "run_id", "pipeline", "started", "seconds", "node_counts", "verdict"}
-VERDICT = {"state", "outcome", "good", "sentence", "reason", "version", "destination", "span", "p_value", "accuracy"}
+VERDICT = {"state", "outcome", "good", "sentence", "reason", "version", "destination", "span", "p_value", "accuracy",
+           "fine_again_after", "seen_before"}  # fmt: skip
 NODE = {"name", "component", "state", "cached", "seconds", "parameters", "inputs", "outputs", "chosen"}
 ARTIFACT = {"id", "type", "uri", "properties"}
 
@@ -286,7 +287,7 @@ ARTIFACT = {"id", "type", "uri", "properties"}
 def test_the_record_of_all_runs(stored, capsys):
     found = record(stored, capsys, "--limit", "2")
     assert set(found) == {"format_version", "runs", "total"}
-    assert (found["format_version"], found["total"], len(found["runs"])) == (1, 11, 2)
+    assert (found["format_version"], found["total"], len(found["runs"])) == (2, 11, 2)
     assert set(found["runs"][0]) == RUN
     assert set(found["runs"][0]["verdict"]) == VERDICT
     assert found["runs"][0]["node_counts"] == {"complete": 5, "cached": 0, "failed": 0, "unfinished": 0}

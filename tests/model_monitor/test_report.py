@@ -201,6 +201,6 @@ def test_anomalies_that_lie_in_no_folder_of_a_split_are_on_the_page(fresh, tmp_p
 def test_a_span_and_a_version_are_named_as_for_why(stored, tmp_path):
     out = tmp_path / "page.html"
     version = stored.history().verdict(stored.run("penguin-1")).version
-    for name, words in (("span:2", "Span 2 is not fine"), (version, f"Pushed as version {version}")):
+    for name, words in (("span:2", "Span 2 is changed"), (version, f"Pushed as version {version}")):
         assert run(name, "--metadata", str(stored.metadata), "--out", str(out)) == 0
         assert words in out.read_text()

@@ -69,14 +69,14 @@ def test_a_span_that_is_fine(stored, capsys):
 
 def test_a_span_that_is_not_fine_shows_measured_against_allowed(stored, capsys):
     text = told(stored, capsys, "span:2")
-    assert text.startswith("Span 2 is not fine: the window differs from the baseline in image_noise.")
+    assert text.startswith("Span 2 is changed: the window differs from the baseline in image_noise. It is 0.9.")
     assert "✗ image_noise against the baseline, mean 0.5 -> 0.9: KS 0.8, allowed 0.1" in text
     assert "drift_report.json" in text.replace(" ", "")
 
 
 def test_a_span_that_cannot_be_judged(stored, capsys):
     text = told(stored, capsys, "span:4")
-    assert text.startswith("Span 4 cannot be judged: the window has 10 examples, fewer than the 30 that are needed.")
+    assert text.startswith("Span 4 is undecided: the window has 10 examples, fewer than the 30 that are needed.")
 
 
 def test_without_a_name_it_is_the_newest_run_with_a_verdict(stored, capsys):
@@ -133,10 +133,10 @@ def test_logs_that_are_wrong_come_first_and_still_say_where_they_are(fresh, caps
     run.node("ServingLogExampleGen", outputs={"anomalies": [wrong], "examples": [examples]},
              parameters={"input_base": "/logs"})  # fmt: skip
     drift = artifact("SkewDriftValidator", "anomalies", "ExampleAnomalies", ("serving",), span=9, outcome="failed",
-                     sentence="The window differs.", p_value=0.001)  # fmt: skip
+                     state="changed", sentence="The window differs.", p_value=0.001)  # fmt: skip
     run.node("SkewDriftValidator", inputs={"examples": [examples]}, outputs={"anomalies": [drift]})
     text = told(fresh, capsys, "span:9")
-    assert text.startswith("Span 9 is not fine: image: Column is completely missing. The window differs.")
+    assert text.startswith("Span 9 is invalid: image: Column is completely missing. The window differs.")
     assert "Check ServingLogExampleGen, SkewDriftValidator" in text
     assert "Data /logs span 9, 1,000 examples" in text
 

@@ -168,13 +168,14 @@ def test_the_run_key_changes_with_settings_policy_and_data_but_not_with_the_base
         return config.load(Cifar10Config, settings=[f"schema_dir={policy}", *settings]).run_key(data)
 
     first = key()
-    assert first == key() == key("baseline=none") == key("cache=false")
+    assert first == key() == key("baseline=none") == key("cache=false") == key("monitor.fail_on=[degraded]")
     assert first != key("trainer.seed=1")
     (policy / "push_policy.yaml").write_text("a: 2\n")
     second = key()
     assert second != first
     logs = tmp_path / "logs"
     (logs / "1").mkdir(parents=True)
+    (logs / "1" / "part-1.tfrecord.gz").write_bytes(b"y")
     with_logs = key(f"serving_logs={logs}")
     assert with_logs != second
     (logs / "1" / "part-0.tfrecord.gz").write_bytes(b"z")
@@ -197,10 +198,14 @@ def test_monitoring_has_settings_of_its_own(tmp_path: Path):
 def test_serving_logs_must_have_a_span(tmp_path: Path):
     (tmp_path / "part-0.tfrecord.gz").touch()
     (tmp_path / ".writing").mkdir()
-    with pytest.raises(MonitorError, match="`serving_logs` must be a folder of serving logs"):
-        _ = config.load(MonitoringConfig, settings=[f"serving_logs={tmp_path}"]).serving_logs_path
     (tmp_path / "20781").mkdir()
-    assert config.load(MonitoringConfig, settings=[f"serving_logs={tmp_path}"]).serving_logs_path == tmp_path
+    loaded = config.load(MonitoringConfig, settings=[f"serving_logs={tmp_path}"])
+    told = r"`serving_logs` must be a folder of serving logs, with a span .*; .*20781 is without logs"
+    with pytest.raises(MonitorError, match=told):
+        _ = loaded.serving_spans
+    (tmp_path / "20781" / "part-0").touch()
+    assert loaded.serving_logs_path == tmp_path
+    assert [each.span for each in loaded.serving_spans.spans] == [20781]
 
 
 def test_training_on_other_data_needs_a_policy_folder_and_has_no_settings_of_the_example(tmp_path: Path):

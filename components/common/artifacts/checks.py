@@ -6,9 +6,23 @@ from dataclasses import replace
 from ..errors import MonitorError
 from ..records.decision import REASONS_JSON, Decision
 from ..records.drift_report import DRIFT_REPORT_JSON, DriftReport
+from ..records.drift_report import State as WindowState
 from ..records.log_counts import COUNTS_JSON
 from ..records.performance import PERFORMANCE_JSON, Performance, outcome_of
-from ..verdict import Check, Effect, Finding, Outcome, Push, Verdict, verdict_of_push, verdict_of_span, worst
+from ..verdict import (
+    Check,
+    Effect,
+    Finding,
+    Outcome,
+    Push,
+    Verdict,
+    first_of,
+    lowered,
+    verdict_of_push,
+    verdict_of_span,
+    worst,
+)
+from ..verdict_words import State
 from .anomalies import Anomaly, read_anomalies, unnamed_splits
 from .files import DAMAGE, Artifact, Files, said
 from .sources import Sources
@@ -31,7 +45,9 @@ def verdict_of(sources: Sources, checks: tuple[Check, ...], p_value: float | Non
     """The verdict on a run. One in which nothing was checked, or in which something is missing, is undecided."""
     if sources.blessing is not None or sources.pushed_model is not None:
         return verdict_of_push(checks if sources.blessing is not None else (), _push(sources.pushed_model))
-    return verdict_of_span(checks, span=_span(sources), p_value=p_value, missing=sources.missing)
+    return verdict_of_span(
+        checks, span=_span(sources), p_value=p_value, missing=sources.missing, history=sources.history
+    )
 
 
 def in_order(checks: Iterable[Check]) -> tuple[Check, ...]:
@@ -50,11 +66,14 @@ def check_of_anomalies(artifact: Artifact, files: Files) -> Check:
         check = _read_check(name, subject, artifact, files)
     except DAMAGE as error:
         check = Check(name, subject, Outcome.UNDECIDED, f"what it decided cannot be read: {said(error)}")
+    check = replace(check, voids=name not in (DATA, ACCURACY))
+    check = replace(check, failure=State.DEGRADED) if name == ACCURACY else check
     noted = _noted(artifact)
     if noted is not None and not files.reaches(artifact.uri):
-        return replace(check, outcome=noted, reason=_noted_reason(artifact))
+        return replace(check, outcome=noted, reason=_noted_reason(artifact), failure=_noted_failure(name, artifact))
     if noted is not None and worst((noted, check.outcome)) is not check.outcome:
-        return replace(check, outcome=noted, reason=_noted_reason(artifact) or check.reason)
+        reason = _noted_reason(artifact) or check.reason
+        return replace(check, outcome=noted, reason=reason, failure=_noted_failure(name, artifact))
     return check
 
 
@@ -155,11 +174,21 @@ def _recorded(name: str, subject: str, artifact: Artifact, files: Files) -> Chec
     if name == DATA:
         report = files.record(artifact.path(DRIFT_REPORT_JSON), DriftReport.from_json)
         problems = tuple(Finding("problem", "", Effect.WARN, each) for each in report.problems)
-        return Check(name, subject, report.outcome, report.sentence, problems)
+        changed = report.state is WindowState.CHANGED and not report.invalid
+        reason = _first(
+            [each for each in report.invalid if each.lower() not in report.sentence.lower()], report.sentence
+        )
+        return Check(name, subject, report.outcome, reason, problems, State.CHANGED if changed else State.INVALID)
     if name == ACCURACY:
         check = files.record(artifact.path(PERFORMANCE_JSON), Performance.from_json).check
         return replace(check, name=name, subject=subject)
     return None
+
+
+def _first(problems: Sequence[str], sentence: str) -> str:
+    """The problems, and then the sentence."""
+    told = first_of([lowered(each.rstrip(".")) for each in problems])
+    return f"{told[:1].upper()}{told[1:]}. {sentence}" if told else sentence
 
 
 def _check_anomalies(name: str, subject: str, artifact: Artifact, files: Files) -> Check:
@@ -187,6 +216,13 @@ def _finding(anomaly: Anomaly, split: str) -> Finding:
 
 def _noted_reason(artifact: Artifact) -> str:
     return str(artifact.properties.get("sentence", artifact.properties.get("reason", "")))
+
+
+def _noted_failure(name: str, artifact: Artifact) -> State:
+    """What its properties say of a span where they say that the check failed."""
+    if name == ACCURACY:
+        return State.DEGRADED
+    return State.CHANGED if artifact.properties.get("state") == WindowState.CHANGED.value else State.INVALID
 
 
 def _noted(artifact: Artifact) -> Outcome | None:

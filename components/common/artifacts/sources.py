@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..model_spec import ModelSpec
+from ..records.span_history import NOTHING_KNOWN, SpanHistory
 from .files import Artifact, Properties
 
 
@@ -50,6 +51,7 @@ class Sources:
       spec: the model's; None where no node was told one.
       run: the facts.
       missing: what should have been there and was not, a sentence each.
+      history: what was known of the span, and of those before it, when it was evaluated.
 
     """
 
@@ -71,6 +73,7 @@ class Sources:
     spec: ModelSpec | None = None
     run: RunFacts = RunFacts()
     missing: tuple[str, ...] = ()
+    history: SpanHistory = NOTHING_KNOWN
 
     def artifacts(self) -> dict[str, Artifact]:
         """Every artifact, by its part on the page."""

@@ -12,8 +12,9 @@ import jinja2
 from markupsafe import Markup
 
 from ..errors import MonitorError
+from ..verdict_words import MARKS_OF_TONES
 from . import charts
-from .parts import MARKS, Chart
+from .parts import Chart
 
 # What pages say of themselves by CSP: they load nothing, and run this package's script and no other.
 PAGE_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {script}"
@@ -44,7 +45,7 @@ def render_template(
     common: dict[str, Any] = {
         "problems": problems,
         "svg": lambda chart: svg[id(chart)],
-        "mark": MARKS.__getitem__,
+        "mark": lambda tone: MARKS_OF_TONES[str(getattr(tone, "value", tone))],
         "word": lambda outcome: outcome.value,
         "slug": _Slugs(),
         "style": Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own files

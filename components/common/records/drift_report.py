@@ -127,6 +127,7 @@ class DriftReport:
         and in records from before there was one, when it was the false-alarm rate.
       skew_p_threshold: Likewise of the comparison with the baseline alone.
       drift_p_threshold: Likewise of the comparison with the previous span alone.
+      invalid: Of the problems, what is against the schema or cannot be used, whether the window differs besides or not.
 
     """
 
@@ -145,6 +146,7 @@ class DriftReport:
     p_threshold: float | None = None
     skew_p_threshold: float | None = None
     drift_p_threshold: float | None = None
+    invalid: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> float:
@@ -205,6 +207,7 @@ def ranked(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
 def _report(record: dict[str, Any]) -> DriftReport:
     require_known(record["state"], [each.value for each in State], "state")
     require_known(record["outcome"], [each.value for each in Outcome], "outcome")
+    record = {"invalid": [], **record}  # which the first records lack
     plain = {field.name: record[field.name] for field in fields(DriftReport) if field.name not in _LATER}
     plain |= {name: record.get(name) for name in _LATER}
     sides = {key: Side(**record[key]) if record[key] is not None else None for key in ("baseline", "previous")}
@@ -216,6 +219,7 @@ def _report(record: dict[str, Any]) -> DriftReport:
             "outcome": Outcome(record["outcome"]),
             "window": Side(**record["window"]),
             "problems": tuple(record["problems"]),
+            "invalid": tuple(record["invalid"]),
             "measurements": tuple(Measurement(**each) for each in record["measurements"]),
         }
     )

@@ -82,7 +82,7 @@ def test_the_executor_writes_the_page(tmp_path, monitored):
     }
     output, text = run(tmp_path, inputs, dict.fromkeys(inputs, "SkewDriftValidator"))
     assert output.get_string_custom_property("outcome") == "failed"
-    assert output.get_string_custom_property("verdict").startswith("Span 7 is not fine")
+    assert output.get_string_custom_property("verdict").startswith("Span 7 is changed")
     assert text.count("<svg") > 5
     assert "Images of the window are not shown: the run names no examples of it" in text
 

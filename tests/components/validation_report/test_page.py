@@ -85,7 +85,7 @@ def test_a_monitored_window_that_changed(monitored):
     page = page_of(monitored)
     assert page.problems == ()
     assert page.verdict.outcome is Outcome.FAILED
-    assert page.verdict.sentence.startswith("Span 7 is not fine: the window differs from the baseline")
+    assert page.verdict.sentence.startswith("Span 7 is changed: the window differs from the baseline")
     outcomes = {each.title.partition(" (")[0]: each.outcome for each in page.checks}
     assert outcomes["Serving logs"] is Outcome.PASSED
     assert outcomes["Data"] is Outcome.FAILED
@@ -235,7 +235,7 @@ def test_missing_inputs_keep_a_fine_run_from_passing(monitored):
     lost = dataclasses.replace(fine, missing=("SkewDriftValidator gave no anomalies",))
     page = page_of(lost)
     assert page.verdict.outcome is Outcome.UNDECIDED
-    assert page.verdict.sentence == "Span 7 cannot be judged: SkewDriftValidator gave no anomalies."
+    assert page.verdict.sentence == "Span 7 is undecided: SkewDriftValidator gave no anomalies."
 
 
 def test_without_the_plotting_library_the_numbers_stand_alone(monitored, monkeypatch):

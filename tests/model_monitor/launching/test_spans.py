@@ -1,54 +1,37 @@
-"""Which spans there are, which were looked at, and which one comes before; reading runs is tested end to end."""
+"""Which spans are still being written to."""
 
+import fcntl
+import os
 from pathlib import Path
 
+from components.serving_log_writer.log_files import LogFile
 from model_monitor.launching import spans
-from model_monitor.launching.spans import MonitoredSpan
 
 
-def seen(span: int, bundle: str = "/serving/1", compared: bool = True, uri: str = "") -> MonitoredSpan:
-    return MonitoredSpan(span, bundle, compared, uri or f"/statistics/{span}")
-
-
-def test_spans_are_folders_named_by_a_number_in_numerical_order(tmp_path: Path):
-    for name in ("10", "9", ".writing", "notes", "007"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "3").touch()
-    assert spans.available(tmp_path) == [7, 9, 10]
-
-
-def test_unseen_spans_keep_their_order():
-    assert spans.unseen([1, 2, 3, 4], [seen(2), seen(4)]) == [1, 3]
-
-
-def test_nothing_is_monitored_before_the_first_run(tmp_path: Path):
-    assert spans.monitored(tmp_path / "metadata.sqlite", "cifar10-monitoring", tmp_path) == []
-
-
-def test_the_previous_span_is_the_latest_earlier_one_compared_with_the_same_version():
-    history = [
-        seen(1),
-        seen(2),
-        seen(3, compared=False),
-        seen(4, bundle="/serving/2"),
-        seen(9),
-    ]
-    assert spans.previous_statistics(history, 5, "/serving/1") == "/statistics/2"
-    assert spans.previous_statistics(history, 5, "/serving/2") == "/statistics/4"
-    assert spans.previous_statistics(history, 1, "/serving/1") == ""
-
-
-def test_of_two_runs_on_one_span_the_later_one_counts():
-    history = [seen(1, uri="/old"), seen(1, uri="/new")]
-    assert spans.previous_statistics(history, 2, "/serving/1") == "/new"
-
-
-def test_a_span_with_an_unfinished_file_is_being_written(tmp_path: Path):
-    for name in (
-        ".writing-lock",
-        ".writing-12.part-host-1-2.tfrecord.gz",
-        ".writing-3.part-host-1-2.tfrecord.gz.salvaged",
-    ):
-        (tmp_path / name).touch()
-    (tmp_path / "4").mkdir()
+def test_a_span_is_being_written_as_long_as_its_writer_lives(tmp_path: Path):
+    files = [LogFile(str(tmp_path), 12), LogFile(str(tmp_path), 3)]
+    files[0].append(b"record")
     assert spans.being_written(tmp_path) == {3, 12}
+    files[0].publish()
+    assert spans.being_written(tmp_path) == {3}
+    files[1].forget()  # as when its process dies: the file is there still, and the lock is not
+    assert spans.being_written(tmp_path) == set()
+    assert list(tmp_path.glob(".writing-3.*"))
+
+
+def test_what_is_no_unfinished_file_keeps_no_span(tmp_path: Path):
+    (tmp_path / ".writing-lock").touch()
+    (tmp_path / ".writing-5.folder").mkdir()
+    os.mkfifo(tmp_path / ".writing-6.pipe")
+    (tmp_path / ".writing-7.link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "4").mkdir()
+    assert spans.being_written(tmp_path) == {7}  # a link is not followed: as if it were one
+
+
+def test_looking_takes_the_lock_from_nobody(tmp_path: Path):
+    path = tmp_path / ".writing-8.part-host-1-2.tfrecord.gz"
+    path.touch()
+    assert spans.being_written(tmp_path) == set()
+    with path.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert spans.being_written(tmp_path) == {8}

@@ -28,7 +28,7 @@ def says(stored, run_id):
         ("gated-2", State.NOT_PUSHED,
          "culmen_depth_mm: Column is completely missing"),
         ("span-1", State.FINE, ""),
-        ("span-2", State.NOT_FINE, "The window differs from the baseline in image_noise"),
+        ("span-2", State.CHANGED, "The window differs from the baseline in image_noise. It is 0.9"),
         ("span-4", State.UNDECIDED, "The window has 10 examples, fewer than the 30 that are needed"),
     ],
 )  # fmt: skip
@@ -120,7 +120,7 @@ def test_a_pipeline_that_does_not_push(fresh, kind, blessed, state):
 
 @pytest.mark.parametrize(
     ("missing", "lost", "state"),
-    [("", False, State.FINE), (FEATURES[0], False, State.NOT_FINE), ("", True, State.UNDECIDED)],
+    [("", False, State.FINE), (FEATURES[0], False, State.INVALID), ("", True, State.UNDECIDED)],
 )
 def test_a_pipeline_that_only_looks_at_data(tmp_path, missing, lost, state):
     story = Story(tmp_path)
@@ -140,7 +140,7 @@ def test_transform_s_anomalies_lie_in_no_split(tmp_path):
     run.node("Transform", outputs={"post_transform_anomalies": [story.writer.artifact("ExampleAnomalies", folder)]})
     found = verdict(History(open_store(story.metadata)).run("data-1"))
     assert (found.state, found.reason) == (
-        State.NOT_FINE, "culmen_length_mm: Column is completely missing")  # fmt: skip
+        State.INVALID, "culmen_length_mm: Column is completely missing")  # fmt: skip
 
 
 def test_a_distribution_validator_without_a_baseline_has_decided_nothing(tmp_path):
@@ -195,7 +195,7 @@ def test_an_evaluation_that_is_gone_leaves_the_blessing_to_say_no(fresh):
 def test_a_drift_report_that_is_damaged_is_a_finding(fresh):
     damaged(fresh, "span-2", "SkewDriftValidator", "anomalies", "drift_report.json", b"{}")
     assert findings(fresh.run("span-2"))[0].what == "input"
-    assert says(fresh, "span-2").state is State.NOT_FINE  # ML Metadata still says so
+    assert says(fresh, "span-2").state is State.CHANGED  # ML Metadata still says so
 
 
 def test_anomalies_of_a_span_s_logs_that_cannot_be_read_leave_it_undecided(fresh):

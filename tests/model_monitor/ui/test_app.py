@@ -273,7 +273,7 @@ def test_damaged_files_are_lines_on_the_pages(fresh, pages, damage):
         assert "mistake in the program" not in text, path
     span = fresh.run("span-3")
     assert "Could not be read" in pages.text("/")
-    assert "undecided" in pages.text(f"/runs/{span.id}") or "not fine" in pages.text(f"/runs/{span.id}")
+    assert "undecided" in pages.text(f"/runs/{span.id}") or "degraded" in pages.text(f"/runs/{span.id}")
 
 
 def test_artifacts_that_are_gone_are_said_to_be(fresh, pages):
@@ -323,7 +323,7 @@ def test_a_run_page_says_why_and_leads_on(stored):
     pages = Pages(stored.metadata)
     run = stored.run("span-3")
     text = pages.text(f"/runs/{run.id}")
-    assert "Span 3 is not fine" in text
+    assert "Span 3 is degraded" in text
     assert "image_noise against the baseline" in text
     assert f'href="/runs/{stored.run("span-2").id}"' in text
     assert f'href="/runs/{run.id}/report"' in text

@@ -117,7 +117,7 @@ def test_the_timeline_is_drawn_and_can_be_used(look, told, width, dark):
     seen, console = look(told, "/", width=width, dark=dark)
     assert console == []
     assert len(seen["columns"]) == 18
-    assert seen["columns"][6].startswith("Span 7: not fine, p = 0.00")
+    assert seen["columns"][6].startswith("Span 7: degraded, p = 0.00")
     assert seen["hit"]
     assert seen["scrolled"]
     assert seen["marks"] > 18 * 5
@@ -150,7 +150,7 @@ def test_a_click_on_a_span_leads_to_its_run_and_on_to_its_report(browse, told):
     text, _ = browse(told, "/", CLICK)
     number = re.search(r"<title>Report of run ([0-9]+) ", text)[1]
     assert f'src="/runs/{number}/report/content"' in text
-    assert "Span 7 is not fine" in told.text(f"/runs/{number}/report/content")
+    assert "Span 7 is degraded" in told.text(f"/runs/{number}/report/content")
 
 
 def test_hostile_names_run_nothing(look, fresh):

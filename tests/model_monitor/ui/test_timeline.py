@@ -24,9 +24,9 @@ def test_a_timeline_is_of_one_pipeline_and_one_folder_of_logs(line, told):
 
 def test_a_span_has_its_verdict_its_checks_and_its_accuracies(line):
     soft = line.points[6]
-    assert soft.verdict.state is State.NOT_FINE
+    assert soft.verdict.state is State.DEGRADED
     assert soft.verdict.p_value < soft.allowed == 0.01
-    assert {kind: check.state for kind, check in soft.checks.items()}[CheckOf.DATA] is State.NOT_FINE
+    assert {kind: check.state for kind, check in soft.checks.items()}[CheckOf.DATA] is State.CHANGED
     assert soft.checks[CheckOf.LOGS].state is State.FINE
     assert soft.baseline.value == pytest.approx(0.724)
     assert soft.least == pytest.approx(0.674)
