@@ -3,21 +3,35 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from components.common.errors import MonitorError
 
 WIDTH = 100
 
 
+# What a terminal would obey instead of showing it, or shows in another order: control pictures in its place.
+_OBEYED = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
+_OBEYED |= dict.fromkeys([*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD)
+
+
+class _Console(Console):
+    """Shows the control characters in names and paths, which are somebody else's, and does not pass them on."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=segment.text.translate(_OBEYED))
+
+
 def make_console(file: object = None) -> Console:
     """A console that is at most 100 columns wide, coloured only on a terminal and only without `NO_COLOR`."""
-    console = Console(file=file, highlight=False)  # type: ignore[arg-type]
+    console = _Console(file=file, highlight=False)  # type: ignore[arg-type]
     if console.width > WIDTH or not console.is_terminal:
-        console = Console(file=file, highlight=False, width=WIDTH)  # type: ignore[arg-type]
+        console = _Console(file=file, highlight=False, width=WIDTH)  # type: ignore[arg-type]
     return console
 
 

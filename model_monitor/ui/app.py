@@ -148,7 +148,11 @@ class Application:
         shown_in = request.headers.get("Sec-Fetch-Dest")
         if shown_in not in ("iframe", None):
             return redirect_to(f"/runs/{number}/report", Response=Response)
-        content = self._reading(lambda history: pages.report_content(history, _find(history, number)))
+        try:
+            content = self._reading(lambda history: pages.report_content(history, _find(history, number)))
+        except MonitorError as error:  # a page that may be in a frame too
+            text = pages.message("This report cannot be shown", str(error))
+            return _page(text, policy=f"{_OURS}; frame-ancestors 'self'; sandbox")
         script = f"script-src {templating.script_digest()}; sandbox allow-scripts" if shown_in else "sandbox"
         return _page(content, policy=f"{_REPORT_POLICY}; {script}")
 

@@ -12,7 +12,9 @@ import pytest
 
 from components.common.errors import MonitorError
 from model_monitor import cli
+from model_monitor.reading.history import History
 from model_monitor.reading.run_store import open_store, reading
+from tests.support.example_runs import Story
 from tests.support.printed import too_wide
 
 pytestmark = pytest.mark.prints
@@ -212,3 +214,20 @@ print("heavy:", [name for name in {HEAVY!r} if name in sys.modules])
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "heavy: []"
+
+
+def test_markup_and_control_characters_in_names_are_printed_as_they_are(tmp_path, capsys):
+    name = "x[/red] [bold]y[/] \x1b[31mz"
+    story = Story(tmp_path / "root")
+    story.penguin(name, pipeline=name, accuracy=0.4)
+    story.span(f"{name}2", 1, changed=("image_noise",), bundle=f"/srv/[bold]{name}")
+    story.span(f"{name}3", 2, bundle=f"/srv/[bold]{name}")
+    numbers = [str(run.id) for run in History(open_store(story.metadata)).runs]
+    asked = [["inspect"], ["compare", *numbers[:2], "--out", str(tmp_path / "[b].html")]]
+    asked += [[command, number] for command in ("inspect", "why") for number in numbers]
+    asked += [["report", number, "--out", str(tmp_path / "[/x].html")] for number in numbers]
+    for arguments in asked:
+        assert cli.main([arguments[0], "--metadata", str(story.metadata), *arguments[1:]]) in (0, 2)
+        out = capsys.readouterr().out
+        assert "\x1b" not in out
+        assert "[bold]" in out.replace("\n", "") or arguments[0] in ("report", "compare"), arguments

@@ -5,9 +5,13 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from rich.markup import escape
+from rich.table import Table
 
+from components.common.errors import MonitorError
 from model_monitor import terminal
 from pipelines import progress
 from tests.support import printed
@@ -56,3 +60,22 @@ def test_no_colour_where_there_is_no_terminal():
     out = io.StringIO()
     terminal.make_console(out).print("[red]text[/]")
     assert out.getvalue() == "text\n"
+
+
+@pytest.mark.parametrize("text", ["a\x1b[31mb", "a\x1b]0;title\x07b", "a\x08\x0db", "a\x9b2Jb", "a\x7fb", "a\u202eb"])
+def test_control_characters_in_names_are_shown_and_not_passed_on(text):
+    file = io.StringIO()
+    console = terminal.make_console(file)
+    table = Table(escape(text))
+    table.add_row(escape(text))
+    console.print(escape(text), soft_wrap=True)
+    console.print(table)
+    assert [each for each in file.getvalue() if each != "\n" and not each.isprintable()] == []
+    assert "\u241b[31mb" in file.getvalue() or "\x1b[31m" not in text
+
+
+def test_a_root_that_cannot_be_written_is_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    for log_file in (tmp_path / "file" / "logs" / "x.log", tmp_path / ("x" * 300) / "x.log", Path("/proc/none/x.log")):
+        with pytest.raises(MonitorError, match="`root` must be a folder that can be written"), terminal.quiet(log_file):
+            raise AssertionError

@@ -66,6 +66,10 @@ class Browser:
     def url(self) -> str:
         return self.call("Page.getNavigationHistory")["entries"][-1]["url"]
 
+    def evaluate(self, expression: str):
+        """What an expression of JavaScript gives in the page."""
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
     def in_frame(self, expression: str):
         """What an expression of JavaScript gives in the frame of the page, beside the scripts that run there."""
         targets = [each for each in self._targets() if each["type"] == "iframe"]

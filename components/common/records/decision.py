@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import MonitorError, require, require_known
 from ..strict_text import TextError, parse_json
 from ..verdict import Check, Effect, Finding, Outcome
+from .checked import checked
 
 FORMAT_VERSION = 1
 REASONS_JSON = "reasons.json"
@@ -56,7 +57,7 @@ class Decision:
         try:
             record = parse_json(text)
             require(record["format_version"] == FORMAT_VERSION, "format_version", f"be {FORMAT_VERSION}", record)
-            decision = Decision(record["model"], tuple(_check(each) for each in record["verdicts"]))
+            decision = checked(Decision(record["model"], tuple(_check(each) for each in record["verdicts"])))
             require(record["blessed"] is decision.blessed, "blessed", "follow from the verdicts", record["blessed"])
         except (TextError, KeyError, TypeError) as error:
             raise MonitorError(

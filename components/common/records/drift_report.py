@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import MonitorError, require, require_known
 from ..strict_text import TextError, parse_json
 from ..verdict import Outcome
+from .checked import checked
 
 FORMAT_VERSION = 1
 DRIFT_REPORT_JSON = "drift_report.json"
@@ -192,7 +193,7 @@ class DriftReport:
         try:
             record = parse_json(text)
             require(record["format_version"] == FORMAT_VERSION, "format_version", f"be {FORMAT_VERSION}", record)
-            report = _report(record)
+            report = checked(_report(record))
             require(record["alarm"] is report.alarm, "alarm", "follow from the measurements", record["alarm"])
         except (TextError, KeyError, TypeError) as error:
             raise MonitorError(f"This is not a {DRIFT_REPORT_JSON}: {error!r}. It begins {text[:60]!r}") from error

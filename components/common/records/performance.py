@@ -13,6 +13,7 @@ from ..errors import MonitorError, require, require_known
 from ..proportion import Proportion
 from ..strict_text import TextError, parse_json
 from ..verdict import Check, Effect, Finding, Outcome
+from .checked import checked
 
 FORMAT_VERSION = 1
 PERFORMANCE_JSON = "performance.json"
@@ -166,7 +167,7 @@ class Performance:
             record = parse_json(text)
             version = record.pop("format_version")
             require(version == FORMAT_VERSION, "format_version", f"be {FORMAT_VERSION}", version)
-            return _read_performance(record)
+            return checked(_read_performance(record))
         except (TextError, AttributeError, KeyError, TypeError) as error:
             raise MonitorError(f"This is not a {PERFORMANCE_JSON}: {error!r}. It begins {text[:60]!r}") from error
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from components.common.artifacts.files import Artifact, Files
+from components.common.artifacts.files import DAMAGE, Artifact, Files, said
 from components.common.errors import MonitorError
 from components.common.records.decision import REASONS_JSON
 from components.common.records.drift_report import DRIFT_REPORT_JSON
@@ -55,8 +55,8 @@ def open_artifact(artifact: Artifact, files: Files) -> Opened:
             for table in opener(artifact, files):
                 tables += [table] if not table.problem else []
                 problems += [table.problem] if table.problem else []
-        except (MonitorError, OSError) as error:
-            problems.append(str(error))
+        except (*DAMAGE, OSError) as error:
+            problems.append(str(error) if isinstance(error, MonitorError) else f"{artifact.uri}: {said(error)}")
     return Opened(artifact, tuple(tables), tuple(problems))
 
 
