@@ -67,7 +67,8 @@ def _any_size(shape: tuple[int, ...], channels: int) -> Batch | None:
 
 
 def _channels_first(shape: tuple[int, ...], image: ImageSpec) -> bool:
-    if len(shape) not in (3, 4):
+    """Whether it is a batch with the channels in front. Three numbers may as well be grey images without a channel."""
+    if len(shape) != 4:
         return False
-    channels, height, width = shape[-3:]
+    channels, height, width = shape[1:]
     return channels == image.channels and image.size in (None, (height, width))

@@ -241,11 +241,13 @@ def _predictions_of(log: Any, batch: int, spec: ModelSpec) -> tuple[Predictions,
     if log.WhichOneof("log_type") == "predict_log":
         outputs = log.predict_log.response.outputs
         if not outputs:
-            raise BrokenError(Problem.MISSING_RESPONSE, "the response has no outputs")
+            wanted = f"the response must have the output {spec.outputs.scores!r}"
+            raise BrokenError(Problem.MISSING_RESPONSE, f"{wanted}, and has no outputs")
         return predictions_of_tensors(outputs, spec, batch)
     rows = log.classify_log.response.result.classifications
     if not rows:
-        raise BrokenError(Problem.MISSING_RESPONSE, "the response has no classifications")
+        wanted = f"the response must have a classification for each of {batch} images"
+        raise BrokenError(Problem.MISSING_RESPONSE, f"{wanted}, and has none")
     return predictions_of_classifications(rows, spec, batch)
 
 

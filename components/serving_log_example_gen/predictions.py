@@ -64,9 +64,12 @@ def predictions_of_classifications(
 
     """
     if len(classifications) != batch:
-        raise BrokenError(Problem.RESPONSE_ROWS, f"{len(classifications)} rows for {batch} images")
-    if len({len(row.classes) for row in classifications}) != 1:
-        raise _bad("the rows have different numbers of classes")
+        raise BrokenError(Problem.RESPONSE_ROWS, f"{len(classifications)} classifications for {batch} images")
+    numbers = sorted({len(row.classes) for row in classifications})
+    if len(numbers) != 1:
+        raise _bad(
+            f"each row must have as many classes, {spec.num_classes}, and they have {numbers[0]} to {numbers[-1]}"
+        )
     scores = np.array([_scores_in_order(row.classes, spec) for row in classifications], np.float32).reshape(batch, -1)
     kind = spec.outputs.kind
     if kind == Kind.SIGMOID.value and scores.shape[1] == spec.num_classes:

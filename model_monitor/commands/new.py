@@ -43,12 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     require(options.count >= _LEAST, "--count", f"be {_LEAST} or more", options.count)
     console = make_console()
-    draft = starting.guess_data(read_examples(options.examples, options.count), given(options.set))
-    show_draft(draft, options.count, console)
+    examples = read_examples(options.examples, options.count)
+    draft = starting.guess_data(examples, given(options.set))
+    show_draft(draft, len(examples.rows), console)
     if draft.questions:
         ask(draft.questions, console)
         return EXIT_ERROR
-    written = project.write(options.folder, draft.spec(), *split_pattern(options.examples))
+    spec = draft.spec()
+    label = examples.features[spec.label or ""]
+    written = project.write(options.folder, spec, label, *split_pattern(options.examples))
     console.print("\n[bold green]The project is written:[/]")
     for file in written:
         console.print(f"  {escape(str(file))}", soft_wrap=True)

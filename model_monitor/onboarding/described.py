@@ -49,7 +49,8 @@ class Tensor:
         """
         if self.dtype in (STRING, "bool") or self.shape is None:
             return None
-        if len(self.shape) == 4 and self.shape[3] in (None, 1, 3):
+        channels_first = len(self.shape) == 4 and self.shape[3] is None and self.shape[1] in (1, 3)
+        if len(self.shape) == 4 and self.shape[3] in (None, 1, 3) and not channels_first:
             return self.shape[1], self.shape[2], self.shape[3]
         if len(self.shape) == 3:
             return self.shape[1], self.shape[2], 1

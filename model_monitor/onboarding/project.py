@@ -11,18 +11,22 @@ import jinja2
 from components.common.errors import require
 from components.common.model_spec import ModelSpec
 
+from .described import Feature
+
 _TEMPLATES = Path(__file__).parent / "templates" / "project"
+_TYPES = {"int": "int64", "float": "float32", "bytes": "string"}  # of features, as TensorFlow calls them
 SPEC_FILE = "monitor.yaml"
 _SIDES = (32, 96)  # smallest and largest that the project's network sees images in, unless told otherwise
 _HEADER = "# What the model takes and answers, guessed by `model-monitor new` (docs/model_spec.md has every key).\n"
 
 
-def write(target: Path, spec: ModelSpec, folder: str, pattern: str) -> list[Path]:
+def write(target: Path, spec: ModelSpec, label: Feature, folder: str, pattern: str) -> list[Path]:
     """Writes the project into a folder that is not there yet, or empty.
 
     Args:
       target: the folder; its name becomes the pipeline's.
       spec: of the model to be trained; it has a label.
+      label: the feature of the Examples that holds it.
       folder: folder that the Examples are below.
       pattern: of their files, from `folder` on.
 
@@ -34,7 +38,7 @@ def write(target: Path, spec: ModelSpec, folder: str, pattern: str) -> list[Path
 
     """
     require(not target.exists() or not any(target.iterdir()), "the folder", "be new or empty", str(target))
-    values = _values(target, spec, folder, pattern)
+    values = _values(target, spec, label, folder, pattern)
     target.mkdir(parents=True, exist_ok=True)
     written = [target / SPEC_FILE]
     written[0].write_text(f"{_HEADER}{spec.to_yaml()}", encoding="utf-8")
@@ -52,7 +56,7 @@ def filled(template: str, values: Mapping[str, Any]) -> str:
     return environment.from_string(template).render(values)
 
 
-def _values(target: Path, spec: ModelSpec, folder: str, pattern: str) -> dict[str, Any]:
+def _values(target: Path, spec: ModelSpec, label: Feature, folder: str, pattern: str) -> dict[str, Any]:
     chance = 1 / spec.num_classes
     smallest, largest = _SIDES
     side = max(smallest, min(largest, *spec.image.size)) if spec.image.size else largest
@@ -63,6 +67,7 @@ def _values(target: Path, spec: ModelSpec, folder: str, pattern: str) -> dict[st
         "shell": shlex.quote(f"{folder}/{pattern}"),
         "side": side,
         "label": json.dumps(spec.label),
+        "label_type": _TYPES[label.kind],
         "classes": f"{spec.num_classes:,}",
         "bound": round(chance + (1 - chance) / 4, 3),
     }

@@ -22,7 +22,7 @@ def guess_data(examples: Examples, given: Mapping[str, Any]) -> Draft:
     such, and answers with probabilities.
 
     Raises:
-      MonitorError: there are no images, or no labels that are whole numbers.
+      MonitorError: there are no images, or no labels.
 
     """
     draft = Draft(given)
@@ -46,28 +46,34 @@ def guess_data(examples: Examples, given: Mapping[str, Any]) -> Draft:
 
 
 def _count_classes(draft: Draft, examples: Examples) -> int | None:
-    """How many classes there are, by the largest number of the label; None where it has to be asked for."""
+    """How many classes there are, by the numbers or the names of the label; None where it has to be asked for."""
     given = draft.given.get("classes")
     if given is not None:
         return len(given)
     image = draft.value("image.feature")
     able = {name: each for name, each in examples.features.items() if name != image and _may_be_label(each)}
     named = {name: each for name, each in able.items() if may_name_classes(name)} or able
+    named = {name: each for name, each in named.items() if each.numbers} or named
     chosen = draft.given.get("label")
     if chosen in able:
         named = {chosen: able[chosen]}
     if not named:
         found = "; ".join(f"{name}: {feature}" for name, feature in examples.features.items())
         raise MonitorError(
-            f"No feature of the Examples holds labels, whole numbers from 0 for the classes. There are {found}"
+            f"No feature of the Examples holds labels, names of classes or whole numbers from 0 or 1. There are {found}"
         )
     if len(named) > 1:
         draft.ask("label", "several features can be the label", {name: str(each) for name, each in named.items()})
         return None
     [feature] = named.values()
-    return feature.whole[1] + 1 if feature.whole else None
+    low, high = feature.numbers or (1, feature.distinct)
+    return high - low + 1
 
 
 def _may_be_label(feature: Feature) -> bool:
-    whole = feature.whole if feature.single else None
-    return whole is not None and whole[0] == 0 and 0 < whole[1] < _MAX_CLASSES and feature.distinct < feature.rows
+    if not feature.single or not 2 <= feature.distinct < feature.rows:
+        return False
+    if feature.numbers:
+        low, high = feature.numbers
+        return low in (0, 1) and low < high < _MAX_CLASSES
+    return bool(feature.texts)

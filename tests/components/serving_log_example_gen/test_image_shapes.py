@@ -40,10 +40,10 @@ def test_batches_and_single_images(image: ImageSpec, shape: tuple[int, ...], exp
     ("image", "shape", "problem"),
     [
         (COLOUR, (7, 3, 4, 5), Problem.CHANNELS_FIRST),
-        (COLOUR, (3, 4, 5), Problem.CHANNELS_FIRST),
+        (COLOUR, (3, 4, 5), Problem.WRONG_SHAPE),  # three grey images without a channel, for all one knows
         (GREY, (7, 1, 4, 5), Problem.CHANNELS_FIRST),
         (ANY_COLOUR, (7, 3, 9, 8), Problem.CHANNELS_FIRST),
-        (ANY_COLOUR, (3, 9, 8), Problem.CHANNELS_FIRST),
+        (ANY_COLOUR, (3, 9, 8), Problem.WRONG_SHAPE),
         (COLOUR, (7, 5, 4, 3), Problem.WRONG_SHAPE),
         (COLOUR, (7, 4, 5, 1), Problem.WRONG_SHAPE),
         (COLOUR, (7, 4, 5), Problem.WRONG_SHAPE),

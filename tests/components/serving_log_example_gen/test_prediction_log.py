@@ -236,7 +236,7 @@ def spoiled_png() -> bytes:
     ("inputs", "problem"),
     [
         ({"image": IMAGES.transpose(0, 3, 1, 2)}, Problem.CHANNELS_FIRST),
-        ({"image": IMAGES[0].transpose(2, 0, 1)}, Problem.CHANNELS_FIRST),
+        ({"image": IMAGES[0].transpose(2, 0, 1)}, Problem.WRONG_SHAPE),
         ({"image": IMAGES[:, :3]}, Problem.WRONG_SHAPE),
         ({"image": IMAGES.reshape(6, -1)}, Problem.WRONG_SHAPE),
         ({"image": IMAGES[np.newaxis]}, Problem.WRONG_SHAPE),
