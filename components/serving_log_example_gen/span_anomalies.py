@@ -49,6 +49,7 @@ def judge(tally: Tally, spec: ModelSpec, max_broken_fraction: float) -> list[Spa
     """
     return [
         *_of_the_whole(tally, max_broken_fraction),
+        *_of_other_versions(tally),
         *_of_problems(tally, spec, max_broken_fraction),
         *_of_scale(tally, spec.image.range),
         *_sorted_scores(tally),
@@ -75,6 +76,16 @@ def _of_the_whole(tally: Tally, max_broken_fraction: float) -> Iterator[SpanAnom
             f"at most {_percent(max_broken_fraction)} may be"
         )
         yield SpanAnomaly("", CUSTOM, ERROR, "Too many broken records", text)
+
+
+def _of_other_versions(tally: Tally) -> Iterator[SpanAnomaly]:
+    """Where most requests were answered by another version than the one that is judged: is it the served one at all?"""
+    excluded, records = tally.counts[names.RECORDS_EXCLUDED], tally.counts[names.RECORDS]
+    if tally.counts[names.ROWS] and 2 * excluded > records:
+        others = sorted(version for version, counts in tally.versions.items() if counts[names.RECORDS_EXCLUDED])
+        title = "Mostly other model versions"
+        text = f"{title}: {excluded} of {records} records are of version {', '.join(others)} and left out"
+        yield SpanAnomaly(_FEATURES[About.RECORD], CUSTOM, WARNING, title, text)
 
 
 def broken_proportion(tally: Tally) -> float:

@@ -136,3 +136,14 @@ def test_scores_that_are_sorted_are_an_error() -> None:
     (anomaly,) = judge(tally, SPEC, 0.01)
     assert (anomaly.short, anomaly.severity) == ("Scores are sorted", ERROR)
     assert "in all of 200 rows the scores fall from the first to the last, as if sorted" in anomaly.description
+
+
+@pytest.mark.parametrize(("excluded", "warned"), [(50, False), (51, True)])
+def test_requests_that_another_version_answered_are_said_where_they_are_most(excluded: int, warned: bool) -> None:
+    tally = make_tally(records_with_rows=100 - excluded, rows=100 - excluded, records_excluded=excluded)
+    tally.versions = {"7": Counter(rows=100 - excluded), "8": Counter(records_excluded=excluded)}
+    found = judge(tally, SPEC, 0.01)
+    assert [each.severity for each in found] == [WARNING] * warned
+    if warned:
+        told = "Mostly other model versions: 51 of 100 records are of version 8 and left out"
+        assert found[0].description == told
