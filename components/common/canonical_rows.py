@@ -88,22 +88,22 @@ def predictions_of(outputs: Mapping[str, Array], spec: ModelSpec, batch: int) ->
     """
     names = spec.outputs
     wanted = [name for name in (names.scores, names.embedding, names.class_id) if name is not None]
-    found = {name: outputs[name] for name in wanted if name in outputs}
-    _require_names(found, outputs, spec)
-    for name, values in found.items():
+    given = {name: outputs[name] for name in wanted if name in outputs}
+    _require_names(given, outputs, spec)
+    for name, values in given.items():
         _require_rows(name, values, batch)
     usable = np.ones(batch, np.bool_)
     probabilities, counts = None, ScoreCounts()
-    if names.scores in found:
-        probabilities, counts = _probabilities(found[names.scores], spec)
+    if names.scores in given:
+        probabilities, counts = _probabilities(given[names.scores], spec)
         usable &= are_probabilities(probabilities)
-    classes = _class_ids(found.get(names.class_id or ""), probabilities, names)
+    classes = _class_ids(given.get(names.class_id or ""), probabilities, names)
     differ, numbering = np.zeros(batch, np.bool_), Agreement()
-    if probabilities is not None and names.class_id in found:
+    if probabilities is not None and names.class_id in given:
         differ = disagreeing(probabilities, classes)
         numbering = Agreement.of(np.where(usable, probabilities.argmax(axis=1), -1), np.maximum(classes, -1))
     usable &= (classes >= 0) & (classes < spec.num_classes)
-    embeddings = _embeddings(found.get(names.embedding or ""), names.embedding or "")
+    embeddings = _embeddings(given.get(names.embedding or ""), names.embedding or "")
     if embeddings is not None:
         usable &= np.isfinite(embeddings).all(axis=1)
     certainty = None if probabilities is None else certainty_of(np.where(usable[:, np.newaxis], probabilities, 0))
@@ -129,12 +129,12 @@ def write_features(features: Mapping[str, Value], example: Any) -> None:
             feature.float_list.value.extend(value.tolist())
 
 
-def _require_names(found: Mapping[str, Array], outputs: Mapping[str, Array], spec: ModelSpec) -> None:
+def _require_names(given: Mapping[str, Array], outputs: Mapping[str, Array], spec: ModelSpec) -> None:
     names = spec.outputs
-    wanted = {"scores": names.scores} if names.class_id not in found else {}
+    wanted = {"scores": names.scores} if names.class_id not in given else {}
     wanted |= {"embedding": names.embedding} if names.embedding else {}
     for key, name in wanted.items():
-        if name not in found:
+        if name not in given:
             known = ", ".join(sorted(outputs)[:_NAMES_SHOWN]) or "there are none"
             raise MonitorError(f"`outputs.{key}` must be among the model's outputs, {known}. Received: {name!r}")
 

@@ -75,15 +75,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 def _score_split(  # noqa: PLR0913, PLR0917 - where from, by what, where to
     pipeline: beam.Pipeline, split: str, pattern: str, handle: ModelHandle, output: types.Artifact, logged: bool
 ) -> None:
-    found = (
+    scored = (
         pipeline
         | f"Pattern[{split}]" >> beam.Create([pattern])
         | f"Score[{split}]" >> ScoreExamples(handle, logged=logged)
     )
     prefix = os.path.join(artifact_utils.get_split_uri([output], split), write_split.DEFAULT_TF_RECORD_FILE_NAME)
-    _ = found[ROWS] | f"Write[{split}]" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
+    _ = scored[ROWS] | f"Write[{split}]" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
     spec = handle.spec.rows if logged else handle.spec
-    _ = found[TALLY] | f"Judge[{split}]" >> beam.Map(_write_counts, handle.spec, spec.image.feature, split, output.uri)
+    _ = scored[TALLY] | f"Judge[{split}]" >> beam.Map(_write_counts, handle.spec, spec.image.feature, split, output.uri)
 
 
 def _write_counts(tally: Tally, spec: ModelSpec, image_feature: str, split: str, uri: str) -> None:

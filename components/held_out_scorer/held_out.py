@@ -51,21 +51,21 @@ def read_held_out(record: bytes, spec: ModelSpec, made_id: str, *, logged: bool)
       MonitorError: it is no tf.Example, or its image is no single byte string.
 
     """
-    found = parse_example(record)
-    image = image_in(found, spec.image.feature)
-    features: dict[str, Value] = _kept(found) if logged else {}
+    parsed = parse_example(record)
+    image = image_in(parsed, spec.image.feature)
+    features: dict[str, Value] = _kept(parsed) if logged else {}
     if image is not None:
         features[IMAGE] = image
-    features[ID] = _id(found.get(spec.id or "", [])) or made_id.encode()
-    label, bad = (None, "") if spec.label is None else _label(found.get(spec.label, []), spec)
+    features[ID] = _id(parsed.get(spec.id or "", [])) or made_id.encode()
+    label, bad = (None, "") if spec.label is None else _label(parsed.get(spec.label, []), spec)
     if label is not None:
         features[LABEL] = label
-    return HeldOut(record, image, features, frozenset(found), label, bad)
+    return HeldOut(record, image, features, frozenset(parsed), label, bad)
 
 
-def _kept(found: Mapping[str, Values]) -> dict[str, Value]:
+def _kept(parsed: Mapping[str, Values]) -> dict[str, Value]:
     """What a logged row says of its request."""
-    return {name: _value(values) for name, values in found.items() if values and name not in PREDICTED}
+    return {name: _value(values) for name, values in parsed.items() if values and name not in PREDICTED}
 
 
 def _value(values: Values) -> Value:

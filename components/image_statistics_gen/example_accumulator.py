@@ -114,9 +114,9 @@ class ExampleAccumulator:
         classes = np.full(len(batch.images), prediction_features.NO_CLASS)
         probabilities = np.zeros((len(batch.images), 0), np.float32)
         if self.predictions is not None and batch.scores is not None:
-            found = prediction_features.compute(batch.scores.probabilities, batch.embedding)
-            values.append(self.predictions.add(found, batch.scores))
-            classes, probabilities = found.classes, found.probabilities
+            predictions = prediction_features.compute(batch.scores.probabilities, batch.embedding)
+            values.append(self.predictions.add(predictions, batch.scores))
+            classes, probabilities = predictions.classes, predictions.probabilities
         self.unknown_labels.merge(batch.unknown_labels)
         if self.sample is not None:
             hashes = hash_examples([image or b"" for image in single_values(batch.images)], batch.ids)

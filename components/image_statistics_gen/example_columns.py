@@ -29,7 +29,7 @@ def bytes_lists(batch: pa.RecordBatch, key: str) -> ValueLists:
         return [None] * batch.num_rows
     lists = _is_list(column.type)
     if lists and pa.types.is_null(column.type.value_type):
-        return [None if found is None else [] for found in column.to_pylist()]
+        return [None if values is None else [] for values in column.to_pylist()]
     if not lists or not _is_bytes(column.type.value_type):
         rule = "must hold images as bytes, one value an example"
         raise MonitorError(f"feature {key!r} {rule}. Received: {column.type}")
@@ -67,10 +67,10 @@ def class_numbers(batch: pa.RecordBatch, key: str, spec: ModelSpec | None) -> tu
       MonitorError: the feature holds neither numbers nor names.
 
     """
-    found, unknown = np.full(batch.num_rows, NO_CLASS, np.int64), Reasons()
+    numbers, unknown = np.full(batch.num_rows, NO_CLASS, np.int64), Reasons()
     column = _column(batch, key)
     if spec is None or column is None or (_is_list(column.type) and not len(column.flatten())):
-        return found, unknown
+        return numbers, unknown
     kind = column.type.value_type if _is_list(column.type) else column.type
     if not _is_list(column.type) or not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or _is_bytes(kind)):
         rule = "must hold the number or the name of a class, one an example"
@@ -84,8 +84,8 @@ def class_numbers(batch: pa.RecordBatch, key: str, spec: ModelSpec | None) -> tu
         if number is None:
             unknown.add("that mean no class", _shown(label))
         else:
-            found[row] = number
-    return found, unknown
+            numbers[row] = number
+    return numbers, unknown
 
 
 def names(batch: pa.RecordBatch, key: str) -> list[bytes]:
@@ -93,8 +93,8 @@ def names(batch: pa.RecordBatch, key: str) -> list[bytes]:
     column = _column(batch, key)
     if column is None:
         return [b""] * batch.num_rows
-    found = (each[0] if each is not None and len(each) == 1 else b"" for each in column.to_pylist())
-    return [value if isinstance(value, bytes) else str(value).encode() for value in found]
+    first = (each[0] if each is not None and len(each) == 1 else b"" for each in column.to_pylist())
+    return [value if isinstance(value, bytes) else str(value).encode() for value in first]
 
 
 def number_of_values(batch: pa.RecordBatch, key: str) -> int:

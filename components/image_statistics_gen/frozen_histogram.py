@@ -127,37 +127,37 @@ class Accumulator:
         self.residuals += residuals + distance * distance * before * count / (before + count)
 
 
-def summarise(feature: FrozenFeature, found: Accumulator) -> Summary | None:
-    """The summary of what `found` has counted; None when it has counted nothing."""
-    count = found.count
+def summarise(feature: FrozenFeature, counted: Accumulator) -> Summary | None:
+    """The summary of what `counted` has counted; None when it has counted nothing."""
+    count = counted.count
     if not count:
         return None
     proportions = np.linspace(0, 1, QUANTILE_BUCKETS + 1)
-    bounds = quantiles(found, proportions, integer=feature.integer).tolist()
-    coarse = found.counts.reshape(-1, feature.bins_per_bucket).sum(axis=1)
+    bounds = quantiles(counted, proportions, integer=feature.integer).tolist()
+    coarse = counted.counts.reshape(-1, feature.bins_per_bucket).sum(axis=1)
     return Summary(
         count=count,
-        mean=found.mean,
-        std_dev=math.sqrt(found.residuals / count),
-        minimum=found.minimum,
-        maximum=found.maximum,
-        zeros=found.zeros,
-        median=float(quantiles(found, np.array([0.5]), integer=feature.integer)[0]),
-        bins=_buckets(feature.edges, found.counts),
+        mean=counted.mean,
+        std_dev=math.sqrt(counted.residuals / count),
+        minimum=counted.minimum,
+        maximum=counted.maximum,
+        zeros=counted.zeros,
+        median=float(quantiles(counted, np.array([0.5]), integer=feature.integer)[0]),
+        bins=_buckets(feature.edges, counted.counts),
         buckets=_buckets(feature.edges[:: feature.bins_per_bucket], coarse),
         quantiles=tuple(Bucket(a, b, count / QUANTILE_BUCKETS) for a, b in itertools.pairwise(bounds)),
     )
 
 
-def quantiles(found: Accumulator, proportions: npt.NDArray[np.float64], *, integer: bool = False) -> Values:
+def quantiles(counted: Accumulator, proportions: npt.NDArray[np.float64], *, integer: bool = False) -> Values:
     """The values below which `proportions` (ascending, 0 to 1) of the values lie, interpolated linearly in the bins."""
-    edges = np.clip(found.edges, found.minimum, found.maximum)
-    edges[0], edges[-1] = found.minimum, found.maximum
-    upto = np.cumsum(found.counts)
-    ranks = proportions * found.count
+    edges = np.clip(counted.edges, counted.minimum, counted.maximum)
+    edges[0], edges[-1] = counted.minimum, counted.maximum
+    upto = np.cumsum(counted.counts)
+    ranks = proportions * counted.count
     # The first bin that reaches the rank; of rank 0, the first bin that holds anything.
     bins = np.searchsorted(upto, np.maximum(ranks, np.nextafter(0, 1)))
-    held = found.counts[bins]
+    held = counted.counts[bins]
     proportion = (ranks - (upto[bins] - held)) / held
     values = edges[bins] * (1 - proportion) + edges[bins + 1] * proportion  # exact at both ends
     return np.rint(values) if integer else values

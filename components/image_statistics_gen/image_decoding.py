@@ -47,10 +47,10 @@ def why_corrupt(values: Sequence[bytes] | None, image: ImageSpec) -> tuple[str, 
         return "several in one example", f"{len(values)}"
     if image.format == "raw" and image.shape is not None:
         return f"that are not {math.prod(image.shape):,} bytes", f"{len(values[0]):,}"
-    found = decode_file(values[0], image.channels)
-    if found is None or image.size is None:
+    pixels = decode_file(values[0], image.channels)
+    if pixels is None or image.size is None:
         return "no whole PNG or JPEG file", ""
-    return f"of another size than {image.size[0]} x {image.size[1]}", f"{found.shape[0]} x {found.shape[1]}"
+    return f"of another size than {image.size[0]} x {image.size[1]}", f"{pixels.shape[0]} x {pixels.shape[1]}"
 
 
 def _decode_raw(values: Sequence[bytes | None], shape: tuple[int, int, int]) -> Iterator[Decoded]:

@@ -22,19 +22,19 @@ class PredictionAccumulator:
         self.class_counts = np.zeros(classes, np.int64)
         self.scores, self.reasons = ScoreCounts(), Reasons()
 
-    def add(self, found: Predictions, scores: Scores) -> Floats:
+    def add(self, predictions: Predictions, scores: Scores) -> Floats:
         """Adds a batch. Returns its values `[N, features + 1]`, in the order of the features, then whether corrupt."""
-        corrupt = found.corrupt.astype(np.float32)
+        corrupt = predictions.corrupt.astype(np.float32)
         for name, accumulator in self.numbers.items():
-            accumulator.add(found.numbers[name])
+            accumulator.add(predictions.numbers[name])
         self.corrupt.add(corrupt)
-        self.class_counts += np.bincount(found.classes[~found.corrupt], minlength=len(self.class_counts))
+        self.class_counts += np.bincount(predictions.classes[~predictions.corrupt], minlength=len(self.class_counts))
         self.scores += scores.counts
         self.reasons.merge(scores.reasons)
-        unlike = int(found.corrupt.sum()) - scores.reasons.total
+        unlike = int(predictions.corrupt.sum()) - scores.reasons.total
         if unlike:
             self.reasons.add("that are no probabilities", "", unlike)
-        return np.column_stack([*(found.numbers[name] for name in self.numbers), corrupt])
+        return np.column_stack([*(predictions.numbers[name] for name in self.numbers), corrupt])
 
     def merge(self, other: "PredictionAccumulator") -> None:
         """Adds what `other`, of the same features, has seen. Leaves `other` as it is."""

@@ -107,22 +107,22 @@ class ImageStatisticsGenerator(stats_generator.CombinerStatsGenerator):
         return accumulator.extract_sample(self._format)
 
     def _describe_predictions(self, accumulator: ExampleAccumulator) -> Iterable[statistics_pb2.FeatureNameStatistics]:
-        model, found, examples = self._format.model, accumulator.predictions, accumulator.images.num_examples
-        if model is None or found is None:
+        model, predictions, examples = self._format.model, accumulator.predictions, accumulator.images.num_examples
+        if model is None or predictions is None:
             return
-        yield _describe_corrupt(found, accumulator.unknown_labels, model, examples)
-        yield describe_classes(CLASS, found.class_counts, examples)
+        yield _describe_corrupt(predictions, accumulator.unknown_labels, model, examples)
+        yield describe_classes(CLASS, predictions.class_counts, examples)
         for name, feature in prediction_features(model.num_classes, self._format.embedding_size).items():
-            yield describe_numbers(feature, found.numbers[name], examples)
+            yield describe_numbers(feature, predictions.numbers[name], examples)
 
 
 def _describe_corrupt(
-    found: PredictionAccumulator, unknown_labels: usability.Reasons, model: ModelSpec, examples: int
+    predictions: PredictionAccumulator, unknown_labels: usability.Reasons, model: ModelSpec, examples: int
 ) -> statistics_pb2.FeatureNameStatistics:
     """Whether predictions are corrupt; and why, and what else must not be so of a baseline (see `usability`)."""
-    described = describe_numbers(corrupt_feature(), found.corrupt, examples)
-    _add_text(described, usability.REASONS, found.reasons.words)
-    wrong_kind = found.scores.wrong_kind(model.outputs.kind) or found.scores.sorted_by_size()
+    described = describe_numbers(corrupt_feature(), predictions.corrupt, examples)
+    _add_text(described, usability.REASONS, predictions.reasons.words)
+    wrong_kind = predictions.scores.wrong_kind(model.outputs.kind) or predictions.scores.sorted_by_size()
     _add_text(described, usability.WRONG_KIND, wrong_kind)
     if unknown_labels.total:
         described.custom_stats.add(name=usability.UNKNOWN_LABELS, num=unknown_labels.total)

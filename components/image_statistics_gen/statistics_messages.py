@@ -10,31 +10,33 @@ from .image_accumulator import BytesAccumulator
 from .prediction_features import Counts
 
 
-def describe_bytes(name: str, found: BytesAccumulator, examples: int) -> statistics_pb2.FeatureNameStatistics:
+def describe_bytes(name: str, counted: BytesAccumulator, examples: int) -> statistics_pb2.FeatureNameStatistics:
     """What TFDV says of a feature whose schema has an image domain: type BYTES, presence and lengths, no values."""
     described = statistics_pb2.FeatureNameStatistics(type=statistics_pb2.FeatureNameStatistics.BYTES)
     described.path.step.append(name)
     common = described.bytes_stats.common_stats
-    _set_presence(common, found.non_missing, examples)
-    if found.non_missing:
-        common.min_num_values = int(found.min_values)
-        common.max_num_values = found.max_values
-        common.avg_num_values = found.total_values / found.non_missing
-        common.tot_num_values = found.total_values
-    if found.total_values:
-        described.bytes_stats.avg_num_bytes = found.total_bytes / found.total_values
-        described.bytes_stats.min_num_bytes = found.min_bytes
-        described.bytes_stats.max_num_bytes = described.bytes_stats.max_num_bytes_int = found.max_bytes
+    _set_presence(common, counted.non_missing, examples)
+    if counted.non_missing:
+        common.min_num_values = int(counted.min_values)
+        common.max_num_values = counted.max_values
+        common.avg_num_values = counted.total_values / counted.non_missing
+        common.tot_num_values = counted.total_values
+    if counted.total_values:
+        described.bytes_stats.avg_num_bytes = counted.total_bytes / counted.total_values
+        described.bytes_stats.min_num_bytes = counted.min_bytes
+        described.bytes_stats.max_num_bytes = described.bytes_stats.max_num_bytes_int = counted.max_bytes
     return described
 
 
-def describe_numbers(feature: FrozenFeature, found: Accumulator, examples: int) -> statistics_pb2.FeatureNameStatistics:
+def describe_numbers(
+    feature: FrozenFeature, counted: Accumulator, examples: int
+) -> statistics_pb2.FeatureNameStatistics:
     kinds = statistics_pb2.FeatureNameStatistics
     described = kinds(type=kinds.INT if feature.integer else kinds.FLOAT)
     described.path.step.append(feature.name)
     common = described.num_stats.common_stats
-    _set_presence(common, found.count, examples)
-    summary = summarise(feature, found)
+    _set_presence(common, counted.count, examples)
+    summary = summarise(feature, counted)
     if summary is None:
         return described
     common.min_num_values = common.max_num_values = 1

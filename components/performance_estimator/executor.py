@@ -73,7 +73,7 @@ class Executor(base_executor.BaseExecutor):
         if exec_properties.get(LABELS_FILE_KEY):
             examples = artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY])
             labelled = _labelled(examples, exec_properties, spec)
-        found = measure(
+        performance = measure(
             baseline,
             window,
             labelled,
@@ -84,10 +84,10 @@ class Executor(base_executor.BaseExecutor):
             labels_from=spec.labels_from,
             unusable_labels=readers.unusable_labels(known, exec_properties[BASELINE_SPLIT_KEY], spec.labels.wanted),
         )
-        logging.info("%s: %s", STATES[found.check.outcome], found.check.reason)
+        logging.info("%s: %s", STATES[performance.check.outcome], performance.check.reason)
         anomalies = artifact_utils.get_single_instance(output_dict[ANOMALIES_KEY])
         anomalies.span = statistics.span
-        _write(found, anomalies, exec_properties[SPLIT_KEY])
+        _write(performance, anomalies, exec_properties[SPLIT_KEY])
 
 
 def _labelled(examples: types.Artifact, properties: dict[str, Any], spec: ModelSpec) -> LabelledAccuracy:
@@ -98,23 +98,23 @@ def _labelled(examples: types.Artifact, properties: dict[str, Any], spec: ModelS
 
 def _check_classes(spec: ModelSpec, *samples: FeatureSample | None) -> None:
     known = (sample.probabilities for sample in samples if sample is not None)
-    found = {probabilities.shape[1] for probabilities in known if probabilities is not None}
-    if found - {spec.num_classes}:
+    widths = {probabilities.shape[1] for probabilities in known if probabilities is not None}
+    if widths - {spec.num_classes}:
         rule = f"have probabilities of {spec.num_classes} classes, as the spec"
-        raise MonitorError(f"the samples of both sides must {rule}. Received: {sorted(found)}")
+        raise MonitorError(f"the samples of both sides must {rule}. Received: {sorted(widths)}")
 
 
-def _write(found: Performance, anomalies: types.Artifact, split: str) -> None:
+def _write(performance: Performance, anomalies: types.Artifact, split: str) -> None:
     anomalies.split_names = artifact_utils.encode_split_names([split])
-    anomalies.set_string_custom_property(STATE_PROPERTY, STATES[found.check.outcome])
-    anomalies.set_string_custom_property(REASON_PROPERTY, found.check.reason)
-    if found.estimate is not None:
-        anomalies.set_float_custom_property(ESTIMATED_ACCURACY_PROPERTY, found.estimate.value)
-    if found.labelled is not None and found.labelled.overall is not None:
-        anomalies.set_float_custom_property(MEASURED_ACCURACY_PROPERTY, found.labelled.overall.value)
-    io_utils.write_string_file(os.path.join(anomalies.uri, PERFORMANCE_JSON), found.to_json())
+    anomalies.set_string_custom_property(STATE_PROPERTY, STATES[performance.check.outcome])
+    anomalies.set_string_custom_property(REASON_PROPERTY, performance.check.reason)
+    if performance.estimate is not None:
+        anomalies.set_float_custom_property(ESTIMATED_ACCURACY_PROPERTY, performance.estimate.value)
+    if performance.labelled is not None and performance.labelled.overall is not None:
+        anomalies.set_float_custom_property(MEASURED_ACCURACY_PROPERTY, performance.labelled.overall.value)
+    io_utils.write_string_file(os.path.join(anomalies.uri, PERFORMANCE_JSON), performance.to_json())
     path = os.path.join(artifact_utils.get_split_uri([anomalies], split), DEFAULT_FILE_NAME)
-    writer_utils.write_anomalies(path, to_anomalies(found.check))
+    writer_utils.write_anomalies(path, to_anomalies(performance.check))
 
 
 def to_anomalies(check: Check) -> anomalies_pb2.Anomalies:

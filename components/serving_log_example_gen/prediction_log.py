@@ -186,8 +186,8 @@ def _images_of_inputs(inputs: Any, image: ImageSpec, parse_example: ParseExample
         raise BrokenError(Problem.NO_IMAGE, f"the request must have the input {image.input!r}, and has {held}")
     others = sorted(other for other in inputs if other != name and _holds_images(inputs[other], image))
     if others:
-        found = ", ".join(map(repr, others[:20]))
-        raise BrokenError(Problem.SEVERAL_IMAGES, f"beside {name!r} the request has {found}")
+        named = ", ".join(map(repr, others[:20]))
+        raise BrokenError(Problem.SEVERAL_IMAGES, f"beside {name!r} the request has {named}")
     serialised = name == EXAMPLES_INPUT and name != image.input
     return images_of_tensor(inputs[name], name, image, parse_example, serialised=serialised)
 
@@ -223,14 +223,14 @@ def _fitting(ids: list[bytes]) -> list[bytes]:
 def _read_predictions(log: Any, batch: int, spec: ModelSpec, request: Request) -> Predictions | None:
     """The predictions; None, and a flag on every row, where there are none."""
     try:
-        found, flags = _predictions_of(log, batch, spec)
+        predictions, flags = _predictions_of(log, batch, spec)
     except BrokenError as error:
         request.flags += [(row, error.problem, error.reason) for row in range(batch)]
         return None
     request.flags += flags
-    request.scores, request.numbering = found.counts, found.numbering
-    request.outputs = (_columns(found.probabilities), _columns(found.embeddings))
-    return found
+    request.scores, request.numbering = predictions.counts, predictions.numbering
+    request.outputs = (_columns(predictions.probabilities), _columns(predictions.embeddings))
+    return predictions
 
 
 def _columns(values: npt.NDArray[np.float32] | None) -> int:
