@@ -88,10 +88,15 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
     of = {"pattern": serving_logs_pattern, "span": serving_logs_span}
     logs = [nodes.serving_log_example_gen(spec, str(serving_logs), settings, **of)] if serving_logs else []  # type: ignore[arg-type]
     watch, window = _serving_checks(spec, settings, logs, model, held_out, calibrated, split)
-    found = [*anomalies, *window.pop("anomalies", [])]
+    judged_anomalies = [*anomalies, *window.pop("anomalies", [])]
     judged = {"model_blessing": evaluator.outputs["blessing"], "evaluation": evaluator.outputs["evaluation"]}
     gate = PushGate(
-        model=model, **judged, anomalies=found, examples=examples, spec=spec, policy=policy or _policy(found)
+        model=model,
+        **judged,
+        anomalies=judged_anomalies,
+        examples=examples,
+        spec=spec,
+        policy=policy or _policy(judged_anomalies),
     )
     known = {
         "baseline_statistics": held_out,
@@ -111,7 +116,7 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
     )
     report = ValidationReport(
         spec=spec,
-        anomalies=found,
+        anomalies=judged_anomalies,
         training_statistics=statistics,
         blessing=gate.outputs["blessing"],
         pushed_model=pusher.outputs["pushed_model"],

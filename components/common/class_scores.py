@@ -108,8 +108,8 @@ def probabilities_of(scores: npt.NDArray[Any], kind: Kind | str, classes: int) -
     if kind is Kind.SIGMOID or values.ndim != 2 or values.shape[1] != classes:
         raise MonitorError(_wrong_shape(values.shape, kind, classes))
     with np.errstate(over="ignore"):
-        found = values.astype(np.float32, copy=False) if kind is Kind.PROBABILITIES else _softmax(values)
-    return _without_subnormals(found)
+        probabilities = values.astype(np.float32, copy=False) if kind is Kind.PROBABILITIES else _softmax(values)
+    return _without_subnormals(probabilities)
 
 
 def _without_subnormals(probabilities: Floats) -> Floats:

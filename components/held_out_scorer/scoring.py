@@ -55,8 +55,8 @@ def _count(predictions: Predictions, labels: Sequence[int | None], spec: ModelSp
         tally.predictions.add("that are no probabilities, no class or no finite embedding", "", unusable)
     other = np.flatnonzero(predictions.disagreeing & predictions.usable)
     if len(other):
-        found = f"{predictions.class_ids[other[0]] + spec.outputs.class_id_from}"
-        tally.class_ids.add("that are not the class of the largest score", found, len(other))
+        such = f"{predictions.class_ids[other[0]] + spec.outputs.class_id_from}"
+        tally.class_ids.add("that are not the class of the largest score", such, len(other))
     tally.class_id_numbering += predictions.numbering
     if predictions.probabilities is not None:
         best = np.where(predictions.usable, predictions.probabilities.argmax(axis=1), -1)

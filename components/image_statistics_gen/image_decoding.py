@@ -78,5 +78,5 @@ def _decode_encoded(values: Sequence[bytes | None], image: ImageSpec) -> Iterato
 
 
 def _groups(pending: dict[tuple[int, ...], list[tuple[int, npt.NDArray[np.uint8]]]]) -> Iterator[Decoded]:
-    for found in pending.values():
-        yield Decoded(np.array([row for row, _ in found]), np.stack([image for _, image in found]))
+    for rows in pending.values():
+        yield Decoded(np.array([row for row, _ in rows]), np.stack([image for _, image in rows]))

@@ -85,16 +85,18 @@ def compute(images: Images) -> dict[str, Floats]:
     step = max(1, _PIXELS_AT_ONCE // (height * width))
     parts = [_compute_step(images[start : start + step]) for start in range(0, count, step)]
     names = property_names(channels)
-    found = {name: np.concatenate([p[name] for p in parts] or [np.zeros(0, np.float32)]) for name in names}
+    properties = {name: np.concatenate([p[name] for p in parts] or [np.zeros(0, np.float32)]) for name in names}
     sizes = (width, height, width / height)
-    return found | {name: np.full(count, value, np.float32) for name, value in zip(SIZE_PROPERTIES, sizes, strict=True)}
+    return properties | {
+        name: np.full(count, value, np.float32) for name, value in zip(SIZE_PROPERTIES, sizes, strict=True)
+    }
 
 
 def _compute_step(images: Images) -> dict[str, Floats]:
     planes = np.ascontiguousarray(np.moveaxis(images, 3, 0))  # uint8[C, N, H, W]: whole planes are what vectorises
     luma = luma_of(planes)
-    found = exposure(luma) | detail(luma) | layout(luma) | border(luma)
-    return found | colour(planes) if len(planes) == 3 else found
+    properties = exposure(luma) | detail(luma) | layout(luma) | border(luma)
+    return properties | colour(planes) if len(planes) == 3 else properties
 
 
 def luma_of(planes: npt.NDArray[np.uint8]) -> Floats:
@@ -152,10 +154,10 @@ def layout(luma: Floats) -> dict[str, Floats]:
     All but asymmetry are NaN below 2 x 2 pixels. Blockiness: see `_blockiness`.
     """
     count, height, width = luma.shape
-    found = {"asymmetry": _asymmetry(luma)}
+    properties = {"asymmetry": _asymmetry(luma)}
     if height < 2 or width < 2:
         names = ("gradient", "edge_density", "orientation", "blockiness", "vertical_balance")
-        return found | {name: _undefined(count) for name in names}
+        return properties | {name: _undefined(count) for name in names}
     dx = np.diff(luma, axis=2)
     dy = np.diff(luma, axis=1)
     length = np.square(dx[:, :-1])
@@ -165,7 +167,7 @@ def layout(luma: Floats) -> dict[str, Floats]:
     np.abs(dx, out=dx)
     np.abs(dy, out=dy)
     half = height // 2
-    return found | {
+    return properties | {
         "gradient": _mean(flat),
         "edge_density": _mean(flat > np.float32(EDGE_ABOVE)),
         "orientation": _relative(_rows(dx).sum(axis=1), _rows(dy).sum(axis=1)),

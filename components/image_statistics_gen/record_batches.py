@@ -44,11 +44,11 @@ def count_values(pattern: str, keys: Sequence[str]) -> dict[str, int]:
 
     """
     decoder = example_coder.ExamplesToRecordBatchDecoder()
-    found = dict.fromkeys(keys, 0)
+    counts = dict.fromkeys(keys, 0)
     for path in sorted(tf.io.gfile.glob(pattern)):
         for records in read_records(path):
-            if all(found.values()):
-                return found
+            if all(counts.values()):
+                return counts
             batch = decoder.DecodeBatch(records)
-            found = {key: count or number_of_values(batch, key) for key, count in found.items()}
-    return found
+            counts = {key: count or number_of_values(batch, key) for key, count in counts.items()}
+    return counts

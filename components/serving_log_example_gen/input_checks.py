@@ -195,10 +195,10 @@ def _image_of_example(example: Any, image: ImageSpec) -> _One:
     if kind == "int64_list":  # the only integers that a tf.Example has: these are pixels
         return _One(_images_of_pixels(np.array(feature.int64_list.value, np.int64).reshape(shape), "int64"))
     numbers = np.array(feature.float_list.value, np.float32).reshape(shape)
-    found = images_of_array(numbers, "float32", image.range)
+    images = images_of_array(numbers, "float32", image.range)
     if image.dtype not in (None, "float32", STRING):
-        found.flag_all(Problem.WRONG_DTYPE, f"feature {name!r} must be {image.dtype}, and is float32")
-    return _One(found)
+        images.flag_all(Problem.WRONG_DTYPE, f"feature {name!r} must be {image.dtype}, and is float32")
+    return _One(images)
 
 
 def _image_of_bytes(value: bytes, image: ImageSpec) -> _One:

@@ -48,8 +48,8 @@ class ClientKey:
 
     def of_request_id(self, request_id: bytes) -> bytes:
         """The client's part of a request id, b"" where the pattern finds none. Searched as UTF-8."""
-        found = re.search(self.pattern, request_id.decode("utf-8", "surrogateescape"))
-        part = found[1] if found else None
+        match = re.search(self.pattern, request_id.decode("utf-8", "surrogateescape"))
+        part = match[1] if match else None
         return part.encode("utf-8", "surrogateescape") if part else b""
 
 

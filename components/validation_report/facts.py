@@ -34,13 +34,13 @@ _COUNTS = {
 
 def installed_versions() -> dict[str, str]:
     """The versions of what ran the pipeline, without importing it."""
-    found = {}
+    versions = {}
     for package in _PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            versions[package] = "not installed"
+    return versions
 
 
 def data_counts(data: dict[str, Any]) -> tuple[Table, ...]:

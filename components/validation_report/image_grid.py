@@ -98,8 +98,8 @@ def pictures(
 
 
 def _picture(content: bytes, identity: str, value: str, image: ImageSpec | None) -> Picture | None:
-    found = png(content, image)
-    return None if found is None else Picture(*found, label=identity, value=value)
+    file = png(content, image)
+    return None if file is None else Picture(*file, label=identity, value=value)
 
 
 def _standardised(baseline: FeatureSample, window: FeatureSample) -> _Sides:

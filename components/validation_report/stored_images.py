@@ -39,7 +39,7 @@ def read_images(
     """
     names = [(ID, IMAGE), *([(spec.id, spec.image.feature)] if spec is not None and spec.id else [])]
     left = {identity.encode() for identity in wanted if identity}
-    found: dict[str, bytes] = {}
+    images: dict[str, bytes] = {}
     first: Sequence[str] = ()
     folder = only_split_folder(examples, split, files)
     for name in files.listing(folder):
@@ -49,13 +49,13 @@ def read_images(
             first = first or sorted(tf_example.parse_example(record))
             for id_key, image_key in names:
                 if tf_example.may_hold(record, id_key) in left:
-                    found |= _image_of(record, id_key, image_key, left)
-    if left and not found:
+                    images |= _image_of(record, id_key, image_key, left)
+    if left and not images:
         tried = " or ".join(f"{image_key!r} by {id_key!r}" for id_key, image_key in dict.fromkeys(names))
         rule = f"{folder} must hold the images that are wanted, {tried}"
         known = ", ".join(first[:_NAMES_SHOWN])
         raise MonitorError(f"{rule}. Received: " + (f"the features {known}" if first else "no example"))
-    return found
+    return images
 
 
 def png(content: bytes, image: ImageSpec | None = None) -> tuple[str, int, int] | None:

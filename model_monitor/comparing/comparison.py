@@ -171,8 +171,8 @@ class Comparison:
     def parameters(self) -> dict[tuple[str, str], Pair[str]]:
         """The parameters, by node and name, in which nodes that both have differ."""
         common = set(self.common_nodes)
-        found = paired(self.first.parameters, self.second.parameters)
-        differing = {key: pair for key, pair in found.items() if key[0] in common and pair.differs}
+        pairs = paired(self.first.parameters, self.second.parameters)
+        differing = {key: pair for key, pair in pairs.items() if key[0] in common and pair.differs}
         follows = {key for key in differing for cause, form in _FOLLOWING.items()
                    if (key[0], cause) in differing and form.match(key[1])}  # fmt: skip
         return {key: pair for key, pair in differing.items() if key not in follows}
@@ -185,8 +185,8 @@ class Comparison:
     @property
     def same_input(self) -> dict[str, bool]:
         """Whether nodes that read files in both runs read the same: as many, as large, and last changed then."""
-        found = paired(self.first.fingerprints, self.second.fingerprints)
-        return {name: not pair.differs for name, pair in found.items() if None not in pair.both}
+        pairs = paired(self.first.fingerprints, self.second.fingerprints)
+        return {name: not pair.differs for name, pair in pairs.items() if None not in pair.both}
 
     @property
     def checks(self) -> dict[str, Pair[Check]]:
@@ -201,10 +201,10 @@ class Comparison:
     @property
     def accuracies(self) -> list[Accuracies]:
         """The accuracy of the whole and of each slice, by each way of knowing it; the whole first."""
-        found = paired(self.first.accuracy, self.second.accuracy)
+        pairs = paired(self.first.accuracy, self.second.accuracy)
         order = (HELD_OUT, LABELLED, ESTIMATED, BASELINE)
-        keys = sorted(found, key=lambda key: (order.index(key[0]), key[1] != ""))
-        return [Accuracies(known, where, found[known, where]) for known, where in keys]
+        keys = sorted(pairs, key=lambda key: (order.index(key[0]), key[1] != ""))
+        return [Accuracies(known, where, pairs[known, where]) for known, where in keys]
 
     @property
     def metrics(self) -> dict[str, Pair[float]]:
@@ -349,8 +349,8 @@ def _p_values(drift: DriftReport | None) -> dict[str, float | None]:
 
 def _measurements(drift: DriftReport | None) -> dict[tuple[str, str, str], Measurement]:
     """The tests that could raise an alarm, by feature, comparison and test."""
-    found = drift.measurements if drift else ()
-    return {(each.feature, each.comparison, each.test): each for each in found if each.threshold is not None}
+    measurements = drift.measurements if drift else ()
+    return {(each.feature, each.comparison, each.test): each for each in measurements if each.threshold is not None}
 
 
 def _telling(tests: Iterable[Moved]) -> Moved:

@@ -215,25 +215,25 @@ class _Reader:
         return self._sources.class_name(int(value)) if column in labels and value.isdecimal() else where
 
 
-def _accuracies(found: Performance | None) -> dict[tuple[str, str], Proportion]:
+def _accuracies(performance: Performance | None) -> dict[tuple[str, str], Proportion]:
     """What PerformanceEstimator knows of the window and of the baseline."""
     accuracy: dict[tuple[str, str], Proportion] = {}
-    if found is None:
+    if performance is None:
         return accuracy
-    if found.labelled and found.labelled.overall:
-        accuracy[LABELLED, ""] = found.labelled.overall
-        for number, of_class in enumerate(found.labelled.by_class):
-            name = found.class_names[number] if number < len(found.class_names) else f"class {number}"
+    if performance.labelled and performance.labelled.overall:
+        accuracy[LABELLED, ""] = performance.labelled.overall
+        for number, of_class in enumerate(performance.labelled.by_class):
+            name = performance.class_names[number] if number < len(performance.class_names) else f"class {number}"
             if of_class:
                 accuracy[LABELLED, name] = of_class
-    if found.estimate:
-        accuracy[ESTIMATED, ""] = found.estimate
-    if found.baseline:
-        accuracy[BASELINE, ""] = found.baseline
+    if performance.estimate:
+        accuracy[ESTIMATED, ""] = performance.estimate
+    if performance.baseline:
+        accuracy[BASELINE, ""] = performance.baseline
     return accuracy
 
 
-def _label_counts(found: Performance | None) -> dict[tuple[str, str], int]:
-    if found is None or found.labelled is None:
+def _label_counts(performance: Performance | None) -> dict[tuple[str, str], int]:
+    if performance is None or performance.labelled is None:
         return {}
-    return {("labels", "rows"): found.labelled.rows, ("labels", "used"): found.labelled.used}
+    return {("labels", "rows"): performance.labelled.rows, ("labels", "used"): performance.labelled.used}

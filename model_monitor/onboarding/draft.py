@@ -109,13 +109,13 @@ def flat(settings: Mapping[str, Any], section: str = "") -> dict[str, Any]:
     >>> flat({"label": "y", "image": {"range": {"mean": 1, "std": 2}}})
     {'label': 'y', 'image.range': {'mean': 1, 'std': 2}}
     """
-    found: dict[str, Any] = {}
+    flattened: dict[str, Any] = {}
     for key, value in settings.items():
         if not section and isinstance(value, Mapping):
-            found |= flat(value, f"{key}.")
+            flattened |= flat(value, f"{key}.")
         else:
-            found[f"{section}{key}"] = value
-    return found
+            flattened[f"{section}{key}"] = value
+    return flattened
 
 
 def in_words(names: Iterable[str]) -> str:

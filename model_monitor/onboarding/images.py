@@ -159,9 +159,9 @@ def _format_reason(feature: Feature) -> str:
 
 
 def _no_images(examples: Examples, shapes: list[tuple[int, ...]]) -> str:
-    found = "; ".join(f"{name}: {feature}" for name, feature in examples.features.items())
+    features = "; ".join(f"{name}: {feature}" for name, feature in examples.features.items())
     wanted = "PNG or JPEG files" + "".join(f", or {_words(shape)} raw bytes" for shape in shapes)
-    return f"No feature of the Examples holds images, which are {wanted} in a feature of bytes. There are {found}"
+    return f"No feature of the Examples holds images, which are {wanted} in a feature of bytes. There are {features}"
 
 
 def _no_signature(signatures: Sequence[Signature], answered: Mapping[str, Collection[str]]) -> str:

@@ -85,13 +85,13 @@ def guess_range(draft: Draft, trials: Mapping[str, Trial], settings: Mapping[str
         why = "the input takes floating-point numbers, and without labels nothing says on which scale"
         draft.ask(key, why, dict.fromkeys(settings, ""))
         return
-    found = best(dict(trials))
-    if found is None:
+    reading = best(dict(trials))
+    if reading is None:
         why = "the input takes floating-point numbers, and the model does as well on several scales"
         draft.ask(key, why, {name: str(trial) for name, trial in trials.items()})
         return
-    others = "; ".join(f"{name}: {trial}" for name, trial in trials.items() if name != found)
-    draft.settle(key, settings[found], f"the model does best on it: {trials[found]} ({others})")
+    others = "; ".join(f"{name}: {trial}" for name, trial in trials.items() if name != reading)
+    draft.settle(key, settings[reading], f"the model does best on it: {trials[reading]} ({others})")
 
 
 def _label(draft: Draft, features: Mapping[str, Feature], classes: int) -> str | None:
@@ -125,19 +125,19 @@ def _guess_numbering(
     if numbers == (1, classes):
         return int(draft.settle(key, 1, f"{label.name} runs from 1 to {classes} for {classes} classes"))
     read = np.array([-1 if (number := whole_number(value)) is None else number for value in _texts(examples, label)])
-    found = max((Agreement.of(each, read) for each in predicted), key=_agreed, default=Agreement())
-    better = found.better_from(0, classes)
+    agreement = max((Agreement.of(each, read) for each in predicted), key=_agreed, default=Agreement())
+    better = agreement.better_from(0, classes)
     if better is not None:
-        why = found.words(0, classes).partition(": say")[0]
+        why = agreement.words(0, classes).partition(": say")[0]
         background = ", as where the first score is of a background that labels leave out" if better < 0 else ""
         return int(draft.settle(key, better, f"{why}{background}"))
-    if numbers[0] == 1 and found.right:
+    if numbers[0] == 1 and agreement.right:
         draft.settle(key, 0, f"{label.name} has {numbers[0]} to {numbers[1]}: number 0 may be a background class")
     return 0
 
 
-def _agreed(found: Agreement) -> int:
-    return max(found.right, found.one_less, found.one_more)
+def _agreed(agreement: Agreement) -> int:
+    return max(agreement.right, agreement.one_less, agreement.one_more)
 
 
 def _texts(examples: Examples, label: Feature) -> list[Any]:

@@ -46,11 +46,13 @@ def guess_outputs(draft: Draft, readings: Sequence[Mapping[str, Array]], example
 
 def _unsorted(readings: Sequence[Mapping[str, Array]]) -> Mapping[str, Array]:
     """The outputs under the first reading, without those that are sorted by size under all."""
-    found = {name: _sorted([each[name] for each in readings]) for name, values in readings[0].items() if _width(values)}
-    if found and all(found.values()):
-        told = in_words(f"{name}: {why}" for name, why in found.items())
+    listed = {
+        name: _sorted([each[name] for each in readings]) for name, values in readings[0].items() if _width(values)
+    }
+    if listed and all(listed.values()):
+        told = in_words(f"{name}: {why}" for name, why in listed.items())
         raise MonitorError(f"The outputs are no scores by class. {told}")
-    return {name: values for name, values in readings[0].items() if not found.get(name)}
+    return {name: values for name, values in readings[0].items() if not listed.get(name)}
 
 
 def _sorted(readings: Sequence[Array]) -> str:

@@ -58,9 +58,9 @@ def _count_classes(draft: Draft, examples: Examples) -> int | None:
     if chosen in able:
         named = {chosen: able[chosen]}
     if not named:
-        found = "; ".join(f"{name}: {feature}" for name, feature in examples.features.items())
+        features = "; ".join(f"{name}: {feature}" for name, feature in examples.features.items())
         raise MonitorError(
-            f"No feature of the Examples holds labels, names of classes or whole numbers from 0 or 1. There are {found}"
+            f"No feature of the Examples holds labels, names or whole numbers from 0 or 1. There are {features}"
         )
     if len(named) > 1:
         draft.ask("label", "several features can be the label", {name: str(each) for name, each in named.items()})

@@ -156,9 +156,9 @@ def right(sent: Sequence[Sent], labels: Labels, spec: ModelSpec) -> tuple[int, i
     correct = known = 0
     for each in sent:
         expected = labels[each.rows]
-        found = predictions_of(each.outputs, spec, len(each.rows)).class_ids
+        classes = predictions_of(each.outputs, spec, len(each.rows)).class_ids
         known += int((expected != NO_LABEL).sum())
-        correct += int(((found == expected) & (expected != NO_LABEL)).sum())
+        correct += int(((classes == expected) & (expected != NO_LABEL)).sum())
     return correct, known
 
 

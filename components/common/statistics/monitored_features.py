@@ -109,12 +109,12 @@ def binned_features(data: Any) -> dict[str, Feature]:
       MonitorError: a feature's coarse histogram is not made of its bins.
 
     """
-    found = {}
+    features = {}
     for described in data.features:
         fine = next((each.histogram for each in described.custom_stats if each.name == FINE_HISTOGRAM), None)
         if fine is not None and fine.buckets:
-            found[name_of(described)] = _binned(name_of(described), fine, standard_histogram(described))
-    return found
+            features[name_of(described)] = _binned(name_of(described), fine, standard_histogram(described))
+    return features
 
 
 def standard_histogram(described: Any) -> Any:

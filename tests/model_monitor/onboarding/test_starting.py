@@ -50,7 +50,7 @@ def test_classes_that_were_named_are_as_many_as_were_named():
 
 
 def test_examples_without_labels_are_refused():
-    with pytest.raises(MonitorError, match="No feature of the Examples holds labels, names of classes or whole"):
+    with pytest.raises(MonitorError, match="No feature of the Examples holds labels, names or whole"):
         guess_data(held_out(image__label=None), {})
 
 
