@@ -17,7 +17,7 @@ from ..common.statistics.monitored_features import (
     standard_histogram,
     statistic_of,
 )
-from ..common.two_sample.comparison import CLASS_FEATURE, Check, Feature
+from ..common.two_sample.comparison import CLASS_FEATURE, Feature, TwoSampleTest
 from ..common.two_sample.frequencies import BinnedFeature
 from .anomaly_list import add_problem, soften_new_columns
 from .problems import ERROR, WARNING, Problem
@@ -125,7 +125,7 @@ def _comparators(compared: Compared, schema: schema_pb2.Schema) -> schema_pb2.Sc
     return comparators
 
 
-def _threshold_for_tfdv(check: Check) -> float:
+def _threshold_for_tfdv(check: TwoSampleTest) -> float:
     """The check's threshold, moved off the measured value by more than the two ways of measuring differ."""
     if check.measured > check.threshold:
         return min(check.threshold, check.measured - _ROUNDING)

@@ -19,7 +19,7 @@ from ..common.statistics.monitored_features import (
     rows_of,
 )
 from ..common.statistics.usability import LABELS, MAX_UNUSABLE, unusable
-from ..common.two_sample.comparison import CLASS_FEATURE, MAX_ROWS, Check, Comparison, Feature, compare
+from ..common.two_sample.comparison import CLASS_FEATURE, MAX_ROWS, Comparison, Feature, TwoSampleTest, compare
 from ..common.two_sample.false_alarms import p_value_threshold, require_rate, together
 from ..common.verdict import Outcome
 from .problems import ERROR, REFERENCES, UNUSABLE, WARNING, Problem
@@ -119,7 +119,7 @@ class Compared:
     problems: tuple[Problem, ...] = ()
 
     @property
-    def limits(self) -> dict[tuple[str, str], Check]:
+    def limits(self) -> dict[tuple[str, str], TwoSampleTest]:
         """The checks by (test, feature)."""
         return {(each.test, each.feature): each for each in self.result.checks} if self.result else {}
 
@@ -320,7 +320,7 @@ def _means(data: Any) -> dict[str, float]:
 
 
 def _measurement(
-    comparison: str, check: Check, reference_means: Mapping[str, float], window_means: Mapping[str, float]
+    comparison: str, check: TwoSampleTest, reference_means: Mapping[str, float], window_means: Mapping[str, float]
 ) -> Measurement:
     return Measurement(
         comparison=comparison,

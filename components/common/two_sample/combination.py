@@ -58,7 +58,7 @@ class Group:
 
 @dataclass(frozen=True)
 class CheckedColumn:
-    """What `Check` says of a column."""
+    """What `TwoSampleTest` says of a column."""
 
     column: Column
     measured: float

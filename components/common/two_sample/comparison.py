@@ -75,7 +75,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Check:
+class TwoSampleTest:
     """One statistic, of one feature or, where `feature` is empty, of all of them together.
 
     Attributes:
@@ -112,7 +112,7 @@ class Comparison:
     reference_size: int
     permutations: int
     seed: int
-    checks: tuple[Check, ...]
+    checks: tuple[TwoSampleTest, ...]
 
 
 def compare(  # noqa: PLR0913 - two samples, their features, and three settings
@@ -277,9 +277,9 @@ def frequency_groups_of(
     return [group for group in (first, second) if group.columns]
 
 
-def _ranked(combined: Combined, ratio: float) -> tuple[Check, ...]:
+def _ranked(combined: Combined, ratio: float) -> tuple[TwoSampleTest, ...]:
     checks = [
-        Check(
+        TwoSampleTest(
             feature=found.column.feature,
             test=found.column.test,
             measured=found.measured,
