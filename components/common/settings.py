@@ -3,7 +3,7 @@
 import json
 import re
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -131,13 +131,13 @@ def explain(kind: type[BaseModel], error: ValidationError, source_of: Callable[[
     return "\n".join(_explain(kind, detail, source_of) for detail in error.errors())
 
 
-def keys(model: type[BaseModel], section: str) -> list[str]:
-    """The keys of a section of `model` given by its dotted path; the top level's for an empty one.
+def keys(model: type[BaseModel], section: Sequence[str]) -> list[str]:
+    """The keys of a section of `model`, given by the keys that lead to it; the top level's for none.
 
-    Of a section in a list, `exempt[0]`, those of all in the list.
+    Of a section in a list those of all in the list.
     """
-    for part in filter(None, section.split(".")):
-        annotation = model.model_fields[part.partition("[")[0]].annotation
+    for part in section:
+        annotation = model.model_fields[part].annotation
         candidates = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type)]
         model = next(a for a in candidates if issubclass(a, BaseModel))
     return sorted(model.model_fields)
@@ -151,8 +151,8 @@ def shown(value: Any) -> str:
 def _explain(kind: type[BaseModel], detail: ErrorDetails, source_of: Callable[[str], str]) -> str:
     path = _path(detail["loc"])
     source = source_of(path)
-    section, _, name = path.rpartition(".")
     if detail["type"] == "extra_forbidden":
+        *section, name = (part for part in detail["loc"] if isinstance(part, str))  # a wrong key may hold a dot
         known = keys(kind, section)
         return f"{source}: there is no key `{path}`{nearest(name, known)}. The keys are: {', '.join(known)}"
     if detail["type"] == "missing":

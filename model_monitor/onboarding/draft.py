@@ -47,7 +47,11 @@ class Draft:
             section, _, name = key.rpartition(".")
             if section:
                 require_known(section, _SECTIONS, "--set")
-            require_known(name, keys(ModelSpec, section), f"--set {section}." if section else "--set")
+            require_known(
+                name,
+                keys(ModelSpec, section.split(".") if section else []),
+                f"--set {section}." if section else "--set",
+            )
 
     def was_given(self, key: str) -> bool:
         return key in flat(self.given)

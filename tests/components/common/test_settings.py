@@ -44,7 +44,7 @@ def test_a_missing_key_is_told_from_the_keys_that_are_there():
 
 
 def test_keys_of_an_optional_section_are_known():
-    assert keys(Outer, "maybe") == ["count", "name"]
+    assert keys(Outer, ["maybe"]) == ["count", "name"]
 
 
 def test_an_entry_of_a_list_has_its_number_where_keys_follow():

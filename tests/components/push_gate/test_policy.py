@@ -70,6 +70,11 @@ def test_type_goes_before_severity(anomaly_type, severity, action):
         ("- a\n- b", "must be a mapping"),
         ("a: [", "The push policy must be YAML. Received: "),
         ("canary: {num_classes: 10}\ncanary: {run: false}", "the key 'canary' is there twice"),
+        ("evaluation.: {}", r"there is no key `evaluation.` \(did you mean 'evaluation'"),
+        (
+            f"{LEAST}\nanomalies: {{exempt: [{{feature: a, because: b, be.c: c}}]}}",
+            r"no key `anomalies.exempt\[0\].be.c`",
+        ),
         ("evalution: {}", r"there is no key `evalution` \(did you mean 'evaluation'"),
         (f"{LEAST}\nevaluation: {{requird: true}}", r"there is no key `evaluation.requird` \(did you mean 'required'"),
         (f"{LEAST}\nanomalies: {{too_few_examples: {{tpyes: []}}}}", r"did you mean 'types'"),
