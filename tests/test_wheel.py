@@ -107,7 +107,8 @@ def test_train_runs_on_a_folder_of_data(installed, tmp_path: Path):
     for name, images in (("data_batch_1.bin", 600), ("test_batch.bin", 300)):
         sample = gzip.decompress((REPOSITORY / "data" / "cifar10_sample" / f"{name}.gz").read_bytes())
         (tmp_path / name).write_bytes(sample[: images * RECORD])
-    done = installed("-m", "model_monitor.cli", "train", "--dataset", str(tmp_path), "--set", "trainer.epochs=1")
+    quick = ("--set", "trainer.epochs=1", "--set", "trainer.model=tiny_cnn")
+    done = installed("-m", "model_monitor.cli", "train", "--dataset", str(tmp_path), *quick)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Not pushed: " in done.stdout
     assert {path.name for path in installed.empty.iterdir()} == {"runs"}
