@@ -8,7 +8,7 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from tests.support.warm.starting import warm
+from tests.support.warm.starting import SHARED, start, warm
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings would hide what failed
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -40,7 +40,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     return scheduler
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The processes of one run share a server of commands, which imports TFX while they collect the tests."""
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        shared = start()
+        os.environ[SHARED] = str(shared.folder)
+        config.add_cleanup(shared.end)
+
+
 def pytest_unconfigure() -> None:
-    """Ends the server of commands, if a test has started it."""
+    """Ends the server that a test of this process has started."""
     if warm.cache_info().currsize:
         warm().end()

@@ -25,7 +25,7 @@ def run_page(home: Path, name: str) -> subprocess.CompletedProcess[str]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project for the digits, whose pipeline has run."""
     home = tmp_path_factory.mktemp("new")
-    data = foreign_data.digits().part(0, 1000)
+    data = foreign_data.digits().part(0, 700)
     foreign_data.write_examples(home / "data" / "digits.tfrecord.gz", data, foreign_models.DIGIT_FEATURES)
     for name in ("new", "run the new project"):
         done = run_page(home, name)

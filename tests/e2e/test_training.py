@@ -26,14 +26,15 @@ pytestmark = pytest.mark.e2e
 RECORD = 3073  # a label byte and 3,072 bytes of image
 
 
-def copy_of_sample(folder: Path, change) -> Path:
-    """The sample with its training records, [N, 3073] uint8, changed."""
+def copy_of_sample(folder: Path, change, *, training: int = 4000, held_out: int = 2000) -> Path:
+    """The first images of the sample, whose training records, [N, 3073] uint8, are changed."""
     folder.mkdir()
-    training = np.frombuffer(gzip.decompress((SAMPLE / "data_batch_1.bin.gz").read_bytes()), np.uint8)
-    records = training.reshape(-1, RECORD).copy()
-    change(records)
-    (folder / "data_batch_1.bin").write_bytes(records.tobytes())
-    (folder / "test_batch.bin.gz").write_bytes((SAMPLE / "test_batch.bin.gz").read_bytes())
+    for name, count in (("data_batch_1.bin", training), ("test_batch.bin", held_out)):
+        sample = np.frombuffer(gzip.decompress((SAMPLE / f"{name}.gz").read_bytes()), np.uint8)
+        records = sample.reshape(-1, RECORD)[:count].copy()
+        if name.startswith("data"):
+            change(records)
+        (folder / name).write_bytes(records.tobytes())
     return folder
 
 
@@ -52,7 +53,8 @@ def again(root: Path, good: Outcome) -> Outcome:
 
 @pytest.fixture(scope="module")
 def shuffled(root: Path, again: Outcome) -> Outcome:
-    return train(root, copy_of_sample(root.parent / "shuffled", shuffle_labels), "trainer.epochs=1")
+    data = copy_of_sample(root.parent / "shuffled", shuffle_labels, training=1000, held_out=600)
+    return train(root, data, "trainer.epochs=1")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Starts `server.py` the first time that it is asked for, and gives a folder of commands that it runs."""
+"""Starts `server.py`, and gives a folder of commands that it runs. The processes of one test run share a server."""
 
 import functools
 import os
@@ -15,14 +15,27 @@ from .server import SOCKET
 REPOSITORY = Path(__file__).resolve().parents[3]
 CLIENT = Path(__file__).with_name("client.py")
 COMMANDS = ("python", "model-monitor")
+SHARED = "WARM_COMMANDS"  # the variable that tells the processes of one test run where the server is
+_PATIENCE = 900.0  # seconds for its imports, on a very busy machine
 
 
 @dataclass(frozen=True)
 class Warm:
-    """Commands that need not import TFX. `commands` is a folder for PATH, with `python` and `model-monitor`."""
+    """Commands that need not import TFX.
 
-    commands: Path
-    server: "subprocess.Popen[bytes]"
+    Attributes:
+      folder: the server's own.
+      server: its process; None where another process has started it.
+
+    """
+
+    folder: Path
+    server: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def commands(self) -> Path:
+        """A folder for PATH, with `python` and `model-monitor`."""
+        return self.folder / "bin"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -36,29 +49,41 @@ class Warm:
             [program, *command[1:]], cwd=folder, env=self.environment, capture_output=True, text=True, check=False
         )
 
+    def wait(self) -> None:
+        """Until it answers."""
+        end = time.monotonic() + _PATIENCE
+        while not (self.folder / SOCKET).exists():
+            if time.monotonic() > end or (self.server and self.server.poll() is not None):
+                raise RuntimeError(f"the server of commands does not answer: {(self.folder / 'log').read_text()}")
+            time.sleep(0.05)
+
     def end(self) -> None:
-        """Ends the server, which waits for what it has started."""
-        self.server.terminate()
-        self.server.wait()
-        shutil.rmtree(self.commands.parent, ignore_errors=True)
+        """Ends the server, which waits for what it has started. Nothing, where another process has started it."""
+        if self.server:
+            self.server.terminate()
+            self.server.wait()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
-@functools.cache
-def warm() -> Warm:
-    """The server of this process, started if it is not at work yet. Waits until it answers."""
+def start() -> Warm:
+    """A new server, which may need some seconds until it answers."""
     folder = Path(tempfile.mkdtemp(prefix="warm-"))
-    commands = folder / "bin"
-    commands.mkdir()
+    (folder / "bin").mkdir()
     for name in COMMANDS:
-        (commands / name).write_text(f"#!{sys.executable} -IS\n{CLIENT.read_text()}")
-        (commands / name).chmod(0o755)
+        command = folder / "bin" / name
+        command.write_text(f"#!{sys.executable} -IS\n{CLIENT.read_text()}")
+        command.chmod(0o755)
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "tests.support.warm.server", str(folder)],
             cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    while not (folder / SOCKET).exists():
-        if server.poll() is not None:
-            raise RuntimeError(f"the server of commands ended: {(folder / 'log').read_text()}")
-        time.sleep(0.05)
-    return Warm(commands, server)
+    return Warm(folder, server)
+
+
+@functools.cache
+def warm() -> Warm:
+    """The server of this test run, or of this process, started if there is none. It answers."""
+    found = Warm(Path(os.environ[SHARED])) if SHARED in os.environ else start()
+    found.wait()
+    return found
