@@ -2,6 +2,9 @@
 
 import re
 import shutil
+import subprocess
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,8 +12,8 @@ import pytest
 from components.common.artifacts.tfrecord import read_records
 from components.serving_log_writer.log_files import LogFile
 from tests.support.foreign_data import write_examples
-from tests.support.forked_commands import Home
-from tests.support.grey_model import FEATURES, labelled, write_held_out, write_model
+from tests.support.grey_model import FEATURES, labelled, write_held_out
+from tests.support.warm.starting import warm
 
 pytestmark = pytest.mark.e2e
 
@@ -24,6 +27,53 @@ POINTS = (
 )  # fmt: skip
 
 
+@dataclass
+class Command:
+    """`model-monitor` with some arguments, at work in a process of its own."""
+
+    process: "subprocess.Popen[bytes]"
+    output: Path
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def wait_for(self, pattern: str) -> bool:
+        """Waits until its output has the pattern; False where it ended without."""
+        while not re.search(pattern, self.text):
+            if self.process.poll() is not None:
+                return re.search(pattern, self.text) is not None
+            time.sleep(0.01)
+        return True
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def end(self) -> tuple[int, str]:
+        """Its exit code and what it printed."""
+        return self.process.wait(600), self.text
+
+
+@dataclass
+class Home:
+    """A working directory in which commands run."""
+
+    folder: Path
+
+    def start(self, *arguments: str) -> Command:
+        output = self.folder / f"output-{time.monotonic_ns()}.txt"
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                [str(warm().commands / "model-monitor"), *arguments],
+                cwd=self.folder, env=warm().environment, stdout=file, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        return Command(process, output)
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        return self.start(*arguments).end()
+
+
 @pytest.fixture(scope="module")
 def adopted(tmp_path_factory) -> Path:
     """A model with a baseline, and two spans of its logs."""
@@ -31,7 +81,8 @@ def adopted(tmp_path_factory) -> Path:
     write_held_out(home.folder / "held_out")
     write_examples(home.folder / "traffic" / "a.tfrecord.gz", labelled(400, seed=5), FEATURES)
     model = ("--saved-model", "models/7", "--examples", "held_out/*.tfrecord*")
-    home.call(write_model, home.folder / "models" / "7")
+    made = warm().call("python", "-m", "tests.support.grey_model", str(home.folder / "models" / "7"))
+    assert made.returncode == 0, made.stderr
     for command in (
         ("init", *model, "-o", "monitor.yaml"),
         ("adopt", *model, "--spec", "monitor.yaml"),
@@ -44,8 +95,8 @@ def adopted(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def home(adopted: Path, tmp_path: Path) -> Home:
-    """A copy of logs of its own; the runs of all tests are under the one root that the bundle was made under."""
+def home(adopted: Path) -> Home:
+    """Its folder, in which no span was evaluated yet."""
     shutil.rmtree(adopted / "runs" / "evaluated", ignore_errors=True)
     return Home(adopted)
 
@@ -63,7 +114,7 @@ def test_a_monitor_that_is_killed_leaves_no_span_without_a_verdict(home: Home, t
         killed = home.start(*MONITOR, "--span", "1", "--set", "cache=false")
         assert killed.wait_for(point), killed.text
         killed.kill()
-        code, text = home.run(*MONITOR)
+        code, text = home.run(*MONITOR, "--wait", "60")  # the process ends a moment after who started it
         told = verdicts(killed.text, 1) + verdicts(text, 1)
         recorded = (next((home.folder / "runs" / "evaluated").rglob("1.json"), None)) is not None
         held += told >= 1 and recorded and code == 0 and (NOTHING not in text)

@@ -1,5 +1,6 @@
 """A served model of floats 0..1 that tells grey levels, with held-out Examples and traffic: what users have, small."""
 
+import sys
 from pathlib import Path
 
 from tests.support.foreign_data import Labelled, write_examples
@@ -27,3 +28,7 @@ def write_model(folder: Path) -> None:
 
 def write_held_out(folder: Path, count: int = 600) -> None:
     write_examples(folder / "a.tfrecord.gz", labelled(count), FEATURES)
+
+
+if __name__ == "__main__":
+    write_model(Path(sys.argv[1]))
