@@ -26,7 +26,8 @@ def p_value_threshold(false_alarm_rate: float, window: int, reference: int) -> f
     references drawn anew, in units of 1/n + 1/N, and given the reference it is non-central chi-squared in units of 1/n,
     with a non-centrality of n / N times the reference's own chi-squared. The threshold is where the 95th percentile of
     references has 1.5 times the nominal rate, for the q from 10 to 1,000 that needs the least. It depends on n / N
-    alone and never exceeds the nominal rate.
+    alone, never exceeds the nominal rate, and stays at its lowest for windows much larger than the reference: there the
+    model would let it rise again, since few references ring at all, but those in every window.
 
     docs/detection.md has the rates that were measured with it.
 
@@ -39,7 +40,9 @@ def p_value_threshold(false_alarm_rate: float, window: int, reference: int) -> f
     [0.01, 0.0077, 0.0041, 0.0033]
 
     """
-    return _at_ratio(false_alarm_rate, window / reference)
+    ratio = window / reference
+    lowest = _lowest(false_alarm_rate)
+    return lowest[1] if ratio >= lowest[0] else _at_ratio(false_alarm_rate, ratio)
 
 
 def together(found: Iterable[tuple[float, float]]) -> tuple[float, float]:
@@ -67,7 +70,7 @@ def least_permutations(false_alarm_rate: float) -> int:
     >>> least_permutations(0.01), least_permutations(0.05)
     (597, 129)
     """
-    return math.ceil(1 / _smallest(false_alarm_rate / 2) - 1e-6) - 1
+    return math.ceil(1 / _lowest(false_alarm_rate / 2)[1] - 1e-6) - 1
 
 
 def require_rate(false_alarm_rate: Any, permutations: int) -> None:
@@ -93,5 +96,7 @@ def _of_columns(columns: int, allowed: float, ratio: float) -> float:
 
 
 @functools.lru_cache(maxsize=64)
-def _smallest(rate: float) -> float:
-    return min(_at_ratio(rate, ratio) for ratio in _RATIOS)
+def _lowest(rate: float) -> tuple[float, float]:
+    """The ratio of window to reference at which the threshold is lowest, and that threshold."""
+    threshold, ratio = min((_at_ratio(rate, ratio), ratio) for ratio in _RATIOS)
+    return ratio, threshold
