@@ -147,8 +147,6 @@ class _ReadFile(beam.DoFn):
 
     def _block(self, row: Row, request: Request) -> bytes:
         """What the row competes within, b"" where that cannot be told or nothing competes."""
-        if not self._subsampling.across_requests:
-            return b""
         client = self._subsampling.client
         timestamp = -1 if request.origin.timestamp is None else request.origin.timestamp
         image = row.features[IMAGE]

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import warnings
 from dataclasses import dataclass
 
 from ..common.errors import MonitorError, require
@@ -55,8 +56,10 @@ class ClientKey:
 
 def _require_pattern(pattern: str, text: str) -> None:
     try:
-        groups = re.compile(pattern).groups
-    except re.error as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of what Python may read otherwise one day
+            groups = re.compile(pattern).groups
+    except (re.error, OverflowError, RecursionError, Warning) as error:
         rule = "must have a regular expression behind `client:pattern:`"
         raise MonitorError(f"`{ONE_EXAMPLE_PER}` {rule}: {error}. Received: {text!r}") from error
     require(groups == 1, ONE_EXAMPLE_PER, "have one group in its regular expression, the client", text)
@@ -104,7 +107,7 @@ class Subsampling:
         return self.by_image or self.client is not None or self.seconds > 0
 
     def block(self, image: bytes, client: bytes, timestamp: int) -> bytes:
-        """What a row competes within, b"" where that cannot be told.
+        """What a row competes within, b"" where that cannot be told or rows of different requests do not compete.
 
         Args:
           image: as the row holds it.
@@ -116,7 +119,9 @@ class Subsampling:
             return _digest(image)
         if self.client is not None:
             return _digest(client) if client else b""
-        return b"" if timestamp < 0 else b"%d" % (timestamp // self.seconds)
+        if self.seconds:
+            return b"" if timestamp < 0 else b"%d" % (timestamp // self.seconds)
+        return b""
 
 
 def lot(identity: bytes) -> bytes:
