@@ -24,6 +24,7 @@ _FLAG, _FLAG_ROWS, _FLAG_WIDTH = (
 _HEADING, _GAP, _ROW, _BELOW = 24, 14, 22, 24
 _P_HEIGHT, _ACCURACY_HEIGHT = 150, 190
 _FEWEST_DECADES, _MOST_DECADES = 2, 6
+_LIMITS_TOLD = 3  # more thresholds than two are not written out, the line shows them
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25)  # between the ticks of accuracies
 _MOST_TICKS = 8
 _ASIDE = 3
@@ -161,7 +162,7 @@ def _stacked(points: Sequence[Point], top: float) -> tuple[Panel, ...]:
 
 
 def _p_values(points: Sequence[Point], top: float) -> Panel | None:
-    """p-values on a logarithmic scale, 1 at the top; what is below the false-alarm rate has raised the alarm."""
+    """p-values on a logarithmic scale, 1 at the top; what is below the threshold of its span has raised the alarm."""
     values = [point.verdict.p_value for point in points]
     if all(value is None for value in values):
         return None
@@ -172,8 +173,9 @@ def _p_values(points: Sequence[Point], top: float) -> Panel | None:
         return top + _P_HEIGHT * min(1.0, -math.log10(max(value, 10.0**-decades)) / decades)
 
     bottom = top + _P_HEIGHT
-    rates = dict.fromkeys(f"{rate:g}" for rate in allowed if rate is not None)
-    title = "p-value" + (f": below {' or '.join(rates)} is an alarm" if rates else "")
+    limits = dict.fromkeys(f"{limit:.2g}" for limit in allowed if limit is not None)
+    told = " or ".join(limits) if len(limits) < _LIMITS_TOLD else "the line"  # one for each size of a window
+    title = "p-value" + (f": below {told} is an alarm" if limits else "")
     ticks = tuple(Tick(place(10.0**-power), _power(power)) for power in range(decades + 1))
     marks = tuple(
         Mark(middle(number, len(points)), place(value), tone_of_check(points[number], CheckOf.DATA))

@@ -290,7 +290,7 @@ def told(point: Point) -> str:
     """All that is known of a span, in a few short sentences."""
     says: RunVerdict = point.verdict
     compared = "not compared" if says.p_value is None else f"p = {says.p_value:.2g}"
-    alarm = f" (alarm below {point.allowed:g})" if point.allowed and says.p_value is not None else ""
+    alarm = f" (alarm at {point.allowed:.2g})" if point.allowed and says.p_value is not None else ""
     parts = [f"Span {point.span}: {says.state.words}", compared + alarm]
     accuracies = {"estimated accuracy": point.estimated, "real accuracy": point.real, "baseline": point.baseline}
     parts += [f"{name} {each.value:.3f}" for name, each in accuracies.items() if each]
