@@ -103,8 +103,7 @@ class ModelProcess:
         try:
             self._expect(STARTED)
             self._left, self._doing = self._bounds.seconds, "load"
-            signatures = self._expect(LOADED)[0]["signatures"]
-            self.signatures = {name: RemoteSignature(name, infos, self) for name, infos in signatures.items()}
+            self.signatures = self._loaded(self._expect(LOADED)[0])
         except BaseException:
             self._stop()
             raise
@@ -118,9 +117,18 @@ class ModelProcess:
         return signature_named(name, self.signatures)
 
     def ask(self, signature: str, batch: Mapping[str, Any]) -> Batch:
-        """The outputs of a signature for one batch, see `saved_model.Signature`."""
+        """The outputs of a signature for one batch, see `saved_model.Signature`.
+
+        Once it took too much or ended, there is nothing left to be asked.
+        """
         self._doing = "answer"
         return self._expect(ANSWER, to_bytes({"signature": signature}, batch))[1]
+
+    def _loaded(self, words: Mapping[str, Any]) -> dict[str, RemoteSignature]:
+        try:
+            return {name: RemoteSignature(name, infos, self) for name, infos in words["signatures"].items()}
+        except _DAMAGE as error:
+            raise ModelFailedError(f"the process of the model says nothing of its signatures: {error}") from error
 
     def _start(self) -> None:
         with contextlib.ExitStack() as theirs:
@@ -138,7 +146,7 @@ class ModelProcess:
                     env={**os.environ, **_ENVIRONMENT},
                     start_new_session=True,  # one group, to be killed whole, and no Ctrl-C of this one's terminal
                 )
-            except (OSError, ValueError, subprocess.SubprocessError) as error:
+            except (OSError, ValueError, TypeError, subprocess.SubprocessError) as error:  # TypeError: no executable
                 self._pipes.close()
                 raise NotStartedError(f"the process that is to load the model could not be started: {error}") from error
         os.set_blocking(self._questions, False)

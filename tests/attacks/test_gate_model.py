@@ -41,7 +41,7 @@ def test_damaged_models(tmp_path, tries, report):
     made = save(Classifier(scale=2.0), tmp_path / "model")
     files = sorted(path for path in Path(made.uri).rglob("*") if path.is_file() and path.stat().st_size)
     tried = held = 0
-    for _ in range(tries(2, 120)):
+    for _ in range(tries(2, 60)):
         copy = tmp_path / "copy"
         shutil.copytree(made.uri, copy)
         damage(copy / rng.choice(files).relative_to(made.uri), rng)
@@ -101,7 +101,7 @@ def test_askers_that_are_killed_leave_no_process(tmp_path, tries, report):
         "    process.ask('serving_default', {'x': np.ones((1, 2), 'f4')})"
     )
     rng = np.random.default_rng(0)
-    number = tries(1, 60)
+    number = tries(1, 40)
     gone = 0
     for _ in range(number):
         asker = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2])

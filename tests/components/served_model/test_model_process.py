@@ -144,7 +144,7 @@ def test_the_process_dies_with_the_one_that_asks(saved):
     assert not Path(f"/proc/{answerer}/exe").exists()
 
 
-@pytest.mark.parametrize("command", ["/nowhere/python", "/bin/false"])
+@pytest.mark.parametrize("command", ["/nowhere/python", "/bin/false", None])
 def test_a_process_that_cannot_start_is_not_the_models_fault(monkeypatch, command):
     monkeypatch.setattr(sys, "executable", command)
     with pytest.raises(NotStartedError, match="the process that is to load the model could not"):
@@ -176,6 +176,14 @@ def test_messages_that_are_damaged_never_get_through_as_something_else():
             messages.from_bytes(whole[start : start + head], wrong)
     with pytest.raises(model_process._DAMAGE):
         messages.from_bytes(b"[]", b"")
+
+
+@pytest.mark.parametrize(
+    "words", [{}, {"signatures": 7}, {"signatures": {"a": [1]}}, {"signatures": {"a": [{"x": 1}, {}]}}]
+)
+def test_signatures_that_make_no_sense_are_the_models_fault(words):
+    with pytest.raises(ModelFailedError, match="says nothing of its signatures"):
+        ModelProcess("/model", ROOM)._loaded(words)
 
 
 def test_an_error_is_one_that_callers_know():
