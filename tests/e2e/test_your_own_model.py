@@ -71,7 +71,7 @@ def _digits() -> tuple[Labelled, Labelled, Labelled, Labelled]:
 
 
 def _photographs() -> tuple[Labelled, Labelled, Labelled, Labelled]:
-    crops = [foreign_data.crops(count, seed) for seed, count in enumerate((500, 600, 500, 500))]
+    crops = [foreign_data.crops(count, seed) for seed, count in enumerate((300, 400, 300, 300))]
     return crops[0], crops[1], crops[2], crops[3].blurred(3)
 
 
