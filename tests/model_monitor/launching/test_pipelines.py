@@ -16,38 +16,47 @@ from tests.support import printed
 
 pytestmark = pytest.mark.prints
 
+Twice = tuple[list[inspect.Run], str, Path]
 
-@pytest.fixture
-def pipeline(tmp_path: Path) -> Pipeline:
-    (tmp_path / "csv").mkdir()
-    (tmp_path / "csv" / "rows.csv").write_text("a,b\n1,2\n3,4\n")
-    examples = CsvExampleGen(input_base=str(tmp_path / "csv"))
+
+def stock(folder: Path) -> Pipeline:
+    (folder / "csv").mkdir()
+    (folder / "csv" / "rows.csv").write_text("a,b\n1,2\n3,4\n")
+    examples = CsvExampleGen(input_base=str(folder / "csv"))
     statistics = StatisticsGen(examples=examples.outputs["examples"])
     return Pipeline(
         pipeline_name="stock",
-        pipeline_root=str(tmp_path / "root"),
+        pipeline_root=str(folder / "root"),
         components=[examples, statistics],
         enable_cache=True,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(tmp_path / "store.sqlite")),
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(folder / "store.sqlite")),
         beam_pipeline_args=list(LOCAL_BEAM_ARGS),
     )
 
 
-def test_nodes_share_one_run_and_a_second_run_is_from_cache(pipeline: Pipeline, tmp_path: Path):
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
+    """Two runs of the pipeline, what was shown of them, and their store."""
+    folder = tmp_path_factory.mktemp("stock")
     out = printed.console()
-    progress = Progress(out)
-    first = launching.run(pipeline, str(tmp_path / "store.sqlite"), progress)
-    second = launching.run(pipeline, str(tmp_path / "store.sqlite"), progress)
+    progress, pipeline = Progress(out), stock(folder)
+    runs = [launching.run(pipeline, str(folder / "store.sqlite"), progress) for _ in range(2)]
+    return runs, printed.text_of(out), folder / "store.sqlite"
+
+
+def test_nodes_share_one_run_and_a_second_run_is_from_cache(twice: Twice):
+    (first, second), shown, _ = twice
     assert list(first.nodes) == list(second.nodes) == ["CsvExampleGen", "StatisticsGen"]
     assert [n.cached for n in first.nodes.values()] == [False, False]
     assert [n.cached for n in second.nodes.values()] == [True, True]
     uris = [run.node("StatisticsGen").output("statistics").uri for run in (first, second)]
     assert uris[0] == uris[1]
-    assert [line.split()[1] for line in printed.text_of(out).splitlines()] == ["CsvExampleGen", "StatisticsGen"] * 2
-    assert printed.text_of(out).count("from cache") == 2
+    assert [line.split()[1] for line in shown.splitlines()] == ["CsvExampleGen", "StatisticsGen"] * 2
+    assert shown.count("from cache") == 2
 
 
-def test_a_node_that_fails_is_named_and_what_follows_does_not_run(pipeline: Pipeline, tmp_path: Path):
+def test_a_node_that_fails_is_named_and_what_follows_does_not_run(tmp_path: Path):
+    pipeline = stock(tmp_path)
     (tmp_path / "csv" / "rows.csv").unlink()
     with pytest.raises(launching.NodeFailedError) as caught:
         launching.run(pipeline, str(tmp_path / "store.sqlite"), Progress(printed.console()))
@@ -61,11 +70,11 @@ def test_a_store_that_is_not_there_is_an_error_and_is_not_made(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_run_does_not_have_is_an_error_that_lists_what_it_has(pipeline: Pipeline, tmp_path: Path):
-    run = launching.run(pipeline, str(tmp_path / "store.sqlite"), Progress(printed.console()))
+def test_what_a_run_does_not_have_is_an_error_that_lists_what_it_has(twice: Twice):
+    (run, _), _, store = twice
     with pytest.raises(MonitorError, match="CsvExampleGen, StatisticsGen"):
         run.node("Trainer")
     with pytest.raises(MonitorError, match="statistics"):
         run.node("StatisticsGen").output("schema")
     with pytest.raises(MonitorError, match="no run 'yesterday'"):
-        inspect.Run(inspect.open_store(tmp_path / "store.sqlite"), "stock", "yesterday")
+        inspect.Run(inspect.open_store(store), "stock", "yesterday")

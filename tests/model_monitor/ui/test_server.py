@@ -24,8 +24,6 @@ from model_monitor.ui.pages import Site
 from tests.support.interrupting import interruptible
 from tests.support.printed import words
 
-pytestmark = pytest.mark.prints
-
 REPOSITORY = Path(__file__).resolve().parents[3]
 HEAVY = ("tensorflow", "tfx", "apache_beam", "tensorflow_data_validation", "tensorflow_model_analysis")
 
@@ -56,6 +54,7 @@ def running(*arguments):
             process.kill()
 
 
+@pytest.mark.prints
 def test_it_says_where_it_is_answers_and_stops_quietly(told):
     with running("--metadata", told.metadata) as (process, url):
         assert url.startswith("http://127.0.0.1:")
@@ -197,6 +196,7 @@ def test_no_page_waits_for_another_one(told, monkeypatch):
 @pytest.mark.parametrize("request_line", [b"\0\xff\x1b[2J\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
                                           b"GET " + b"x" * 70_000,
                                           b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n"])  # fmt: skip
+@pytest.mark.prints
 def test_what_is_no_request_says_nothing_on_the_terminal(told, monkeypatch, capfd, request_line):
     with answering(told, monkeypatch) as place:
         with socket.create_connection(place) as odd, contextlib.suppress(ConnectionError):
@@ -221,6 +221,7 @@ def test_what_is_no_request_says_nothing_on_the_terminal(told, monkeypatch, capf
         (["--metadata", "/nowhere.sqlite"], "which is not there"),
     ],
 )
+@pytest.mark.prints
 def test_what_cannot_be_is_said_before_anything_is_served(stored, arguments, expected, capfd):
     assert cli.main(["ui", "--metadata", str(stored.metadata), *arguments]) == 1
     out, err = capfd.readouterr()
@@ -236,6 +237,7 @@ def test_it_listens_where_it_is_told_and_port_0_picks_one():
     assert port > 0
 
 
+@pytest.mark.prints
 def test_a_port_that_is_taken_is_an_error(told):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
