@@ -47,6 +47,12 @@ def test_a_shell_runs_it_among_other_commands(tmp_path: Path):
     assert (tmp_path / "inside" / "two").read_text() == "2\n"
 
 
+def test_it_is_found_through_a_link(tmp_path: Path):
+    (tmp_path / "bin").symlink_to(warm().commands)
+    done = warm().call("bash", "-c", "bin/python -c 'print(1 + 1)'", folder=tmp_path)
+    assert (done.stdout, done.stderr) == ("2\n", "")
+
+
 def test_ctrl_c_reaches_it():
     code = "import time; print('ready', flush=True); time.sleep(600)"
     command = [str(warm().commands / "python"), "-c", code]

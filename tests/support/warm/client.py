@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 
-FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FOLDER = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
 def main() -> int:
