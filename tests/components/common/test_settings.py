@@ -43,6 +43,13 @@ def test_a_missing_key_is_told_from_the_keys_that_are_there():
     assert errors({}) == ["<path>: `path` must be given. Received: no key"]
 
 
+@pytest.mark.parametrize("name", ["cou.nt", ".", "a.b.c", "count[0]", "[", "`", ""])
+def test_a_key_that_is_not_known_may_have_any_characters(name):
+    (line,) = errors({"path": "", "inner": {name: 1}})
+    assert f"there is no key `inner.{name}`" in line
+    assert line.endswith("The keys are: count, name")
+
+
 def test_keys_of_an_optional_section_are_known():
     assert keys(Outer, ["maybe"]) == ["count", "name"]
 
