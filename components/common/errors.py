@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Collection, Iterable
 from typing import Any
 
+_MOST_SHOWN = 5_000  # characters, more than a path may have
+
 
 class MonitorError(ValueError):
     """Input that this package cannot work with. Its message is meant for the person who gave the input."""
@@ -12,7 +14,10 @@ class MonitorError(ValueError):
 def require(condition: bool, what: str, rule: str, received: Any) -> None:
     """Raises `MonitorError` saying "`what` must `rule`. Received: `received`" unless `condition` holds."""
     if not condition:
-        raise MonitorError(f"`{what}` must {rule}. Received: {received!r}")
+        shown = repr(received)
+        if len(shown) > _MOST_SHOWN:  # a value without end would bury the rule that it breaks
+            shown = f"{shown[:_MOST_SHOWN]} ... ({len(shown):,} characters)"
+        raise MonitorError(f"`{what}` must {rule}. Received: {shown}")
 
 
 def require_known(name: str, known: Iterable[str], what: str) -> None:

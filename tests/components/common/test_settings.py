@@ -5,7 +5,7 @@ from typing import Annotated
 import pytest
 from pydantic import Field, ValidationError
 
-from components.common.errors import MonitorError
+from components.common.errors import MonitorError, require
 from components.common.settings import Described, Section, explain, keys, read_yaml, shown
 from components.common.strict_text import parse_yaml
 
@@ -123,3 +123,11 @@ def test_what_travels_comes_back():
     assert Outer.from_json(outer.to_json()) == outer
     assert Outer.from_record(parse_yaml(outer.to_yaml())) == outer
     assert outer.to_yaml() == "path: c/日本\nseveral: []\nnumbers: []\ninner: {count: 3, name: ''}\n"
+
+
+def test_a_value_without_end_does_not_bury_the_rule():
+    with pytest.raises(
+        MonitorError, match=r"`x` must be short. Received: 'yyy.*yyy \.\.\. \(100,002 characters\)$"
+    ) as caught:
+        require(False, "x", "be short", "y" * 100_000)
+    assert len(str(caught.value)) < 6_000
