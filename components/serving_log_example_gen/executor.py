@@ -15,7 +15,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils, writer_utils
 
-from ..common.artifacts.record_files import Chosen, choose
+from ..common.artifacts.record_files import Chosen, choose, is_remote
 from ..common.artifacts.splits import split_path
 from ..common.errors import MonitorError
 from ..common.model_spec import IMAGE
@@ -87,6 +87,9 @@ def log_files(exec_properties: dict[str, Any]) -> Chosen:
     )
     pattern = os.path.join(exec_properties[standard_component_specs.INPUT_BASE_KEY], config.splits[0].pattern)
     chosen = choose(fileio.glob(pattern))
+    for path in [path for path in chosen.files if is_remote(path) and fileio.isdir(path)]:
+        chosen.files.remove(path)
+        chosen.refused[path] = "a folder"
     folders = [path for path in chosen.refused if fileio.isdir(path)]
     if folders and not chosen.files:
         raise MonitorError(f"The pattern of serving logs must match files, not folders. Received: {folders[0]}")
