@@ -134,7 +134,8 @@ def test_the_timeline_in_the_browser_shows_the_spans_the_push_and_the_report(roo
     span = list(inspect.runs(inspect.open_store(root / "metadata.sqlite"), "monitoring"))[-1]
     assert "Pixels scaled to 0..1" in pages.get(f"/runs/{span.id}").text
     made = Path(span.node("ValidationReport").output("report").path("report.html"))
-    assert pages.get(f"/runs/{span.id}/report").text == made.read_text()
+    assert f"/runs/{span.id}/report/content" in pages.get(f"/runs/{span.id}/report").text
+    assert pages.get(f"/runs/{span.id}/report/content").text == made.read_text()
 
 
 def test_delayed_labels_give_the_real_accuracy(root: Path, clean: Outcome, rest: Outcome):
