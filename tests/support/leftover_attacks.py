@@ -11,6 +11,7 @@ import resource
 import shutil
 import signal
 import socket
+import stat
 import sys
 import tempfile
 import time
@@ -253,8 +254,14 @@ ATTACKS = {
 }
 
 
+def _open_to_all() -> str | None:
+    """Where another user can work too: the usual folder for temporary files if all may enter it, else /tmp."""
+    usual = Path(tempfile.gettempdir()).resolve()
+    return None if all(folder.stat().st_mode & stat.S_IXOTH for folder in (usual, *usual.parents)) else "/tmp"  # noqa: S108
+
+
 def main() -> None:
-    root = tempfile.mkdtemp(prefix="leftovers-")
+    root = tempfile.mkdtemp(prefix="leftovers-", dir=_open_to_all())
     Path(root).chmod(0o755)
     try:
         results = list(ATTACKS[sys.argv[1]](Path(root)))
