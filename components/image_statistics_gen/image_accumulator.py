@@ -8,6 +8,7 @@ import numpy as np
 
 from ..common.image_spec import ImageSpec
 from ..common.statistics.usability import Reasons
+from ..common.two_sample.near_duplicates import NO_HASH, Hashes
 from . import image_properties, perceptual_hash
 from .frozen_histogram import Accumulator, FrozenFeature
 from .image_decoding import decode, why_corrupt
@@ -64,7 +65,7 @@ class ImageRows:
     """
 
     values: image_properties.Floats
-    looks: perceptual_hash.Hashes
+    looks: Hashes
 
 
 class ImageAccumulator:
@@ -91,7 +92,7 @@ class ImageAccumulator:
         self.images.add(lists)
         values = np.full((len(lists), len(self.properties) + 1), np.nan, np.float32)
         values[:, -1] = 1
-        looks = np.full(len(lists), perceptual_hash.NO_HASH, np.uint64)
+        looks = np.full(len(lists), NO_HASH, np.uint64)
         for group in decode(single_values(lists), image):
             values[group.rows, -1] = 0
             found = image_properties.compute(group.images)

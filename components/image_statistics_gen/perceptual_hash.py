@@ -11,11 +11,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ..common.two_sample.near_duplicates import Hashes
 from .image_properties import Images, luma_of
 
-Hashes: TypeAlias = npt.NDArray[np.uint64]
-
-NO_HASH = 0  # of an image that is not there, or has the same value everywhere and so looks like nothing
 _SIDE = 32
 _FREQUENCIES = 8
 _AT_ONCE = 512  # images whose float32 planes are held at a time

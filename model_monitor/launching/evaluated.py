@@ -24,10 +24,10 @@ from components.common.durable_files import write_whole
 from components.common.errors import MonitorError, require
 from components.common.records.span_history import Seen, SpanHistory
 from components.common.strict_text import parse_json
+from components.common.verdict_words import State
 
 FORMAT_VERSION = 1
 FOLDER = "evaluated"
-FINE, UNDECIDED = "fine", "undecided"
 _CHUNK = 1 << 20
 
 
@@ -148,7 +148,7 @@ class Evaluations:
 
         """
         for each in self.before(span):
-            if each.bundle == bundle and each.comparable and (each.state == FINE or not fine):
+            if each.bundle == bundle and each.comparable and (each.state == State.FINE or not fine):
                 return each.statistics
         return ""
 
@@ -157,7 +157,7 @@ class Evaluations:
         not_fine: list[Evaluation] = []
         again = False
         for each in self.before(span):
-            if each.state == FINE:
+            if each.state == State.FINE:
                 again = True
                 break
             not_fine.append(each)
@@ -166,7 +166,7 @@ class Evaluations:
         return SpanHistory(
             not_fine=tuple(each.span for each in reversed(not_fine)),
             again=again,
-            incident=any(each.state != UNDECIDED for each in not_fine),
+            incident=any(each.state != State.UNDECIDED for each in not_fine),
             seen=Seen(last.examples, last.state, last.run) if last is not None and other else None,
         )
 

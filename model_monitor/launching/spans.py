@@ -6,6 +6,7 @@ import re
 import stat
 from pathlib import Path
 
+from components.common.durable_files import SAFELY
 from components.serving_log_writer.log_files import WRITING
 
 _UNFINISHED = re.compile(rf"{re.escape(WRITING)}([0-9]+)\.")
@@ -23,7 +24,7 @@ def being_written(logs: Path) -> set[int]:
 def _is_held(path: Path) -> bool:
     """Whether a process holds the lock of a file that it is writing; where that cannot be told, as if one did."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | SAFELY)
     except FileNotFoundError:
         return False
     except OSError:

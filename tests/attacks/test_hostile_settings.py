@@ -9,8 +9,9 @@ from components.common.errors import MonitorError
 from components.common.model_spec import ModelSpec
 from components.push_gate.policy import parse_policy
 from pipelines import config
-from pipelines.cifar10.config import Cifar10Config, default_spec
+from pipelines.cifar10.config import Cifar10Config
 from pipelines.config import AdoptionConfig, MonitoringConfig
+from tests.support.pushed_version import MANIFEST
 
 CIFAR10 = Path(__file__).resolve().parents[2] / "schemas" / "cifar10"
 TRAINING = """dataset: sample
@@ -78,20 +79,6 @@ VALUES = (
 TYPES = ("SCHEMA_NEW_COLUMN", "COMPARATOR_L_INFTY_HIGH", "DATASET_LOW_NUM_EXAMPLES")
 
 
-def manifest():
-    unsaid = {"baseline_examples_uri": None, "judged_against": None, "pipeline_name": None, "pipeline_run_id": None}
-    return Manifest(
-        model_version=7,
-        spec=default_spec(),
-        pushed_at="2026-01-01T00:00:00Z",
-        model_uri="/m",
-        run_key="",
-        tensorflow_version="2",
-        tfx_version="1",
-        **unsaid,
-    ).to_json()
-
-
 def test_hostile_settings_are_read_or_refused_with_a_sentence(tmp_path, tries, report):
     draw = random.Random(11)  # noqa: S311 - the same attack every time
     file = tmp_path / "settings.yaml"
@@ -101,7 +88,7 @@ def test_hostile_settings_are_read_or_refused_with_a_sentence(tmp_path, tries, r
         "adoption": (TRAINING, lambda: config.load(AdoptionConfig, file)),
         "spec": ((CIFAR10 / "model_spec.yaml").read_text(), lambda: ModelSpec.load(file)),
         "policy": ((CIFAR10 / "push_policy.yaml").read_text(), lambda: parse_policy(said(file), TYPES)),
-        "manifest": (manifest(), lambda: Manifest.from_json(said(file), str(file))),
+        "manifest": (MANIFEST.to_json(), lambda: Manifest.from_json(said(file), str(file))),
     }
     tried = held = refused = longest = 0
     for _ in range(tries(50, 1_000)):

@@ -20,7 +20,7 @@ LEAST_EXCESS = 0.01  # of the images: fewer hardly move anything
 _NEIGHBOURS = 8  # of each image that are remembered: one is enough to have a near-duplicate, more lose nothing
 _PERMUTATIONS = 1999
 _ROWS_AT_ONCE = 256
-_NO_HASH = 0
+NO_HASH = 0  # of an image that is not there, or has the same value everywhere and so looks like nothing
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def near_duplicates(reference: Hashes, window: Hashes, *, seed: int = 0) -> Near
 
     """
     rng = np.random.default_rng(seed)
-    sides = [side[side != _NO_HASH] for side in (window, reference)]
+    sides = [side[side != NO_HASH] for side in (window, reference)]
     rows = min(MAX_ROWS, *map(len, sides))
     if rows < FEWEST_ROWS:
         return None

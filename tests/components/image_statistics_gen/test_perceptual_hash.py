@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.bursts import frames
 from benchmarks.detection.pool import held_out, trainer_settings
-from components.common.two_sample.near_duplicates import MAX_BITS
-from components.image_statistics_gen.perceptual_hash import NO_HASH, compute
+from components.common.two_sample.near_duplicates import MAX_BITS, NO_HASH
+from components.image_statistics_gen.perceptual_hash import compute
 
 SAMPLE = Path(__file__).resolve().parents[3] / "data" / "cifar10_sample"
 

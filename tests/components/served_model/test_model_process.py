@@ -16,6 +16,7 @@ from components.served_model import messages, model_process
 from components.served_model.model_process import Bounds, ModelProcess, NotStartedError, TimeOutError
 from components.served_model.tensors import ModelFailedError, TensorInfo
 
+REPOSITORY = Path(__file__).parents[3]
 ROOM = Bounds(60, 3000)
 ONE = {"x": np.ones((1, 2), np.float32)}
 
@@ -131,8 +132,7 @@ def test_the_process_dies_with_the_one_that_asks(saved):
         f"with ModelProcess({saved('Loops')!r}, Bounds(600, 3000)) as process:\n"
         "    print(process._process.pid, flush=True); process.ask('serving_default', {'x': np.ones((1, 2), 'f4')})"
     )
-    root = Path(__file__).parents[3]
-    asker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=root)
+    asker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=REPOSITORY)
     answerer = int(asker.stdout.readline())
     time.sleep(0.5)
     assert Path(f"/proc/{answerer}").exists()
@@ -157,8 +157,9 @@ def test_it_needs_no_file_at_all_and_no_tensorflow_in_the_process_that_asks(tmp_
         f"try: ModelProcess({str(tmp_path)!r}, Bounds(60, 3000)).__enter__()\n"
         "except ModelFailedError as error: print(error, 'tensorflow' in sys.modules)"
     )
-    root = Path(__file__).parents[3]
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True).stdout
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True
+    ).stdout
     assert "cannot be loaded: OSError" in told
     assert told.endswith("False\n")
 
