@@ -59,7 +59,7 @@ docs: install ## the documentation as a site in build/site; any warning is an er
 lock: install ## solve the requirements anew
 	@.tools/bin/uv pip compile -q --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	  --no-emit-find-links --python-version 3.10 --python-platform x86_64-manylinux_2_28 \
-	  --extra kfp --extra dev pyproject.toml -o requirements/tfx-1.16.txt
+	  --extra kfp --extra live --extra dev pyproject.toml -o requirements/tfx-1.16.txt
 
 clean: ## remove the environment and the runs
 	@rm -rf .venv .tools runs build
