@@ -11,8 +11,8 @@ from itertools import groupby, pairwise
 
 from components.common.proportion import Proportion
 
+from ..reading.timeline import Point, Push, Timeline
 from ..reading.verdicts import CheckOf
-from .timeline import Point, Push, Timeline
 
 NARROWEST = 14  # pixels of a column; where there are more than fit, the drawing is scrolled
 _ROOM = 300  # pixels that the narrowest telephone leaves for all columns

@@ -22,6 +22,7 @@ from components.common.statistics.monitored_features import short_name_of_test
 from components.common.verdict_words import FAIL_ON, MARKS_OF_TONES, MEANINGS
 from components.validation_report import build, rendering
 
+from ..reading import timeline
 from ..reading.artifact_tables import open_artifact
 from ..reading.artifact_tables.table import Opened
 from ..reading.explanation import Explanation, explain
@@ -30,10 +31,10 @@ from ..reading.history import History
 from ..reading.origins import origins
 from ..reading.report_sources import sources_of
 from ..reading.run_store import Node, Run
+from ..reading.timeline import Point
 from ..reading.verdicts import CheckOf, RunVerdict, span_checks
 from ..showing.words import brief, cell_text, data_files, moment, nodes_in_words, place, short, took
-from . import drawing, timeline
-from .timeline import Point
+from . import drawing
 
 SPANS_SHOWN, RUNS_SHOWN = 60, 25  # the newest ones, unless all are asked for
 _ROWS_SHOWN = 400  # of a table of an artifact

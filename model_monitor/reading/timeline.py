@@ -14,9 +14,9 @@ from components.common.proportion import Proportion
 from components.common.records.performance import PERFORMANCE_JSON, Performance
 from components.common.verdict_words import Outcome, State
 
-from ..reading.history import History, baseline_of
-from ..reading.run_store import Run
-from ..reading.verdicts import CheckOf, RunVerdict, SpanCheck, span_checks
+from .history import History, baseline_of
+from .run_store import Run
+from .verdicts import CheckOf, RunVerdict, SpanCheck, span_checks
 
 _WORST_FIRST = (Outcome.FAILED, Outcome.UNDECIDED, Outcome.PASSED)
 
@@ -91,6 +91,14 @@ def logs_of(run: Run) -> str:
         if node.parameters.get("input_base") and any(each.type == "Examples" for each in node.made):
             return str(node.parameters["input_base"])
     return ""
+
+
+def point_of(history: History, run: Run) -> Point:
+    """What the store says of one run on a span. Raises `MonitorError` where the run was of none."""
+    span = history.verdict(run).span
+    if span is None:
+        raise MonitorError(f"Run {run.run_id} of {run.pipeline} has compared no span")
+    return _point(history, span, [run])
 
 
 def _timeline(history: History, pipeline: str, logs: str, spans: dict[int, list[Run]], newest: int) -> Timeline:

@@ -6,9 +6,10 @@ import pytest
 
 from components.common.proportion import Proportion
 from components.common.verdict import Outcome
+from model_monitor.reading import timeline
+from model_monitor.reading.timeline import Point, Push, Timeline
 from model_monitor.reading.verdicts import CheckOf, RunVerdict, State
-from model_monitor.ui import drawing, timeline
-from model_monitor.ui.timeline import Point, Push, Timeline
+from model_monitor.ui import drawing
 
 
 @pytest.fixture(scope="module")
