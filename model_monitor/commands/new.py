@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from components.common.errors import require
+from components.common.statistics.monitored_features import MIN_BASELINE_EXAMPLES
 
 from ..launching.adopting import split_pattern
 from ..onboarding import project, starting
@@ -20,6 +21,8 @@ Examples: spec, pipeline, trainer, thresholds, a test, a Dockerfile. It runs as 
 cannot be told from the Examples it asks for, and writes nothing. Exit code: 0 written, 1 error or a question."""
 
 _LEAST = 20
+# A fifth is held out by a hash of each Example: of so many it has the baseline's least number but for one hash in 900.
+_LEAST_EXAMPLES = 650
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     require(options.count >= _LEAST, "--count", f"be {_LEAST} or more", options.count)
     console = make_console()
     examples = read_examples(options.examples, options.count)
+    _require_enough(len(examples.rows), options)
     draft = starting.guess_data(examples, given(options.set))
     show_draft(draft, len(examples.rows), console)
     if draft.questions:
@@ -58,3 +62,13 @@ def run(options: argparse.Namespace) -> int:
     console.print("Run it there:")
     console.print(f"  cd {escape(str(options.folder))} && python pipeline.py && model-monitor why", soft_wrap=True)
     return EXIT_FINE
+
+
+def _require_enough(read: int, options: argparse.Namespace) -> None:
+    """Raises `MonitorError` where the baseline would be too small, which calibration would say after the training."""
+    rule = (
+        f"name {_LEAST_EXAMPLES} Examples or more, for a fifth of them becomes the baseline, which needs "
+        f"{MIN_BASELINE_EXAMPLES}"
+    )
+    more = read >= options.count  # nobody has looked how many there are
+    require(more or read >= _LEAST_EXAMPLES, "--examples", rule, f"{options.examples}, which has {read:,}")
