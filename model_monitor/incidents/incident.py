@@ -87,7 +87,7 @@ class Incident:
       worst: the one that says most: of the highest severity, and of these with the smallest p-value.
       windows: how many are not fine, 1 or more.
       severity: the highest that any of them had; it does not go down again.
-      causes: those that were told, the newest last; at least one. Beyond `MOST_CAUSES` only what makes it worse is told.
+      causes: those that were told, the newest last; at least one, and after `MOST_CAUSES` only what makes it worse.
       ring: what the sequential test says after the last window; None where it is not known.
       end: the window that is fine again; None while the incident is open.
 

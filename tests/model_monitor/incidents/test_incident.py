@@ -129,7 +129,7 @@ def test_a_clock_that_is_set_back_makes_no_negative_duration():
 
 
 FEATURES = st.lists(st.sampled_from(["blur", "noise", "hue", "size"]), max_size=3, unique=True).map(tuple)
-STORIES = st.lists(st.tuples(st.sampled_from("fffcdiu"), FEATURES, st.booleans(), st.booleans()), max_size=40)
+STORIES = st.lists(st.tuples(st.sampled_from("fffcdiu"), FEATURES, st.booleans(), st.booleans()), max_size=25)
 
 
 def told_story(story):
