@@ -45,8 +45,8 @@ class WindowRecord:
       p_value: of the comparison, in [0, 1]; None where nothing was compared.
       p_threshold: the p-value at which the alarm is raised; None likewise.
       features: the features that changed, the one furthest beyond chance first; at most six.
-      distance, distance_threshold: of the first of these, or of the most unusual feature: the statistic, and what it
-        has to exceed; None where nothing was compared.
+      feature: the most unusual feature, changed or not; "" where nothing was compared.
+      distance, distance_threshold: of that feature: the statistic, and what it has to exceed; None likewise.
       checks: what each check says of the window in a word, by what it looks at.
       estimated, measured: the accuracy without labels and by labels; None where it is not known.
       baseline_accuracy: of the held-out examples; None where it is not known.
@@ -70,6 +70,7 @@ class WindowRecord:
     p_value: float | None = None
     p_threshold: float | None = None
     features: tuple[str, ...] = ()
+    feature: str = ""
     distance: float | None = None
     distance_threshold: float | None = None
     checks: Mapping[str, str] | None = None
@@ -151,6 +152,7 @@ def _compared(run: Run, data: SpanCheck | None) -> dict[str, Any]:
         "examples": found.window.examples,
         "baseline_examples": found.baseline.examples if found.baseline else 0,
         "features": tuple(found.changed_features[:_SHOWN]),
+        "feature": first.feature if first else "",
         "distance": first.measured if first else None,
         "distance_threshold": first.threshold if first else None,
     }

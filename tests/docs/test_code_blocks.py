@@ -24,6 +24,7 @@ from components.common.model_spec import ModelSpec
 from components.common.records.decision import Decision
 from components.push_gate.policy import parse_policy
 from model_monitor import cli
+from model_monitor.metrics.settings import MetricsSettings
 from pipelines.cifar10.config import Cifar10Config
 from pipelines.config import load
 from tests.docs.sessions import Sessions, compiles
@@ -142,6 +143,10 @@ def _training_settings(text: str) -> None:
     load(Cifar10Config, Path("settings.yaml"))
 
 
+def _metrics_settings(text: str) -> None:
+    assert MetricsSettings.model_validate(yaml.safe_load(text)["metrics"]).any
+
+
 def _schema(text: str) -> None:
     assert text_format.Parse(text, schema_pb2.Schema()).feature
 
@@ -160,6 +165,7 @@ def _push_policy(text: str) -> None:
 READERS = {
     "a push policy": _push_policy,
     "training settings": _training_settings,
+    "metrics settings": _metrics_settings,
     "a schema": _schema,
     "a decision": _decision,
     "a dead letter": _dead_letter,

@@ -1,0 +1,1 @@
+"""What is known of the models that are watched, as series: for Prometheus, OpenTelemetry and TensorBoard."""
