@@ -24,6 +24,7 @@ COMMANDS = {
     "report": "make the page of a past run",
     "compare": "show two runs or two spans side by side",
     "ui": "show the timeline of spans and every run in a browser",
+    "incidents": "list what is wrong since when, acknowledge and mute it",
     "why": "say why a model was pushed or not, or why a span is not fine",
     "vendor": "copy the components into a project under another name",
     "data": "the data set",

@@ -77,6 +77,14 @@ class Cause:
         alike = not self.of or not other.of or bool(set(self.of) & set(other.of))
         return self.word is other.word and alike
 
+    def __str__(self) -> str:
+        """As a person reads it.
+
+        >>> print(Cause(State.CHANGED, ("noise", "blur")))
+        changed: noise, blur
+        """
+        return f"{self.word.words}: {', '.join(self.of)}" if self.of else self.word.words
+
 
 @dataclass(frozen=True)
 class Incident:

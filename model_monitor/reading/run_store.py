@@ -94,8 +94,13 @@ def _require_readable(path: Path) -> None:
         raise MonitorError(f"{path} cannot be read: {error}") from error
 
 
-def reading(question: Callable[[], Answer], store: str = "the ML Metadata store") -> Answer:
+def reading(question: Callable[[], Answer], store: str = "the ML Metadata store", done: str = "read") -> Answer:
     """The answer to a question to a store; ML Metadata asks again by itself while another process is writing it.
+
+    Args:
+      question: asks it.
+      store: what it is called in the error.
+      done: what the question does with it, likewise.
 
     Raises:
       MonitorError: when the store cannot be read.
@@ -104,7 +109,7 @@ def reading(question: Callable[[], Answer], store: str = "the ML Metadata store"
     try:
         return question()
     except (errors.StatusError, RuntimeError) as error:
-        raise MonitorError(f"{store} cannot be read: {_brief(error)}") from error
+        raise MonitorError(f"{store} cannot be {done}: {_brief(error)}") from error
 
 
 def runs(

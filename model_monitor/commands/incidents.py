@@ -1,0 +1,143 @@
+"""`model-monitor incidents`: what is wrong with the served models, since when, and what people did about it."""
+
+import argparse
+import datetime
+import getpass
+import re
+import socket
+import time
+
+from rich.console import Console
+from rich.markup import escape
+
+from components.common.errors import MonitorError, require
+
+from ..incidents import actions, contexts
+from ..incidents.actions import Action, What
+from ..incidents.incident import Severity
+from ..incidents.listing import Listed, find, listed
+from ..incidents.settings import IncidentsConfig
+from ..showing import incidents as showing
+from ..showing.lines import say
+from ..terminal import make_console
+from . import EXIT_BLOCKED, EXIT_FINE
+from .storing import add_json, add_store, open_history, print_json, store_path
+
+DESCRIPTION = """Lists the incidents of a store of ML Metadata, the newest first, each from the first window that is not
+fine to the first that is fine again; shows one; acknowledges or mutes it. Works for windows judged by `monitor` and by
+`watch`. Exit code: 0, or with --exit-code 2 while an incident is open that nobody has acknowledged or muted."""
+
+_ACTIONS = {"ack": What.ACKNOWLEDGED, "mute": What.MUTED, "unmute": What.UNMUTED}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what",
+        nargs="?",
+        default="",
+        metavar="ID|ack|mute|unmute",
+        help="an incident: the number of its first window, or model/number; or what to do with one; default: list them",
+    )
+    parser.add_argument("incident", nargs="?", default="", metavar="ID", help="the incident to do it with")
+    parser.add_argument("--open", action="store_true", help="only those that are open")
+    severities = [each.value for each in Severity]
+    parser.add_argument("--severity", choices=severities, default=severities[0], help="only these and more urgent ones")
+    parser.add_argument("--limit", type=int, default=20, metavar="N", help="at most N incidents; 0: all")
+    parser.add_argument("--exit-code", action="store_true", help="2 while one of those listed needs a person, else 0")
+    parser.add_argument("--all", action="store_true", help="mute or unmute every incident, also those to come")
+    parser.add_argument("--because", default="", metavar="TEXT", help="why; needed to acknowledge, mute and unmute")
+    end = parser.add_mutually_exclusive_group()
+    end.add_argument("--for", dest="lasting", default="", metavar="TIME", help="how long, e.g. 30min, 2h, 3d")
+    end.add_argument(
+        "--until", default="", metavar="TIME", help="when it ends, e.g. 2026-12-01T08:00, this machine's time"
+    )
+    parser.add_argument("--by", default="", metavar="NAME", help="who does it; default: this user at this machine")
+    add_store(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    require(options.limit >= 0, "--limit", "be 0 or more", options.limit)
+    console = make_console()
+    if options.what in _ACTIONS:
+        return _do(options, console)
+    require(not options.incident, "ID", "be one incident", options.incident)
+    known = listed(open_history(options), IncidentsConfig())
+    if options.what:
+        return _show(find(known, options.what), options, console)
+    return _list(known, options, console)
+
+
+def _list(known: list[Listed], options: argparse.Namespace, console: Console) -> int:
+    least = Severity(options.severity).rank
+    chosen = [
+        each for each in known if each.incident.severity.rank >= least and (each.incident.open or not options.open)
+    ]
+    shown = chosen[: options.limit or None]
+    if options.json:
+        records = [showing.incident_record(each) for each in shown]
+        print_json(console, {"format_version": showing.FORMAT_VERSION, "incidents": records, "total": len(chosen)})
+    elif shown:
+        showing.show_list(shown, len(chosen) - len(shown), console)
+    else:
+        console.print("There is no such incident." if known else "There is no incident.")
+    return _code(chosen, options)
+
+
+def _show(chosen: Listed, options: argparse.Namespace, console: Console) -> int:
+    if options.json:
+        print_json(console, {"format_version": showing.FORMAT_VERSION, **showing.incident_record(chosen)})
+    else:
+        showing.show(chosen, console)
+    return _code([chosen], options)
+
+
+def _code(chosen: list[Listed], options: argparse.Namespace) -> int:
+    needed = any(each.incident.open and not each.standing.any for each in chosen)
+    return EXIT_BLOCKED if options.exit_code and needed else EXIT_FINE
+
+
+def _do(options: argparse.Namespace, console: Console) -> int:
+    """Acknowledges, mutes or unmutes."""
+    what = _ACTIONS[options.what]
+    rule = "be given, or --all" if what is not What.ACKNOWLEDGED else "be given, and not --all"
+    alone = bool(options.incident) != options.all and (what is not What.ACKNOWLEDGED or not options.all)
+    require(alone, "ID", rule, options.incident)
+    now = time.time()
+    until = _end(options, now)
+    require(what is not What.MUTED or until is not None, "--for", "be given, or --until: a mute has an end", "")
+    require(
+        what is not What.UNMUTED or until is None, "--for", "not be given: what is unmuted stays so", options.lasting
+    )
+    name = "" if options.all else find(listed(open_history(options), IncidentsConfig()), options.incident).key
+    action = Action(what, name, options.because, options.by or _this_user(), now, until)
+    store = contexts.open_to_write(store_path(options))
+    actions.record(store, action)
+    if options.json:
+        print_json(console, {"format_version": showing.FORMAT_VERSION, "done": showing.action_record(action)})
+    else:
+        say(console, escape(f"{options.incident or 'All incidents'}: {showing.action_words(action)}"))
+    return EXIT_FINE
+
+
+def _end(options: argparse.Namespace, now: float) -> float | None:
+    """When what is done ends, in seconds since the epoch; None where nothing is said."""
+    if options.lasting:
+        found = _DURATION.fullmatch(options.lasting.strip())
+        require(found is not None, "--for", "be a number and s, min, h or d, e.g. 2h", options.lasting)
+        return now + float(found[1]) * _SECONDS[found[2]] if found else None
+    if not options.until:
+        return None
+    try:
+        until = datetime.datetime.fromisoformat(options.until).timestamp()
+    except ValueError as error:
+        rule = "be a time such as 2026-12-01T08:00"
+        raise MonitorError(f"`--until` must {rule}. Received: {options.until!r}") from error
+    require(until > now, "--until", "lie ahead", options.until)
+    return until
+
+
+def _this_user() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"

@@ -1,0 +1,77 @@
+"""The incidents of a store as people ask for them: of every series of windows, with what stands of each. Reads only."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from components.common.errors import MonitorError, nearest
+
+from ..reading.history import History
+from ..reading.window_record import WindowRecord
+from ..reading.window_series import Series, all_series
+from .actions import Action, Standing, recorded, standing
+from .incident import Incident, Ring, follow
+from .recorded import key
+from .settings import IncidentsConfig
+
+Rings = Callable[[Sequence[WindowRecord]], Mapping[int, Ring]]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An incident, the series that it is of, what stands of it, and everything that people did about it, in order."""
+
+    incident: Incident
+    series: Series
+    standing: Standing
+    actions: tuple[Action, ...]
+
+    @property
+    def key(self) -> str:
+        return key(self.series.model, self.series.logs, self.incident.number)
+
+    @property
+    def records(self) -> list[WindowRecord]:
+        """Of its windows, without those that came late."""
+        first, last = self.incident.first.window, self.incident.last.window
+        return [each for each in self.series.records if first <= each.window <= last and not each.late]
+
+
+def no_rings(_: Sequence[WindowRecord]) -> Mapping[int, Ring]:
+    """Of models whose windows no sequential test follows."""
+    return {}
+
+
+def listed(
+    history: History, rules: IncidentsConfig, rings_of: Rings = no_rings, now: float | None = None
+) -> list[Listed]:
+    """Every incident, the newest first; of several series, those of the newest run first."""
+    done = recorded(history.store)
+    moment = time.time() if now is None else now
+    found = []
+    for series in all_series(history):
+        incidents, _ = follow(series.records, rings_of(series.records), rules)
+        for incident in reversed(incidents):
+            name = key(series.model, series.logs, incident.number)
+            own = tuple(each for each in done if each.incident in ("", name))
+            found.append(Listed(incident, series, standing(done, name, moment), own))
+    return found
+
+
+def find(known: Sequence[Listed], name: str) -> Listed:
+    """The incident of this name: the number of its first window, or where several have that, with the model before it.
+
+    Raises:
+      MonitorError: there is none of that name, or there are several.
+
+    """
+    found = [each for each in known if name in (str(each.incident.number), each.incident.name, each.key)]
+    if not found:
+        names = [each.incident.name for each in known]
+        rule = "`model-monitor incidents` lists them"
+        raise MonitorError(f"There is no incident {name!r}{nearest(name, names)}; {rule}")
+    if len(found) > 1:
+        names = [each.incident.name for each in found]
+        told = ", ".join(names if len(set(names)) == len(names) else [each.key for each in found])
+        raise MonitorError(f"{name!r} is the name of {len(found)} incidents: {told}; name one in full")
+    return found[0]
