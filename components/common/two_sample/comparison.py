@@ -252,7 +252,8 @@ def frequency_groups(
 ) -> list[Group]:
     """Jensen-Shannon with L-infinity as one group and, if `fine`, Kolmogorov-Smirnov as another."""
     columns = [BinnedFeature.of(pool.values[:, i], f.bin_edges, f.bins_per_bucket) for i, f in enumerate(features)]
-    found = {f.name: feature_distances(column, splits, fine=fine) for f, column in zip(features, columns, strict=True)}
+    distances = feature_distances(columns, splits, fine=fine)
+    found = dict(zip((feature.name for feature in features), distances, strict=True))
     return frequency_groups_of(
         {name: coarse for name, (coarse, _) in found.items()},
         {name: distance for name, (_, distance) in found.items() if distance is not None},

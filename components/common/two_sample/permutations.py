@@ -1,17 +1,24 @@
-"""Random splits of a pool of rows, and sums over the rows of each split."""
+"""Random splits of a pool of rows, and sums over the rows of each: products with the matrix of who was drawn."""
 
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
-_ROWS_AT_ONCE = 1 << 17  # row numbers handled in a step: what stays in a processor's cache
+Ints = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.unsignedinteger[Any]]
+
 _MEMBERS_AT_ONCE = 1 << 21  # cells of the membership matrix handled in a step: a few megabytes
 # Summing rows one by one moves memory, a product with the 0/1 membership matrix computes: which is faster depends on
 # the proportion of the rows that a split takes (measured: break-even near a thirtieth).
 _DENSE_SHARE = 30
+_KEPT = 4  # splits that are remembered, for the next window of the same size
+_KEPT_CELLS = 4_000_000  # of the largest that is remembered: 16 megabytes, and with its members less than 40
 
 
 @dataclass(frozen=True)
@@ -38,43 +45,93 @@ class Permutations:
     def count(self) -> int:
         return len(self.drawn)
 
-    def chunks(self) -> Iterator[slice]:
-        """Consecutive splits, as many at a time as make `_ROWS_AT_ONCE` row numbers."""
-        step = max(1, _ROWS_AT_ONCE // self.drawn.shape[1])
-        for start in range(0, self.count, step):
-            yield slice(start, min(start + step, self.count))
-
     def sums(self, columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Sums of `columns[rows, q]` over the window's rows: `[1 + permutations, q]`."""
         found = np.empty((self.count, columns.shape[1]))
-        dense = self.drawn.shape[1] * _DENSE_SHARE > self.rows
-        step = max(1, _MEMBERS_AT_ONCE // (self.rows if dense else self.drawn.shape[1] * columns.shape[1] + 1))
-        for start in range(0, self.count, step):
-            part = self.drawn[start : start + step]
-            if dense:
-                member = np.zeros((len(part), self.rows))
-                np.put_along_axis(member, part, 1.0, axis=1)
-                found[start : start + step] = member @ columns
-            else:
-                found[start : start + step] = columns[part].sum(axis=1)
+        if self.drawn.shape[1] * _DENSE_SHARE > self.rows:
+            for part, members in self._members():
+                found[part] = members.astype(np.float64).T @ columns
+        else:
+            step = max(1, _MEMBERS_AT_ONCE // (self.drawn.shape[1] * columns.shape[1] + 1))
+            for start in range(0, self.count, step):
+                found[start : start + step] = columns[self.drawn[start : start + step]].sum(axis=1)
         return found if self.draws_window else columns.sum(axis=0) - found
 
-    def counts(self, codes: npt.NDArray[np.int64], bins: int) -> npt.NDArray[np.int64]:
-        """How many of the window's rows have each code: `[1 + permutations, bins]`, for codes 0 to bins - 1."""
-        found = np.empty((self.count, bins), np.int64)
-        small: npt.NDArray[np.unsignedinteger[Any]] = codes.astype(np.uint16 if bins > 256 else np.uint8)
-        for part in self.chunks():
-            lines = part.stop - part.start
-            flat = np.take(small, self.drawn[part]) + bins * np.arange(lines)[:, None]
-            found[part] = np.bincount(flat.ravel(), minlength=lines * bins).reshape(lines, bins)
-        return found if self.draws_window else np.bincount(codes, minlength=bins) - found
+    def counts(self, codes: Sequence[Ints], bins: Sequence[int]) -> list[Counts]:
+        """How many of the window's rows have each code, for several numberings of the rows.
+
+        Args:
+          codes: `int64[rows]` each, from 0 to the number of its bins - 1.
+          bins: how many bins each has.
+
+        Returns:
+          `[bins, 1 + permutations]` for each.
+
+        """
+        table = _table(codes, bins, np.uint16 if self.rows < 1 << 16 else np.uint32)
+        found = np.empty((table.shape[0], self.count), table.dtype)
+        for part, members in self._members():
+            found[:, part] = table @ members.astype(table.dtype, copy=False)
+        if not self.draws_window:
+            found = np.diff(table.indptr).astype(table.dtype)[:, None] - found
+        return np.split(found, np.cumsum(bins)[:-1])
+
+    def _members(self) -> Iterator[tuple[slice, npt.NDArray[np.uint16]]]:
+        """Some of the splits at a time, and for each row of the pool whether it was drawn: `uint16[rows, splits]`."""
+        step = max(1, _MEMBERS_AT_ONCE // self.rows)
+        if self.drawn.size <= _KEPT_CELLS:
+            yield from ((slice(at, at + step), self._kept[:, at : at + step]) for at in range(0, self.count, step))
+        else:
+            yield from ((slice(at, at + step), self._drawn_in(at, at + step)) for at in range(0, self.count, step))
+
+    @cached_property
+    def _kept(self) -> npt.NDArray[np.uint16]:
+        return self._drawn_in(0, self.count)
+
+    def _drawn_in(self, start: int, end: int) -> npt.NDArray[np.uint16]:
+        part = self.drawn[start:end]
+        members = np.zeros((self.rows, len(part)), np.uint16)
+        members[part.T, np.arange(len(part))] = 1
+        return members
+
+
+def _table(codes: Sequence[Ints], bins: Sequence[int], dtype: Any) -> Any:
+    """`[bins of all, rows]`, 1 where a row has a code; scipy's sparse matrix by rows."""
+    order = [np.argsort(each.astype(np.uint16), kind="stable") for each in codes]  # of so few bits a radix sort
+    counted = [np.bincount(each, minlength=size) for each, size in zip(codes, bins, strict=True)]
+    starts = np.concatenate([[0], np.cumsum(np.concatenate(counted))])
+    rows = np.concatenate(order)
+    return sparse.csr_matrix((np.ones(len(rows), dtype), rows, starts), shape=(len(starts) - 1, len(codes[0])))
+
+
+_remembered: "OrderedDict[Any, tuple[Permutations, Any]]" = OrderedDict()
 
 
 def draw(window: int, rows: int, permutations: int, rng: np.random.Generator) -> Permutations:
-    """The observed split, whose window is the first rows, and `permutations` random ones of the same sizes."""
+    """The observed split, whose window is the first rows, and `permutations` random ones of the same sizes.
+
+    The last few are remembered with the state of `rng`, which decides them: one window after the other is as large.
+    """
+    before = repr(rng.bit_generator.state)
+    key = (window, rows, permutations, before)
+    known = _remembered.get(key)
+    if known is not None:
+        _remembered.move_to_end(key)
+        rng.bit_generator.state = known[1]
+        return known[0]
+    made = _draw(window, rows, permutations, rng)
+    if made.drawn.size <= _KEPT_CELLS:
+        _remembered[key] = made, rng.bit_generator.state
+        while len(_remembered) > _KEPT:
+            _remembered.popitem(last=False)
+    return made
+
+
+def _draw(window: int, rows: int, permutations: int, rng: np.random.Generator) -> Permutations:
     smaller = min(window, rows - window)
     drawn = np.empty((permutations + 1, smaller), np.int32)
     drawn[0] = np.arange(window) if smaller == window else np.arange(window, rows)
     for line in drawn[1:]:
         line[:] = rng.choice(rows, smaller, replace=False, shuffle=False)
+    drawn.flags.writeable = False
     return Permutations(drawn, rows, window)

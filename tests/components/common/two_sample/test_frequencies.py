@@ -68,7 +68,7 @@ def test_feature_distances_are_those_of_histograms():
     values[::7] = np.nan
     edges = np.linspace(-2, 2, 21)
     splits = draw(20, 60, 10, rng)
-    coarse, fine = feature_distances(BinnedFeature.of(values, tuple(edges), 5), splits, fine=True)
+    ((coarse, fine),) = feature_distances([BinnedFeature.of(values, tuple(edges), 5)], splits, fine=True)
     for drawn, js, ks in zip(splits.drawn, coarse, fine, strict=True):
         inside = np.isin(np.arange(60), drawn)
         sides = [np.clip(values[s & ~np.isnan(values)], -2, 2) for s in (inside, ~inside)]
@@ -76,7 +76,7 @@ def test_feature_distances_are_those_of_histograms():
         coarse_counts = [np.histogram(side, edges[::5])[0][None] for side in sides]
         assert js == pytest.approx(jensen_shannon(*coarse_counts)[0], abs=1e-12)
         assert ks == pytest.approx(kolmogorov_smirnov(*fine_counts)[0], abs=1e-12)
-    again, nothing = feature_distances(BinnedFeature.of(values, tuple(edges), 5), splits, fine=False)
+    ((again, nothing),) = feature_distances([BinnedFeature.of(values, tuple(edges), 5)], splits, fine=False)
     np.testing.assert_allclose(again, coarse, atol=1e-12)
     assert nothing is None
 

@@ -31,14 +31,17 @@ def test_sums_and_counts_are_those_of_the_windows_rows(window, rows):
     codes = rng.integers(0, 6, rows)
     lines = window_rows(splits)
     np.testing.assert_allclose(splits.sums(columns), [columns[line].sum(axis=0) for line in lines], atol=1e-5)
-    np.testing.assert_array_equal(splits.counts(codes, 7), [np.bincount(codes[line], minlength=7) for line in lines])
+    counted, reversed_codes = splits.counts([codes, 5 - codes], [7, 6])
+    np.testing.assert_array_equal(counted.T, [np.bincount(codes[line], minlength=7) for line in lines])
+    np.testing.assert_array_equal(reversed_codes, counted[5::-1])
 
 
 def test_more_codes_than_a_byte_holds():
     codes = np.arange(400)
     splits = draw(50, 400, 5, np.random.default_rng(2))
-    np.testing.assert_array_equal(splits.counts(codes, 400).sum(axis=1), 50)
-    np.testing.assert_array_equal(np.flatnonzero(splits.counts(codes, 400)[0]), np.arange(50))
+    (counted,) = splits.counts([codes], [400])
+    np.testing.assert_array_equal(counted.sum(axis=0), 50)
+    np.testing.assert_array_equal(np.flatnonzero(counted[:, 0]), np.arange(50))
 
 
 def test_every_row_is_drawn_equally_often():
@@ -51,3 +54,16 @@ def test_the_seed_decides():
     first, again, other = (draw(5, 50, 9, np.random.default_rng(seed)).drawn for seed in (7, 7, 8))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
+
+
+def test_splits_that_are_remembered_leave_the_generator_as_if_they_were_drawn():
+    first, again = np.random.default_rng(11), np.random.default_rng(11)
+    drawn, known = (draw(6, 40, 9, rng) for rng in (first, again))
+    assert known is drawn
+    assert first.integers(1 << 60) == again.integers(1 << 60)
+    assert (draw(6, 40, 9, again).drawn != drawn.drawn).any()
+
+
+def test_what_is_remembered_cannot_be_changed():
+    with pytest.raises(ValueError, match="read-only"):
+        draw(6, 40, 9, np.random.default_rng(12)).drawn[0, 0] = 7
