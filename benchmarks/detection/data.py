@@ -32,8 +32,15 @@ def read_labels(cache: Path) -> npt.NDArray[np.int64]:
     return np.asarray(np.load(path))
 
 
-def fill(cache: Path, folder: Path, dataset: str, model: Path) -> None:
+def fill(cache: Path, folder: Path, dataset: str, model: Path, variants: Iterable[str] = ()) -> None:
     """Writes the tables that the cache does not have yet.
+
+    Args:
+      cache: the folder of tables and results.
+      folder: of CIFAR-10's binary files.
+      dataset: "full" or "sample", what the model was trained on.
+      model: the folder of a pushed version.
+      variants: the tables that are wanted; all where empty.
 
     Raises:
       MonitorError: the cache was filled from other data or another model, or one of them is not there.
@@ -45,7 +52,7 @@ def fill(cache: Path, folder: Path, dataset: str, model: Path) -> None:
     pool = held_out(folder, trainer_settings(dataset))
     np.save(cache / _LABELS, pool.labels)
     score, encode = load_model(model), untrained_encoder()
-    for variant in all_variants():
+    for variant in variants or all_variants():
         path = table_path(cache, variant)
         if path.exists():
             continue

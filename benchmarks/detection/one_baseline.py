@@ -47,7 +47,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Samples:
+class Samples:
     """Samples of the population: how many rows of each bin of each feature, of each class, and the mean of each column.
 
     Attributes:
@@ -80,10 +80,13 @@ class Population:
         """By joint test, for pools of so many rows."""
         return {name: whitening(each, least_ridge(name), rows) for name, each in self._columns.items()}
 
-    def draw(self, samples: int, size: int, rng: np.random.Generator) -> _Samples:
+    def draw(self, samples: int, size: int, rng: np.random.Generator) -> Samples:
         """Samples of `size` rows, independent draws."""
-        drawn = rng.integers(self._rows, size=(samples, size))
-        return _Samples(
+        return self.of_rows(rng.integers(self._rows, size=(samples, size)))
+
+    def of_rows(self, drawn: npt.NDArray[np.int64]) -> Samples:
+        """The samples of these rows: [samples, size]."""
+        return Samples(
             [_counts(each.codes, each.bins + 1, drawn)[:, : each.bins] for each in self._bins],
             _counts(self._classes, int(self._classes.max()) + 1, drawn),
             {name: np.stack([each[rows].mean(axis=0) for rows in drawn]) for name, each in self._columns.items()},
@@ -163,10 +166,14 @@ def pair_scores(population: Population, size: int, reference: int, *, baselines:
     """The family-wise score of every baseline with every window: [baselines, windows]."""
     rng = generator(PART, size, reference)
     known, seen = population.draw(baselines, reference, rng), population.draw(windows, size, rng)
-    matrices = population.whitening(size + reference)
+    return family_scores(pair_groups(population, known, seen, size + reference)).reshape(baselines, windows)
+
+
+def pair_groups(population: Population, known: Samples, seen: Samples, rows: int) -> list[Group]:
+    """The statistics of every baseline with every window, in one row, for pools of so many rows."""
+    matrices = population.whitening(rows)
     joint = {name: _squared_distances(known.means[name] @ m, seen.means[name] @ m) for name, m in matrices.items()}
-    groups = joint_groups(joint, population.parts)
-    return family_scores([*_frequency_groups(population, known, seen), *groups]).reshape(baselines, windows)
+    return [*_frequency_groups(population, known, seen), *joint_groups(joint, population.parts)]
 
 
 def _squared_distances(first: Floats, second: Floats) -> Floats:
@@ -175,7 +182,7 @@ def _squared_distances(first: Floats, second: Floats) -> Floats:
     return np.maximum(squares, 0).ravel()
 
 
-def _frequency_groups(population: Population, known: _Samples, seen: _Samples) -> Iterable[Group]:
+def _frequency_groups(population: Population, known: Samples, seen: Samples) -> Iterable[Group]:
     coarse, fine = {}, {}
     for feature, ours, theirs in zip(population.features, seen.bins, known.bins, strict=True):
         starts = np.arange(0, ours.shape[1], feature.bins_per_bucket)

@@ -1,0 +1,1 @@
+"""What many windows say together: how often false alarms are bearable, slow drift, and the accuracy over time."""
