@@ -1,6 +1,7 @@
 """Hypothesis draws the same examples every time and takes as long as it takes: no test depends on luck or timing."""
 
 import os
+import sys
 
 import pytest
 from absl import flags
@@ -30,6 +31,14 @@ TOGETHER = ("tests/e2e/test_training.py", "tests/e2e/test_monitoring.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole pipelines first: they take longest, and nothing is left to run beside one that comes last."""
     items.sort(key=lambda item: (item.get_closest_marker("e2e") is None, not item.nodeid.startswith(TOGETHER)))
+
+
+def pytest_collection_finish() -> None:
+    """Where a test has imported Beam."""
+    if "apache_beam.transforms.core" in sys.modules:
+        from tests.support.beam_methods import look_up_once
+
+        look_up_once()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:

@@ -52,7 +52,7 @@ def render_template(
         "script": Markup(script()),  # noqa: S704
         "policy": Markup(PAGE_POLICY.format(script=script_digest())),  # noqa: S704
     }
-    text: str = _environment([*folders, FOLDER]).get_template(name).render({**common, **context})
+    text: str = _environment((*folders, FOLDER)).get_template(name).render({**common, **context})
     return text
 
 
@@ -69,7 +69,9 @@ def script_digest() -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _environment(folders: Sequence[Path]) -> jinja2.Environment:
+@cache
+def _environment(folders: tuple[Path, ...]) -> jinja2.Environment:
+    """Made once, for it keeps the templates that it has compiled: that takes longer than to fill in a page."""
     loader = jinja2.FileSystemLoader(folders)
     return jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,9 @@ def exported(tmp_path_factory, digit_network):
 
 @pytest.fixture(scope="session")
 def trainer_s(tmp_path_factory, digit_network):
-    """What the digits' trainer saves: `dense_1` by floats and by Examples, probabilities or logits."""
+    """What the digits' trainer saves: `dense_1` by floats and by Examples, probabilities or logits. Saved once each."""
 
+    @cache
     def save(**settings: Any) -> Path:
         folder = tmp_path_factory.mktemp("digits")
         digits_trainer.save(digit_network, str(folder / "Format-Serving"), **settings)

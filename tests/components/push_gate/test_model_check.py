@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -61,57 +62,71 @@ def held_out(tmp_path_factory):
     return made
 
 
-@pytest.fixture
-def judge(tmp_path):
-    """Judges a model: (save, spec, examples, policy, whether in a process of its own) -> the canary's check."""
+@pytest.fixture(scope="module")
+def digits_model(tmp_path_factory, digit_network):
+    """The folder of the model of digits that gives logits or not: saved once."""
 
-    def run(save, spec, examples=None, policy="", own_process=False):
-        folder = tmp_path / "model" / "Format-Serving"
-        save(str(folder))
-        model = standard_artifacts.Model()
-        model.uri = str(tmp_path / "model")
-        given = [examples] if examples else []
-        parsed = parse_policy(policy, anomaly_types(), spec).canary
-        if own_process:
-            return judge_model(model, given, parsed, spec)
-        return judge_signature(SavedModel(str(folder)).signature(parsed.signature), given, parsed, spec)
+    @cache
+    def folder(*, logits=False):
+        return saved(tmp_path_factory, lambda path: digits_trainer.save(digit_network, path, logits=logits))
 
-    return run
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photos_model(tmp_path_factory, photo_network):
+    return saved(tmp_path_factory, lambda path: photos_trainer.save(photo_network, path))
+
+
+def saved(tmp_path_factory, save):
+    folder = tmp_path_factory.mktemp("model")
+    save(str(folder / "Format-Serving"))
+    return folder
+
+
+def judge(folder, spec, examples=None, policy="", own_process=False):
+    """The canary's check of the model in a folder, asked in this process or in one of its own."""
+    model = standard_artifacts.Model()
+    model.uri = str(folder)
+    given = [examples] if examples else []
+    parsed = parse_policy(policy, anomaly_types(), spec).canary
+    if own_process:
+        return judge_model(model, given, parsed, spec)
+    return judge_signature(SavedModel(str(folder / "Format-Serving")).signature(parsed.signature), given, parsed, spec)
 
 
 @pytest.mark.parametrize("examples", [False, True])
 @pytest.mark.parametrize("logits", [False, True])
-def test_floats_probabilities_or_logits_pass(judge, digit_network, held_out, logits, examples):
+def test_floats_probabilities_or_logits_pass(digits_model, held_out, logits, examples):
     spec = digits_spec(outputs={"kind": "logits" if logits else "probabilities"})
     given = held_out["digits"] if examples else None
-    save = lambda folder: digits_trainer.save(digit_network, folder, logits=logits)  # noqa: E731
-    verdict = judge(save, spec, given, own_process=logits and not examples)
+    verdict = judge(digits_model(logits=logits), spec, given, own_process=logits and not examples)
     assert verdict.outcome is Outcome.PASSED, verdict
     kind = "2 batches of held-out examples" if examples else "6 made-up batches"
     assert verdict.reason == f"signature serving_default answered {kind} properly"
 
 
 @pytest.mark.parametrize("signature", ["serving_default", "serve_examples"])
-def test_a_model_that_takes_strings_is_asked_with_files_or_examples(judge, photo_network, held_out, signature):
+def test_a_model_that_takes_strings_is_asked_with_files_or_examples(photos_model, held_out, signature):
     record = PHOTOS.to_record()
     record["signatures"] = {"serve": signature, "examples": "serve_examples"}
     spec = type(PHOTOS).from_record(record)
     own = signature == "serving_default"  # strings to another process and back
-    save = lambda folder: photos_trainer.save(photo_network, folder)  # noqa: E731
-    verdict = judge(save, spec, held_out["photos"], own_process=own)
+    verdict = judge(photos_model, spec, held_out["photos"], own_process=own)
     assert verdict.outcome is Outcome.PASSED, verdict
 
 
-def test_a_model_that_takes_strings_is_undecided_without_examples(judge, photo_network):
-    verdict = judge(lambda folder: photos_trainer.save(photo_network, folder), PHOTOS)
+def test_a_model_that_takes_strings_is_undecided_without_examples(photos_model):
+    verdict = judge(photos_model, PHOTOS)
     assert verdict.outcome is Outcome.UNDECIDED
     assert "input 'image_bytes' is string [?], and strings cannot be made up" in verdict.reason
     assert "Pass `examples` and `spec` to PushGate" in verdict.reason
 
 
-def test_a_sigmoid_out_of_range_is_blocked_and_said_once(judge, photo_network, held_out):
+def test_a_sigmoid_out_of_range_is_blocked_and_said_once(tmp_path_factory, photo_network, held_out):
     network = keras.Sequential([photo_network, keras.layers.Rescaling(1, offset=3)])
-    verdict = judge(lambda folder: photos_trainer.save(network, folder), PHOTOS, held_out["photos"])
+    folder = saved(tmp_path_factory, lambda path: photos_trainer.save(network, path))
+    verdict = judge(folder, PHOTOS, held_out["photos"])
     assert verdict.outcome is Outcome.FAILED
     assert [finding.what for finding in verdict.findings] == ["range"]
     assert verdict.reason.endswith("say `kind: logits` (held-out examples, batch of 1, and 1 other batch)")
@@ -130,29 +145,28 @@ def test_a_sigmoid_out_of_range_is_blocked_and_said_once(judge, photo_network, h
     ],
 )
 @pytest.mark.parametrize("examples", [False, True])
-def test_a_model_that_is_not_what_its_spec_says_is_blocked(judge, digit_network, held_out, spec, expected, examples):
-    given = held_out["digits"] if examples else None
-    verdict = judge(lambda folder: digits_trainer.save(digit_network, folder), digits_spec(**spec), given)
+def test_a_model_that_is_not_what_its_spec_says_is_blocked(digits_model, held_out, spec, expected, examples):
+    verdict = judge(digits_model(), digits_spec(**spec), held_out["digits"] if examples else None)
     assert verdict.outcome is Outcome.FAILED
     assert expected in verdict.reason
 
 
-def test_examples_of_which_none_can_be_asked_about_leave_it_undecided(judge, digit_network, held_out):
+def test_examples_of_which_none_can_be_asked_about_leave_it_undecided(digits_model, held_out):
     spec = digits_spec(image={"feature": "picture"})
-    verdict = judge(lambda folder: digits_trainer.save(digit_network, folder), spec, held_out["digits"])
+    verdict = judge(digits_model(), spec, held_out["digits"])
     assert verdict.outcome is Outcome.UNDECIDED
     assert "must hold an image that the model can be asked about. Received: none in" in verdict.reason
 
 
-def test_examples_that_are_gone_leave_it_undecided(judge, digit_network):
+def test_examples_that_are_gone_leave_it_undecided(digits_model):
     gone = standard_artifacts.Examples()
     gone.uri, gone.split_names = "/nowhere", json.dumps(["eval"])
-    verdict = judge(lambda folder: digits_trainer.save(digit_network, folder), digits_spec(), gone)
+    verdict = judge(digits_model(), digits_spec(), gone)
     assert verdict.outcome is Outcome.UNDECIDED
 
 
 @pytest.mark.parametrize("examples", [False, True])
-def test_nan_in_bfloat16_is_blocked(judge, held_out, examples):
+def test_nan_in_bfloat16_is_blocked(tmp_path_factory, held_out, examples):
     """NumPy does not count bfloat16 as a number that could be infinite; and it has to come from another process."""
     layers = [keras.layers.Input((28, 28, 1), name="input_image"), keras.layers.Flatten()]
     network = keras.Sequential(
@@ -162,15 +176,16 @@ def test_nan_in_bfloat16_is_blocked(judge, held_out, examples):
     network.layers[-1].set_weights([kernel * np.nan, bias])
     given = held_out["digits"] if examples else None
     spec = digits_spec(outputs={"scores": "output_0"}, image={"input": "input_image"})
-    verdict = judge(lambda folder: network.export(folder, verbose=False), spec, given, own_process=not examples)
+    folder = saved(tmp_path_factory, lambda path: network.export(path, verbose=False))
+    verdict = judge(folder, spec, given, own_process=not examples)
     assert verdict.outcome is Outcome.FAILED
     assert "output output_0 has 100% values that are not finite" in verdict.reason
     assert network(tf.zeros((1, 28, 28, 1))).dtype == tf.bfloat16
 
 
-def test_a_policy_that_contradicts_the_spec_is_refused(judge, digit_network):
+def test_a_policy_that_contradicts_the_spec_is_refused(tmp_path):
     with pytest.raises(MonitorError, match=r"`canary.num_classes` must be what the model's spec says, 10"):
-        judge(lambda _: None, digits_spec(), policy="canary: {num_classes: 4}")
+        judge(tmp_path, digits_spec(), policy="canary: {num_classes: 4}")
 
 
 @pytest.mark.parametrize(

@@ -80,14 +80,13 @@ def windows(tmp_path_factory, pool, write_statistics, shifts):
     }
 
 
-@pytest.fixture
-def judge(tmp_path, baseline, schema):
+@pytest.fixture(scope="module")
+def run_validator(tmp_path_factory, baseline, schema):
     """Runs the executor; returns the output artifact, the report and the anomalies, all read back from files."""
-    count = iter(range(9))
 
     def run(window, *, against=baseline, previous=None, by=schema, **properties):
         output = standard_artifacts.ExampleAnomalies()
-        output.uri = str(tmp_path / str(next(count)))
+        output.uri = str(tmp_path_factory.mktemp("anomalies"))
         given = {"baseline_statistics": against, "previous_statistics": previous}
         inputs = {"statistics": [window], "schema": [by]} | {key: [each] for key, each in given.items() if each}
         connected = {"has_baseline": int(against is not None), "has_previous": int(previous is not None)}
@@ -97,6 +96,21 @@ def judge(tmp_path, baseline, schema):
         anomalies = anomalies_util.load_anomalies_binary(path)
         assert anomalies.HasField("anomaly_name_format")  # else readers take them for cut short
         return output, report, anomalies
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def judge(run_validator):
+    """As `run_validator`, which it runs once for the same artifacts and properties: many tests look at one run."""
+    done = {}
+
+    def run(window, **given):
+        artifacts = {key: each and each.uri for key, each in given.items() if key in ("against", "previous", "by")}
+        key = (window.uri, *sorted((given | artifacts).items()))
+        if key not in done:
+            done[key] = run_validator(window, **given)
+        return done[key]
 
     return run
 
@@ -134,10 +148,10 @@ def test_bursts_of_near_duplicates_are_named_and_what_to_set(judge, windows):
     assert "near-duplicate" in anomalies.dataset_anomaly_info.description
 
 
-def test_near_duplicates_alone_are_no_alarm(judge, windows, monkeypatch):
+def test_near_duplicates_alone_are_no_alarm(run_validator, windows, monkeypatch):
     """The warning leaves the window fine, where the comparison finds nothing."""
     monkeypatch.setattr(NearDuplicates, "more_frequent", True)
-    _, report, anomalies = judge(windows["clean"], previous=windows["before"])
+    _, report, anomalies = run_validator(windows["clean"], previous=windows["before"])
     assert (report.state, report.outcome) == (State.FINE, Outcome.PASSED)
     assert "near-duplicate" in report.problems[0]
     assert anomalies.dataset_anomaly_info.severity == SEVERITIES.Value("WARNING")
@@ -211,8 +225,8 @@ def test_anomalies_are_shown_to_a_person(judge, windows):
     assert "The Kolmogorov-Smirnov distance between baseline and window is " in said
 
 
-def test_the_same_seed_gives_the_same_result(judge, windows):
-    first, again = judge(windows["clean"])[1:], judge(windows["clean"])[1:]
+def test_the_same_seed_gives_the_same_result(judge, run_validator, windows):
+    first, again = judge(windows["clean"])[1:], run_validator(windows["clean"])[1:]
     assert first[0] == again[0]
     assert first[1].SerializeToString(deterministic=True) == again[1].SerializeToString(deterministic=True)
     assert judge(windows["clean"], seed=1)[1].p_value != first[0].p_value

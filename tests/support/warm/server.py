@@ -4,8 +4,8 @@
 
 Importing TFX takes seven seconds of a processor, and dozens of tests run a command that does. `client.py` sends a
 command with its folder, its environment and its three standard streams to `FOLDER/socket`. What runs it is a process of
-its own with an end of its own; it differs from a new Python only in what is imported. No function of TensorFlow is
-called before a fork: its threads would not be there after it.
+its own with an end of its own; it differs from a new Python in what is imported, and in `beam_methods.py`. No function
+of TensorFlow is called before a fork: its threads would not be there after it.
 """
 
 import contextlib
@@ -42,6 +42,7 @@ def wait_for_a_command(folder: str) -> None:
     os.environ.update(TENSORFLOW)
     for name in IMPORTED:
         importlib.import_module(name)
+    importlib.import_module("tests.support.beam_methods").look_up_once()
     gc.freeze()  # forks do not copy what nothing looks at
     os.chdir(folder)  # a path below it may be longer than a socket's may be
     ended: list[int] = []
