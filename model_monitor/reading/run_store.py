@@ -85,8 +85,12 @@ def open_store(path: str | Path) -> metadata_store.MetadataStore:
 
 
 def _require_readable(path: Path) -> None:
-    """Raises `MonitorError` when SQLite cannot read a file, or not soon: ML Metadata tries a locked one for 36 s."""
-    uri = f"{path.absolute().as_uri()}?mode=ro"
+    """Raises `MonitorError` when SQLite cannot read a file, or not soon: ML Metadata tries a locked one for 36 s.
+
+    What a process was writing when it was killed in the middle of a commit is taken back, which only somebody who may
+    write can do, and ML Metadata, reading, does not. Where there is no such thing nothing is written.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=rw"  # of a file that may not be written SQLite makes that `ro` by itself
     try:
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as database:
             database.execute("SELECT name FROM sqlite_master LIMIT 1").fetchone()
