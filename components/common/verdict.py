@@ -62,7 +62,6 @@ class Check:
       reason: why, in a few words, without a full stop; empty where there is nothing to say.
       findings: what it rests on, and what was noticed besides.
       failure: what it says of a span where it failed: changed, degraded or invalid.
-      voids: whether the other checks mean nothing where it failed, as where the logs are broken.
 
     """
 
@@ -72,7 +71,6 @@ class Check:
     reason: str
     findings: tuple[Finding, ...] = ()
     failure: State = State.INVALID
-    voids: bool = True
 
     @property
     def state(self) -> State:
@@ -149,7 +147,7 @@ class Verdict:
       headline: what became of the span or the model, such as "Span 3 is changed".
       reason: why, without a full stop.
       state: in one word.
-      in_doubt: whether any check could not be decided, whatever the others say.
+      besides: the other words that its checks say, which have to be asked about as well.
 
     """
 
@@ -157,7 +155,7 @@ class Verdict:
     headline: str
     reason: str
     state: State
-    in_doubt: bool = False
+    besides: tuple[State, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -166,9 +164,8 @@ class Verdict:
 
     @property
     def states(self) -> tuple[State, ...]:
-        """Its word, and `undecided` where that has to be asked about besides."""
-        more = self.in_doubt and self.state is not State.UNDECIDED
-        return (self.state, State.UNDECIDED) if more else (self.state,)
+        """Its word, and those that its checks say besides."""
+        return (self.state, *self.besides)
 
     @property
     def tone(self) -> str:
@@ -226,15 +223,14 @@ def verdict_of_span(
     subject = "The data are" if span is None else f"Span {span} is"
     again = " again" if state is State.FINE and history.incident and history.again else ""
     reason = _fine(p_value, history) if state is State.FINE else _reasons(checks, state, missing)
-    in_doubt = any(check.outcome is Outcome.UNDECIDED for check in checks)
+    said = {check.state for check in checks} - {state, State.FINE}
+    besides = tuple(each for each in OF_SPANS if each in said)
     headline = f"{subject} {state.words}{again}"
-    return Verdict(MEANINGS[state].outcome, headline, reason + _seen(history), state, in_doubt)
+    return Verdict(MEANINGS[state].outcome, headline, reason + _seen(history), state, besides)
 
 
 def _state_of_span(checks: Sequence[Check], *, missing: bool) -> State:
     """The worst of what the checks say. That a change does no harm takes that all else was checked and passed."""
-    if any(check.voids and check.outcome is Outcome.FAILED for check in checks):
-        return next(check.failure for check in checks if check.voids and check.outcome is Outcome.FAILED)
     states = [check.state for check in checks]
     worst_of = next(state for state in OF_SPANS if state in states)
     doubt = missing or State.UNDECIDED in states

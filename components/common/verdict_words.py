@@ -82,8 +82,9 @@ MEANINGS = {
     State.RUNNING: Meaning(_UNDECIDED, "undecided", EXIT_ERROR, "the run has not ended, or was stopped"),
     State.NO_VERDICT: Meaning(_UNDECIDED, "undecided", EXIT_ERROR, "the run has checked nothing"),
 }
-# The words of a span, or of any data; the worst first. Where the logs are broken, `invalid` comes before all of them.
-OF_SPANS = (State.DEGRADED, State.INVALID, State.CHANGED, State.UNDECIDED, State.FINE)
+# The words of a span, or of any data: where several checks fail, the first of these. Invalid explains the rest: what the
+# logs or the images are no longer says little about the model.
+OF_SPANS = (State.INVALID, State.DEGRADED, State.CHANGED, State.UNDECIDED, State.FINE)
 FAIL_ON = tuple(state for state in OF_SPANS if state is not State.FINE)  # the default of `monitor.fail_on`
 NO_OPINION = (State.FAILED, State.RUNNING, State.NO_VERDICT)  # runs that came to no verdict
 # In the terminal. Those of outcomes are those of checks.
@@ -111,7 +112,7 @@ def fails(states: Sequence[State], outcome: Outcome, fail_on: Collection[str] = 
     """Whether a verdict is to stop whoever waits for it.
 
     Args:
-      states: its word, and `undecided` besides where any check could not be decided, which never passes unasked.
+      states: its word, and the others that its checks say: none of them passes unasked.
       outcome: of the verdict.
       fail_on: the words of spans that do, `monitor.fail_on`.
 

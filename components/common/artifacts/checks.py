@@ -66,7 +66,6 @@ def check_of_anomalies(artifact: Artifact, files: Files) -> Check:
         check = _read_check(name, subject, artifact, files)
     except DAMAGE as error:
         check = Check(name, subject, Outcome.UNDECIDED, f"what it decided cannot be read: {said(error)}")
-    check = replace(check, voids=name not in (DATA, ACCURACY))
     check = replace(check, failure=State.DEGRADED) if name == ACCURACY else check
     noted = _noted(artifact)
     if noted is not None and not files.reaches(artifact.uri):
