@@ -2,9 +2,6 @@
 
 import re
 import shutil
-import subprocess
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ from components.common.artifacts.tfrecord import read_records
 from components.serving_log_writer.log_files import LogFile
 from tests.support.foreign_data import write_examples
 from tests.support.grey_model import FEATURES, labelled, write_held_out
+from tests.support.started_commands import Home
 from tests.support.warm.starting import warm
 
 pytestmark = pytest.mark.e2e
@@ -25,53 +23,6 @@ POINTS = (
     "✓ SkewDriftValidator", "✓ ValidationReport", "✓ Importing TFX", "✓ BaselineImporter", "✓ ServingLogExampleGen",
     "✓ ImageStatisticsGen", "✓ PerformanceEstimator", VERDICT.format(r"\d+"), r"\nTime ",
 )  # fmt: skip
-
-
-@dataclass
-class Command:
-    """`model-monitor` with some arguments, at work in a process of its own."""
-
-    process: "subprocess.Popen[bytes]"
-    output: Path
-
-    @property
-    def text(self) -> str:
-        return self.output.read_text()
-
-    def wait_for(self, pattern: str) -> bool:
-        """Waits until its output has the pattern; False where it ended without."""
-        while not re.search(pattern, self.text):
-            if self.process.poll() is not None:
-                return re.search(pattern, self.text) is not None
-            time.sleep(0.01)
-        return True
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def end(self) -> tuple[int, str]:
-        """Its exit code and what it printed."""
-        return self.process.wait(600), self.text
-
-
-@dataclass
-class Home:
-    """A working directory in which commands run."""
-
-    folder: Path
-
-    def start(self, *arguments: str) -> Command:
-        output = self.folder / f"output-{time.monotonic_ns()}.txt"
-        with output.open("wb") as file:
-            process = subprocess.Popen(
-                [str(warm().commands / "model-monitor"), *arguments],
-                cwd=self.folder, env=warm().environment, stdout=file, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-        return Command(process, output)
-
-    def run(self, *arguments: str) -> tuple[int, str]:
-        return self.start(*arguments).end()
 
 
 @pytest.fixture(scope="module")

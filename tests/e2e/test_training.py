@@ -3,7 +3,6 @@
 One story of five runs in one pipeline root, told once; each test looks at its part of it.
 """
 
-import gzip
 import json
 import os
 import shutil
@@ -18,24 +17,11 @@ from components.common import baseline_bundle
 from pipelines.cifar10 import dataset
 from tests.support.code_blocks import labels, named
 from tests.support.printed import too_wide
+from tests.support.sample_copies import copy_of_sample
 
 from .conftest import REPOSITORY, SAMPLE, Outcome, train
 
 pytestmark = pytest.mark.e2e
-
-RECORD = 3073  # a label byte and 3,072 bytes of image
-
-
-def copy_of_sample(folder: Path, change, *, training: int = 4000, held_out: int = 2000) -> Path:
-    """The first images of the sample, whose training records, [N, 3073] uint8, are changed."""
-    folder.mkdir()
-    for name, count in (("data_batch_1.bin", training), ("test_batch.bin", held_out)):
-        sample = np.frombuffer(gzip.decompress((SAMPLE / f"{name}.gz").read_bytes()), np.uint8)
-        records = sample.reshape(-1, RECORD)[:count].copy()
-        if name.startswith("data"):
-            change(records)
-        (folder / name).write_bytes(records.tobytes())
-    return folder
 
 
 def shuffle_labels(records: np.ndarray) -> None:
