@@ -18,6 +18,7 @@ from components.common.plain_paths import broken_rule_of_path
 from components.common.settings import Section, explain, read_setting, read_yaml
 from components.common.span_patterns import DEFAULT_PATTERN, Found, SpanPattern, pattern_of
 from components.common.two_sample.false_alarms import least_permutations
+from components.serving_log_example_gen.read_options import DEFAULT_MAX_ROWS
 
 # In this process. Where no option says what workers install, TFX builds a package of itself for every Beam executor,
 # which takes seconds and which nobody here installs.
@@ -49,6 +50,7 @@ class MonitorConfig(Section):
     max_accuracy_drop: Annotated[float, Field(gt=0, lt=1)] = 0.05  # before accuracy counts as degraded
     # "example", "image", "request", "client" or "<number>s": what to take one example of where traffic is correlated
     one_example_per: str = "example"
+    max_rows: Annotated[int, Field(ge=1, lt=1 << 63)] = DEFAULT_MAX_ROWS  # of a span; those beyond it are left out
     permutations: Annotated[int, Field(ge=199)] = 1999
     seed: Annotated[int, Field(ge=0)] = 0
     # what drift is measured against: the last span that was fine with the same version, or the one before in any case

@@ -58,6 +58,7 @@ def serving_log_example_gen(  # noqa: PLR0913 - whose logs, where, which of them
         spec=spec,
         model_version=model_version,
         one_example_per=settings.one_example_per,
+        max_rows=settings.max_rows,
     )
 
 

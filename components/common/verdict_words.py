@@ -82,8 +82,7 @@ MEANINGS = {
     State.RUNNING: Meaning(_UNDECIDED, "undecided", EXIT_ERROR, "the run has not ended, or was stopped"),
     State.NO_VERDICT: Meaning(_UNDECIDED, "undecided", EXIT_ERROR, "the run has checked nothing"),
 }
-# The words of a span, or of any data: where several checks fail, the first of these. Invalid explains the rest: what the
-# logs or the images are no longer says little about the model.
+# The words of a span, or of any data: where several checks fail, the first of these. Invalid explains the rest.
 OF_SPANS = (State.INVALID, State.DEGRADED, State.CHANGED, State.UNDECIDED, State.FINE)
 FAIL_ON = tuple(state for state in OF_SPANS if state is not State.FINE)  # the default of `monitor.fail_on`
 NO_OPINION = (State.FAILED, State.RUNNING, State.NO_VERDICT)  # runs that came to no verdict

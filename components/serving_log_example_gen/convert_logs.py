@@ -10,9 +10,7 @@ from typing import Any, TypeAlias
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
-from google.protobuf.message import DecodeError
 from tensorflow.core.example import example_pb2
-from tensorflow_serving.apis import prediction_log_pb2
 from tfx.dsl.io import fileio
 
 from ..common.artifacts.record_files import is_remote, open_regular
@@ -22,10 +20,10 @@ from ..common.model_spec import IMAGE
 from ..common.records.log_counts import DEAD_LETTERS
 from . import dead_letters
 from . import tally as names
-from .input_checks import Flag
 from .prediction_log import Request, Row, read_origin, read_request
 from .problems import Problem
 from .read_options import MAX_ROWS, ReadOptions
+from .record_kinds import parse_example, parse_log, why_no_log
 from .subsampling import Subsampling, lot
 from .tally import DAMAGE_PROBLEMS, Tally, merged, version_name
 
@@ -118,10 +116,10 @@ class _ReadFile(beam.DoFn):
             tally.counts[DEAD_LETTERS] += dead.add(record, [(None, problem, record.reason)])
             return None
         log = parse_log(record.data)
-        if log is None:
-            problem, reason = _UNPARSABLE
+        if log is None or log.WhichOneof("log_type") is None:  # of no version either
+            reason = why_no_log(record.data)
             tally.add_unparsable(record, identity, reason)
-            tally.counts[DEAD_LETTERS] += dead.add(record, [(None, problem, reason)])
+            tally.counts[DEAD_LETTERS] += dead.add(record, [(None, Problem.NOT_A_LOG, reason)])
             return None
         origin = read_origin(log)
         if self._options.model_version and origin.model_version != self._options.model_version:
@@ -186,7 +184,7 @@ def _bounded(records: Iterator[Record], name: str, tally: Tally) -> Iterator[Rec
 
 def _leave_out(identity: bytes, found: "_Found", max_rows: int, tally: Tally) -> None:
     tally.add_rows(names.TOO_MANY, found[2])
-    text = f"at most {max_rows} may be in a span; log fewer by `sampling_rate`, or raise `{MAX_ROWS}`"
+    text = f"at most {max_rows} may be in a span; log fewer by `sampling_rate`, or raise `monitor.{MAX_ROWS}`"
     tally.add_problem(Problem.TOO_MANY_ROWS, identity, text)
 
 
@@ -194,30 +192,6 @@ def _starts(rows_of: dict[str, int]) -> dict[str, int]:
     """How many rows there are in the files before each file."""
     files = sorted(rows_of)
     return dict(zip(files, itertools.accumulate((rows_of[file] for file in files), initial=0), strict=False))
-
-
-_UNPARSABLE: Flag = (Problem.NOT_A_LOG, "the record cannot be parsed as a PredictionLog")
-
-
-def parse_log(data: bytes) -> Any:
-    """The PredictionLog; None if the bytes are none."""
-    return _parse(prediction_log_pb2.PredictionLog, data)
-
-
-def parse_example(data: bytes) -> Any:
-    """The tf.Example; None if the bytes are none."""
-    return _parse(example_pb2.Example, data)
-
-
-def _parse(kind: Any, data: bytes) -> Any:
-    message = kind()
-    try:
-        # protobuf 3.20 stops at a stray end-group tag, warns and gives what it has so far: less than all is broken
-        return message if message.MergeFromString(data) == len(data) else None
-    except (DecodeError, UnicodeDecodeError):  # the latter from protobuf's implementation in Python
-        return None
-    except SystemError:  # what becomes of that warning where warnings are errors
-        return None
 
 
 def _serialise(features: dict[str, Value]) -> bytes:

@@ -1,6 +1,7 @@
 """A baseline for a model that is served already: one run, a bundle beside the model, and a note for `monitor`."""
 
 import glob
+import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,11 +55,7 @@ def check(model: Path, examples: str, *, replace: bool) -> None:
     bundle = model / baseline_bundle.BUNDLE
     if bundle.exists() and not replace:
         raise MonitorError(f"{bundle} is there already: the model has a baseline. --force puts another in its place")
-    # TFX reads whatever the pattern names, and goes by the name alone.
-    folder, pattern = split_pattern(examples)
-    beside = choose(glob.glob(os.path.join(folder, pattern)), links_out=True)
-    others = [*beside.side_files, *beside.refused]
-    require(not others, "--examples", "name TFRecord files only, as in 'held_out/*.tfrecord*'", others[:3])
+    narrowed(examples)
     for file in files_of(examples):
         with file.open("rb") as stream:
             zipped = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
@@ -85,11 +82,47 @@ def adopt(  # noqa: PLR0913 - how, what of, from what; two by keyword
 
     """
     check(model, examples, replace=replace)
-    folder, pattern = split_pattern(examples)
+    folder, pattern = split_pattern(narrowed(examples))
     arguments = {"spec": spec, "model": os.path.abspath(model), "folder": folder, "pattern": pattern}
     run = launch(config, "adopting", arguments, progress)
     bundle = _publish(run, spec, Path(os.path.abspath(model)), replace=replace)
     return Adopted(run, bundle, remember(config, bundle))
+
+
+def narrowed(pattern: str) -> str:
+    """A pattern of the record files alone that a pattern names: TFX reads whatever it is given, going by the name.
+
+    Raises:
+      MonitorError: what lies beside them is named by every such pattern.
+
+    """
+    named = _named_by(pattern)
+    beside = choose(named, links_out=True)
+    if beside.files == named or not beside.files:
+        return pattern
+    names = [os.path.basename(file) for file in beside.files]
+    first = _same_start(names)
+    last = _same_start([name[len(first) :][::-1] for name in names])[::-1]
+    ways = (names[0],) if len(set(names)) == 1 else (f"{first}*{last}", "*.tfrecord*")
+    for way in ways:
+        alone = os.path.join(os.path.dirname(pattern), way)
+        if _named_by(alone) == beside.files:
+            return alone
+    others = [*beside.side_files, *beside.refused]
+    raise MonitorError(
+        f"`--examples` must name TFRecord files only, as in 'held_out/*.tfrecord*'. Received: {', '.join(others[:3])}"
+    )
+
+
+def _same_start(names: list[str]) -> str:
+    """What all begin with, letter by letter."""
+    alike = itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    return "".join(letters[0] for letters in alike)
+
+
+def _named_by(pattern: str) -> list[str]:
+    """The files that a pattern names to TFX, sorted."""
+    return sorted(glob.glob(os.path.join(*split_pattern(pattern))))
 
 
 def split_pattern(pattern: str) -> tuple[str, str]:

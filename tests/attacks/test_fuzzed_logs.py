@@ -234,7 +234,7 @@ def bombs(chance: Random) -> bytes:
 
 def test_rows_are_bounded_by_the_bytes_of_their_record(tries, report):
     """1,024 values for each byte of a tensor, one image in any case, and the size of the spec for image files."""
-    from components.serving_log_example_gen.convert_logs import parse_example, parse_log
+    from components.serving_log_example_gen.record_kinds import parse_example, parse_log
 
     chance = np.random.default_rng(11)
     tried = held = images = 0

@@ -69,13 +69,14 @@ def test_what_has_no_bundle_is_refused(tmp_path: Path, serving: Path):
 
 
 def test_the_span_the_version_the_labels_and_the_settings_are_told_on(serving: Path):
-    settings = MonitorConfig(false_alarm_rate=0.05, max_accuracy_drop=0.2, one_example_per="request")
+    settings = MonitorConfig(false_alarm_rate=0.05, max_accuracy_drop=0.2, one_example_per="request", max_rows=70)
     pipeline = monitoring_pipeline(
         serving, logs="/logs", span=20, model_version=0, labels="/labels.csv", settings=settings, enable_cache=True
     )
     read = properties(pipeline, "ServingLogExampleGen")
     assert json.loads(read["range_config"])["static_range"] == {"start_span_number": 20, "end_span_number": 20}
     assert (read["input_base"], version_read(pipeline)) == ("/logs", 0)
+    assert (read["one_example_per"], read["max_rows"]) == ("request", 70)
     assert properties(pipeline, "SkewDriftValidator")["false_alarm_rate"] == 0.05
     estimator = properties(pipeline, "PerformanceEstimator")
     assert (estimator["max_accuracy_drop"], estimator["labels_file"]) == (0.2, "/labels.csv")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tensorflow_serving.apis import prediction_log_pb2
 
 from components.common.model_spec import ModelSpec
-from components.serving_log_example_gen.convert_logs import parse_example, parse_log
 from components.serving_log_example_gen.prediction_log import Request, read_origin, read_request
 from components.serving_log_example_gen.problems import Problem
+from components.serving_log_example_gen.record_kinds import parse_example, parse_log
 from components.serving_log_example_gen.subsampling import ClientKey
 from components.serving_log_writer.log_fields import CLIENT_ID
 from tests.components.serving_log_example_gen.conftest import (

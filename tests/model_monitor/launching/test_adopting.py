@@ -68,10 +68,36 @@ def test_hidden_files_are_left_out_of_the_pattern_that_tfx_gets(model, held_out)
 
 
 @pytest.mark.parametrize("make", [lambda path: path.write_text("{}"), os.mkfifo, Path.mkdir])
-def test_what_tfx_would_read_and_is_no_tfrecord_file_is_refused(model, held_out, make):
-    make(held_out / "manifest.json")
-    with pytest.raises(MonitorError, match=r"must name TFRecord files only.*manifest\.json"):
-        adopting.check(model, str(held_out / "*"), replace=False)
+def test_what_lies_beside_is_left_out_by_name_and_of_the_pattern_that_tfx_gets(model, held_out, make, caplog):
+    for name in ("b.manifest", "manifest.json"):
+        make(held_out / name)
+    for pattern in ("*", "[abm]*"):
+        adopting.check(model, str(held_out / pattern), replace=False)
+        read = adopting._named_by(adopting.narrowed(str(held_out / pattern)))
+        assert [Path(file).name for file in read] == ["a.tfrecord", "b.tfrecord.gz"]
+    assert "manifest.json: a side file" in caplog.text
+
+
+def test_shards_are_told_from_what_lies_beside_whatever_they_are_called(model, held_out):
+    content = (held_out / "b.tfrecord.gz").read_bytes()
+    for number in range(3):
+        (held_out / f"part-{number}-of-3.gz").write_bytes(content)
+        (held_out / f"part-{number}-of-3.gz.md5").write_text("0" * 32)
+    read = adopting._named_by(adopting.narrowed(str(held_out / "part*")))
+    assert [Path(file).name for file in read] == [f"part-{number}-of-3.gz" for number in range(3)]
+
+
+def test_one_file_is_named_as_it_is(model, held_out):
+    (held_out / "a.tfrecord").unlink()
+    (held_out / "manifest.json").write_text("{}")
+    assert adopting.narrowed(str(held_out / "*")) == str(held_out / "b.tfrecord.gz")
+
+
+def test_what_tfx_would_read_beside_them_by_any_pattern_is_refused(model, held_out):
+    (held_out / "a.tfrecord.manifest.b.tfrecord").write_text("{}")
+    (held_out / "a.tfrecord.z.b.tfrecord").write_bytes((held_out / "a.tfrecord").read_bytes())
+    with pytest.raises(MonitorError, match=r"must name TFRecord files only.*manifest"):
+        adopting.narrowed(str(held_out / "*"))
 
 
 def test_a_file_of_another_format_is_said_to_be_one_before_anything_runs(model, held_out):
