@@ -3,7 +3,7 @@
     budget = Budget.of("1 in 30 days", windows_per_day=24)
     budget.false_alarm_rate      # of the single window: `monitor.false_alarm_rate`
     budget.drift_run_length      # of `cusum.Cusum`
-    budget.accuracy_run_length   # of the accuracy, where it is followed
+    budget.accuracy_run_length   # of `accuracy.AccuracyFollowed`
 
 docs/false_alarms_over_time.md has what is promised and what was measured.
 """
