@@ -21,10 +21,12 @@ from components.common.two_sample.false_alarms import least_permutations
 from components.serving_log_example_gen.read_options import DEFAULT_MAX_ROWS
 
 # In this process. Where no option says what workers install, TFX builds a package of itself for every Beam executor,
-# which takes seconds and which nobody here installs.
+# which takes seconds and which nobody here installs. What Beam pickles with by default, dill, has its log level set for
+# each object, which visits all loggers of all libraries: a tenth of a short pipeline's time (docs/traps.md).
 LOCAL_BEAM_ARGS = (
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
     "--sdk_container_image=unused",
+    "--pickle_library=cloudpickle",
 )
 MODEL_SPEC_FILE = "model_spec.yaml"
 PIPELINE_NAME = r"^[a-z0-9][a-z0-9-]{0,127}$"  # what Kubeflow takes as well

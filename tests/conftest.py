@@ -1,5 +1,6 @@
 """Hypothesis draws the same examples every time and takes as long as it takes: no test depends on luck or timing."""
 
+import gc
 import os
 import sys
 
@@ -34,11 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Where a test has imported Beam."""
+    """What the tests have imported is made ready: Beam looks up methods once, and all of it counts as never garbage."""
     if "apache_beam.transforms.core" in sys.modules:
         from tests.support.beam_methods import look_up_once
 
         look_up_once()
+    gc.freeze()  # a collection of garbage that goes through all of TFX takes more than half a second
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:

@@ -1,11 +1,14 @@
 """Importing is cheap, and the components folder works under any name."""
 
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.warm.starting import FORGET, warm
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HEAVY = ("tensorflow", "tfx", "apache_beam", "tensorflow_data_validation", "tensorflow_model_analysis")
@@ -17,15 +20,6 @@ def python(code: str, folder: Path = REPOSITORY) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    "module",
-    ["components", "components.common.baseline_bundle", "model_monitor.cli", "model_monitor.reading.run_store"],
-)
-def test_importing_takes_nothing_heavy(module: str):
-    loaded = python(f"import sys, {module}; print([m for m in {HEAVY} if m in sys.modules])")
-    assert loaded.strip() == "[]"
-
-
 def modules(package: str, *but: str) -> list[str]:
     """Every module of a package of this checkout, those below `but` left out."""
     names = (".".join(path.with_suffix("").parts) for path in sorted(Path(package).rglob("*.py")))
@@ -33,47 +27,85 @@ def modules(package: str, *but: str) -> list[str]:
     return [name for name in plain if not any(name == each or name.startswith(f"{each}.") for each in but)]
 
 
-@pytest.mark.parametrize(
-    ("package", "but"),
-    [
-        ("components/common", ("components.common.tfx_files",)),
-        ("components/serving_log_writer", ()),
-        ("model_monitor", ("model_monitor.launching", "model_monitor.traffic")),
-    ],
-)
-def test_no_module_of_what_is_light_imports_anything_heavy(package: str, but: tuple[str, ...], monkeypatch):
+# Packages that import nothing heavy, and the modules in them that may.
+LIGHT = {
+    "components/common": ("components.common.tfx_files",),
+    "components/serving_log_writer": (),
+    "model_monitor": ("model_monitor.launching", "model_monitor.traffic"),
+}
+
+
+def test_no_module_of_what_is_light_imports_anything_heavy(monkeypatch):
     monkeypatch.chdir(REPOSITORY)
-    names = modules(package, *but)
-    assert len(names) > 3
-    code = f"import importlib, sys; [importlib.import_module(name) for name in {names}]"
-    assert python(f"{code}; print([m for m in {HEAVY} if m in sys.modules])").strip() == "[]"
+    names = {package: modules(package, *but) for package, but in LIGHT.items()}
+    assert all(len(found) > 3 for found in names.values())
+    everything = [name for found in names.values() for name in found]
+    assert {"components.common.baseline_bundle", "model_monitor.cli", "model_monitor.reading.run_store"} <= {
+        *everything
+    }
+    # all in one process, each with what it has brought in: the first that does is named
+    code = f"""
+import importlib, sys
+for name in {["components", *everything]}:
+    importlib.import_module(name)
+    loaded = [heavy for heavy in {HEAVY} if heavy in sys.modules]
+    assert not loaded, (name, loaded)
+"""
+    python(code)
 
 
-@pytest.mark.parametrize(
-    ("module", "line", "contract"),
-    [
-        ("components/common/artifacts/splits.py", "import tfx", "what components share is read without TFX"),
-        ("components/common/errors.py", "from . import tfx_files", "TFX's files are for executors"),
-        ("components/common/errors.py", "from .. import push_gate", "which knows none of them"),
-        ("components/push_gate/policy.py", "import tensorflow", "the core of a component imports neither TFX"),
-        ("components/push_gate/policy.py", "from .. import validation_report", "share by components.common"),
-        ("components/push_gate/policy.py", "import pipelines", "never back"),
-        ("model_monitor/reading/findings.py", "from components.common import tfx_files", "the tool reads and shows"),
-        ("model_monitor/reading/findings.py", "from pipelines import training", "the tool reads and shows without"),
-        ("model_monitor/reading/findings.py", "from ..traffic import shifts", "launching and traffic are for commands"),
-    ],
-)
-def test_an_import_that_breaks_a_contract_is_found(tmp_path: Path, module: str, line: str, contract: str):
+# (module, the line it gets, the contract that this breaks, the import as it is reported)
+BREAKING = [
+    ("components/common/artifacts/splits.py", "import tfx",
+     "what components share is read without TFX", "components.common.artifacts.splits -> tfx"),
+    ("components/common/errors.py", "from . import tfx_files",
+     "TFX's files are for executors", "components.common.errors -> components.common.tfx_files"),
+    ("components/common/errors.py", "from .. import push_gate",
+     "components share by components.common, which knows none", "components.common.errors -> components.push_gate"),
+    ("components/push_gate/policy.py", "import tensorflow",
+     "the core of a component imports neither TFX", "components.push_gate.policy -> tensorflow"),
+    ("components/push_gate/policy.py", "from .. import validation_report",
+     "components share by components.common, which", "components.push_gate.policy -> components.validation_report"),
+    ("components/push_gate/policy.py", "import pipelines",
+     "the pipelines know the components, never back", "components.push_gate.policy -> pipelines"),
+    ("model_monitor/reading/findings.py", "from components.common import tfx_files",
+     "the tool reads and shows without TFX", "model_monitor.reading.findings -> components.common.tfx_files"),
+    ("model_monitor/reading/findings.py", "from pipelines import training",
+     "the tool reads and shows without TFX", "model_monitor.reading.findings -> pipelines.training"),
+    ("model_monitor/reading/findings.py", "from ..traffic import shifts",
+     "launching and traffic are for commands", "model_monitor.reading.findings -> model_monitor.traffic.shifts"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the contracts say of a copy that has all of these lines."""
+    copy = tmp_path_factory.mktemp("broken")
     for package in ("components", "model_monitor", "pipelines"):
-        shutil.copytree(REPOSITORY / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
-    with open(tmp_path / module, "a") as file:
-        file.write(f"\n{line}\n")
+        shutil.copytree(REPOSITORY / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "pyproject.toml", copy)
+    for module, line, _, _ in BREAKING:
+        with open(copy / module, "a") as file:
+            file.write(f"\n{line}\n")
     command = [Path(sys.executable).parent / "lint-imports", "--no-cache"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False,
-                          env={"PYTHONPATH": str(tmp_path), "COLUMNS": "300", "PATH": "/usr/bin:/bin"})  # fmt: skip
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False,
+                          env={"PYTHONPATH": str(copy), "COLUMNS": "300", "PATH": "/usr/bin:/bin"})  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
-    assert any(contract in row and "BROKEN" in row for row in done.stdout.splitlines()), done.stdout
+    return done.stdout
+
+
+def section(broken: str, name: str) -> str:
+    """What is reported below a contract's name, which is underlined, up to the next one."""
+    return re.split(r"\n\n.+\n-{5,}\n", broken.partition(f"\n{name}\n---")[2])[0]
+
+
+@pytest.mark.parametrize(("module", "line", "contract", "imported"), BREAKING)
+def test_an_import_that_breaks_a_contract_is_found(reported: str, module: str, line: str, contract: str, imported: str):
+    told, _, broken = reported.partition("Broken contracts\n")
+    [row] = [row for row in told.splitlines() if contract in row]
+    assert "BROKEN" in row
+    name = row.partition(" BROKEN")[0]
+    assert f"{imported} (l." in section(broken, name), broken
 
 
 def test_tests_of_what_knows_no_tfx_start_without_it():
@@ -99,7 +131,7 @@ def test_the_components_run_from_a_copy_under_another_name(tmp_path: Path):
     shutil.copytree(REPOSITORY / "components", tmp_path / "vendored", ignore=shutil.ignore_patterns("__pycache__"))
     data = REPOSITORY / "data" / "cifar10_sample"
     code = f"""
-import sys
+{FORGET}
 sys.path = [p for p in sys.path if p not in ({str(REPOSITORY)!r},)]
 sys.meta_path = [f for f in sys.meta_path if "editable" not in repr(f).lower()]
 import vendored
@@ -114,5 +146,6 @@ LocalDagRunner().run(Pipeline(
     metadata_connection_config=metadata.sqlite_metadata_connection_config("store.sqlite")))
 assert "components" not in sys.modules
 """
-    python(code, tmp_path)
+    done = warm().call("python", "-c", code, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert list((tmp_path / "root" / "Cifar10ExampleGen" / "examples").glob("*/Split-train/*.gz"))

@@ -2,11 +2,15 @@
 
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.warm.starting import warm
+
+# Prints once nobody reads any more.
+LATE = """-c 'import time; time.sleep(0.3); print(1)' | true; echo ${PIPESTATUS[0]}"""
 
 
 @pytest.mark.parametrize(
@@ -24,6 +28,26 @@ def test_it_ends_as_the_command_does(code: str, ended: int):
     done = warm().call("python", "-c", code)
     assert done.returncode == ended
     assert ("no" in done.stderr) == ("no" in code)
+
+
+def test_what_python_does_at_its_end_is_done(tmp_path: Path):
+    code = """
+import atexit, tempfile, threading, time
+atexit.register(print, "registered")
+print("left in a buffer", end=" ")
+folder = tempfile.TemporaryDirectory(dir=".")
+threading.Thread(target=lambda: (time.sleep(0.2), print("waited for", end=" "))).start()
+raise SystemExit(5)
+"""
+    done = warm().call("python", "-c", code, folder=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (5, "left in a buffer waited for registered\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_reads_no_more_is_told_as_python_does(tmp_path: Path):
+    done = warm().call("bash", "-c", f"python {LATE}", folder=tmp_path)
+    cold = subprocess.run(["bash", "-c", f"{sys.executable} {LATE}"], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr.split()[-3:]) == (cold.stdout, cold.stderr.split()[-3:])
 
 
 def test_it_has_the_folder_the_variables_and_the_arguments_of_who_starts_it(tmp_path: Path, monkeypatch):

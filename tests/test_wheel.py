@@ -12,10 +12,20 @@ import pytest
 
 from components.common.model_spec import ModelSpec
 from tests.support import foreign_data, foreign_models
+from tests.support.warm.starting import FORGET, warm
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = ("components", "model_monitor", "pipelines", "schemas")
 RECORD = 3073  # a label byte and 3,072 bytes of image
+# What `python -m model_monitor.cli` does with the wheel's packages, where TFX is imported already.
+COMMAND = f"""
+{FORGET}
+import os, runpy
+import components, model_monitor, pipelines, schemas
+for package in (components, model_monitor, pipelines, schemas):
+    assert package.__file__.startswith(os.environ["PYTHONPATH"]), package
+runpy.run_module("model_monitor.cli", run_name="__main__", alter_sys=True)
+"""
 BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
 
 
@@ -47,10 +57,16 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory):
     done = python("-m", "pip", "install", *target, str(wheel), folder=empty)
     assert done.returncode == 0, done.stderr
 
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return python(*arguments, folder=empty, PYTHONPATH=str(site), HOME=str(home), XDG_CACHE_HOME="")
+    given = {"PYTHONPATH": str(site), "HOME": str(home), "XDG_CACHE_HOME": ""}
 
-    call.site, call.home, call.empty = site, home, empty
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return python(*arguments, folder=empty, **given)
+
+    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        """`model-monitor`, for commands that need TFX."""
+        return warm().call("python", "-c", COMMAND, *arguments, folder=empty, **given)
+
+    call.command, call.site, call.home, call.empty = command, site, home, empty
     return call
 
 
@@ -108,7 +124,7 @@ def test_train_runs_on_a_folder_of_data(installed, tmp_path: Path):
         sample = gzip.decompress((REPOSITORY / "data" / "cifar10_sample" / f"{name}.gz").read_bytes())
         (tmp_path / name).write_bytes(sample[: images * RECORD])
     quick = ("--set", "trainer.epochs=1", "--set", "trainer.model=tiny_cnn")
-    done = installed("-m", "model_monitor.cli", "train", "--dataset", str(tmp_path), *quick)
+    done = installed.command("train", "--dataset", str(tmp_path), *quick)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Not pushed: " in done.stdout
     assert {path.name for path in installed.empty.iterdir()} == {"runs"}
@@ -121,7 +137,7 @@ def test_init_describes_a_served_model(installed, tmp_path: Path):
     foreign_data.write_examples(tmp_path / "held_out" / "a.gz", data.part(600, 700), foreign_models.DIGIT_FEATURES)
     told = ("--set", "image.range=[0,1]")  # which 100 examples leave open
     given = ("--saved-model", str(tmp_path / "model"), "--examples", str(tmp_path / "held_out" / "*"), *told)
-    done = installed("-m", "model_monitor.cli", "init", *given, "-o", str(tmp_path / "monitor.yaml"))
+    done = installed.command("init", *given, "-o", str(tmp_path / "monitor.yaml"))
     assert done.returncode == 0, done.stdout + done.stderr
     spec = ModelSpec.load(tmp_path / "monitor.yaml")
     assert (spec.input, spec.outputs.scores, spec.num_classes) == ("input_image", "dense_1", 10)

@@ -22,10 +22,10 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
 from components.common.artifacts.files import local_files
 from components.common.artifacts.tf_example import parse_example
+from pipelines.config import LOCAL_BEAM_ARGS
 
 TFX = Path(tfx.__file__).parent
 PENGUIN = TFX / "components" / "testdata" / "penguin"
-BEAM_ARGS = ["--runner=DirectRunner", "--direct_running_mode=in_memory", "--sdk_container_image=unused"]
 IMPOSSIBLE = 1.01
 
 
@@ -59,7 +59,7 @@ def run(root: Path, data: Path, threshold: float, schema: Path | None) -> None:
         examplegen_input_config=None,
         examplegen_range_config_date=None,
         resolver_range_config=None,
-        beam_pipeline_args=BEAM_ARGS,
+        beam_pipeline_args=list(LOCAL_BEAM_ARGS),
         enable_transform_input_cache=False,
     )
     LocalDagRunner().run(pipeline)

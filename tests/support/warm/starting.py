@@ -16,6 +16,13 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 CLIENT = Path(__file__).with_name("client.py")
 COMMANDS = ("python", "model-monitor")
 SHARED = "WARM_COMMANDS"  # the variable that tells the processes of one test run where the server is
+# Code for a command whose own copy of our packages is wanted, from wherever it finds them, and only the libraries warm.
+FORGET = """
+import sys
+for name in [*sys.modules]:
+    if name.partition(".")[0] in ("components", "model_monitor", "pipelines", "schemas"):
+        del sys.modules[name]
+"""
 _PATIENCE = 900.0  # seconds for its imports, on a very busy machine
 
 
@@ -42,11 +49,16 @@ class Warm:
         """A shell's variables, with the commands first on its path, and 100 columns."""
         return {**os.environ, "PATH": f"{self.commands}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "100"}
 
-    def call(self, *command: str, folder: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
-        """Runs `python`, `model-monitor`, or a shell that calls them, in a folder."""
+    def call(self, *command: str, folder: Path = REPOSITORY, **more: str) -> subprocess.CompletedProcess[str]:
+        """Runs `python`, `model-monitor`, or a shell that calls them, in a folder, with more variables."""
         program = str(self.commands / command[0]) if command[0] in COMMANDS else command[0]
         return subprocess.run(
-            [program, *command[1:]], cwd=folder, env=self.environment, capture_output=True, text=True, check=False
+            [program, *command[1:]],
+            cwd=folder,
+            env={**self.environment, **more},
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def wait(self) -> None:
