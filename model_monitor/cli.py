@@ -19,6 +19,7 @@ COMMANDS = {
     "new": "write a project that trains and monitors a model of your own images",
     "train": "run the training pipeline",
     "monitor": "compare serving logs with the baseline of the served model",
+    "proxy": "forward the traffic of a model server and log it",
     "replay": "score images with the pushed model and write its serving logs",
     "inspect": "list runs, show one, and open its artifacts",
     "report": "make the page of a past run",

@@ -1,16 +1,16 @@
 """`PredictionLog` records put together field by field, so that a server writes them without importing TensorFlow.
 
 `tensorflow_serving.apis` imports TensorFlow, which costs seconds and hundreds of megabytes that a server of another
-framework does not want to spend on a log. The few messages needed (`PredictionLog`, `PredictLog`, `TensorProto`) have
-had the same field numbers since TensorFlow Serving 1.0, and the encoding is protobuf's documented one
-(https://protobuf.dev/programming-guides/encoding). The tests parse every record with the real classes.
+framework does not want to spend on a log. The few messages needed (`PredictionLog`, its logs of Predict and Classify,
+`TensorProto`, `Example`) have had the same field numbers since TensorFlow Serving 1.0, and the encoding is protobuf's
+documented one (https://protobuf.dev/programming-guides/encoding). The tests parse every record with the real classes.
 """
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -37,9 +37,11 @@ _DATA_TYPES = {
     "uint32": 22,
     "uint64": 23,
 }
-_VARINT, _FIXED64, _BYTES = 0, 1, 2  # wire types
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
 _UINT64 = (1 << 64) - 1
 _ONE_BYTE = [bytes([value]) for value in range(0x80)]  # most numbers are that small, and this is called for each
+
+Features: TypeAlias = Mapping[str, Sequence[bytes] | Sequence[float] | Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,53 @@ def predict_log(
     return _message(6, _message(1, request) + _message(2, response))
 
 
+def predict_log_of_bytes(request: bytes, response: bytes, request_id: str | None, client_id: str | None) -> bytes:
+    """A serialised `PredictionLog` of a `PredictRequest` and its `PredictResponse`, as they went over the wire.
+
+    Neither is parsed: what is joined to a serialised message is merged into it, here the ids to the request's inputs.
+    """
+    ids = {name: _ids(id_) for name, id_ in ((REQUEST_ID, request_id), (CLIENT_ID, client_id)) if id_ is not None}
+    return _message(6, _message(1, request + _tensors(2, ids)) + _message(2, response))
+
+
+def classify_log(  # noqa: PLR0913 - who was asked what, who asked, and what the answer was
+    model: ServedModel,
+    examples: Sequence[Features],
+    classifications: Sequence[Sequence[tuple[str, float]]],
+    context: Features | None = None,
+    *,
+    request_id: str | None = None,
+    client_id: str | None = None,
+) -> bytes:
+    """A serialised `PredictionLog` of one Classify request and its response, without metadata (see `metadata`).
+
+    Args:
+      model: who answered.
+      examples: the values of each example's features, by name: all bytes, all floats or all integers of 64 bits.
+      classifications: for each example, classes with their scores.
+      context: the features that all examples share.
+      request_id: of the request; travels as a feature of the context, `log/request_id`.
+      client_id: who sent it, likewise, as `log/client_id`.
+
+    """
+    listed = b"".join(_message(1, _example(each)) for each in examples) + _message(2, _example(context or {}))
+    request = _message(1, _model_spec(model)) + _message(2, _message(2, listed))
+    rows = (b"".join(_message(1, _class(*each)) for each in row) for row in classifications)
+    response = _message(1, b"".join(_message(1, row) for row in rows)) + _message(2, _model_spec(model))
+    return classify_log_of_bytes(request, response, request_id, client_id)
+
+
+def classify_log_of_bytes(request: bytes, response: bytes, request_id: str | None, client_id: str | None) -> bytes:
+    """A serialised `PredictionLog` of a `ClassificationRequest` and its response, as they went over the wire.
+
+    The request's examples must be a list with context: its other kind has no room for ids, and does without them here.
+    """
+    ids = {REQUEST_ID: request_id, CLIENT_ID: client_id}
+    context = _example({name: [id_.encode()] for name, id_ in ids.items() if id_ is not None})
+    joined = request + _message(2, _message(2, _message(2, context)))
+    return _message(2, _message(1, joined) + _message(2, response))
+
+
 def metadata(model: ServedModel, timestamp: int) -> bytes:
     """A serialised `PredictionLog` of nothing but the model's name and the time, in seconds since the epoch.
 
@@ -108,6 +157,25 @@ def _model_spec(model: ServedModel) -> bytes:
 
 def _ids(ids: str | Sequence[str]) -> npt.NDArray[np.object_]:
     return np.array(ids if isinstance(ids, str) else list(ids), object)
+
+
+def _example(features: Features) -> bytes:
+    """A tf.Example: its one field holds a map of features, each with one kind of list."""
+    entries = (_message(1, name.encode()) + _message(2, _feature(values)) for name, values in features.items())
+    return _message(1, b"".join(_message(1, entry) for entry in entries))
+
+
+def _feature(values: Sequence[bytes] | Sequence[float] | Sequence[int]) -> bytes:
+    first = values[0] if values else b""
+    if isinstance(first, bytes):
+        return _message(1, b"".join(_message(1, _text("feature", value)) for value in values))
+    if isinstance(first, float):
+        return _message(2, _message(1, struct.pack(f"<{len(values)}f", *values)))
+    return _message(3, _message(1, b"".join(_varint(int(value) & _UINT64) for value in values)))
+
+
+def _class(label: str, score: float) -> bytes:
+    return _message(1, label.encode()) + _key(2, _FIXED32) + struct.pack("<f", score)
 
 
 def _tensors(field: int, tensors: Mapping[str, Any]) -> bytes:

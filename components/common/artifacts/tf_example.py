@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from typing import Any, TypeAlias
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.message import DecodeError
 
 from ..errors import MonitorError
+from ..message_classes import message_class
 
 Values: TypeAlias = list[bytes] | list[float] | list[int]
 
@@ -101,10 +102,7 @@ def _example_class() -> Any:
     _add_message(file.message_type.add(name="Example"), "features", 1, one, "Features")
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    described = pool.FindMessageTypeByName("monitor.Example")
-    if hasattr(message_factory, "GetMessageClass"):  # protobuf 4 and later
-        return message_factory.GetMessageClass(described)
-    return message_factory.MessageFactory(pool).GetPrototype(described)
+    return message_class(pool, "monitor.Example")
 
 
 def _add_message(to: Any, name: str, number: int, label: int, kind: str) -> None:

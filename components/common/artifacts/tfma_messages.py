@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import descriptor_pool, message_factory, wrappers_pb2
+from google.protobuf import descriptor_pool, wrappers_pb2
 
+from .. import message_classes
 from ..errors import MonitorError
 from .files import Files, parse_message
 
@@ -40,10 +41,7 @@ def _message(record: bytes, name: str, path: str) -> Any:
 @cache
 def message_class(name: str) -> Any:
     """One of TFMA's message types, by its name in `tensorflow_model_analysis`."""
-    descriptor = _pool().FindMessageTypeByName(f"{_PACKAGE}.{name}")
-    if hasattr(message_factory, "GetMessageClass"):  # protobuf 4 and later
-        return message_factory.GetMessageClass(descriptor)
-    return message_factory.MessageFactory(_pool()).GetPrototype(descriptor)
+    return message_classes.message_class(_pool(), f"{_PACKAGE}.{name}")
 
 
 @cache

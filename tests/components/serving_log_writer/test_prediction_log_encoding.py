@@ -6,11 +6,19 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from tensorflow_serving.apis import prediction_log_pb2
+from tensorflow_serving.apis import classification_pb2, predict_pb2, prediction_log_pb2
 
 from components.common.errors import MonitorError
 from components.serving_log_writer.log_fields import CLIENT_ID, REQUEST_ID
-from components.serving_log_writer.prediction_log_encoding import ServedModel, metadata, predict_log, sampling_rate
+from components.serving_log_writer.prediction_log_encoding import (
+    ServedModel,
+    classify_log,
+    classify_log_of_bytes,
+    metadata,
+    predict_log,
+    predict_log_of_bytes,
+    sampling_rate,
+)
 
 MODEL = ServedModel("classifier", 1_795_492_524)
 NUMBERS = ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16")
@@ -120,3 +128,54 @@ def test_request_and_client_ids_are_string_tensors(request_id, expected):
 def test_refuses_what_cannot_be_logged(make, expected_error):
     with pytest.raises(MonitorError, match=expected_error):
         make()
+
+
+def test_the_bytes_of_a_predict_request_become_its_log():
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "digits"
+    request.inputs["image"].CopyFrom(tf.make_tensor_proto(np.arange(6, dtype=np.uint8).reshape(1, 6)))
+    response = predict_pb2.PredictResponse()
+    response.model_spec.version.value = 7
+    response.outputs["p"].CopyFrom(tf.make_tensor_proto([[0.5, 0.5]]))
+    sent = request.SerializeToString(), response.SerializeToString()
+    log = parse(predict_log_of_bytes(*sent, "5f1c", "cam")).predict_log
+    assert log.response == response
+    ids = {name: list(log.request.inputs[name].string_val) for name in (REQUEST_ID, CLIENT_ID)}
+    assert ids == {REQUEST_ID: [b"5f1c"], CLIENT_ID: [b"cam"]}
+    for name in ids:
+        del log.request.inputs[name]
+    assert log.request == request
+    assert parse(predict_log_of_bytes(*sent, None, None)).predict_log.request == request
+
+
+def test_a_classify_request_of_features_becomes_its_log():
+    examples = [{"image": [b"\x00\xff", b""], "n": [1, -2, 1 << 40]}, {"x": [0.5, -1.0], "none": []}]
+    classes = [[("cat", 0.75), ("dog", 0.25)], [("", -1.5)]]
+    told = classify_log(MODEL, examples, classes, {"who": [b"me"]}, request_id="5f1c", client_id="cam")
+    log = parse(told).classify_log
+    given = log.request.input.example_list_with_context
+    first, second = (each.features.feature for each in given.examples)
+    assert list(first["image"].bytes_list.value) == [b"\x00\xff", b""]
+    assert list(first["n"].int64_list.value) == [1, -2, 1 << 40]
+    assert list(second["x"].float_list.value) == [0.5, -1.0]
+    assert list(second["none"].bytes_list.value) == []
+    context = given.context.features.feature
+    held = {name: list(context[name].bytes_list.value) for name in context}
+    assert held == {"who": [b"me"], REQUEST_ID: [b"5f1c"], CLIENT_ID: [b"cam"]}
+    rows = log.response.result.classifications
+    assert [[(each.label, each.score) for each in row.classes] for row in rows] == classes
+    assert (log.request.model_spec, log.response.model_spec.version.value) == (log.response.model_spec, MODEL.version)
+
+
+def test_the_bytes_of_a_classify_request_become_its_log():
+    request = classification_pb2.ClassificationRequest()
+    example = request.input.example_list_with_context.examples.add()
+    example.features.feature["image"].bytes_list.value.append(b"x")
+    request.input.example_list_with_context.context.features.feature["who"].bytes_list.value.append(b"me")
+    response = classification_pb2.ClassificationResponse()
+    response.result.classifications.add().classes.add(label="cat", score=0.5)
+    log = parse(classify_log_of_bytes(request.SerializeToString(), response.SerializeToString(), "5f1c", None))
+    context = log.classify_log.request.input.example_list_with_context.context.features.feature
+    assert list(context[REQUEST_ID].bytes_list.value) == [b"5f1c"]
+    del context[REQUEST_ID]
+    assert (log.classify_log.request, log.classify_log.response) == (request, response)

@@ -1,0 +1,1 @@
+"""What clients and servers of models say to each other, as named tensors and back. NumPy only."""

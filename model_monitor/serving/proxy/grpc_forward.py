@@ -1,0 +1,191 @@
+"""The proxy for everything over gRPC: messages go through as bytes, and those of Predict and Classify are logged.
+
+A message is whole before it is handed on, as gRPC has it. Metadata, deadlines, cancellation, status and trailing
+metadata are the other side's; only the user agent is the proxy's own, for gRPC lets nobody set it by call.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+
+from components.common.errors import MonitorError, require
+
+from .counters import QUEUE_FULL, SAMPLED_OUT, TOO_LARGE
+from .heads import REQUEST_ID, new_id, usable_id
+from .taken import Log, Record
+
+_SERVICE = "/tensorflow.serving.PredictionService/"
+_LOGGED = {f"{_SERVICE}Predict": "grpc_predict", f"{_SERVICE}Classify": "grpc_classify"}
+# Methods with one message each way, which costs less than a stream of one; any other method is handed on as streams.
+_UNARY = {
+    "tensorflow.serving.PredictionService": ("Predict", "Classify", "Regress", "MultiInference", "GetModelMetadata"),
+    "tensorflow.serving.ModelService": ("GetModelStatus", "HandleReloadConfigRequest"),
+    "grpc.health.v1.Health": ("Check",),
+}
+_UNARY_METHODS = frozenset(f"/{service}/{name}" for service, names in _UNARY.items() for name in names)
+_ID = REQUEST_ID.decode()
+_BYTES_BOTH_WAYS = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1))
+_OF_THE_CALL = (*_BYTES_BOTH_WAYS, ("grpc.enable_retries", 0), ("grpc.max_reconnect_backoff_ms", 1000),
+                ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 100),
+                ("grpc.max_metadata_size", 1 << 16))  # fmt: skip
+_OF_THE_SERVER = (*_BYTES_BOTH_WAYS, ("grpc.so_reuseport", 0), ("grpc.max_metadata_size", 1 << 16))
+_READY = grpc.ChannelConnectivity.READY
+
+
+class GrpcProxy:
+    """Accepts calls and forwards them to one model server.
+
+    Attributes:
+      port: where it listens.
+
+    """
+
+    def __init__(self, target: str, log: Log, put: Callable[[Record], None]) -> None:
+        self.port = 0
+        self._target, self._log, self._put = target, log, put
+        self._client_key = log.client_header.lower()
+        self._channel = grpc.aio.insecure_channel(target, options=_OF_THE_CALL)
+        self._server = grpc.aio.server(handlers=(_Handlers(self),), options=_OF_THE_SERVER)
+
+    async def start(self, host: str, port: int) -> None:
+        """Listens. Raises `MonitorError` when it cannot have the address."""
+        require(0 <= port <= 65535, "--grpc-port", "be in 0 .. 65535", port)
+        name = f"[{host}]" if ":" in host else host
+        try:
+            self.port = self._server.add_insecure_port(f"{name}:{port}")
+        except RuntimeError as error:
+            self.port = 0
+            rule = "be an address of this machine and a port that is free; 0 picks one"
+            raise MonitorError(f"`--grpc-port` must {rule}. Received: {host}:{port}") from error
+        await self._server.start()
+
+    async def drain(self, seconds: float) -> None:
+        """Takes no more calls and waits for those under way; what is not answered within the time is given up."""
+        await self._server.stop(seconds)
+        await self._channel.close()
+
+    async def unary(self, method: str, request: bytes, context: Any) -> bytes:
+        """One message each way."""
+        began, started, status = time.time(), time.perf_counter(), "OK"
+        metadata, request_id = _handed_on(context.invocation_metadata())
+        call = self._channel.unary_unary(method)(request, metadata=metadata, timeout=_left(context))
+        try:
+            response: bytes = await call
+        except grpc.aio.AioRpcError as error:
+            status = error.code().name
+            await self._say(context, error.initial_metadata(), request_id)
+            await self._fail(context, error)
+            raise
+        except BaseException:  # the client does not wait any more, or its time is over
+            call.cancel()
+            status = "CANCELLED"
+            self._log.counters.client_gone += 1
+            raise
+        else:
+            await self._say(context, await call.initial_metadata(), request_id)
+            context.set_trailing_metadata(tuple(await call.trailing_metadata() or ()))
+        finally:
+            self._log.counters.answered("grpc", status, time.perf_counter() - started)
+        if method in _LOGGED:
+            self._take(_LOGGED[method], request, response, request_id, began, context)
+        return response
+
+    async def stream(self, method: str, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        """Any number of messages each way, of a method that is not known here."""
+        started, status = time.perf_counter(), "CANCELLED"
+        metadata, request_id = _handed_on(context.invocation_metadata())
+        call = self._channel.stream_stream(method)(requests, metadata=metadata, timeout=_left(context))
+        try:
+            await self._say(context, await call.initial_metadata(), request_id)
+            async for response in call:
+                yield response
+            context.set_trailing_metadata(tuple(await call.trailing_metadata() or ()))
+            code, details = await call.code(), await call.details()
+            status = code.name
+            if code is not grpc.StatusCode.OK:
+                await context.abort(code, details or "", tuple(await call.trailing_metadata() or ()))
+        except grpc.aio.AioRpcError as error:
+            status = error.code().name
+            await self._fail(context, error)
+        finally:
+            call.cancel()
+            self._log.counters.answered("grpc", status, time.perf_counter() - started)
+
+    async def _say(self, context: Any, initial: Any, request_id: bytes) -> None:
+        """The server's first metadata, and the id."""
+        sent = tuple(initial or ())
+        own = () if any(key == _ID for key, _ in sent) else ((_ID, request_id.decode()),)
+        await context.send_initial_metadata((*sent, *own))
+
+    async def _fail(self, context: Any, error: grpc.aio.AioRpcError) -> None:
+        """The server's status, or a sentence of why there is none."""
+        details = error.details() or ""
+        if error.code() is grpc.StatusCode.UNAVAILABLE and self._channel.get_state() is not _READY:
+            self._log.counters.upstream_failures += 1
+            details = f"The model server at {self._target} cannot be reached: {details}"
+        await context.abort(error.code(), details, tuple(error.trailing_metadata() or ()))
+
+    def _take(  # noqa: PLR0913, PLR0917 - all that is known of a call
+        self, api: str, request: bytes, response: bytes, request_id: bytes, began: float, context: Any
+    ) -> None:
+        log, size = self._log, len(request) + len(response)
+        counters, largest = log.counters, max(len(request), len(response))
+        counters.to_log += 1
+        if not log.sampler.takes():
+            counters.lost[SAMPLED_OUT] += 1
+        elif largest > log.limits.body_bytes:
+            counters.lost[TOO_LARGE] += 1
+        elif not log.budget.take(size):
+            counters.lost[QUEUE_FULL] += 1
+        else:
+            client = log.client(_value(context.invocation_metadata(), self._client_key))
+            words = {"api": api, "model": "", "id": request_id.decode(), "client": client, "time": began}
+            self._put(Record(words, [request], [response], size))
+
+
+class _Handlers(grpc.GenericRpcHandler):
+    """Every method there is, as bytes."""
+
+    def __init__(self, proxy: GrpcProxy) -> None:
+        self._proxy = proxy
+
+    def service(self, handler_call_details: Any) -> Any:
+        method, proxy = handler_call_details.method, self._proxy
+        if method in _UNARY_METHODS:
+
+            async def unary(request: bytes, context: Any) -> bytes:
+                return await proxy.unary(method, request, context)
+
+            return grpc.unary_unary_rpc_method_handler(unary)
+
+        async def stream(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+            async for response in proxy.stream(method, requests, context):
+                yield response
+
+        return grpc.stream_stream_rpc_method_handler(stream)
+
+
+def _handed_on(metadata: Any) -> tuple[tuple[tuple[str, Any], ...], bytes]:
+    """The client's metadata with a request id, and the id that the log gets."""
+    sent = tuple((key, value) for key, value in metadata if key != "user-agent" and not _is_reserved(key))
+    given = _value(sent, _ID)
+    request_id = given if given is not None and usable_id(given) else new_id()
+    return (sent if given is not None else (*sent, (_ID, request_id.decode()))), request_id
+
+
+def _is_reserved(key: str) -> bool:
+    """Whether gRPC itself sets it, by the call's own deadline, coding and so on."""
+    return key.startswith((":", "grpc-")) and not key.endswith("-bin")
+
+
+def _value(metadata: Any, wanted: str) -> bytes | None:
+    value = next((value for key, value in metadata if key == wanted), None) if wanted else None
+    return value.encode() if isinstance(value, str) else value
+
+
+def _left(context: Any) -> float | None:
+    """Seconds until the client's deadline; None where it has none."""
+    left = context.time_remaining()
+    return None if left is None or left > 1e8 else left

@@ -1,0 +1,217 @@
+"""Records on their way to the process that logs: a thread hands them over, so that no request waits for the log."""
+
+import contextlib
+import json
+import logging
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from .counters import CRASHED, Counters
+from .frames import parts_of
+from .taken import Budget, Record
+
+_logger = logging.getLogger(__name__)
+_RESTART_SECONDS = 1.0  # between two attempts to start a process that ended
+_MODULE = f"{__package__}.log_process"
+_COMMAND = f"import sys; sys.path[:] = sys.argv[1].splitlines(); from {_MODULE} import main; main()"
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    """What the process that logs is told at its start.
+
+    Attributes:
+      logs: the folder of the logs.
+      model: the name of the model that is logged; "": the first one that answers.
+      spec: what it takes and answers, as JSON; "": unknown.
+      sampling_rate: at which requests were chosen.
+      span: the number of the span that records go to; None: the day, as the days since 1970-01-01.
+      file_seconds: after which a file is finished.
+      model_version: of records of which nothing says the version; None: none.
+
+    """
+
+    logs: str
+    model: str = ""
+    spec: str = ""
+    sampling_rate: float = 1.0
+    span: int | None = None
+    file_seconds: float = 60.0
+    model_version: int | None = None
+
+
+class Outbox:
+    """The queue of records, the thread that empties it, and the process that they go to.
+
+    The process ends when it is told that no more comes, or when this process does, and publishes all it was given. One
+    that dies is replaced; what was not known to be in a file then is counted as `CRASHED`, but for what is salvaged.
+    """
+
+    def __init__(self, settings: LogSettings, counters: Counters, budget: Budget) -> None:
+        self._settings, self._counters, self._budget = settings, counters, budget
+        self._condition = threading.Condition()
+        self._queue: deque[Record] = deque()
+        self._known: list[dict[str, Any]] = []  # what every process has to be told: the signatures of models
+        self._closed = False
+        self._process: _Process | None = None
+        self._in_doubt = 0
+        self._thread = threading.Thread(target=self._run, name="proxy-outbox", daemon=True)
+
+    @property
+    def process_id(self) -> int:
+        """Of the process that logs; 0 while there is none."""
+        return self._process.id if self._process else 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, record: Record) -> None:
+        """Takes a record, whose size the budget holds until it is handed over."""
+        with self._condition:
+            self._queue.append(record)
+            self._condition.notify()
+
+    def close(self, seconds: float) -> bool:
+        """Hands everything over and waits for the log to be written; whether that was so within the time."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify()
+        self._thread.join(max(0.0, seconds))
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        self._start_process()  # before it is needed, which takes a second
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._queue or self._closed)
+                record = self._queue.popleft() if self._queue else None
+            if record is None:
+                break
+            while not self._hand_over(record):
+                time.sleep(_RESTART_SECONDS)
+            self._budget.give_back(record.size)
+        if self._process is not None and not self._process.finish():
+            self._lost_process()
+        with self._condition:
+            self._counters.lost[CRASHED] += self._in_doubt
+            self._in_doubt = 0
+
+    def _start_process(self) -> "_Process | None":
+        if self._process is None:
+            try:
+                self._process = _Process(self._settings, self._told)
+            except OSError as error:
+                _logger.warning("The process that logs cannot be started: %s", error)
+                return None
+            for words in self._known:
+                self._send(Record(words))
+        return self._process
+
+    def _hand_over(self, record: Record) -> bool:
+        """Whether the record is with the process that logs."""
+        if "signatures" in record.words:
+            self._known = [each for each in self._known if each["place"] != record.words["place"]]
+            self._known.append(record.words)
+        process = self._start_process()
+        if process is None or not self._send(record):
+            return False
+        process.sent += "signatures" not in record.words
+        return True
+
+    def _send(self, record: Record) -> bool:
+        if self._process is None:
+            return False
+        try:
+            self._process.send(record)
+        except OSError:
+            self._lost_process()
+            return False
+        return True
+
+    def _lost_process(self) -> None:
+        """What the process had and did not say to be in a file is in doubt until the next one has looked for it."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        code = process.end()
+        with self._condition:
+            self._in_doubt += max(0, process.sent - process.settled)
+        _logger.warning("The process that logs ended (%s); another is started", code)
+
+    def _told(self, said: dict[str, Any], before: dict[str, Any]) -> None:
+        """Counts what a process said since what it said before."""
+        with self._condition:
+            counters, salvaged = self._counters, said["salvaged"] - before.get("salvaged", 0)
+            counters.logged += said["logged"] - before.get("logged", 0)
+            counters.salvaged += salvaged
+            for name in ("unfit", "version_unknown"):
+                setattr(counters, name, getattr(counters, name) + said[name] - before.get(name, 0))
+            for reason, count in said["lost"].items():
+                counters.lost[reason] += count - before.get("lost", {}).get(reason, 0)
+            if said["taken"] and self._in_doubt:  # it has looked for what the one before left
+                recovered = min(salvaged, self._in_doubt)
+                counters.logged += recovered
+                counters.lost[CRASHED] += self._in_doubt - recovered
+                self._in_doubt = 0
+
+
+class _Process:
+    """One process that logs: the socket to it, and the thread that hears what it says.
+
+    Attributes:
+      id: of the process.
+      sent: records that it was given.
+      settled: those of them that it said to be in a file, or lost.
+
+    """
+
+    def __init__(self, settings: LogSettings, told: Any) -> None:
+        self.sent = self.settled = 0
+        self._told = told
+        self._said: dict[str, Any] = {}
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._socket = ours
+            # of its own session: Ctrl-C is for the proxy, which says when no more comes
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _COMMAND, "\n".join(sys.path), json.dumps(vars(settings))],
+                stdin=theirs.fileno(),
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+            )
+        self.id = self._process.pid
+        self._thread = threading.Thread(target=self._hear, name="proxy-log-counts", daemon=True)
+        self._thread.start()
+
+    def send(self, record: Record) -> None:
+        """Raises `OSError` when the process has ended."""
+        for part in parts_of(record.words, record.request, record.response):
+            self._socket.sendall(part)
+
+    def finish(self) -> bool:
+        """Says that no more comes, and waits for the end; whether it ended well."""
+        with contextlib.suppress(OSError):  # it has ended already
+            self._socket.shutdown(socket.SHUT_WR)
+        return self.end() == 0
+
+    def end(self) -> int:
+        """Waits for the end of the process, and gives its exit code."""
+        code = self._process.wait()
+        self._thread.join()
+        self._socket.close()
+        return code
+
+    def _hear(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - it was asked for
+        with self._process.stdout as lines:
+            for line in lines:
+                said = json.loads(line)
+                self._told(said, self._said)
+                self._said = said
+                self.settled = said["logged"] + sum(said["lost"].values())
