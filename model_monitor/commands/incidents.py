@@ -12,8 +12,9 @@ from rich.markup import escape
 
 from components.common.errors import MonitorError, require
 
-from ..incidents import actions, contexts
+from ..incidents import actions
 from ..incidents.actions import Action, What
+from ..incidents.contexts import Contexts
 from ..incidents.incident import Severity
 from ..incidents.listing import Listed, find, listed
 from ..incidents.settings import IncidentsConfig
@@ -113,8 +114,7 @@ def _do(options: argparse.Namespace, console: Console) -> int:
     )
     name = "" if options.all else find(listed(open_history(options), IncidentsConfig()), options.incident).key
     action = Action(what, name, options.because, options.by or _this_user(), now, until)
-    store = contexts.open_to_write(store_path(options))
-    actions.record(store, action)
+    actions.record(Contexts(store_path(options)), action)
     if options.json:
         print_json(console, {"format_version": showing.FORMAT_VERSION, "done": showing.action_record(action)})
     else:

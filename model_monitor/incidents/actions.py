@@ -96,7 +96,7 @@ def standing(actions: Iterable[Action], incident: str, now: float) -> Standing:
                       for what in (What.ACKNOWLEDGED, What.MUTED)))  # fmt: skip
 
 
-def record(store: metadata_store.MetadataStore, action: Action) -> None:
+def record(store: contexts.Contexts, action: Action) -> None:
     """Writes an action. Raises `MonitorError` where it gives no reason or no name, or the store cannot be written."""
     for name, text in (("--because", action.because), ("--by", action.by)):
         require(0 < len(text.strip()) <= _MOST_CHARACTERS, name, f"be 1 to {_MOST_CHARACTERS} characters", text)
@@ -109,7 +109,7 @@ def record(store: metadata_store.MetadataStore, action: Action) -> None:
         "at": action.at,
         "until": _FOR_EVER if action.until is None else action.until,
     }
-    contexts.put(store, contexts.context(ACTION, name, values))
+    store.put(contexts.context(ACTION, name, values))
 
 
 def recorded(store: metadata_store.MetadataStore) -> list[Action]:

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from ml_metadata import metadata_store
-
 from components.common.verdict_words import State
 
 from ..reading import window_series
@@ -44,6 +42,8 @@ class Record:
       metadata: the file of the store.
       model, logs: whose windows.
       rules: what makes an incident severe.
+      incidents: all of them so far, by number.
+      changes: all that the windows made to them.
 
     """
 
@@ -52,9 +52,11 @@ class Record:
     logs: str
     rules: IncidentsConfig
     incidents: dict[int, Incident] = field(default_factory=dict, init=False)
+    changes: list[Change] = field(default_factory=list, init=False)
     _at: Following = field(default=NOTHING, init=False)
-    _seen: list[WindowRecord] = field(default_factory=list, init=False)
-    _changes: list[Change] = field(default_factory=list, init=False)
+    _runs: list[tuple[int, int]] = field(default_factory=list, init=False)  # window and run, of those in time
+    _known: int = field(default=0, init=False)  # records that are followed
+    _there: dict[str, dict[str, contexts.Value]] | None = field(default=None, init=False)
 
     def judged(
         self, record: WindowRecord, records: Sequence[WindowRecord], rings: Mapping[int, Ring] | None = None
@@ -63,70 +65,85 @@ class Record:
 
         Args:
           record: of the window that was judged.
-          records: of all windows of the series that are known, ascending, this one among them.
+          records: of all windows of the series that are known, in order, this one among them. Those that were seen by
+            an earlier call are not looked at again where this one is the only new one.
           rings: what the sequential test says, by window.
 
         Returns:
           What the window changed, and the incidents that are withdrawn because their windows are fine by now.
 
         Raises:
-          MonitorError: the store cannot be written. What is missing is written the next time.
+          MonitorError: the store cannot be read or written. What is missing is written the next time.
 
         """
-        contexts.put(self._store, window_series.context_of(self.logs, record))
-        self._follow(records, rings or {})
-        changes = [change for change in self._changes if change.window == record.window]
-        there = self._recorded()
-        for incident in self.incidents.values():
-            self._put(incident, record, records, there.get(self._key(incident.number), {}))
-        return (*changes, *self._withdrawn(record, records, there))
+        goes_on = self._there is not None and len(records) == self._known + 1 and records[-1].run == record.run
+        there, self._there = self._there if goes_on else None, None  # compared anew where this is not done to its end
+        if not goes_on:
+            self.incidents, self.changes, self._at, self._runs, self._known = {}, [], NOTHING, [], 0
+        new = records[self._known :]
+        touched = self._follow(new, rings or {})
+        self._known = len(records)
+        self._keep(new, record, everything=not goes_on)
+        there = self._recorded() if there is None else there
+        for number in touched:
+            self._put(self.incidents[number], record, there)
+        withdrawn = [] if goes_on else self._withdrawn(record, records, there)
+        self._there = there
+        return (*(change for change in self.changes if change.window == record.window), *withdrawn)
 
     @cached_property
-    def _store(self) -> metadata_store.MetadataStore:
-        return contexts.open_to_write(self.metadata)
+    def written(self) -> contexts.Contexts:
+        """The store, to be written."""
+        return contexts.Contexts(self.metadata)
 
-    def _key(self, number: int) -> str:
+    def key(self, number: int) -> str:
+        """What an incident is called there."""
         return key(self.model, self.logs, number)
 
-    def _follow(self, records: Sequence[WindowRecord], rings: Mapping[int, Ring]) -> None:
-        """Goes on from the windows that are known, or begins anew where one of them was judged again."""
-        known = len(self._seen)
-        if any(one is not other for one, other in zip(self._seen, records, strict=False)) or known > len(records):
-            self.incidents, self._changes, self._at, known = {}, [], NOTHING, 0
-        for record in records[known:]:
+    def _follow(self, records: Sequence[WindowRecord], rings: Mapping[int, Ring]) -> list[int]:
+        """Goes on from the windows that are known; the numbers of the incidents that are others now."""
+        touched: dict[int, None] = {}
+        for record in records:
             self._at, change = step(self._at, record, rings.get(record.window), self.rules)
-            self._changes += [change] if change else []
+            self.changes += [change] if change else []
+            self._runs += [] if record.late else [(record.window, record.run)]
             for incident in (change.incident if change else None, self._at.incident):
                 if incident is not None:
                     self.incidents[incident.number] = incident
-        self._seen = list(records)
+                    touched[incident.number] = None
+        return list(touched)
+
+    def _keep(self, new: Sequence[WindowRecord], judged: WindowRecord, *, everything: bool) -> None:
+        """Writes the windows that are not kept yet, and the one that was judged, of which more may be known now."""
+        kept = set(window_series.kept_windows(self.written.store)) if everything else set()
+        for record in new:
+            if record.run == judged.run or record.run not in kept:
+                self.written.put(window_series.context_of(self.logs, record))
 
     def _recorded(self) -> dict[str, dict[str, contexts.Value]]:
         """The properties of every incident of the series that is recorded, by its key."""
-        found = reading(lambda: self._store.get_contexts_by_type(INCIDENT))
-        mine = {each.name: contexts.values(each) for each in found}
-        return {name: each for name, each in mine.items() if (each["model"], each["logs"]) == (self.model, self.logs)}
+        found = reading(lambda: self.written.store.get_contexts_by_type(INCIDENT))
+        known = {each.name: contexts.values(each) for each in found}
+        return {name: each for name, each in known.items() if (each["model"], each["logs"]) == (self.model, self.logs)}
 
-    def _put(
-        self,
-        incident: Incident,
-        judged: WindowRecord,
-        records: Sequence[WindowRecord],
-        there: Mapping[str, contexts.Value],
-    ) -> None:
+    def _put(self, incident: Incident, judged: WindowRecord, there: dict[str, dict[str, contexts.Value]]) -> None:
         """Writes an incident whose record or links are not what they should be, and last that they are."""
-        values, first, last = _values(incident, self.logs), incident.first.window, incident.last.window
-        if {**values, _LINKED: last} == there and not first <= judged.window <= last:
+        name, first, last = self.key(incident.number), incident.first.window, incident.last.window
+        values = {**_values(incident, self.logs), _LINKED: last}
+        known = there.get(name, {})
+        if values == known and not first <= judged.window <= last:
             return
-        name, linked = self._key(incident.number), int(there.get(_LINKED, first - 1))
-        number = contexts.put(self._store, contexts.context(INCIDENT, name, {**values, _LINKED: linked}))
-        inside = [each for each in records if first <= each.window <= last and not each.late]
-        runs = [each.run for each in inside if each.window > linked or each.window == judged.window]
-        contexts.link(self._store, number, runs)
-        contexts.put(self._store, contexts.context(INCIDENT, name, {**values, _LINKED: last}))
+        linked = int(known.get(_LINKED, first - 1))
+        number = self.written.id_of(INCIDENT, name)
+        if number is None:
+            number = self.written.put(contexts.context(INCIDENT, name, {**values, _LINKED: linked}))
+        inside = [each for each in self._runs if first <= each[0] <= last]
+        self.written.link(number, [run for window, run in inside if window > linked or window == judged.window])
+        self.written.put(contexts.context(INCIDENT, name, values))
+        there[name] = values
 
     def _withdrawn(
-        self, record: WindowRecord, records: Sequence[WindowRecord], there: Mapping[str, Mapping[str, contexts.Value]]
+        self, record: WindowRecord, records: Sequence[WindowRecord], there: dict[str, dict[str, contexts.Value]]
     ) -> list[Change]:
         """The recorded incidents that there are no longer. What came before the first window is nobody's to judge."""
         changes = []
@@ -134,7 +151,8 @@ class Record:
             number = int(each["first_window"])
             if number in self.incidents or number < records[0].window or each["status"] == WITHDRAWN:
                 continue
-            contexts.put(self._store, contexts.context(INCIDENT, name, {**each, "status": WITHDRAWN}))
+            there[name] = {**each, "status": WITHDRAWN}
+            self.written.put(contexts.context(INCIDENT, name, there[name]))
             changes.append(_withdrawal(number, each, record, records))
         return changes
 

@@ -98,10 +98,10 @@ def test_doing_it_again_changes_nothing(root):
 
 @pytest.mark.parametrize("fails", [1, 2, 3, 4])
 def test_an_update_that_was_stopped_is_made_up_for_by_the_next(root, monkeypatch, fails):
-    """It ends after the window, after the incident, after its links, or before all of them."""
+    """It ends before the window, the incident, its links, or the note that these are there."""
     root.judge(1, "f")
     calls = []
-    written, linked = contexts.put, contexts.link
+    put, link = contexts.Contexts.put, contexts.Contexts.link
 
     def ends(wanted):
         def call(*arguments):
@@ -112,8 +112,8 @@ def test_an_update_that_was_stopped_is_made_up_for_by_the_next(root, monkeypatch
 
         return call
 
-    monkeypatch.setattr(contexts, "put", ends(written))
-    monkeypatch.setattr(contexts, "link", ends(linked))
+    monkeypatch.setattr(contexts.Contexts, "put", ends(put))
+    monkeypatch.setattr(contexts.Contexts, "link", ends(link))
     with pytest.raises(MonitorError, match="killed"):
         root.judge(2, "c")
     monkeypatch.undo()
@@ -152,21 +152,49 @@ def test_what_was_kept_of_a_window_is_read_back(root):
     assert (record.late, record.first_request, record.features) == (True, 5.0, ("image_sharpness", "image_noise"))
 
 
+def test_windows_judged_before_there_were_incidents_are_kept_with_the_first_that_is(root):
+    first = root.writer.pipeline_run(MODEL, "before").contexts[1].id
+    root.records[1] = window(1, "c", run=first)
+    assert root.judge(2, "c") == []
+    assert root.stored()[1][1] == {first, root.records[2].run}
+    ((series),) = all_series(History(open_store(root.metadata)))
+    assert [record.window for record in series.records] == [1, 2]
+
+
+def test_records_that_were_seen_are_not_looked_at_again(root):
+    class Watched(list):
+        looked = 0
+
+        def __getitem__(self, place):
+            Watched.looked += len(range(*place.indices(len(self)))) if isinstance(place, slice) else 1
+            return super().__getitem__(place)
+
+        def __iter__(self):
+            raise AssertionError
+
+    for number in range(1, 13):
+        run = root.writer.pipeline_run(MODEL, f"run-{number}").contexts[1].id
+        root.records[number] = window(number, "c", run=run)
+        root.record.judged(root.records[number], Watched(root.records.values()))
+    assert Watched.looked <= 4 * 12
+    assert len(root.stored()[1][1]) == 12
+
+
 def test_a_record_that_is_damaged_is_read_from_its_run(root):
     root.judge(1, "c")
     damaged = contexts.context("ModelMonitorWindow", f"run {root.records[1].run}", {"record": "{", "logs": LOGS})
-    contexts.put(contexts.open_to_write(root.metadata), damaged)
+    contexts.Contexts(root.metadata).put(damaged)
     assert all_series(History(open_store(root.metadata))) == []  # the made-up run has no nodes to read it from
 
 
 def test_a_store_that_is_not_there_is_an_error_that_says_so(tmp_path):
     with pytest.raises(MonitorError, match="not there"):
-        contexts.open_to_write(tmp_path / "metadata.sqlite")
+        contexts.Contexts(tmp_path / "metadata.sqlite")
 
 
 def test_actions_are_kept_with_who_when_and_why(root):
     root.judge(1, "c")
-    store = contexts.open_to_write(root.metadata)
+    store = contexts.Contexts(root.metadata)
     muted = actions.Action(actions.What.MUTED, recorded.key(MODEL, LOGS, 1), "camera is mended", "ann@host", 10.0, 20.0)
     seen = replace(muted, what=actions.What.ACKNOWLEDGED, at=5.0, until=None)
     for action in (muted, seen):
@@ -176,7 +204,7 @@ def test_actions_are_kept_with_who_when_and_why(root):
 
 @pytest.mark.parametrize("field", ["because", "by"])
 def test_an_action_without_a_reason_or_a_name_is_refused(root, field):
-    store = contexts.open_to_write(root.metadata)
+    store = contexts.Contexts(root.metadata)
     action = actions.Action(actions.What.MUTED, "", "why", "ann", 1.0, 2.0)
     with pytest.raises(MonitorError, match=f"--{field}.*must be 1 to 1000 characters"):
         actions.record(store, replace(action, **{field: "  "}))
