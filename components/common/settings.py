@@ -20,6 +20,8 @@ _REPR.maxstring = _REPR.maxother = 200
 _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 12
 
 
+# The type of an error about what may be a secret, which is not to be shown.
+SECRET_ERROR = "secret"  # noqa: S105 - a name
 Made = TypeVar("Made", bound="Described")
 
 
@@ -160,7 +162,8 @@ def _explain(kind: type[BaseModel], detail: ErrorDetails, source_of: Callable[[s
         return f"{source}: `{path}` must be given. Received: {given or 'no key'}"
     rule = detail["msg"].removeprefix("Value error, ").replace("Input should", "must").replace("String should", "must")
     rule = re.sub(r"an object|a valid dictionary or instance of \w+", "a section", rule)
-    return f"{source}: `{path}` {rule}. Received: {shown(detail['input'])}"
+    received = "something else" if detail["type"] == SECRET_ERROR else shown(detail["input"])
+    return f"{source}: `{path}` {rule}. Received: {received}"
 
 
 def _path(location: tuple[str | int, ...]) -> str:

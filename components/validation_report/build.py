@@ -40,6 +40,14 @@ def build_page(sources: Sources, files: Files, verdict: Verdict | None = None) -
     return _Builder(sources, files, verdict).page()
 
 
+def build_strips(sources: Sources, files: Files) -> tuple[tuple[Strip, ...], tuple[str, ...]]:
+    """The images of the page of a run, and what could not be read of them. Arguments as of `build_page`."""
+    builder = _Builder(sources, files)
+    report = builder.report()
+    features = distributions.moved_features(report.measurements) if report else []
+    return builder.strips(builder.samples(), features), tuple(builder.problems)
+
+
 @dataclass
 class _Builder:
     """Reads each artifact once, and keeps a list of what could not be read."""
@@ -54,8 +62,7 @@ class _Builder:
         self.problems += sources.missing
         found = checks.checks_of(sources, self.files)
         data = {side: s for side, given, split in self._sides() if (s := self._statistics(side, given, split))}
-        samples = {side: s for side, given, split in self._sides()[:2] if (s := self._sample(side, given, split))}
-        report = self._try("the comparison", lambda: distributions.report_of(sources, self.files))
+        samples, report = self.samples(), self.report()
         moved, features = self._moved(report, data)
         anomalies, note = self._anomalies()
         counts = self._try("the counts of the logs", lambda: facts.log_counts(sources, self.files)) or ()
@@ -65,7 +72,7 @@ class _Builder:
             verdict=self.verdict or checks.verdict_of(sources, found, report.p_value if report else None),
             checks=found,
             moved=moved,
-            strips=self._strips(samples, features),
+            strips=self.strips(samples, features),
             accuracy=self._accuracy(samples.get("baseline")),
             anomalies=anomalies,
             anomalies_note=note,
@@ -73,6 +80,13 @@ class _Builder:
             facts=facts.run_tables(sources),
             problems=tuple(self.problems),  # last: until here, everything may add to it
         )
+
+    def samples(self) -> dict[str, FeatureSample]:
+        """Of the baseline and the window, where they can be read."""
+        return {side: s for side, given, split in self._sides()[:2] if (s := self._sample(side, given, split))}
+
+    def report(self) -> DriftReport | None:
+        return self._try("the comparison", lambda: distributions.report_of(self.sources, self.files))
 
     @property
     def _monitors(self) -> bool:
@@ -112,7 +126,7 @@ class _Builder:
         moved = self._try("the comparison", lambda: distributions.moved(report, data, names))
         return moved or Moved("What was compared cannot be read."), distributions.moved_features(report.measurements)
 
-    def _strips(self, samples: dict[str, FeatureSample], features: Sequence[str]) -> tuple[Strip, ...]:
+    def strips(self, samples: dict[str, FeatureSample], features: Sequence[str]) -> tuple[Strip, ...]:
         baseline = samples.get("baseline")
         if baseline is None:
             return ()

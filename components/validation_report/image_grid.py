@@ -93,7 +93,7 @@ def pictures(
         ]
         shown = tuple(each for each in found if each is not None)
         if shown:
-            strips.append(Strip(choice.title, shown, choice.group))
+            strips.append(Strip(choice.title, shown, choice.group, choice.window))
     return tuple(strips)
 
 

@@ -20,11 +20,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Strip:
-    """Images that are shown beside each other, and why these."""
+    """Images that are shown beside each other, why these, and whether they are of what was evaluated."""
 
     title: str
     pictures: tuple[Picture, ...]
     group: str = ""
+    window: bool = False
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,8 @@ class Record:
 
         Args:
           record: of the window that was judged.
-          records: of all windows of the series that are known, in order, this one among them. Those that were seen by
-            an earlier call are not looked at again where this one is the only new one.
+          records: of all windows of the series that are known, this one among them. Those that were seen by an earlier
+            call are not looked at again where this one is the only new one, and comes last.
           rings: what the sequential test says, by window.
 
         Returns:
@@ -76,18 +76,18 @@ class Record:
           MonitorError: the store cannot be read or written. What is missing is written the next time.
 
         """
-        goes_on = self._there is not None and len(records) == self._known + 1 and records[-1].run == record.run
+        goes_on = self._there is not None and len(records) == self._known + 1 and self._is_next(record, records)
         there, self._there = self._there if goes_on else None, None  # compared anew where this is not done to its end
         if not goes_on:
             self.incidents, self.changes, self._at, self._runs, self._known = {}, [], NOTHING, [], 0
-        new = records[self._known :]
+        new = records[-1:] if goes_on else sorted(records, key=lambda each: each.window)
         touched = self._follow(new, rings or {})
         self._known = len(records)
         self._keep(new, record, everything=not goes_on)
         there = self._recorded() if there is None else there
         for number in touched:
             self._put(self.incidents[number], record, there)
-        withdrawn = [] if goes_on else self._withdrawn(record, records, there)
+        withdrawn = [] if goes_on else self._withdrawn(record, new, there)
         self._there = there
         return (*(change for change in self.changes if change.window == record.window), *withdrawn)
 
@@ -99,6 +99,9 @@ class Record:
     def key(self, number: int) -> str:
         """What an incident is called there."""
         return key(self.model, self.logs, number)
+
+    def _is_next(self, record: WindowRecord, records: Sequence[WindowRecord]) -> bool:
+        return records[-1].run == record.run and (not self._runs or record.window > self._runs[-1][0])
 
     def _follow(self, records: Sequence[WindowRecord], rings: Mapping[int, Ring]) -> list[int]:
         """Goes on from the windows that are known; the numbers of the incidents that are others now."""

@@ -1,0 +1,1 @@
+"""Alerts: who is told of an incident, by which channel, and what becomes of each message."""
