@@ -1,5 +1,6 @@
 """Moves Examples in and statistics out of `ImageStatisticsGen`."""
 
+import itertools
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -16,12 +17,13 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
+from ..common.beam_here import is_small
 from ..common.errors import MonitorError
 from ..common.image_spec import ImageSpec
 from ..common.model_spec import ModelSpec
 from ..common.statistics import feature_sample
 from ..common.strict_text import parse_json
-from .describe_examples import DescribeExamples
+from .describe_examples import Described, DescribeExamples, describe_here
 from .record_batches import count_values
 from .scores import numbers_of_scores
 from .statistics_generator import ImageStatisticsGenerator
@@ -65,16 +67,34 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         statistics.split_names = artifact_utils.encode_split_names(list(patterns))
         statistics.span = examples.span
         spec = read_spec(exec_properties[SPEC])
+        sampled = exec_properties[SAMPLE_SIZE] > 0
+        splits = {
+            split: (
+                _generator(spec, exec_properties[SAMPLE_SIZE], pattern),
+                artifact_utils.get_split_uri([statistics], split),
+            )
+            for split, pattern in patterns.items()
+        }
+        files = {split: sorted(fileio.glob(pattern)) for split, pattern in patterns.items()}
+        if is_small(itertools.chain.from_iterable(files.values()), self._beam_pipeline_args):
+            for split, (generator, folder) in splits.items():
+                _write_here(folder, describe_here(files[split], generator, schema))
+            return
         with self._make_beam_pipeline() as pipeline:
-            for split, pattern in patterns.items():
-                generator = _generator(spec, exec_properties[SAMPLE_SIZE], pattern)
+            for split, (generator, folder) in splits.items():
                 described = (
                     pipeline
-                    | f"Pattern[{split}]" >> beam.Create([pattern])
+                    | f"Pattern[{split}]" >> beam.Create([patterns[split]])
                     | f"Describe[{split}]" >> DescribeExamples(generator, schema)
                 )
-                folder = artifact_utils.get_split_uri([statistics], split)
-                _ = described | f"Write[{split}]" >> _Write(folder, sample=exec_properties[SAMPLE_SIZE] > 0)
+                _ = described | f"Write[{split}]" >> _Write(folder, sample=sampled)
+
+
+def _write_here(folder: str, described: Described) -> None:
+    """As `_Write`, without a pipeline."""
+    _write_file(os.path.join(folder, DEFAULT_FILE_NAME), described.statistics.SerializeToString())
+    if described.sample is not None:
+        _write_file(os.path.join(folder, feature_sample.FILE_NAME), described.sample.to_bytes())
 
 
 class _Write(beam.PTransform):

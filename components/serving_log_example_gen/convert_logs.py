@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import apache_beam as beam
@@ -13,6 +13,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from tensorflow.core.example import example_pb2
 from tfx.dsl.io import fileio
 
+from ..common import beam_here
 from ..common.artifacts.record_files import is_remote, open_regular
 from ..common.artifacts.tfrecord import Record, read_records
 from ..common.canonical_rows import Value, write_features
@@ -75,6 +76,21 @@ class ConvertLogs(beam.PTransform):
             ROWS: written[ROWS],
             TALLY: tallies | "Tallies" >> beam.Flatten() | "Add" >> beam.CombineGlobally(merged),
         }
+
+
+def convert_here(paths: Sequence[str], options: ReadOptions, dead_letter_folder: str) -> tuple[list[bytes], Tally]:
+    """As `ConvertLogs`, step by step the same, without a pipeline: for logs that are small."""
+    read = beam_here.do(_ReadFile(options, dead_letter_folder), paths)
+    starts = _starts(dict(read.get(_ROWS_OF, ())))
+    kept = beam_here.do(_Distinct(options.max_rows), beam_here.group(read[beam_here.MAIN]), starts)
+    tallies = [*read.get(TALLY, ()), *kept[TALLY]]
+    subsampling = Subsampling.parse(options.one_example_per)
+    if subsampling.across_requests:
+        blocks = beam_here.group(map(_by_block, kept[beam_here.MAIN]))
+        kept = beam_here.do(_Draw(by_client=bool(subsampling.client)), blocks)
+        tallies += kept[TALLY]
+    written = beam_here.do(_Written(), kept[beam_here.MAIN])
+    return written[beam_here.MAIN], merged([*tallies, *written[TALLY]])
 
 
 @beam.typehints.with_input_types(str)

@@ -1,9 +1,11 @@
 """Moves log files into and Examples, dead letters and anomalies out of `ServingLogExampleGen`."""
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import apache_beam as beam
+import tensorflow as tf
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx import types
 from tfx.components.example_gen import utils, write_split
@@ -17,11 +19,12 @@ from tfx.utils import io_utils, proto_utils, writer_utils
 
 from ..common.artifacts.record_files import Chosen, choose, is_remote
 from ..common.artifacts.splits import split_path
+from ..common.beam_here import is_small
 from ..common.errors import MonitorError
 from ..common.model_spec import IMAGE
 from ..common.records.log_counts import COUNTS_JSON, DEAD_LETTERS
 from ..common.strict_text import parse_json
-from .convert_logs import ROWS, TALLY, ConvertLogs
+from .convert_logs import ROWS, TALLY, ConvertLogs, convert_here
 from .read_options import ReadOptions
 from .span_anomalies import SpanAnomaly, judge
 from .tally import ALL_COUNTS, Tally, merged
@@ -61,14 +64,17 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         prefix = os.path.join(artifact_utils.get_split_uri([examples], SPLIT), write_split.DEFAULT_TF_RECORD_FILE_NAME)
         counts = os.path.join(anomalies.uri, COUNTS_JSON)
         chosen = log_files(exec_properties)
-        with self._make_beam_pipeline() as pipeline:
-            found = (
-                pipeline
-                | "Files" >> beam.Create(chosen.files)
-                | "Convert" >> ConvertLogs(options, os.path.join(anomalies.uri, DEAD_LETTERS))
-            )
-            _ = found[ROWS] | "Write" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
-            _ = found[TALLY] | "Judge" >> beam.Map(_write_verdict, Tally.of_files(chosen), options, anomalies.uri)
+        told = (Tally.of_files(chosen), options, anomalies.uri)
+        letters = os.path.join(anomalies.uri, DEAD_LETTERS)
+        if is_small(chosen.files, self._beam_pipeline_args):
+            rows, tally = convert_here(chosen.files, options, letters)
+            _write_rows(rows, f"{prefix}-00000-of-00001.gz")
+            _write_verdict(tally, *told)
+        else:
+            with self._make_beam_pipeline() as pipeline:
+                found = pipeline | "Files" >> beam.Create(chosen.files) | "Convert" >> ConvertLogs(options, letters)
+                _ = found[ROWS] | "Write" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
+                _ = found[TALLY] | "Judge" >> beam.Map(_write_verdict, *told)
         with fileio.open(counts) as file:
             totals = parse_json(file.read())
         for name in ALL_COUNTS:
@@ -109,6 +115,15 @@ def _describe(examples: types.Artifact, anomalies: types.Artifact, exec_properti
         artifact.span = int(exec_properties.get(utils.SPAN_PROPERTY_NAME) or 0)
     examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
     examples_utils.set_file_format(examples, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
+
+
+def _write_rows(rows: Iterable[bytes], path: str) -> None:
+    """Writes the one file of a small span. Pixels hardly compress, least of all by trying harder."""
+    fileio.makedirs(os.path.dirname(path))
+    how = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+    with tf.io.TFRecordWriter(path, how) as writer:
+        for row in rows:
+            writer.write(row)
 
 
 def _write_verdict(tally: Tally, of_files: Tally, options: ReadOptions, uri: str) -> None:

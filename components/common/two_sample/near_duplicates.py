@@ -4,10 +4,13 @@ The same permutation argument as `comparison`, for what a sample of single examp
 window belong together. Frames of one client, retries and copies are more than one example, and tell as much as one.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from .permutations import Remembered
 
 Hashes = npt.NDArray[np.uint64]
 _Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
@@ -70,21 +73,46 @@ def near_duplicates(reference: Hashes, window: Hashes, *, seed: int = 0) -> Near
     pairs = _close_pairs(pool[order])
     in_window = order < rows
     observed = _with_neighbour(pairs, in_window)
-    as_many = sum(
-        _with_neighbour(pairs, rng.permutation(in_window)) >= observed for _ in range(_PERMUTATIONS if observed else 0)
-    )
-    p_value = (1 + as_many) / (1 + _PERMUTATIONS) if observed else 1.0
-    whole = rng.permutation(sides[1])[:MAX_ROWS]
-    of_whole = _with_neighbour(_close_pairs(whole), np.ones(len(whole), np.bool_)) / len(whole)
+    p_value = 1.0
+    if observed:
+        drawn = _drawn.made(in_window.tobytes(), rng, lambda: _permuted(in_window, rng))
+        as_many = np.count_nonzero(_with_neighbours(pairs, drawn) >= observed)
+        p_value = (1 + int(as_many)) / (1 + _PERMUTATIONS)
+    of_whole = _own(rng.permutation(sides[1])[:MAX_ROWS].tobytes())
     reference_proportion = max(_with_neighbour(pairs, ~in_window) / rows, of_whole)
     return NearDuplicates(observed / rows, reference_proportion, rows, p_value)
 
 
+_drawn: Remembered[npt.NDArray[np.bool_]] = Remembered(2)  # of 2,000 images a side 8 megabytes each
+
+
+def _permuted(members: npt.NDArray[np.bool_], rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    return np.stack([rng.permutation(members) for _ in range(_PERMUTATIONS)])
+
+
+@functools.lru_cache(maxsize=4)
+def _own(hashes: bytes) -> float:
+    """The proportion of these hashes, all of `uint64`, that have a near-duplicate among them.
+
+    Remembered, for a baseline stays the same from window to window.
+    """
+    rows = np.frombuffer(hashes, np.uint64)
+    return _with_neighbour(_close_pairs(rows), np.ones(len(rows), np.bool_)) / len(rows)
+
+
 def _with_neighbour(pairs: _Pairs, members: npt.NDArray[np.bool_]) -> int:
     """How many of the members have a near-duplicate that is a member."""
-    first, second = pairs
-    both = members[first] & members[second]
-    return int(np.unique(first[both]).size)
+    return int(_with_neighbours(pairs, members[None])[0])
+
+
+def _with_neighbours(pairs: _Pairs, members: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """The same for several sets of members, `[sets, rows]`."""
+    first, second = pairs  # ascending in `first`
+    if not first.size:
+        return np.zeros(len(members), np.int64)
+    starts = np.flatnonzero(np.diff(first, prepend=-1))
+    both = members[:, first] & members[:, second]
+    return np.asarray(np.logical_or.reduceat(both, starts, axis=1).sum(axis=1), np.int64)
 
 
 def _close_pairs(hashes: Hashes) -> _Pairs:
@@ -96,8 +124,8 @@ def _close_pairs(hashes: Hashes) -> _Pairs:
         part = slice(start, start + _ROWS_AT_ONCE)
         close = ones[part, None] + ones - 2 * bits[part] @ bits.T <= MAX_BITS
         close[np.arange(len(close)), np.arange(start, start + len(close))] = False
-        close &= np.cumsum(close, axis=1) <= _NEIGHBOURS
         rows, others = np.nonzero(close)
-        first.append(rows + start)
-        second.append(others)
+        remembered = np.arange(len(rows)) - np.searchsorted(rows, rows) < _NEIGHBOURS
+        first.append(rows[remembered] + start)
+        second.append(others[remembered])
     return np.concatenate(first), np.concatenate(second)

@@ -1,10 +1,10 @@
 """Random splits of a pool of rows, and sums over the rows of each: products with the matrix of who was drawn."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from scipy import sparse
 
 Ints = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.unsignedinteger[Any]]
+Made = TypeVar("Made")
 
 _MEMBERS_AT_ONCE = 1 << 21  # cells of the membership matrix handled in a step: a few megabytes
 # Summing rows one by one moves memory, a product with the 0/1 membership matrix computes: which is faster depends on
@@ -104,27 +105,46 @@ def _table(codes: Sequence[Ints], bins: Sequence[int], dtype: Any) -> Any:
     return sparse.csr_matrix((np.ones(len(rows), dtype), rows, starts), shape=(len(starts) - 1, len(codes[0])))
 
 
-_remembered: "OrderedDict[Any, tuple[Permutations, Any]]" = OrderedDict()
+class Remembered(Generic[Made]):
+    """The last few things that were drawn, for the next window that asks the same of a generator in the same state."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._made: OrderedDict[tuple[Hashable, str], tuple[Made, Any]] = OrderedDict()
+
+    def made(self, what: Hashable, rng: np.random.Generator, make: Callable[[], Made]) -> Made:
+        """What `make` draws from `rng`, which is left as if it had just been drawn. Nobody may change it.
+
+        Args:
+          what: all that the result depends on beside the generator's state.
+          rng: the generator that `make` draws from.
+          make: called where nothing is remembered.
+
+        """
+        key = (what, repr(rng.bit_generator.state))
+        if key in self._made:
+            self._made.move_to_end(key)
+            made, rng.bit_generator.state = self._made[key]
+            return made
+        made = make()
+        self._made[key] = made, rng.bit_generator.state
+        if len(self._made) > self._most:
+            self._made.popitem(last=False)
+        return made
+
+
+_splits: Remembered[Permutations] = Remembered(_KEPT)
 
 
 def draw(window: int, rows: int, permutations: int, rng: np.random.Generator) -> Permutations:
-    """The observed split, whose window is the first rows, and `permutations` random ones of the same sizes.
+    """The observed split, whose window is the first rows, and `permutations` random ones of the same sizes."""
 
-    The last few are remembered with the state of `rng`, which decides them: one window after the other is as large.
-    """
-    before = repr(rng.bit_generator.state)
-    key = (window, rows, permutations, before)
-    known = _remembered.get(key)
-    if known is not None:
-        _remembered.move_to_end(key)
-        rng.bit_generator.state = known[1]
-        return known[0]
-    made = _draw(window, rows, permutations, rng)
-    if made.drawn.size <= _KEPT_CELLS:
-        _remembered[key] = made, rng.bit_generator.state
-        while len(_remembered) > _KEPT:
-            _remembered.popitem(last=False)
-    return made
+    def make() -> Permutations:
+        return _draw(window, rows, permutations, rng)
+
+    if (permutations + 1) * min(window, rows - window) > _KEPT_CELLS:
+        return make()
+    return _splits.made((window, rows, permutations), rng, make)
 
 
 def _draw(window: int, rows: int, permutations: int, rng: np.random.Generator) -> Permutations:

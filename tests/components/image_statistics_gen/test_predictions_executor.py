@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tfx.components.schema_gen import executor as schema_gen
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.types import standard_artifacts
 
+from components.common import beam_here
 from components.common.errors import MonitorError
 from components.common.statistics.feature_sample import FILE_NAME, FeatureSample
 from components.image_statistics_gen.executor import Executor
@@ -131,6 +133,15 @@ def test_files_order_and_workers_make_no_difference(on_scored, tmp_path):
         one, other = first[name], second[name]
         assert one.string_stats == other.string_stats
         assert [h.buckets for h in one.num_stats.histograms] == [h.buckets for h in other.num_stats.histograms]
+
+
+def test_small_files_come_to_the_same_without_a_pipeline(on_scored, tmp_path, monkeypatch):
+    _, records, small = on_scored
+    monkeypatch.setattr(beam_here, "MOST_BYTES", 0)
+    large = run(write(tmp_path / "examples", records), tmp_path, **KEYS)
+    for name in (FILE_NAME, "FeatureStats.pb"):
+        one, other = (Path(each.uri, "Split-eval", name).read_bytes() for each in (small, large))
+        assert one == other, name
 
 
 def test_without_predictions_nothing_is_said_of_them_and_no_sample_is_written_where_none_is_wanted(on_scored, tmp_path):

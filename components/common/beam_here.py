@@ -1,0 +1,88 @@
+"""Beam's functions run in this process, one after the other, without a pipeline: for spans that are smaller than it is.
+
+Building a pipeline of thirty steps, translating it and setting up its workers takes Beam a second of processor time
+before the first element; a window of a thousand images has work for a fifth of that. The functions are the same, only
+what is between them differs (docs/decisions/2026-11-26-small-spans-without-a-pipeline.md).
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.utils.windowed_value import WindowedValue
+
+from .artifacts.record_files import is_remote
+
+MOST_BYTES = 32 << 20  # of files, as they are stored; beyond, Beam's own second no longer counts
+MAIN = None  # the tag of a function's main output
+_IN_THIS_PROCESS = ("directrunner", "fnapirunner")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+Outputs = dict[str | None, list[Any]]
+
+
+def is_small(files: Iterable[str], beam_args: Sequence[str]) -> bool:
+    """Whether these files are few bytes of this machine's, and Beam's options say that it runs in this process anyway.
+
+    Args:
+      files: their paths; a file that is not there counts as empty.
+      beam_args: as an executor has them. Where they name a cluster, or workers of their own, that is what is meant.
+
+    """
+    files = list(files)
+    if any(is_remote(file) for file in files):
+        return False
+    if sum(os.path.getsize(file) for file in files if os.path.isfile(file)) > MOST_BYTES:
+        return False
+    options = PipelineOptions(list(beam_args))
+    runner = options.view_as(StandardOptions).runner or "DirectRunner"
+    in_memory = options.view_as(DirectOptions).direct_running_mode == "in_memory"
+    return in_memory and runner.rpartition(".")[2].lower() in _IN_THIS_PROCESS
+
+
+def do(function: beam.DoFn, elements: Iterable[Any], *side_inputs: Any) -> Outputs:
+    """What a DoFn gives of these elements in one bundle, by the tag of the output."""
+    found: Outputs = {MAIN: []}
+    for tag, value in _given(function, elements, side_inputs):
+        found.setdefault(tag, []).append(value)
+    return found
+
+
+def _given(
+    function: beam.DoFn, elements: Iterable[Any], side_inputs: Sequence[Any]
+) -> Iterator[tuple[str | None, Any]]:
+    function.setup()
+    try:
+        function.start_bundle()
+        for element in elements:
+            yield from map(_of_output, function.process(element, *side_inputs) or ())
+        yield from map(_of_output, function.finish_bundle() or ())
+    finally:
+        function.teardown()
+
+
+def _of_output(given: Any) -> tuple[str | None, Any]:
+    tag, value = (given.tag, given.value) if isinstance(given, beam.pvalue.TaggedOutput) else (MAIN, given)
+    return tag, value.value if isinstance(value, WindowedValue) else value
+
+
+def combine(function: beam.CombineFn, elements: Iterable[Any]) -> Any:
+    """What a CombineFn makes of all elements, gathered by one worker and merged by another."""
+    function.setup()
+    try:
+        gathered = function.create_accumulator()
+        for element in elements:
+            gathered = function.add_input(gathered, element)
+        return function.extract_output(function.merge_accumulators([function.compact(gathered)]))
+    finally:
+        function.teardown()
+
+
+def group(pairs: Iterable[tuple[Key, Value]]) -> list[tuple[Key, list[Value]]]:
+    """The values of each key, keys in the order in which they come."""
+    found: dict[Key, list[Value]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return list(found.items())

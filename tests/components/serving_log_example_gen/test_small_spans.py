@@ -1,0 +1,48 @@
+"""Logs that are small are converted without a pipeline, and come to the same as with one."""
+
+import gzip
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components.common import beam_here
+from components.common.artifacts.tfrecord import frame
+from tests.components.serving_log_example_gen.conftest import Result, make_good_log, make_images, make_log
+
+Run = Callable[..., Result]
+
+
+def file_of(*logs: Any) -> bytes:
+    return b"".join(frame(log if isinstance(log, bytes) else log.SerializeToString()) for log in logs)
+
+
+def files() -> dict[str, bytes]:
+    """Two files with repeated requests, a broken record, images of a wrong size, and none of an excluded version."""
+    logs = [
+        make_good_log(3, seed=i, request_id=f"r{i % 7}", client_id=f"c{i % 2}", timestamp=6_000 + 9 * i)
+        for i in range(9)
+    ]
+    wrong = make_log({"image": make_images(2, (5, 4, 3))}, request_id="w")
+    other = make_good_log(2, seed=99, request_id="v", version=8)
+    return {"a": file_of(*logs[:4], b"\xff\xff", wrong), "b.gz": gzip.compress(file_of(*logs[4:], other))}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"one_example_per": "60s"}, {"one_example_per": "client"}, {"max_rows": 11, "model_version": 7}],
+    ids=lambda each: " ".join(map(str, each.values())) or "all",
+)
+def test_small_logs_come_to_the_same_without_a_pipeline(
+    run_executor: Run, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    logs = files()  # once: the order of a message's maps is not decided
+    small = run_executor(logs, **options)
+    monkeypatch.setattr(beam_here, "MOST_BYTES", 0)
+    large = run_executor(logs, **options)
+    assert small.counts == large.counts
+    assert small.counts["rows"] > 0
+    assert small.rows == large.rows
+    assert small.proto == large.proto
+    by_record = lambda letter: (letter[0]["file"], letter[0]["record"])  # noqa: E731
+    assert sorted(small.dead_letters, key=by_record) == sorted(large.dead_letters, key=by_record)
