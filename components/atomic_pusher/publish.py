@@ -6,7 +6,6 @@ atomic, to other processes and, the folder being synced first, to a crash of the
 """
 
 import errno
-import fcntl
 import logging
 import os
 import re
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from ..common.baseline_bundle import BUNDLE, LAST_VERSION, MODEL_FILES, is_version
-from ..common.durable_files import locked, locked_folder, open_to_lock, sync, sync_tree
+from ..common.durable_files import locked, locked_folder, open_to_lock, sync, sync_tree, try_to_take
 from ..common.errors import MonitorError, require
 
 _logger = logging.getLogger(__name__)
@@ -176,11 +175,9 @@ def _is_locked(path: str) -> bool:
     """Whether a process holds the lock, or, where another user's file does not let us ask, may hold it."""
     try:
         with os.fdopen(open_to_lock(path, make=False)) as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return not try_to_take(file.fileno())
     except FileNotFoundError:  # killed before it was locked or while it was removed
         return False
     except OSError as error:
-        if error.errno != errno.EWOULDBLOCK:
-            _logger.warning("%s is left alone: %s", path, error)
+        _logger.warning("%s is left alone: %s", path, error)
         return True
-    return False

@@ -68,14 +68,40 @@ def open_to_lock(path: str, *, make: bool = True) -> int:
 @contextmanager
 def _held(descriptor: int) -> Iterator[None]:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        take(descriptor)
         try:
             yield
         finally:
-            # Closing alone leaves it locked as long as a child lives that was forked in the meantime.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            release(descriptor)
     finally:
         os.close(descriptor)
+
+
+def take(descriptor: int) -> None:
+    """Waits for the lock of an open file. The kernel lets go of it when the process dies."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def try_to_take(descriptor: int, *, shared: bool = False) -> bool:
+    """Takes the lock of an open file if nobody holds it, or, `shared`, if nobody holds it alone; never waits.
+
+    Returns:
+      Whether it was taken.
+
+    Raises:
+      OSError: the file system has no locks.
+
+    """
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def release(descriptor: int) -> None:
+    """Lets go of a lock; closing alone leaves it as long as a child lives that was forked in the meantime."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def sync(path: str) -> None:

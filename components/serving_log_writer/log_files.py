@@ -8,7 +8,6 @@ whatever folder it meets there for a span. <file> is `part-<host>-<process id>-<
 go of a lock when its process dies, which is how a later writer knows what was left behind, and saves the records in it.
 """
 
-import fcntl
 import itertools
 import os
 import re
@@ -20,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ..common.artifacts.tfrecord import frame
-from ..common.durable_files import locked_folder
+from ..common.durable_files import locked_folder, take
 from ..common.errors import require
 
 WRITING = ".writing-"
@@ -67,7 +66,7 @@ class LogFile:
         self.visible = False
         with entry(logs):  # nobody may take it for abandoned between its creation and its lock
             self._raw = open(self._hidden, "xb", buffering=0)  # noqa: SIM115 - open as long as this object lives; no link
-            fcntl.flock(self._raw, fcntl.LOCK_EX)
+            take(self._raw.fileno())
 
     def append(self, record: bytes) -> None:
         self._write(self._packer.compress(frame(record)))

@@ -1,6 +1,5 @@
 """What writers that were killed left behind, published by the next one. Nothing that lies there can stop it."""
 
-import fcntl
 import gzip
 import os
 import re
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from ..common.artifacts.tfrecord import frame, read_records
-from ..common.durable_files import SAFELY, open_to_lock
+from ..common.durable_files import SAFELY, open_to_lock, try_to_take
 from .log_files import LEVEL, SALVAGED, WRITING, entry, make_visible
 
 _HIDDEN = re.compile(re.escape(WRITING) + r"[0-9]+\.part-.+\.tfrecord\.gz")
@@ -79,10 +78,8 @@ def _claim(path: str) -> BinaryIO | None:
         file = os.fdopen(open_to_lock(path, make=False), "rb")
     except FileNotFoundError:  # published or salvaged this moment
         return None
-    with suppress(BlockingIOError):  # being written
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.exists(path):
-            return file
+    if try_to_take(file.fileno()) and os.path.exists(path):  # or else it is being written
+        return file
     file.close()
     return None
 

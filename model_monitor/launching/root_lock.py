@@ -5,7 +5,6 @@ left over. What stands in it is for the message to whoever has to wait.
 """
 
 import datetime
-import fcntl
 import json
 import math
 import os
@@ -17,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from components.common.durable_files import release, try_to_take
 from components.common.errors import MonitorError, require
 from components.common.strict_text import parse_json
 
@@ -86,20 +86,15 @@ def held(
             yield
         finally:
             _note(file, "")
-            # Closing alone leaves it locked as long as a child lives that was forked in the meantime.
-            fcntl.flock(file, fcntl.LOCK_UN)
+            release(file.fileno())
 
 
 def _take(file: IO[str], root: Path, wait: float, waiting: Callable[[Holder | None], None]) -> None:
     deadline, told = time.monotonic() + wait, False
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            holder = _holder(root)
-            if time.monotonic() >= deadline:
-                raise RootBusyError(root, holder, wait) from None
+    while not try_to_take(file.fileno()):
+        holder = _holder(root)
+        if time.monotonic() >= deadline:
+            raise RootBusyError(root, holder, wait)
         if not told:
             waiting(holder)
             told = True

@@ -1,12 +1,11 @@
 """Which spans of serving logs somebody is still writing to. Reads only."""
 
-import fcntl
 import os
 import re
 import stat
 from pathlib import Path
 
-from components.common.durable_files import SAFELY
+from components.common.durable_files import SAFELY, try_to_take
 from components.serving_log_writer.log_files import WRITING
 
 _UNFINISHED = re.compile(rf"{re.escape(WRITING)}([0-9]+)\.")
@@ -30,11 +29,6 @@ def _is_held(path: Path) -> bool:
     except OSError:
         return True
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return False
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return stat.S_ISREG(os.fstat(descriptor).st_mode) and not try_to_take(descriptor, shared=True)
     finally:
         os.close(descriptor)
-    return False

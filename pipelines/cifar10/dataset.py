@@ -1,7 +1,6 @@
 """Where CIFAR-10 is, and how the full set gets here. Imports neither TFX nor TensorFlow."""
 
 import contextlib
-import fcntl
 import hashlib
 import io
 import os
@@ -24,6 +23,7 @@ from rich.progress import (
 )
 
 from components.common.bounded_files import in_words
+from components.common.durable_files import try_to_take
 from components.common.errors import MonitorError, nearest
 from components.common.plain_paths import require_plain
 from components.common.strict_text import parse_json
@@ -129,10 +129,9 @@ def _alone(directory: Path) -> Iterator[None]:
     """Holds the folder against a second `fetch`, which could otherwise write into a file that the first is renaming."""
     handle = os.open(directory, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not try_to_take(handle):
+            raise MonitorError(f"Another `model-monitor data fetch` is writing to {directory}. Wait for it.")
         yield
-    except BlockingIOError as error:
-        raise MonitorError(f"Another `model-monitor data fetch` is writing to {directory}. Wait for it.") from error
     finally:
         os.close(handle)
 

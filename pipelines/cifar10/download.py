@@ -1,6 +1,5 @@
 """Downloads of single files that are resumable, verified and atomic. Standard library only."""
 
-import fcntl
 import hashlib
 import http.client
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from components.common.bounded_files import in_words
+from components.common.durable_files import try_to_take
 from components.common.errors import MonitorError, require
 
 from .deadline import Deadline
@@ -128,10 +128,8 @@ def _expected(sha256: str | None, md5: str | None) -> tuple[str, str]:
 def _lock(file: IO[bytes], part: Path) -> None:
     """Makes this process the only one that writes `file`, which must still be the one called `part`."""
     message = f"{part} is being written by another download. Wait for it, or end it."
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise MonitorError(message) from error
+    if not try_to_take(file.fileno()):
+        raise MonitorError(message)
     # between opening and locking, the other download may have finished and renamed the very file we opened
     if not part.exists() or not os.path.samestat(part.stat(), os.fstat(file.fileno())):
         raise MonitorError(message)

@@ -24,6 +24,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from components.common.durable_files import take
 from components.common.errors import MonitorError
 from pipelines.cifar10 import dataset
 from pipelines.cifar10.download import Limits
@@ -299,7 +300,7 @@ def test_second_fetch_at_the_same_time_is_refused(places: Places) -> None:
     places.target.mkdir()
     holder = os.open(places.target, os.O_RDONLY)
     try:
-        dataset.fcntl.flock(holder, dataset.fcntl.LOCK_EX)
+        take(holder)
         with pytest.raises(MonitorError, match="Another `model-monitor data fetch` is writing"):
             places.fetch()
     finally:
