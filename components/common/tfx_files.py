@@ -9,7 +9,8 @@ from tfx.dsl.io import fileio
 
 from .artifacts.files import Artifact, Files
 from .artifacts.properties import scalars
-from .bounded_files import too_large
+from .artifacts.record_files import is_remote
+from .bounded_files import read_bounded, too_large
 
 _MOST_BYTES = 4 << 30  # what executors read is the pipeline's own, and may be a shard of large examples
 _ERRORS = (fileio.NotFoundError, tf.errors.OpError)
@@ -28,6 +29,8 @@ def artifact_of(artifact: types.Artifact, producer: str = "") -> Artifact:
 
 
 def _read(path: str, most: int) -> bytes:
+    if not is_remote(path):
+        return read_bounded(path, most)
     try:
         with fileio.open(path, "rb") as file:
             content: bytes = file.read(most + 1)

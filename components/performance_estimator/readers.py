@@ -1,11 +1,9 @@
 """Reads what `PerformanceEstimator` works on: feature samples, logged examples, files of labels."""
 
-import gzip
 import hashlib
 import itertools
 import os
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -16,7 +14,6 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from ..common.artifacts.gunzip import GZIP_MAGIC
 from ..common.artifacts.names import STATISTICS_FILE
 from ..common.artifacts.splits import split_folder
 from ..common.artifacts.statistics import read_sample, read_statistics
@@ -30,6 +27,7 @@ from ..common.statistics.usability import LABELS, unusable
 from ..common.tfx_files import artifact_of, tfx_files
 from .delayed_labels import ID, LABEL, LabelRow, LoggedExamples, read_csv
 
+MOST_LABEL_BYTES = 1 << 28  # of a labels file, packed and unpacked: ten million rows or so
 _BATCH = 1_000
 _READ = (ID, CLASS_ID, PROBABILITIES)
 _KINDS = {"CSV": r"\.csv(\.gz)?$", "TFRecord": r"tfrecord"}  # by the file's name
@@ -52,8 +50,7 @@ def labels_fingerprint(path: str) -> str:
     """SHA-256 of a labels file, "" where there is none yet: labels that were added since make another result."""
     if not fileio.exists(path):
         return ""
-    with fileio.open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+    return hashlib.sha256(tfx_files().content(path, MOST_LABEL_BYTES)).hexdigest()
 
 
 def sample(statistics: types.Artifact, split: str, what: str) -> FeatureSample | None:
@@ -118,13 +115,15 @@ def label_rows(path: str) -> Iterator[LabelRow]:
     """The rows of a labels file, CSV or TFRecord, gzipped or not.
 
     Raises:
-      MonitorError: if the file is missing or damaged.
+      MonitorError: if the file is missing or damaged, or has, or unpacks to, more than `MOST_LABEL_BYTES`.
 
     """
-    content = _content(path)
+    require(fileio.exists(path), "labels_file", "be a file that is there", path)
+    files = tfx_files()
     if labels_kind(path) == "CSV":
-        return read_csv(content, path)
-    return (_record_row(record, f"record {number}") for number, record in enumerate(_records(path)))
+        return read_csv(files.unpacked(path, MOST_LABEL_BYTES), path)
+    records = files.records(path, MOST_LABEL_BYTES)
+    return (_record_row(record, f"record {number}") for number, record in enumerate(records))
 
 
 def _records(path: str) -> Iterator[bytes]:
@@ -165,16 +164,6 @@ def _only_number(values: Values) -> int:
 
 def _only_text(values: Values) -> str:
     return _text(values[0]) if len(values) == 1 and isinstance(values[0], bytes) else ""
-
-
-def _content(path: str) -> bytes:
-    require(fileio.exists(path), "labels_file", "be a file that is there", path)
-    with fileio.open(path, "rb") as file:
-        content: bytes = file.read()
-    try:
-        return gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
-    except (OSError, EOFError, zlib.error) as error:
-        raise MonitorError(f"`{path}` must be a whole gzip file. Received: {error}") from error
 
 
 def _text(value: bytes) -> str:

@@ -3,8 +3,7 @@
 import io
 import os
 import posixpath
-import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +13,7 @@ from google.protobuf.message import DecodeError, Message
 
 from ..bounded_files import MOST_BYTES, in_words, read_bounded
 from ..errors import MonitorError
+from .gunzip import GZIP_MAGIC, Unzipped
 from .tfrecord import read_records
 
 # An artifact's properties and custom properties together.
@@ -26,6 +26,7 @@ _NO_MESSAGE = (DecodeError, SystemError, RuntimeWarning, UnicodeDecodeError, tex
 MOST_OF_A_RECORD = 16 << 20  # bytes: a drift report of ten thousand features has five million
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 Record = TypeVar("Record")
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -105,18 +106,32 @@ class Files:
         """Whether a folder has a file or folder of this name. Raises `MonitorError` as `listing` does."""
         return name in self.listing(folder)
 
-    def records(self, path: str) -> Iterator[bytes]:
+    def unpacked(self, path: str, most: int | None = None) -> bytes:
+        """A file's content, gzipped or not.
+
+        Raises:
+          MonitorError: as `content`, or a gzipped file is damaged or unpacks to more than is read.
+
+        """
+        content = self.content(path, most)
+        if not content.startswith(GZIP_MAGIC):
+            return content
+        stream, parts = Unzipped(io.BytesIO(content), b""), []
+        for block in _within(iter(stream.read, b""), len, path, self.most if most is None else most):
+            parts.append(block)
+        if stream.damage is not None:
+            raise MonitorError(f"{path} must be a whole gzip file. Received: {stream.reason}")
+        return b"".join(parts)
+
+    def records(self, path: str, most: int | None = None) -> Iterator[bytes]:
         """The records of a TFRecord file, gzipped or not.
 
         Raises:
-          MonitorError: at the first that is damaged, or when a gzipped file unpacks to more than is read of any file.
+          MonitorError: at the first that is damaged, or when a gzipped file unpacks to more than is read.
 
         """
-        size = 0
-        for record in read_records(io.BytesIO(self.content(path)), strict=True, source=path):
-            size += record.size
-            if size > self.most:
-                raise MonitorError(f"{path} must unpack to at most {in_words(self.most)} to be read. Received: more")
+        records = read_records(io.BytesIO(self.content(path, most)), strict=True, source=path)
+        for record in _within(records, lambda record: record.size, path, self.most if most is None else most):
             yield record.data
 
     def message(self, path: str, message: AnyMessage, *, strict: bool = False) -> AnyMessage:
@@ -137,6 +152,16 @@ class Files:
             raise MonitorError(f"{path} is damaged: {said(error)}") from error
 
 
+def _within(parts: Iterable[Part], size_of: Callable[[Part], int], path: str, most: int) -> Iterator[Part]:
+    """What is unpacked of a file, piece by piece. Raises `MonitorError` once that is more than `most` bytes."""
+    size = 0
+    for part in parts:
+        size += size_of(part)
+        if size > most:
+            raise MonitorError(f"{path} must unpack to at most {in_words(most)} to be read. Received: more")
+        yield part
+
+
 def local_files(most: int = MOST_BYTES) -> Files:
     """Files of this machine, of at most `most` bytes each."""
     return Files(read_bounded, os.listdir, most=most)
@@ -146,20 +171,13 @@ def confined_files(root: str | Path, most: int = MOST_BYTES) -> Files:
     """As `local_files`, below `root` only: a page in a browser shows nothing from outside the pipeline root.
 
     ML Metadata says where artifacts are, and anybody who can write below the root can put a link there. So what counts
-    is where a path ends up, with links and `..` resolved. What is neither a file nor a folder is refused too: a named
-    pipe would keep its reader waiting for ever.
+    is where a path ends up, with links and `..` resolved.
     """
     real = os.path.realpath(root)
 
     def check(path: str) -> None:
         if not is_below(path, real):
             raise MonitorError(f"{path} is outside the pipeline root {real} and is not shown")
-        try:
-            mode = os.stat(path).st_mode
-        except OSError:
-            return  # whoever opens it has something better to say
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise MonitorError(f"{path} must be a file or a folder to be shown. Received: something else")
 
     return Files(read_bounded, os.listdir, check, most=most)
 

@@ -1,6 +1,7 @@
 """The executor on real files, and its outcome as the gate and TFDV read it."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,13 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.common.artifacts.anomalies import anomalies_by_split
+from components.common.artifacts.tfrecord import frame
 from components.common.errors import MonitorError
 from components.common.records.performance import Performance
 from components.common.statistics.feature_sample import FILE_NAME
 from components.common.tfx_files import artifact_of, tfx_files
 from components.common.verdict import Outcome
+from components.performance_estimator import readers
 from components.performance_estimator.component import PerformanceEstimator
 from components.performance_estimator.executor import Executor
 from components.push_gate import anomalies as gate
@@ -206,6 +209,16 @@ def test_records_that_hold_no_label_are_counted(run, examples, tmp_path):
     assert found.check.outcome is Outcome.UNDECIDED
 
 
+# A kilobyte or two each, of which a thousand times as much comes.
+BOMB = gzip.compress(b"id,label\n" + bytes(2_000_000))
+RECORDS = gzip.compress(frame(b"") * 100_000)
+
+
+def pipe(folder: Path) -> str:
+    os.mkfifo(folder / "pipe.csv")
+    return str(folder / "pipe.csv")
+
+
 def damaged(folder: Path, name: str, content: bytes) -> str:
     (folder / name).write_bytes(content)
     return str(folder / name)
@@ -216,11 +229,16 @@ def damaged(folder: Path, name: str, content: bytes) -> str:
     [
         (lambda folder: str(folder / "none.csv"), "`labels_file` must be a file that is there"),
         (lambda folder: damaged(folder, "a.csv.gz", gzip.compress(b"id,label\n" * 99)[:-9]), "must be a whole gzip"),
+        (lambda folder: damaged(folder, "a.csv.gz", BOMB), r"a\.csv\.gz must unpack to at most 1\.0 MB to be read"),
+        (lambda folder: damaged(folder, "tfrecord", RECORDS), "tfrecord must unpack to at most 1.0 MB to be read"),
+        (lambda folder: damaged(folder, "a.csv", bytes(1_000_001)), r"a\.csv must have at most 1\.0 MB to be read"),
+        (pipe, r"pipe\.csv must be a regular file. Received: a named pipe"),
         (lambda folder: damaged(folder, "a.csv", b"a,b\n"), "begin with a header"),
         (lambda folder: damaged(folder, "a.tfrecord", b"no record of any kind"), "must be a whole TFRecord"),
     ],
 )
-def test_a_labels_file_that_cannot_be_read_is_an_error(run, examples, tmp_path, path, message):
+def test_a_labels_file_that_cannot_be_read_is_an_error(run, examples, tmp_path, path, message, monkeypatch):
+    monkeypatch.setattr(readers, "MOST_LABEL_BYTES", 1_000_000)
     with pytest.raises(MonitorError, match=message):
         run(examples=examples, labels_file=path(tmp_path))
 

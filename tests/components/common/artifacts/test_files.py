@@ -108,8 +108,10 @@ def test_nothing_outside_the_root_is_read_or_listed(root, place):
 
 def test_a_named_pipe_is_refused_and_not_waited_for(root):
     os.mkfifo(root / "pipe")
-    with pytest.raises(MonitorError, match=r"must be a file or a folder to be shown"):
+    with pytest.raises(MonitorError, match=r"pipe must be a regular file\. Received: a named pipe"):
         confined_files(root).content(str(root / "pipe"))
+    with pytest.raises(MonitorError, match="pipe must be a readable folder"):
+        confined_files(root).listing(str(root / "pipe"))
 
 
 def test_a_root_that_is_a_link_is_what_it_points_to(root, tmp_path):
