@@ -91,7 +91,6 @@ def test_two_monitors_at_once_judge_each_span_once(home: Home, tries, report):
 
 
 def test_files_that_come_later_are_evaluated_with_those_before(home: Home):
-    """And one span that cannot be evaluated keeps the next one from nothing; the exit code says so."""
     logs = home.folder / "later"
     shutil.copytree(home.folder / "logs" / "1", logs / "1")
     shutil.copytree(home.folder / "logs" / "2", logs / "03")
@@ -115,3 +114,24 @@ def test_files_that_come_later_are_evaluated_with_those_before(home: Home):
     assert (verdicts(text, 1), verdicts(text, 3)) == (1, 0)
     code, text = home.run("why", "span:1")
     assert re.search(r"Before +run \d+, with 200 examples: fine", text), text
+
+
+def test_a_span_that_cannot_be_evaluated_keeps_no_other_from_its_verdict_and_is_evaluated_next_time(home: Home):
+    """Of files of the same name in two folders a node says that it cannot tell their records apart."""
+    logs = home.folder / "twice"
+    (first,), (second,) = (list((home.folder / "logs" / span).iterdir()) for span in "12")
+    for place, source in (("1/a/log.gz", first), ("1/b/log.gz", second), ("2/a/log.gz", second)):
+        (logs / place).parent.mkdir(parents=True)
+        shutil.copy(source, logs / place)
+    command = ("monitor", "--logs", "twice", "--pattern", "{SPAN}/*/*")
+    code, text = home.run(*command)
+    said = " ".join(text.split())
+    assert (code, verdicts(text, 1), verdicts(text, 2)) == (1, 0, 1), text
+    assert "ServingLogExampleGen failed: Files of one span must have different names" in said
+    assert "1 of 2 spans could not be evaluated." in said
+    (logs / "1" / "b" / "log.gz").rename(logs / "1" / "b" / "other.gz")
+    code, text = home.run(*command)
+    assert code in (0, 2), text
+    assert (verdicts(text, 1), verdicts(text, 2)) == (1, 0), text
+    code, text = home.run(*command)
+    assert (code, NOTHING in text) == (0, True), text
