@@ -15,7 +15,7 @@ import pytest
 
 from components.atomic_pusher.publish import STAGING_PREFIX
 from components.common import baseline_bundle
-from components.common.verdict_words import EXIT_ERROR, EXIT_FINE, State
+from components.common.verdict_words import EXIT_ERROR, EXIT_FINE, NO_OPINION
 from model_monitor.launching.root_lock import LOCK
 from model_monitor.reading.history import History
 from model_monitor.reading.run_store import Run, open_store
@@ -130,7 +130,7 @@ def refused(end: tuple[int, str], by: str) -> bool:
 def is_true(root: Root) -> bool:
     """Whether what is said of the newest run is: that it ended without a verdict, or a push that there was."""
     says = root.history.verdict(root.newest())
-    return says.state is State.RUNNING or any(says.headline == f"Pushed as version {name}" for name in root.numbers())
+    return says.state in NO_OPINION or any(says.headline == f"Pushed as version {name}" for name in root.numbers())
 
 
 def test_a_train_that_is_killed_leaves_nothing_that_the_next_one_or_a_server_takes_for_done(root, tries, report):
