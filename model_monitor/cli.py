@@ -20,6 +20,7 @@ COMMANDS = {
     "train": "run the training pipeline",
     "monitor": "compare serving logs with the baseline of the served model",
     "proxy": "forward the traffic of a model server and log it",
+    "watch": "follow serving logs as they arrive, in windows, and act on what comes of them",
     "replay": "score images with the pushed model and write its serving logs",
     "inspect": "list runs, show one, and open its artifacts",
     "report": "make the page of a past run",

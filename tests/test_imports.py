@@ -73,7 +73,7 @@ BREAKING = [
     ("model_monitor/reading/findings.py", "from pipelines import training",
      "the tool reads and shows without TFX", "model_monitor.reading.findings -> pipelines.training"),
     ("model_monitor/reading/findings.py", "from ..traffic import shifts",
-     "launching and traffic are for commands", "model_monitor.reading.findings -> model_monitor.traffic.shifts"),
+     "traffic is for commands", "model_monitor.reading.findings -> model_monitor.traffic.shifts"),
 ]  # fmt: skip
 
 

@@ -120,6 +120,28 @@ class SpanPattern:
         spans = [self._span(number, by_span[number], left_out) for number in sorted(by_span)]
         return Found(tuple(each for each in spans if each is not None), tuple(left_out))
 
+    @property
+    def by_folder(self) -> bool:
+        """Whether a span is a folder of files, and not told by a file's own name."""
+        return bool(self._rest)
+
+    def span_of(self, place: str) -> int | None:
+        """The span that a file is of by its place below the logs; None where it is no log by its names.
+
+        >>> [SpanPattern().span_of(place) for place in ("7/part-0", "7/_SUCCESS", "x/part-0", ".hidden/part-0", "7")]
+        [7, None, None, None, None]
+        """
+        names, parts = place.split("/"), [*self._parts, *self._rest]
+        found = [part.fullmatch(name) for part, name in zip(parts, names, strict=False)]
+        hidden = any(is_hidden(name) for name in names[: len(self._parts)])
+        if len(names) != len(parts) or None in found or hidden or is_side_file(place):
+            return None
+        fields = {name: value for each in found if each for name, value in each.groupdict().items()}
+        try:
+            return _number(fields)
+        except ValueError:
+            return None
+
     def _matches(self, logs: Path, left_out: list[LeftOut]) -> Iterator[_Match]:
         """What fits the pattern up to its last field; notes what does not."""
         for place, fields in _walk(logs, "", self._parts, left_out, files=not self._rest):

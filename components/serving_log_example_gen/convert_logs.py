@@ -23,14 +23,13 @@ from . import dead_letters
 from . import tally as names
 from .prediction_log import Request, Row, read_origin, read_request
 from .problems import Problem
-from .read_options import MAX_ROWS, ReadOptions
+from .read_options import MAX_RECORDS, MAX_ROWS, ReadOptions
 from .record_kinds import parse_example, parse_log, why_no_log
 from .subsampling import Subsampling, lot
 from .tally import DAMAGE_PROBLEMS, Tally, merged, version_name
 
 ROWS = "rows"
 TALLY = "tally"
-MAX_RECORDS = 1 << 22  # of a file
 _ROWS_OF = "rows_of"  # (file, how many rows it gave)
 
 # Where a row comes from (file, number among the file's rows, record), what it competes within, model version, and its

@@ -13,6 +13,7 @@ MODEL_VERSION = "model_version"
 MAX_BROKEN_FRACTION = "max_broken_fraction"
 MAX_ROWS = "max_rows"
 DEFAULT_MAX_ROWS = 1_000_000
+MAX_RECORDS = 1 << 22  # of a file
 EXAMPLES_INPUT = "examples"  # serialised tf.Examples, as BulkInferrer logs them and signatures for it are written
 
 

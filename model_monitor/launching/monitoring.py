@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 
@@ -16,13 +16,16 @@ from pipelines.config import MonitoringConfig, PipelineConfig, load
 from pipelines.progress import Progress
 
 from ..reading import roles
-from ..reading.history import History
+from ..reading.history import History, baseline_of
 from ..reading.run_store import Run, open_store
+from ..reading.timeline import logs_of
 from ..reading.verdicts import RunVerdict
 from . import root_lock, spans
-from .evaluated import Evaluation, Evaluations
+from .evaluated import Evaluation, Evaluations, FileStamp
 from .pipelines import launch
 
+Configured = TypeVar("Configured", bound=MonitoringConfig)
+_NEWEST = 50  # runs that are looked at for one that its starter did not see the end of
 REMEMBERED = "monitoring.yaml"  # under the root: what `adopt` has found out for `monitor`
 
 
@@ -59,9 +62,17 @@ class Judged:
 
 
 def configuration(file: Path | None, settings: Iterable[str], given: Mapping[str, Any]) -> MonitoringConfig:
-    """The settings of a monitoring run: of a file, else of the one under the root that `adopt` wrote, if it is there.
+    """The settings of a monitoring run, see `configuration_as`."""
+    return configuration_as(MonitoringConfig, file, settings, given)
+
+
+def configuration_as(
+    kind: type[Configured], file: Path | None, settings: Iterable[str], given: Mapping[str, Any]
+) -> Configured:
+    """The settings of monitoring: of a file, else of the one under the root that `adopt` wrote, if it is there.
 
     Args:
+      kind: of configuration: that of a run, or of what starts many.
       file: the settings in YAML.
       settings: `key=value`, which go before the file.
       given: what goes before all of these.
@@ -71,10 +82,10 @@ def configuration(file: Path | None, settings: Iterable[str], given: Mapping[str
 
     """
     settings = tuple(settings)
-    config = load(MonitoringConfig, file, settings, given)
+    config = load(kind, file, settings, given)
     note = config.root_path / REMEMBERED
     if file is None and note.is_file():
-        config = load(MonitoringConfig, note, settings, given)
+        config = load(kind, note, settings, given)
     require(not config.labels or Path(config.labels).is_file(), "--labels", "be a file", config.labels)
     return config
 
@@ -142,10 +153,33 @@ def judge(config: MonitoringConfig, logs: SpanLogs, progress: Progress) -> Judge
         "history": known.history(logs.span, files),
     }
     run = launch(config, "monitoring", arguments, progress)
+    return _judged(config, run, logs.span, bundle.version_dir, files)
+
+
+def finished(config: MonitoringConfig, logs: SpanLogs) -> Judged | None:
+    """A run on the span that came to its end and was not delivered, as where whoever started it was killed; else None.
+
+    It is the newest on the span under this configuration, was held against the version that is served, and its last
+    node, the report, is complete.
+    """
+    if not config.metadata_path.is_file():
+        return None
+    history, bundle = History(open_store(config.metadata_path)), served(config).version_dir
+    for run in history.runs[:_NEWEST]:
+        of_logs = run.pipeline == config.name and logs_of(run) == str(config.serving_logs_path)
+        if of_logs and baseline_of(run) == bundle and history.verdict(run).span == logs.span:
+            if not any(node.type.rpartition(".")[2] == roles.REPORT and node.complete for node in run.nodes.values()):
+                return None
+            known = evaluations(config)
+            return _judged(config, run, logs.span, bundle, known.stamps(logs.files, known.last(logs.span)))
+    return None
+
+
+def _judged(config: MonitoringConfig, run: Run, span: int, bundle: str, files: tuple[FileStamp, ...]) -> Judged:
     says = History(open_store(config.metadata_path)).verdict(run)
     evaluation = Evaluation(
-        span=logs.span,
-        bundle=bundle.version_dir,
+        span=span,
+        bundle=bundle,
         run=run.id,
         run_id=run.run_id,
         state=says.state.value,

@@ -64,6 +64,21 @@ def frame(data: bytes) -> bytes:
     return b"".join((length, _FOOTER.pack(masked_crc(length)), data, _FOOTER.pack(masked_crc(data))))
 
 
+def framed_wrongly(record: Record) -> bytes:
+    """A damaged stretch as a record of its size whose checksum is wrong: a reader goes on behind it.
+
+    >>> import io
+    >>> stretch = Record(0, b"ab", 40, Damage.CORRUPT)
+    >>> file = io.BytesIO(frame(b"a") + framed_wrongly(stretch) + frame(b"c"))
+    >>> [(each.data[:2], each.size, each.damage is None) for each in read_records(file)]
+    [(b'a', 17, True), (b'ab', 40, False), (b'c', 17, True)]
+    """
+    size = min(max(len(record.data), record.size - _HEADER.size - _FOOTER.size), MAX_RECORD_BYTES)
+    data = record.data[:size].ljust(size, b"\0")
+    length = struct.pack("<Q", size)
+    return b"".join((length, _FOOTER.pack(masked_crc(length)), data, _FOOTER.pack(masked_crc(data) ^ 1)))
+
+
 def masked_crc(data: bytes) -> int:
     """The CRC-32C of `data`, rotated and shifted as TFRecords store it."""
     crc: int = google_crc32c.value(data)

@@ -1,0 +1,267 @@
+"""The loop: windows as they are closed, one after the other, into verdicts, and verdicts to the hooks.
+
+Each model's files are taken up by a thread of its own; all evaluations run here, in the main thread.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Protocol, TypeVar
+
+from components.common.errors import MonitorError
+from components.common.verdict_words import EXIT_ERROR, MEANINGS, State, exit_code
+
+from ..launching import root_lock
+from ..reading.window_record import WindowRecord
+from .ending import Ending
+from .hooks import Hook, Status
+from .journal import CLOSED, OPEN, SET_ASIDE, Journal, WindowRow
+from .judging import is_of_the_place, judge
+from .notices import Notices
+from .settings import WatchConfig
+from .taking_up import TakingUp
+
+_STATUS_SECONDS = 10.0
+_PLACE_SECONDS = 2.0  # before a window is tried again that nothing is wrong with
+_TELL_SECONDS = 30.0  # before a hook that failed is told again
+_LONGEST_RETRY = 3600.0
+_IDLE_SECONDS = 0.5
+Result = TypeVar("Result")
+_logger = logging.getLogger(__name__)
+
+
+class Shown(Protocol):
+    """What a person or a script is told."""
+
+    def say(self, sentence: str) -> None:
+        """Something that a person may want to know."""
+
+    def judged(self, record: WindowRecord, row: WindowRow, status: Status) -> None:
+        """A window was judged."""
+
+    def failed(self, model: str, row: WindowRow, problem: str, *, aside: bool) -> None:
+        """A window could not be judged this time, or is set aside for that."""
+
+    def status(self, statuses: Sequence[Status]) -> None:
+        """How all of them are doing."""
+
+
+class Follower:
+    """One model: its files, its windows, its hooks."""
+
+    def __init__(  # noqa: PLR0913 - what is watched, who is told, and what all of them share
+        self,
+        config: WatchConfig,
+        hooks: Sequence[Hook],
+        shown: Shown,
+        ending: Ending,
+        wake: Callable[[], None],
+        *,
+        once: bool,
+    ) -> None:
+        self.config, self.hooks = config, hooks
+        self.journal = Journal(config.watch_path)
+        self.notices = Notices(shown.say)
+        self.files = TakingUp(config, self.notices, ending.asked, wake, once=once)
+        self.codes: set[int] = set()  # what to exit with for what was judged
+        self._shown, self._ending, self._once = shown, ending, once
+        self._due: dict[int, float] = {}  # when windows are tried again
+        self._told = {hook.name: self.journal.told(hook.name) for hook in hooks}
+        self._tell_at = dict.fromkeys(self._told, 0.0)
+        self._seconds: float | None = None
+
+    def work(self) -> bool:
+        """Judges one window, if one is due; whether there was one. Never raises for what can be tried again.
+
+        Raises:
+          AbandonedError: or whatever became of it, when the process is to end.
+
+        """
+        self._tell()
+        now = time.monotonic()
+        number = next((each for each in self.journal.waiting() if self._due.get(each, 0.0) <= now), None)
+        row = None if number is None else self.journal.window(number)
+        if row is None:
+            return False
+        try:
+            started = time.monotonic()
+            with self._ending.evaluation():
+                record = judge(self.config, self.journal, row)
+            self._seconds = time.monotonic() - started
+            place = self.journal.judged(record)
+        except Exception as error:
+            if self._ending.abandoned:
+                raise
+            self._failed(row, error)
+        else:
+            self._due.pop(row.window.number, None)
+            self.notices.right("place")
+            self.codes.add(_exit_code(record, self.config))
+            self._shown.judged(record, row, self.status())
+            self._tell(place)
+        self.files.nudge()
+        return True
+
+    def _failed(self, row: WindowRow, error: Exception) -> None:
+        number, settings = row.window.number, self.config.watch
+        problem = str(error) if isinstance(error, MonitorError) else f"{type(error).__name__}: {error}"
+        _logger.warning("Window %d of %s: %s", number, self.config.name, problem, exc_info=error)
+        now = time.monotonic()
+        if is_of_the_place(error):
+            self.notices.wrong("place", f"Window {number} of {self.config.name} waits: {problem}")
+            self._due = dict.fromkeys(self.journal.waiting(), now + _PLACE_SECONDS)
+            return
+        aside = row.attempts + 1 >= settings.attempts
+        pause = 0.0 if self._once else min(_LONGEST_RETRY, settings.retry_seconds * 2**row.attempts)
+        self._due[number] = now + pause
+        self.codes |= {EXIT_ERROR} if aside else set()
+        self.journal.failed(number, problem, aside=aside)
+        self._shown.failed(self.config.name, row, problem, aside=aside)
+
+    def _tell(self, last: int | None = None) -> None:
+        """Tells each hook what it does not know yet."""
+        last = len(self.journal.records) if last is None else last
+        for hook in self.hooks:
+            while self._told[hook.name] < last and time.monotonic() >= self._tell_at[hook.name]:
+                place = self._told[hook.name] + 1
+                records = self.journal.records.upto(place)
+                if not self._safely(hook, lambda hook=hook, records=records: hook.judged(records[-1], records)):  # type: ignore[misc]
+                    self._tell_at[hook.name] = time.monotonic() + _TELL_SECONDS
+                    break
+                self.journal.tell(hook.name, place)
+                self._told[hook.name] = place
+
+    def _safely(self, hook: Hook, action: Callable[[], None]) -> bool:
+        """Whether a hook did something; what it raises is said once, and stops nobody else."""
+        try:
+            action()
+        except Exception as error:
+            _logger.warning("%s failed", hook.name, exc_info=error)
+            self.notices.wrong(hook.name, f"{hook.name} failed: {type(error).__name__}: {error}. It is told again.")
+            return False
+        self.notices.right(hook.name, f"{hook.name} works again.")
+        return True
+
+    def status(self) -> Status:
+        waiting = self.journal.windows(CLOSED)
+        oldest = min((row.closed_at for row in waiting if row.closed_at is not None), default=None)
+        return Status(
+            model=self.config.name,
+            files=self.files.unread,
+            open=self.journal.count(OPEN),
+            waiting=len(waiting),
+            set_aside=self.journal.count(SET_ASIDE),
+            lag=0.0 if oldest is None else max(0.0, time.time() - oldest),
+            totals=self.journal.totals(),
+            problems=self.notices.current,
+            evaluation_seconds=self._seconds,
+        )
+
+    def tell_status(self) -> Status:
+        """Tells the hooks how it is doing, and whoever asks."""
+        status = self.status()
+        for hook in self.hooks:
+            self._safely(hook, lambda hook=hook: hook.status(status))  # type: ignore[misc]
+        return status
+
+    @property
+    def finished(self) -> bool:
+        """Whether, with `once`, there is nothing left to do."""
+        return self.files.done and not self.journal.waiting()
+
+    def close(self) -> None:
+        """Ends the thread and the hooks."""
+        self.files.join(self.config.watch.grace_seconds)
+        for hook in self.hooks:
+            self._safely(hook, hook.closing)
+        self.journal.close()
+
+
+def follow(
+    configs: Sequence[WatchConfig],
+    hooks: Callable[[WatchConfig], Sequence[Hook]],
+    shown: Shown,
+    *,
+    once: bool = False,
+) -> set[int]:
+    """Watches models until the process is asked to end or, with `once`, until there is nothing left to do.
+
+    Args:
+      configs: of the models, see `settings.models`.
+      hooks: gives the hooks of a model.
+      shown: takes what there is to tell.
+      once: whether to end when all that is there was judged, with the windows that are open closed for that.
+
+    Returns:
+      The exit codes of what was judged: as those of `monitor`, an error where a window was set aside or, with `once`, a
+      file could not be read.
+
+    Raises:
+      RootBusyError: another process watches one of them.
+      MonitorError: nothing with a baseline is served, there is no folder of logs, or a journal is damaged.
+
+    """
+    wake = threading.Event()
+    ending = Ending(max(each.watch.grace_seconds for each in configs), wake.set)
+    with ExitStack() as stack:
+        for each in configs:
+            stack.enter_context(root_lock.held(each.watch_path, "watch"))
+        stack.enter_context(ending.installed())
+        followers = [Follower(each, hooks(each), shown, ending, wake.set, once=once) for each in configs]
+        for follower in followers:
+            follower.files.start()
+        try:
+            _loop(followers, ending, wake, shown, once=once)
+        except Exception:
+            if not ending.abandoned:
+                raise
+            shown.say("The evaluation that ran was given up: the next process begins it again.")
+        finally:
+            ending.ask()
+            for follower in followers:
+                stack.callback(follower.close)
+        return {code for follower in followers for code in follower.codes}
+
+
+def _loop(followers: Sequence[Follower], ending: Ending, wake: threading.Event, shown: Shown, *, once: bool) -> None:
+    next_status = 0.0
+    while not ending.asked.is_set():
+        wake.clear()
+        worked = False
+        for follower in followers:
+            if follower.files.error is not None:
+                raise follower.files.error
+            if not ending.asked.is_set():
+                worked = _trying(follower, follower.work) or worked
+        if worked or time.monotonic() >= next_status:
+            next_status = time.monotonic() + _STATUS_SECONDS
+            statuses = [status for each in followers if (status := _trying(each, each.tell_status)) is not None]
+            shown.status(statuses)
+        if not worked:
+            if once and all(follower.finished for follower in followers):
+                for follower in followers:
+                    follower.codes |= {EXIT_ERROR} if follower.files.unreadable else set()
+                return
+            wake.wait(_IDLE_SECONDS)
+
+
+def _exit_code(record: WindowRecord, config: WatchConfig) -> int:
+    """What `monitor` would exit with by the same verdict."""
+    in_doubt = State.UNDECIDED.value in (record.checks or {}).values()
+    states = [record.state, *([State.UNDECIDED] if in_doubt else [])]
+    return exit_code(states, MEANINGS[record.state].outcome, config.monitor.fail_on)
+
+
+def _trying(follower: Follower, action: Callable[[], Result]) -> Result | None:
+    """What an action gives; None where the journal cannot be read or written now."""
+    try:
+        result = action()
+    except (OSError, sqlite3.Error) as error:
+        follower.notices.wrong("journal", f"The journal of {follower.config.name} waits: {error}. It is tried again.")
+        time.sleep(_PLACE_SECONDS)
+        return None
+    follower.notices.right("journal", f"The journal of {follower.config.name} goes on.")
+    return result

@@ -1,0 +1,362 @@
+"""What the watcher knows, on disk: which records were taken from which files, and what became of each window.
+
+One SQLite file a model. What is committed here has happened: a window's file counts as long as its row says, and what a
+killed process wrote beyond that is cut off by the next one. Each thread has a journal of its own on the same file.
+
+    windows   open -> closed -> judged, or set aside after too many attempts
+    files     how many records of each were taken up
+    told      up to which judged window each hook was told
+    events    what else happened that a person may want to know: a file that was replaced, what was removed
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, overload
+
+from components.common.errors import MonitorError
+
+from ..reading.window_record import WindowRecord
+from .windows import Moment, Window
+
+FILE = "journal.sqlite"
+FORMAT_VERSION = 1
+_BUSY_SECONDS = 30.0
+_TABLES = """
+CREATE TABLE windows (
+  number INTEGER PRIMARY KEY, state TEXT NOT NULL, version INTEGER NOT NULL, bundle TEXT NOT NULL,
+  late INTEGER NOT NULL, opened_wall REAL NOT NULL, opened_monotonic REAL NOT NULL, opened_boot TEXT NOT NULL,
+  examples INTEGER NOT NULL, records INTEGER NOT NULL, others INTEGER NOT NULL, damaged INTEGER NOT NULL,
+  first_request REAL, last_request REAL, until REAL, closed TEXT NOT NULL,
+  first INTEGER NOT NULL, last INTEGER NOT NULL, files TEXT NOT NULL,
+  closed_at REAL, attempts INTEGER NOT NULL DEFAULT 0, begun INTEGER NOT NULL DEFAULT 0,
+  problem TEXT NOT NULL DEFAULT '', record TEXT, place INTEGER UNIQUE, removed INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX by_state ON windows (state, number);
+CREATE INDEX by_end ON windows (version, until) WHERE late = 0 AND state != 'open';
+CREATE TABLE files (
+  place TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, device INTEGER NOT NULL,
+  inode INTEGER NOT NULL, records INTEGER NOT NULL, whole INTEGER NOT NULL, torn INTEGER NOT NULL, digest TEXT NOT NULL
+);
+CREATE TABLE told (hook TEXT PRIMARY KEY, place INTEGER NOT NULL);
+CREATE TABLE events (id INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);
+"""
+OPEN, CLOSED, JUDGED, SET_ASIDE = "open", "closed", "judged", "set aside"
+_OF_WINDOW = ("number", "version", "late", "examples", "records", "others", "damaged", "first_request", "last_request",
+              "until", "closed", "first", "last")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """A log file, as far as it was taken up.
+
+    Attributes:
+      place: below the folder of logs.
+      size, changed, device, inode: as the file system had them: bytes, nanoseconds since the epoch, numbers.
+      records: how many were taken up, damaged stretches counted as one each.
+      whole: whether the file was read to its end.
+      torn: whether what was taken up last is a record that the end of the file cuts off.
+      digest: of its `size` bytes, where it was read to its end; else "".
+
+    """
+
+    place: str
+    size: int
+    changed: int
+    device: int
+    inode: int
+    records: int = 0
+    whole: bool = False
+    torn: bool = False
+    digest: str = ""
+
+    @property
+    def identity(self) -> tuple[int, int, int, int]:
+        """What tells, without reading it, that a file is as it was."""
+        return self.size, self.changed, self.device, self.inode
+
+
+@dataclass(frozen=True)
+class WindowRow:
+    """A window with what became of it.
+
+    Attributes:
+      window: what it holds.
+      state: `OPEN`, `CLOSED`, `JUDGED` or `SET_ASIDE`.
+      bundle: folder of the version whose baseline it is compared with.
+      files: the files of its folder, by name, and how many bytes of each count.
+      closed_at: when it was closed, seconds since the epoch; None while it is open.
+      attempts: how often it was tried in vain to evaluate it.
+      begun: whether an evaluation was begun, of which nothing more is known.
+      problem: what the last attempt failed by; "" where there was none.
+      record: what came of it; None where it is not judged.
+      place: among the judged windows of the model, from 1; None likewise.
+      removed: whether its examples were removed since.
+
+    """
+
+    window: Window
+    state: str = OPEN
+    bundle: str = ""
+    files: Mapping[str, int] = field(default_factory=dict)
+    closed_at: float | None = None
+    attempts: int = 0
+    begun: bool = False
+    problem: str = ""
+    record: WindowRecord | None = None
+    place: int | None = None
+    removed: bool = False
+
+
+class Journal:
+    """The journal of one model, for one thread. Every method that changes something has done so, durably, on return.
+
+    Raises:
+      MonitorError: there is one of another format, or it is damaged.
+      sqlite3.Error: it cannot be opened or, from any method, read or written: a full disk, another process's lock.
+
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / FILE
+        self._database = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
+        self._database.row_factory = sqlite3.Row
+        try:
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            self._database.close()
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            raise MonitorError(f"{self.path} must be a journal of windows. Received: {error}") from error
+
+    def _prepare(self) -> None:
+        with self._transaction():
+            (version,) = self._database.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                for statement in filter(str.strip, _TABLES.split(";")):
+                    self._database.execute(statement)
+                self._database.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+            elif version != FORMAT_VERSION:
+                rule = f"be a journal of format {FORMAT_VERSION}"
+                raise MonitorError(f"{self.path} must {rule}. Received: format {version}")
+
+    def close(self) -> None:
+        self._database.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+
+    # ---- taking records up
+
+    def took(self, file: FileRow | None, windows: Iterable[WindowRow], now: float) -> None:
+        """Records what was taken up: the file that it came from, and the windows that it went into or that it closed.
+
+        Args:
+          file: how far it was read; None where windows were closed without a record.
+          windows: as they are now, with their files; those whose window is closed become `CLOSED`.
+          now: the time, seconds since the epoch.
+
+        """
+        with self._transaction():
+            if file is not None:
+                self._put("files", "place", vars(file))
+            for each in windows:
+                self._put("windows", "number", _columns(each, now))
+
+    def _put(self, table: str, key: str, values: Mapping[str, Any]) -> None:
+        names = ", ".join(values)
+        marks = ", ".join("?" for _ in values)
+        changes = ", ".join(f"{name} = excluded.{name}" for name in values if name != key)
+        statement = f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT ({key}) DO UPDATE SET {changes}"  # noqa: S608
+        self._database.execute(statement, tuple(values.values()))
+
+    def files(self) -> dict[str, FileRow]:
+        """Every log file that something was taken from, by its place."""
+        return {row["place"]: _file(row) for row in self._database.execute("SELECT * FROM files")}
+
+    def forget(self, places: Iterable[str]) -> None:
+        """Forgets files that are no longer there."""
+        with self._transaction():
+            self._database.executemany("DELETE FROM files WHERE place = ?", [(each,) for each in places])
+
+    def ends(self) -> dict[int, float]:
+        """By version, the latest request of the windows that are closed and not late."""
+        asked = "SELECT version, MAX(until) AS until FROM windows WHERE late = 0 AND state != 'open' GROUP BY version"
+        return {row["version"]: row["until"] for row in self._database.execute(asked) if row["until"] is not None}
+
+    @property
+    def last_number(self) -> int:
+        """Of all windows; 0 where there is none."""
+        return self._one("SELECT COALESCE(MAX(number), 0) FROM windows")
+
+    # ---- what becomes of windows
+
+    def windows(self, *states: str) -> list[WindowRow]:
+        """The windows in these states, by their numbers."""
+        marks = ", ".join("?" for _ in states)
+        asked = f"SELECT * FROM windows WHERE state IN ({marks}) ORDER BY number"  # noqa: S608
+        return [_window(row) for row in self._database.execute(asked, states)]
+
+    def window(self, number: int) -> WindowRow | None:
+        row = self._database.execute("SELECT * FROM windows WHERE number = ?", (number,)).fetchone()
+        return None if row is None else _window(row)
+
+    def waiting(self) -> list[int]:
+        """The numbers of the windows that are closed and not judged, in order."""
+        return [row["number"] for row in self._database.execute("SELECT number FROM windows WHERE state = 'closed'")]
+
+    def count(self, *states: str, untried: bool = False) -> int:
+        """How many windows are in these states; `untried`: of those that no attempt has failed on."""
+        marks = ", ".join("?" for _ in states)
+        only = " AND attempts = 0" if untried else ""
+        return self._one(f"SELECT COUNT(*) FROM windows WHERE state IN ({marks}){only}", *states)  # noqa: S608
+
+    def begin(self, number: int) -> None:
+        """Notes that an evaluation begins: whoever finds that, and no end of it, looks for its run first."""
+        self._change("UPDATE windows SET begun = 1 WHERE number = ?", number)
+
+    def judged(self, record: WindowRecord) -> int:
+        """Records what came of a window. Returns its place among those that were judged."""
+        with self._transaction():
+            place = 1 + self._one("SELECT COALESCE(MAX(place), 0) FROM windows")
+            changes = "state = 'judged', record = ?, place = ?, problem = ''"
+            statement = f"UPDATE windows SET {changes} WHERE number = ? AND state != 'judged'"  # noqa: S608
+            if not self._database.execute(statement, (record.to_json(), place, record.window)).rowcount:
+                raise MonitorError(f"Window {record.window} must not be judged twice")
+        return place
+
+    def failed(self, number: int, problem: str, *, aside: bool) -> None:
+        """Records that an attempt to evaluate a window failed, and whether it is set aside for that."""
+        state = SET_ASIDE if aside else CLOSED
+        changes = "state = ?, problem = ?, attempts = attempts + 1"
+        self._change(f"UPDATE windows SET {changes} WHERE number = ?", state, problem, number)  # noqa: S608
+
+    def retry(self, number: int) -> None:
+        """Has a window that was set aside evaluated again. Raises `MonitorError` where it was not."""
+        changed = self._change(
+            "UPDATE windows SET state = 'closed', attempts = 0 WHERE number = ? AND state = 'set aside'", number
+        )
+        if not changed:
+            aside = [each.window.number for each in self.windows(SET_ASIDE)]
+            raise MonitorError(f"`--retry` must be one of the windows that were set aside: {aside}. Received: {number}")
+
+    def removed(self, number: int) -> None:
+        """Records that the examples of a window are gone."""
+        self._change("UPDATE windows SET removed = 1 WHERE number = ?", number)
+
+    # ---- what came of them
+
+    @property
+    def records(self) -> "Records":
+        """What came of all judged windows, in the order in which they were judged. Read when it is looked at."""
+        return Records(self)
+
+    def told(self, hook: str) -> int:
+        """Up to which place a hook was told; a new one is told of nothing that came before it."""
+        with self._transaction():
+            place = self._one("SELECT COALESCE(MAX(place), 0) FROM windows")
+            self._database.execute("INSERT OR IGNORE INTO told (hook, place) VALUES (?, ?)", (hook, place))
+            return self._one("SELECT place FROM told WHERE hook = ?", hook)
+
+    def tell(self, hook: str, place: int) -> None:
+        """Records that a hook was told of the window at `place`, and of all before it."""
+        self._change("UPDATE told SET place = ? WHERE hook = ?", place, hook)
+
+    def note(self, at: float, kind: str, text: str) -> None:
+        """Records something else that happened."""
+        self._change("INSERT INTO events (at, kind, text) VALUES (?, ?, ?)", at, kind, text)
+
+    def events(self, newest: int = 20) -> list[tuple[float, str, str]]:
+        """The newest things that happened: when, of what kind, in words; the newest last."""
+        rows = self._database.execute("SELECT at, kind, text FROM events ORDER BY id DESC LIMIT ?", (newest,))
+        return [tuple(row) for row in rows][::-1]
+
+    def totals(self) -> dict[str, int]:
+        """What was taken up in all: windows by state, examples, records, those damaged and those of late windows."""
+        asked = "SELECT {} FROM windows"
+        sums = {"examples": "SUM(examples)", "records": "SUM(records)", "damaged": "SUM(damaged)",
+                "others": "SUM(others)", "late": "SUM(records * late)"}  # fmt: skip
+        found = {name: self._one(asked.format(f"COALESCE({sum_of}, 0)")) for name, sum_of in sums.items()}
+        return {**{state: self.count(state) for state in (OPEN, CLOSED, JUDGED, SET_ASIDE)}, **found}
+
+    def _change(self, statement: str, *values: Any) -> int:
+        with self._transaction():
+            return self._database.execute(statement, values).rowcount
+
+    def _one(self, statement: str, *values: Any) -> int:
+        return int(self._database.execute(statement, values).fetchone()[0])
+
+    def _records(self, start: int, stop: int) -> list[WindowRecord]:
+        """The records at places `start` to before `stop`, from 0."""
+        asked = "SELECT record FROM windows WHERE place > ? AND place <= ? ORDER BY place"
+        return [WindowRecord.from_json(row["record"]) for row in self._database.execute(asked, (start, stop))]
+
+
+class Records(Sequence[WindowRecord]):
+    """The records of the judged windows, from the first; a slice reads no more than it holds."""
+
+    def __init__(self, journal: Journal, length: int | None = None) -> None:
+        self._journal = journal
+        self._length = length
+
+    def upto(self, place: int) -> "Records":
+        """The first `place` of them: what there was when the last of these was judged."""
+        return Records(self._journal, place)
+
+    def __len__(self) -> int:
+        return self._journal.count(JUDGED) if self._length is None else self._length
+
+    @overload
+    def __getitem__(self, index: int) -> WindowRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[WindowRecord]: ...
+    def __getitem__(self, index: int | slice) -> WindowRecord | list[WindowRecord]:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            return self._journal._records(start, stop)[::step] if step > 0 else list(self)[index]
+        place = range(len(self))[index]
+        return self._journal._records(place, place + 1)[0]
+
+    def __iter__(self) -> Iterator[WindowRecord]:
+        for start in range(0, len(self), 256):
+            yield from self[start : start + 256]
+
+
+def _columns(row: WindowRow, now: float) -> dict[str, Any]:
+    window = row.window
+    opened = {f"opened_{name}": value for name, value in vars(window.opened).items()}
+    plain = {name: getattr(window, name) for name in _OF_WINDOW}
+    state = {"state": CLOSED if window.closed else OPEN, "closed_at": now if window.closed else None}
+    return {**plain, **opened, **state, "bundle": row.bundle, "files": json.dumps(dict(row.files))}
+
+
+def _window(row: sqlite3.Row) -> WindowRow:
+    opened = Moment(row["opened_wall"], row["opened_monotonic"], row["opened_boot"])
+    plain = {name: row[name] for name in _OF_WINDOW} | {"late": bool(row["late"])}
+    kept = {name: row[name] for name in ("state", "bundle", "closed_at", "attempts", "problem", "place")}
+    return WindowRow(
+        Window(**plain, opened=opened),
+        **kept,
+        files=json.loads(row["files"]),
+        begun=bool(row["begun"]),
+        removed=bool(row["removed"]),
+        record=None if row["record"] is None else WindowRecord.from_json(row["record"]),
+    )
+
+
+def _file(row: sqlite3.Row) -> FileRow:
+    return FileRow(**{**dict(row), "whole": bool(row["whole"]), "torn": bool(row["torn"])})
