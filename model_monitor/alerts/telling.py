@@ -5,12 +5,12 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from ..incidents import actions
-from ..incidents.incident import Change, Kind, Ring, Severity
+from ..incidents.incident import Change, Kind, Severity
 from ..incidents.recorded import Record
 from ..reading.window_record import WindowRecord
 from .delivery import Delivery, PictureOf, opened
@@ -20,7 +20,6 @@ from .texts import message_of
 
 FOLDER = "alerts"  # under the root
 _SETTLE_SECONDS = 10.0  # between two looks for mutes that have ended
-Rings = Callable[[Sequence[WindowRecord]], Mapping[int, Ring]]
 
 
 class Alerts:
@@ -51,16 +50,14 @@ class Alerts:
         if self._delivery:
             self._delivery.start()
 
-    def judged(
-        self, record: WindowRecord, records: Sequence[WindowRecord], rings: Mapping[int, Ring] | None = None
-    ) -> tuple[Change, ...]:
+    def judged(self, record: WindowRecord, records: Sequence[WindowRecord]) -> tuple[Change, ...]:
         """A window was judged, see `Record.judged`. Doing it again does no harm.
 
         Raises:
           MonitorError: ML Metadata or the outbox cannot be written; what is missing is put in the next time.
 
         """
-        changes = self.record.judged(record, records, rings)
+        changes = self.record.judged(record, records)
         if self._outbox and self._delivery:
             self._put(self._outbox, self._new(self._outbox, record, changes), record.run)
             self._delivery.wake()

@@ -11,11 +11,11 @@ from enum import Enum
 from components.common.verdict_words import State
 
 from ..reading.window_record import WindowRecord
+from .sequences import ACCURACY, SLOW_DRIFT, Ring
 from .settings import IncidentsConfig
 
 LEADING = 3  # features that a cause is known by
 MOST_CAUSES = 8  # that are told of one incident
-SLOW_DRIFT = "slow drift"
 
 
 class Severity(str, Enum):
@@ -48,15 +48,6 @@ SEVERITIES = {
     State.INVALID: Severity.WARNING,
     State.DEGRADED: Severity.CRITICAL,
 }
-
-
-@dataclass(frozen=True)
-class Ring:
-    """What the sequential test says after a window: its statistic, what it has to exceed, and whether it does."""
-
-    statistic: float
-    threshold: float
-    rings: bool
 
 
 @dataclass(frozen=True)
@@ -96,7 +87,7 @@ class Incident:
       windows: how many are not fine, 1 or more.
       severity: the highest that any of them had; it does not go down again.
       causes: those that were told, the newest last; at least one, and after `MOST_CAUSES` only what makes it worse.
-      ring: what the sequential test says after the last window; None where it is not known.
+      rings: what the tests of many windows say after the last one; none where that is not known.
       end: the window that is fine again; None while the incident is open.
 
     """
@@ -107,7 +98,7 @@ class Incident:
     windows: int
     severity: Severity
     causes: tuple[Cause, ...]
-    ring: Ring | None = None
+    rings: tuple[Ring, ...] = ()
     end: WindowRecord | None = None
 
     @property
@@ -185,20 +176,20 @@ _UNUSED = IncidentsConfig()
 
 def follow(
     records: Iterable[WindowRecord],
-    rings: Mapping[int, Ring] | None = None,
+    rings: Mapping[int, tuple[Ring, ...]] | None = None,
     rules: IncidentsConfig = _UNUSED,
 ) -> tuple[list[Incident], list[Change]]:
     """Every incident of a model's windows and every change of them, in order.
 
     Args:
       records: of its windows, ascending.
-      rings: what the sequential test says, by window; windows without it go by their own verdict alone.
+      rings: what the tests of many windows say, by window; windows without it go by their own verdict alone.
       rules: what makes an incident severe.
 
     """
     at, incidents, changes = NOTHING, dict[int, Incident](), list[Change]()
     for record in records:
-        at, change = step(at, record, (rings or {}).get(record.window), rules)
+        at, change = step(at, record, (rings or {}).get(record.window, ()), rules)
         changes += [change] if change else []
         for incident in (change.incident if change else None, at.incident):
             if incident is not None:
@@ -207,7 +198,7 @@ def follow(
 
 
 def step(
-    before: Following, record: WindowRecord, ring: Ring | None = None, rules: IncidentsConfig = _UNUSED
+    before: Following, record: WindowRecord, rings: tuple[Ring, ...] = (), rules: IncidentsConfig = _UNUSED
 ) -> tuple[Following, Change | None]:
     """What is known after one more window, and what it changed.
 
@@ -217,26 +208,30 @@ def step(
     """
     if record.late:
         return before, None
-    cause = cause_of(record, ring)
+    cause = cause_of(record, rings)
     if cause is None:
         if before.incident is None:
             return NOTHING, None
-        return NOTHING, Change(Kind.CLOSED, replace(before.incident, end=record, ring=ring), record)
+        return NOTHING, Change(Kind.CLOSED, replace(before.incident, end=record, rings=rings), record)
     after = _counted(before, record, cause)
     severity = _severity(after, record, cause, rules)
     if before.incident is None:
-        opened = Incident(record, record, record, 1, severity, (cause,), ring)
+        opened = Incident(record, record, record, 1, severity, (cause,), rings)
         return replace(after, incident=opened), Change(Kind.OPENED, opened, record)
-    return _updated(after, before.incident, record, cause, severity, ring)
+    return _updated(after, before.incident, record, cause, severity, rings)
 
 
-def cause_of(record: WindowRecord, ring: Ring | None = None) -> Cause | None:
+def cause_of(record: WindowRecord, rings: tuple[Ring, ...] = ()) -> Cause | None:
     """Why a window is not fine; None where it is.
 
-    One that is fine by itself is not where the sequential test rings after it.
+    One that is fine by itself is not where a test of many windows rings after it. That the accuracy has fallen over
+    time is worse than what a window that was changed, or could not be decided, says by itself.
     """
+    ringing = {each.test for each in rings if each.rings}
+    if ACCURACY in ringing and record.state not in (State.DEGRADED, State.INVALID):
+        return Cause(State.DEGRADED, (ACCURACY,))
     if record.fine:
-        return Cause(State.CHANGED, (SLOW_DRIFT,)) if ring and ring.rings else None
+        return Cause(State.CHANGED, (SLOW_DRIFT,)) if SLOW_DRIFT in ringing else None
     if record.state in (State.CHANGED, State.DEGRADED) and record.features:
         return Cause(record.state, record.features[:LEADING])
     return Cause(record.state, tuple(of for of, word in (record.checks or {}).items() if word == record.state.value))
@@ -268,7 +263,12 @@ def _severity(after: Following, record: WindowRecord, cause: Cause, rules: Incid
 
 
 def _updated(  # noqa: PLR0913, PLR0917 - what is known of the window, and of what came before
-    after: Following, incident: Incident, record: WindowRecord, cause: Cause, severity: Severity, ring: Ring | None
+    after: Following,
+    incident: Incident,
+    record: WindowRecord,
+    cause: Cause,
+    severity: Severity,
+    rings: tuple[Ring, ...],
 ) -> tuple[Following, Change | None]:
     """The open incident after one more of its windows."""
     worse = severity.rank > incident.severity.rank
@@ -285,7 +285,7 @@ def _updated(  # noqa: PLR0913, PLR0917 - what is known of the window, and of wh
         windows=incident.windows + 1,
         severity=severity if worse else incident.severity,
         causes=causes,
-        ring=ring,
+        rings=rings,
     )
     following = replace(after, incident=incident, pending=None if told else pending)
     kind = Kind.WORSE if worse else Kind.CAUSE_CHANGED if confirmed else None

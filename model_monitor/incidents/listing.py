@@ -1,7 +1,7 @@
 """The incidents of a store as people ask for them: of every series of windows, with what stands of each. Reads only."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.common.errors import MonitorError, nearest
@@ -10,11 +10,10 @@ from ..reading.history import History
 from ..reading.window_record import WindowRecord
 from ..reading.window_series import Series, all_series
 from .actions import Action, Standing, recorded, standing
-from .incident import Incident, Ring, follow
+from .incident import Incident, follow
 from .recorded import key
+from .sequences import rings_of
 from .settings import IncidentsConfig
-
-Rings = Callable[[Sequence[WindowRecord]], Mapping[int, Ring]]
 
 
 @dataclass(frozen=True)
@@ -37,20 +36,13 @@ class Listed:
         return [each for each in self.series.records if first <= each.window <= last and not each.late]
 
 
-def no_rings(_: Sequence[WindowRecord]) -> Mapping[int, Ring]:
-    """Of models whose windows no sequential test follows."""
-    return {}
-
-
-def listed(
-    history: History, rules: IncidentsConfig, rings_of: Rings = no_rings, now: float | None = None
-) -> list[Listed]:
+def listed(history: History, rules: IncidentsConfig, now: float | None = None) -> list[Listed]:
     """Every incident, the newest first; of several series, those of the newest run first."""
     done = recorded(history.store)
     moment = time.time() if now is None else now
     found = []
     for series in all_series(history):
-        incidents, _ = follow(series.records, rings_of(series.records), rules)
+        incidents, _ = follow(series.records, rings_of(series.records, rules.budget), rules)
         for incident in reversed(incidents):
             name = key(series.model, series.logs, incident.number)
             own = tuple(each for each in done if each.incident in ("", name))

@@ -17,7 +17,8 @@ from ..reading import window_series
 from ..reading.run_store import reading
 from ..reading.window_record import WindowRecord
 from . import contexts
-from .incident import NOTHING, Cause, Change, Following, Incident, Kind, Ring, Severity, began, ended, step
+from .incident import NOTHING, Cause, Change, Following, Incident, Kind, Severity, began, ended, step
+from .sequences import Ring, Sequences
 from .settings import IncidentsConfig
 
 INCIDENT = "ModelMonitorIncident"
@@ -44,6 +45,7 @@ class Record:
       rules: what makes an incident severe.
       incidents: all of them so far, by number.
       changes: all that the windows made to them.
+      rings: what the tests of many windows say after the last one.
 
     """
 
@@ -53,21 +55,20 @@ class Record:
     rules: IncidentsConfig
     incidents: dict[int, Incident] = field(default_factory=dict, init=False)
     changes: list[Change] = field(default_factory=list, init=False)
+    rings: tuple[Ring, ...] = field(default=(), init=False)
     _at: Following = field(default=NOTHING, init=False)
+    _sequences: Sequences = field(init=False)
     _runs: list[tuple[int, int]] = field(default_factory=list, init=False)  # window and run, of those in time
     _known: int = field(default=0, init=False)  # records that are followed
     _there: dict[str, dict[str, contexts.Value]] | None = field(default=None, init=False)
 
-    def judged(
-        self, record: WindowRecord, records: Sequence[WindowRecord], rings: Mapping[int, Ring] | None = None
-    ) -> tuple[Change, ...]:
+    def judged(self, record: WindowRecord, records: Sequence[WindowRecord]) -> tuple[Change, ...]:
         """Records a window and what it makes of the incidents.
 
         Args:
           record: of the window that was judged.
           records: of all windows of the series that are known, this one among them. Those that were seen by an earlier
             call are not looked at again where this one is the only new one, and comes last.
-          rings: what the sequential test says, by window.
 
         Returns:
           What the window changed, and the incidents that are withdrawn because their windows are fine by now.
@@ -80,8 +81,9 @@ class Record:
         there, self._there = self._there if goes_on else None, None  # compared anew where this is not done to its end
         if not goes_on:
             self.incidents, self.changes, self._at, self._runs, self._known = {}, [], NOTHING, [], 0
+            self._sequences = Sequences(self.rules.budget)
         new = records[-1:] if goes_on else sorted(records, key=lambda each: each.window)
-        touched = self._follow(new, rings or {})
+        touched = self._follow(new)
         self._known = len(records)
         self._keep(new, record, everything=not goes_on)
         there = self._recorded() if there is None else there
@@ -103,11 +105,12 @@ class Record:
     def _is_next(self, record: WindowRecord, records: Sequence[WindowRecord]) -> bool:
         return records[-1].run == record.run and (not self._runs or record.window > self._runs[-1][0])
 
-    def _follow(self, records: Sequence[WindowRecord], rings: Mapping[int, Ring]) -> list[int]:
+    def _follow(self, records: Sequence[WindowRecord]) -> list[int]:
         """Goes on from the windows that are known; the numbers of the incidents that are others now."""
         touched: dict[int, None] = {}
         for record in records:
-            self._at, change = step(self._at, record, rings.get(record.window), self.rules)
+            self.rings = self._sequences.step(record)
+            self._at, change = step(self._at, record, self.rings, self.rules)
             self.changes += [change] if change else []
             self._runs += [] if record.late else [(record.window, record.run)]
             for incident in (change.incident if change else None, self._at.incident):

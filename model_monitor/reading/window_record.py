@@ -44,6 +44,8 @@ class WindowRecord:
       late: whether it holds what came after the windows that it belonged to were closed.
       p_value: of the comparison, in [0, 1]; None where nothing was compared.
       p_threshold: the p-value at which the alarm is raised; None likewise.
+      skew_p_value: of the comparison with the baseline alone; None likewise.
+      compared, baseline_compared: how many examples of either side that comparison is of, drawn where there are many.
       features: the features that changed, the one furthest beyond chance first; at most six.
       feature: the most unusual feature, changed or not; "" where nothing was compared.
       distance, distance_threshold: of that feature: the statistic, and what it has to exceed; None likewise.
@@ -69,6 +71,9 @@ class WindowRecord:
     late: bool = False
     p_value: float | None = None
     p_threshold: float | None = None
+    skew_p_value: float | None = None
+    compared: int = 0
+    baseline_compared: int = 0
     features: tuple[str, ...] = ()
     feature: str = ""
     distance: float | None = None
@@ -151,6 +156,9 @@ def _compared(run: Run, data: SpanCheck | None) -> dict[str, Any]:
     return {
         "examples": found.window.examples,
         "baseline_examples": found.baseline.examples if found.baseline else 0,
+        "skew_p_value": found.skew_p_value,
+        "compared": found.window.sampled,
+        "baseline_compared": found.baseline.sampled if found.baseline else 0,
         "features": tuple(found.changed_features[:_SHOWN]),
         "feature": first.feature if first else "",
         "distance": first.measured if first else None,

@@ -13,8 +13,9 @@ from components.common.pages.parts import cut
 from components.common.verdict_words import COLOURS, MARKS_OF_TONES, MEANINGS, State
 
 from ..incidents.actions import Action, What
-from ..incidents.incident import SLOW_DRIFT, Incident, Severity
+from ..incidents.incident import Incident, Severity
 from ..incidents.listing import Listed
+from ..incidents.sequences import ACCURACY, SLOW_DRIFT, Ring
 from ..reading.window_record import WindowRecord
 from .lines import Facts, say
 from .words import moment
@@ -42,6 +43,8 @@ def what_changed(incident: Incident) -> str:
     cause = incident.cause
     if SLOW_DRIFT in cause.of:
         return "slow drift: no window by itself differs from the baseline, and together they do"
+    if ACCURACY in cause.of:
+        return "accuracy over time: many windows together show that it has fallen by more than is allowed"
     if cause.of and not set(cause.of) & set(incident.worst.checks or {}):
         return f"{cause.word.words}, first in {', '.join(cause.of)}"
     return f"{cause.word.words}, by the check of the {' and the '.join(cause.of)}" if cause.of else cause.word.words
@@ -70,16 +73,21 @@ def how_sure(incident: Incident) -> str:
         parts.append(f"p = {worst.p_value:.2g}{alarm}")
     if worst.distance is not None and worst.distance_threshold is not None and worst.features:
         parts.append(f"{worst.features[0]} is at {worst.distance:.3g}, allowed {worst.distance_threshold:.3g}")
-    if incident.ring is not None:
-        parts.append(
-            f"the sequential test is at {incident.ring.statistic:.3g}, a ring above {incident.ring.threshold:.3g}"
-        )
+    parts += [ring_words(ring) for ring in incident.rings if ring.rings]
     if incident.windows > 1:
         parts.append(f"{incident.windows:,} windows in a row")
     elif worst.state is State.CHANGED:
         parts.append("one window alone may be chance")
     examples = f"{worst.examples:,} examples against {worst.baseline_examples:,}" if worst.baseline_examples else ""
     return "; ".join([*parts, *([examples] if examples else [])]) or "nothing could be compared"
+
+
+def ring_words(ring: Ring) -> str:
+    """What a test of many windows says, without a full stop."""
+    since = f" since window {ring.since}" if ring.since else ""
+    if ring.test == ACCURACY:
+        return f"accuracy of at most {ring.statistic:.3f}{since}, {ring.threshold:.3f} is allowed"
+    return f"{ring.test} at {ring.statistic:.3g}{since}, {ring.threshold:.3g} rings"
 
 
 def whether_it_hurts(incident: Incident) -> str:
@@ -91,7 +99,7 @@ def whether_it_hurts(incident: Incident) -> str:
     least = "" if worst.least_accuracy is None else f", at least {worst.least_accuracy:.3f} is allowed"
     known = f"accuracy {way} {worst.accuracy}{least}"
     fell = worst.least_accuracy is not None and worst.accuracy.value < worst.least_accuracy
-    if worst.state is State.DEGRADED or (fell and worst.measured):
+    if incident.cause.word is State.DEGRADED or worst.state is State.DEGRADED or (fell and worst.measured):
         return f"yes: {known}"
     if worst.state in (State.CHANGED, State.FINE):
         return f"not as far as can be seen: {known}"
@@ -121,6 +129,7 @@ _ADVICE = {  # by the cause: what to do, by which command, and where more is sai
         "model-monitor inspect {run} --type ExampleAnomalies",
         "broken-logs",
     ),
+    ACCURACY: ("Look at the images, label a hundred of them, then retrain", _REPORT, "the-estimated-accuracy-fell"),
     SLOW_DRIFT: ("Compare it with a window of weeks ago", "model-monitor compare span:N {span}", "slow-drift"),
     "images": ("Look at the images beside those of the baseline", _REPORT, "the-images-have-changed"),
     "prediction_class": (

@@ -8,14 +8,13 @@ from components.common.verdict_words import State
 from model_monitor.incidents.incident import (
     MOST_CAUSES,
     NOTHING,
-    SLOW_DRIFT,
     Cause,
     Kind,
-    Ring,
     Severity,
     follow,
     step,
 )
+from model_monitor.incidents.sequences import ACCURACY, SLOW_DRIFT, Ring
 from model_monitor.incidents.settings import IncidentsConfig
 from tests.model_monitor.incidents.windows import HOUR, window, windows
 
@@ -97,13 +96,27 @@ def test_causes_without_end_are_told_up_to_a_limit():
     assert len(incident.causes) == len(changes) == MOST_CAUSES
 
 
+def drift(statistic):
+    return (Ring(SLOW_DRIFT, statistic, 5.0, statistic >= 5, 2),)
+
+
 def test_a_slow_drift_is_an_incident_of_windows_that_are_fine_each():
-    rings = {2: Ring(4.0, 5.0, rings=False), 3: Ring(5.5, 5.0, rings=True), 4: Ring(6.5, 5.0, rings=True)}
+    rings = {2: drift(4.0), 3: drift(5.0), 4: drift(5.0), 5: drift(0.0)}
     (incident,), changes = follow(windows("fffff"), rings)
     assert [(change.kind, change.window) for change in changes] == [(Kind.OPENED, 3), (Kind.CLOSED, 5)]
     assert incident.cause == Cause(State.CHANGED, (SLOW_DRIFT,))
-    assert changes[0].incident.ring == rings[3]
+    assert changes[0].incident.rings == rings[3]
     assert incident.windows == 2
+
+
+def test_an_accuracy_that_fell_over_time_is_critical_whatever_the_windows_say():
+    rings = {number: (Ring(ACCURACY, 0.84, 0.86, rings=True),) for number in (2, 3)}
+    (incident,), changes = follow(windows("cffi"), rings)
+    assert [(change.kind, change.incident.severity.value) for change in changes] == [
+        (Kind.OPENED, "information"),
+        (Kind.WORSE, "critical"),
+    ]
+    assert incident.cause == Cause(State.DEGRADED, (ACCURACY,))
 
 
 def test_what_an_incident_says_of_itself():
@@ -138,7 +151,7 @@ def told_story(story):
         window(number, word, features if word in "cd" else (), late=late)
         for number, (word, features, late, _) in enumerate(story)
     ]
-    rings = {number: Ring(1.0, 0.5, rings=rings) for number, (_, _, _, rings) in enumerate(story) if rings}
+    rings = {number: drift(5.0) for number, (_, _, _, rings) in enumerate(story) if rings}
     return records, rings
 
 
@@ -148,7 +161,7 @@ def test_a_window_at_a_time_comes_to_what_the_whole_comes_to(story):
     incidents, changes = follow(records, rings)
     at, stepped, ended = NOTHING, [], []
     for record in records:
-        at, change = step(at, record, rings.get(record.window))
+        at, change = step(at, record, rings.get(record.window, ()))
         stepped += [change] if change else []
         ended += [change.incident] if change and change.kind is Kind.CLOSED else []
     assert stepped == changes

@@ -7,7 +7,7 @@ import pytest
 from components.common.errors import MonitorError
 from components.common.verdict_words import State
 from model_monitor.incidents import actions, contexts, recorded
-from model_monitor.incidents.incident import Kind, Ring
+from model_monitor.incidents.incident import Kind
 from model_monitor.incidents.recorded import INCIDENT, Record
 from model_monitor.incidents.settings import IncidentsConfig
 from model_monitor.reading.history import History
@@ -32,16 +32,16 @@ class Root:
         self.record = Record(self.metadata, MODEL, LOGS, IncidentsConfig())
         return self.record
 
-    def judge(self, number, word, rings=None, **known):
+    def judge(self, number, word, **known):
         """The window's record, once its run is in the store."""
         runs = sum(1 for _ in self.writer.store.get_contexts_by_type("pipeline_run")) if self.records else 0
         run = self.writer.pipeline_run(MODEL, f"run-{number}-{runs}").contexts[1].id
         self.records[number] = window(number, word, run=run, **known)
-        return self.judged(number, rings)
+        return self.judged(number)
 
-    def judged(self, number, rings=None):
+    def judged(self, number):
         ordered = [self.records[each] for each in sorted(self.records)]
-        changes = self.record.judged(self.records[number], ordered, rings)
+        changes = self.record.judged(self.records[number], ordered)
         return [(change.kind, change.incident.number) for change in changes]
 
     def stored(self):
@@ -82,9 +82,12 @@ def test_an_incident_is_a_context_that_is_linked_to_the_runs_of_its_windows(root
 
 
 def test_a_slow_drift_is_linked_to_windows_that_are_fine_each(root):
-    rings = {1: Ring(6.0, 5.0, rings=True)}
-    root.judge(1, "f", rings)
-    assert root.stored()[1][1] == {root.records[1].run}
+    told = [root.judge(number, "f", skew_p_value=0.02) for number in range(1, 8)]
+    opened = next(number for number, changes in enumerate(told, start=1) if changes)
+    assert opened > 2
+    values, runs = root.stored()[opened]
+    assert (values["cause"], values["status"]) == ("changed: slow drift", "open")
+    assert runs == {root.records[number].run for number in range(opened, 8)}
 
 
 def test_doing_it_again_changes_nothing(root):
@@ -170,7 +173,8 @@ def test_records_that_were_seen_are_not_looked_at_again(root):
             return super().__getitem__(place)
 
         def __iter__(self):
-            raise AssertionError
+            Watched.looked += len(self)
+            return super().__iter__()
 
     for number in range(1, 13):
         run = root.writer.pipeline_run(MODEL, f"run-{number}").contexts[1].id

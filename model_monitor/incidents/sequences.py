@@ -1,0 +1,125 @@
+"""What many windows say together: slow drift that no single one shows, and the accuracy over time.
+
+The tests are those of `components.common.sequential`; here they are given the records of a model's windows. Each begins
+anew with another version, whose baseline is another one.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from components.common.errors import MonitorError
+from components.common.sequential.accuracy import AccuracyFollowed, AccuracyState, AccuracyWindow, SourceAccuracy
+from components.common.sequential.budget import Budget
+from components.common.sequential.cusum import Cusum, DriftState, JudgedWindow
+from components.common.verdict_words import State
+
+from ..reading.window_record import WindowRecord
+
+SLOW_DRIFT, ACCURACY = "slow drift", "accuracy over time"
+
+
+@dataclass(frozen=True)
+class Ring:
+    """What a test says after a window.
+
+    Attributes:
+      test: `SLOW_DRIFT` or `ACCURACY`.
+      statistic: the CUSUM; or the upper bound of the accuracy.
+      threshold: what the CUSUM has to reach; or the accuracy that the bound must not be below.
+      rings: whether it does, and has not recovered since.
+      since: number of the window that it began with; None where nothing has begun.
+
+    """
+
+    test: str
+    statistic: float
+    threshold: float
+    rings: bool
+    since: int | None = None
+
+
+class Sequences:
+    """The tests of one model, given its windows one after the other. `budget` is None where there are none."""
+
+    def __init__(self, budget: Budget | None) -> None:
+        self._budget = budget
+        self._drift = Cusum(budget.drift_run_length) if budget else None
+        self._version: str | None = None
+        self._drifted: DriftState | None = None
+        self._accuracy: AccuracyFollowed | None = None
+        self._accurate: AccuracyState | None = None
+
+    def step(self, record: WindowRecord) -> tuple[Ring, ...]:
+        """What each test says after one more window. Late windows are about a time that is over, and change nothing."""
+        if self._budget is None or self._drift is None:
+            return ()
+        if not record.late:
+            if record.version != self._version:
+                self._version = record.version
+                self._drifted, self._accuracy, self._accurate = self._drift.start(), None, None
+            self._drifted = self._drift.step(self._drifted or self._drift.start(), _compared(record))
+            self._follow_accuracy(record, self._budget)
+        return (*_drift_rings(self._drifted), *_accuracy_rings(self._accurate))
+
+    def _follow_accuracy(self, record: WindowRecord, budget: Budget) -> None:
+        self._accuracy = self._accuracy or _followed(record, budget)
+        if self._accuracy is not None:
+            before = self._accurate or self._accuracy.start()
+            self._accurate = self._accuracy.step(before, _labelled(record))
+
+
+def rings_of(records: Iterable[WindowRecord], budget: Budget | None) -> dict[int, tuple[Ring, ...]]:
+    """What each test says after each window, by its number. `records` are in order; the same as `Sequences` window by
+    window.
+    """
+    sequences = Sequences(budget)
+    return {record.window: sequences.step(record) for record in records}
+
+
+def of_test(rings: Sequence[Ring], test: str) -> Ring | None:
+    return next((ring for ring in rings if ring.test == test), None)
+
+
+def _compared(record: WindowRecord) -> JudgedWindow:
+    """The comparison with the baseline; none of a window whose logs or data mean nothing."""
+    sound = record.state is not State.INVALID and min(record.compared, record.baseline_compared) >= 1
+    p_value = record.skew_p_value if sound and record.skew_p_value else None
+    return JudgedWindow(str(record.window), p_value, record.compared, record.baseline_compared)
+
+
+def _labelled(record: WindowRecord) -> AccuracyWindow:
+    """The answers that are known to be right or wrong, or else what the estimate is worth of such."""
+    window, measured, estimated = str(record.window), record.measured, record.estimated
+    if record.state is not State.INVALID:
+        if measured is not None and measured.total:
+            return AccuracyWindow(window, measured.count, measured.total)
+        if estimated is not None and estimated.bounded and estimated.high > estimated.low:
+            return AccuracyWindow.estimated(window, estimated)
+    return AccuracyWindow(window, 0, 0)
+
+
+def _followed(record: WindowRecord, budget: Budget) -> AccuracyFollowed | None:
+    """The test against this baseline; None while its accuracy is not known, or too low for anything to be worse."""
+    baseline, least = record.baseline_accuracy, record.least_accuracy
+    if baseline is None or least is None or not baseline.total:
+        return None
+    tolerance = max(0.0, baseline.value - least)
+    try:
+        source = SourceAccuracy(baseline.count, baseline.total)
+        return AccuracyFollowed(source, tolerance, budget.accuracy_run_length)
+    except MonitorError:
+        return None
+
+
+def _drift_rings(state: DriftState | None) -> list[Ring]:
+    if state is None:
+        return []
+    since = int(state.since) if state.since else None
+    return [Ring(SLOW_DRIFT, state.value, state.threshold, state.rings, since)]
+
+
+def _accuracy_rings(state: AccuracyState | None) -> list[Ring]:
+    if state is None:
+        return []
+    since = int(state.since) if state.since else None
+    return [Ring(ACCURACY, state.highest, state.allowed, state.rings, since)]
