@@ -1,11 +1,12 @@
 """What many windows say together: slow drift that no single one shows, and the accuracy over time.
 
 The tests are those of `components.common.sequential`; here they are given the records of a model's windows. Each begins
-anew with another version, whose baseline is another one.
+anew with another version, whose baseline is another one, and with the first window that is fine after some that were
+changed or degraded by themselves: what these said was told, and the model is not held to it any longer.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from components.common.errors import MonitorError
 from components.common.sequential.accuracy import AccuracyFollowed, AccuracyState, AccuracyWindow, SourceAccuracy
@@ -48,18 +49,28 @@ class Sequences:
         self._drifted: DriftState | None = None
         self._accuracy: AccuracyFollowed | None = None
         self._accurate: AccuracyState | None = None
+        self._rang = False  # whether the last window was changed or degraded by itself
 
     def step(self, record: WindowRecord) -> tuple[Ring, ...]:
         """What each test says after one more window. Late windows are about a time that is over, and change nothing."""
         if self._budget is None or self._drift is None:
             return ()
         if not record.late:
-            if record.version != self._version:
-                self._version = record.version
-                self._drifted, self._accuracy, self._accurate = self._drift.start(), None, None
-            self._drifted = self._drift.step(self._drifted or self._drift.start(), _compared(record))
+            before = self._begun(record, self._drift)
+            self._drifted = self._drift.step(before, _compared(record))
             self._follow_accuracy(record, self._budget)
+            self._rang = record.state in (State.CHANGED, State.DEGRADED)
         return (*_drift_rings(self._drifted), *_accuracy_rings(self._accurate))
+
+    def _begun(self, record: WindowRecord, drift: Cusum) -> DriftState:
+        """Where the drift stands before a window; begins both tests anew where it is time for that."""
+        if self._drifted is None or record.version != self._version:
+            self._version, self._accuracy, self._accurate = record.version, None, None
+            return drift.start()
+        if self._rang and record.fine:
+            self._accurate = None
+            return replace(self._drifted, value=0.0, since="", rings=False)  # what it knows of the baseline stays
+        return self._drifted
 
     def _follow_accuracy(self, record: WindowRecord, budget: Budget) -> None:
         self._accuracy = self._accuracy or _followed(record, budget)

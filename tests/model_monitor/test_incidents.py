@@ -75,7 +75,9 @@ def test_one_says_what_since_when_how_sure_whether_it_hurts_and_what_to_do(store
         "Since window 2, ",
         "3 windows not fine, ",
         "How sure p = 0.001; ",  # these runs say no threshold
-        "image_noise is at 0.8, allowed 0.1; 3 windows in a row; 800 examples against 2,000",
+        "image_noise is at 0.8, allowed 0.1; ",
+        "accuracy of at most 0.6",  # of many windows
+        "; 3 windows in a row; 800 examples against 2,000",
         "Hurts yes: accuracy estimated 0.400 (0.350 to 0.450)",
         "Next Look at the images, label a hundred of them",
         "model-monitor report span:3 --open docs/when_it_alarms.md#the-estimated-accuracy-fell",

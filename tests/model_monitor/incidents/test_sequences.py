@@ -52,6 +52,16 @@ def test_another_version_begins_anew():
     assert slow(rings, 7).since == 7
 
 
+def test_the_first_window_that_is_fine_again_begins_both_anew():
+    records = [window(number, word) for number, word in enumerate("fdddff", start=1)]
+    rings = rings_of(records, BUDGET)
+    assert {ring.test: ring.rings for ring in rings[4]} == {SLOW_DRIFT: True, ACCURACY: True}
+    assert {ring.test: (ring.rings, ring.since in (None, 5)) for ring in rings[5]} == {
+        SLOW_DRIFT: (False, True),
+        ACCURACY: (False, True),
+    }
+
+
 def with_accuracy(count, value, **known):
     """Windows whose accuracy is a little below what is allowed: each may be chance."""
     measured = Proportion.of(round(value * 1000), 1000)
