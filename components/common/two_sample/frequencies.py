@@ -12,6 +12,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _ROUNDING = 1e-12
+_HALF_OF_THE_BITS = 46_000  # whose square an int32 holds
 
 
 @dataclass(frozen=True)
@@ -44,22 +45,47 @@ def feature_distances(
     found = []
     for feature, step, count, code, window in zip(features, steps, bins, codes, counted, strict=True):
         total = np.bincount(code, minlength=count + 1)[:count]
-        starts = np.arange(0, count, feature.bins_per_bucket // step)
-        in_buckets = np.add.reduceat(window[:count], starts, axis=0, dtype=np.int64).T
-        coarse = jensen_shannon(in_buckets, np.add.reduceat(total, starts) - in_buckets)
-        found.append((coarse, _largest_gap(window[:count], total) if fine else None))
+        upto = window[:count]
+        for i in range(1, count):  # faster than cumsum, which goes along the rows of a matrix that lies in columns
+            np.add(upto[i - 1], upto[i], out=upto[i])
+        last = np.arange(feature.bins_per_bucket // step - 1, count, feature.bins_per_bucket // step)
+        in_buckets = np.diff(upto[last].astype(np.int64), axis=0, prepend=0).T
+        coarse = _jensen_shannon_of(in_buckets, np.diff(np.cumsum(total)[last], prepend=0))
+        found.append((coarse, _largest_gap(upto, np.cumsum(total)) if fine else None))
     return found
 
 
+def _jensen_shannon_of(window: Ints, total: Ints) -> Floats:
+    """As `jensen_shannon`, of counts `[splits, buckets]` of what the window has of the totals `[buckets]`.
+
+    Where no value is missing the sizes of both sides stay the same, and what a bucket adds depends on its count alone:
+    it is worked out once for each count that there can be.
+    """
+    sizes, whole = window.sum(axis=1), int(total.sum())
+    size = int(sizes[0])
+    if not 0 < size < whole or bool((sizes != size).any()):
+        return jensen_shannon(window, total - window)
+    starts = np.cumsum(total + 1) - total - 1
+    counts = np.arange(whole + len(total)) - np.repeat(starts, total + 1)
+    proportions = counts / size, (np.repeat(total, total + 1) - counts) / (whole - size)
+    middle = (proportions[0] + proportions[1]) / 2
+    summed = np.zeros(len(window))
+    for proportion in proportions:
+        summed += np.take(_information(proportion, middle), window + starts).sum(axis=1) / 2
+    summed[summed < _ROUNDING] = 0
+    return np.minimum(summed, 1)
+
+
 def _largest_gap(window: Counts, total: Ints) -> Floats:
-    """As `kolmogorov_smirnov`, of counts `[bins, splits]` of what the window has of the totals `[bins]`.
+    """As `kolmogorov_smirnov`, of cumulative counts `[bins, splits]` of what the window has of the totals `[bins]`.
 
     In whole numbers, which are exact and take half of the memory: W / w - (T - W) / r is (W (w + r) - T w) / (w r).
     """
-    upto = np.cumsum(window.T, axis=1, dtype=np.int32)
-    sizes, whole = upto[:, -1].astype(np.int64), int(total.sum())
-    gap = upto * np.int32(whole) - sizes[:, None].astype(np.int32) * np.cumsum(total, dtype=np.int32)
-    largest = np.maximum(gap.max(axis=1), -gap.min(axis=1))
+    sizes, whole = window[-1].astype(np.int64), int(total[-1])
+    kind = np.int32 if whole < _HALF_OF_THE_BITS else np.int64
+    gap = np.multiply(window, kind(whole), dtype=kind)
+    gap -= total[:, None].astype(kind) * sizes.astype(kind)
+    largest = np.maximum(gap.max(axis=0), -gap.min(axis=0))
     area = sizes * (whole - sizes)
     return np.where(area > 0, largest / np.maximum(area, 1), np.where(whole > 0, 1.0, 0.0))
 
@@ -87,8 +113,7 @@ def jensen_shannon(first: Ints, second: Ints) -> Floats:
     middle = (proportions[0] + proportions[1]) / 2
     total = np.zeros(len(first))
     for proportion in proportions:
-        ratio = np.divide(proportion, middle, out=np.ones_like(proportion), where=proportion > 0)
-        total += (proportion * np.log2(ratio)).sum(axis=1) / 2
+        total += _information(proportion, middle).sum(axis=1) / 2
     total[total < _ROUNDING] = 0  # equal histograms are a tie, whatever the order of the sums
     return _with_empty(np.minimum(total, 1), first, second)
 
@@ -102,6 +127,12 @@ def kolmogorov_smirnov(first: Ints, second: Ints) -> Floats:
 def l_infinity(first: Ints, second: Ints) -> Floats:
     """Largest difference between the frequencies of lines of counts: 0 to 1; 1 if only one side has any."""
     return _with_empty(np.abs(_proportions(first) - _proportions(second)).max(axis=1), first, second)
+
+
+def _information(proportion: Floats, middle: Floats) -> Floats:
+    """What each proportion adds to the divergence from the middle, in bits; nothing where it is 0."""
+    ratio = np.divide(proportion, middle, out=np.ones_like(proportion), where=proportion > 0)
+    return np.asarray(proportion * np.log2(ratio))
 
 
 def _proportions(counts: Ints) -> Floats:

@@ -81,6 +81,23 @@ def test_feature_distances_are_those_of_histograms():
     assert nothing is None
 
 
+@pytest.mark.parametrize("missing", [0, 5, 60])
+def test_distances_of_splits_are_those_of_their_counts_to_the_last_digit(missing):
+    """Whole numbers and tables of what a bucket adds, where no value is missing, against the plain formulas."""
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=60).astype(np.float32)
+    values[rng.permutation(60)[:missing]] = np.nan
+    splits = draw(20, 60, 30, rng)
+    binned = BinnedFeature.of(values, tuple(np.linspace(-2, 2, 21)), 5)
+    ((coarse, fine),) = feature_distances([binned], splits, fine=True)
+    (counted,) = splits.counts([binned.codes], [21])
+    first = counted[:20].T.astype(np.int64)
+    second = np.bincount(binned.codes, minlength=21)[:20] - first
+    in_buckets = [side.reshape(31, 4, 5).sum(axis=2) for side in (first, second)]
+    np.testing.assert_array_equal(coarse, jensen_shannon(*in_buckets))
+    np.testing.assert_allclose(fine, kolmogorov_smirnov(first, second), rtol=0, atol=1e-15)
+
+
 def test_a_missing_class_has_no_share():
     classes = np.array([-1, -1, 3, 3, 7, 7, 7, 3])
     assert class_codes(classes).tolist() == [-1, -1, 0, 0, 1, 1, 1, 0]
