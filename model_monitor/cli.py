@@ -22,6 +22,7 @@ COMMANDS = {
     "proxy": "forward the traffic of a model server and log it",
     "watch": "follow serving logs as they arrive, in windows, and act on what comes of them",
     "replay": "score images with the pushed model and write its serving logs",
+    "serve": "serve the pushed model as TensorFlow Serving does",
     "inspect": "list runs, show one, and open its artifacts",
     "report": "make the page of a past run",
     "compare": "show two runs or two spans side by side",

@@ -31,7 +31,7 @@ def modules(package: str, *but: str) -> list[str]:
 LIGHT = {
     "components/common": ("components.common.tfx_files",),
     "components/serving_log_writer": (),
-    "model_monitor": ("model_monitor.launching", "model_monitor.traffic"),
+    "model_monitor": ("model_monitor.launching", "model_monitor.serving.server", "model_monitor.traffic"),
 }
 
 
@@ -73,7 +73,7 @@ BREAKING = [
     ("model_monitor/reading/findings.py", "from pipelines import training",
      "the tool reads and shows without TFX", "model_monitor.reading.findings -> pipelines.training"),
     ("model_monitor/reading/findings.py", "from ..traffic import shifts",
-     "traffic is for commands", "model_monitor.reading.findings -> model_monitor.traffic.shifts"),
+     "traffic and the server are for commands", "model_monitor.reading.findings -> model_monitor.traffic.shifts"),
 ]  # fmt: skip
 
 

@@ -83,6 +83,25 @@ class SavedModel:
         return signature_named(name, self.signatures)
 
 
+def signature_definitions(path: str) -> dict[str, Any]:
+    """TensorFlow's own description of each signature that a server can be asked by (`SignatureDef`), by name.
+
+    Raises:
+      ModelFailedError: they cannot be read.
+
+    """
+    try:
+        graphs = [each for each in _graphs(path) if sorted(each.meta_info_def.tags) == TAGS]
+        return dict(graphs[0].signature_def)
+    except Exception as error:  # the parser's, the file system's
+        raise ModelFailedError(f"the signatures of {path} cannot be read: {_brief(error)}") from error
+
+
+def _graphs(path: str) -> Any:
+    with tf.io.gfile.GFile(posixpath.join(path, "saved_model.pb"), "rb") as file:
+        return saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs
+
+
 def _signatures(model: Any) -> dict[str, Signature]:
     """What can be asked. TensorFlow 1 keeps what is run after loading among the signatures; that has no outputs."""
     functions = dict(model.signatures)
@@ -100,8 +119,7 @@ def _infos(specs: Mapping[str, Any]) -> dict[str, TensorInfo]:
 def _other_tags(path: str) -> str:
     """What is wrong with the tag sets of a model; "" where one is `serve`, or where they cannot be read."""
     try:
-        with tf.io.gfile.GFile(posixpath.join(path, "saved_model.pb"), "rb") as file:
-            graphs = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs
+        graphs = _graphs(path)
     except Exception:  # what the loader said says more
         return ""
     found = [sorted(graph.meta_info_def.tags) for graph in graphs]

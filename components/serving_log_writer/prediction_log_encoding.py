@@ -118,7 +118,7 @@ def classify_log(  # noqa: PLR0913 - who was asked what, who asked, and what the
       client_id: who sent it, likewise, as `log/client_id`.
 
     """
-    listed = b"".join(_message(1, _example(each)) for each in examples) + _message(2, _example(context or {}))
+    listed = b"".join(_message(1, example_bytes(each)) for each in examples) + _message(2, example_bytes(context or {}))
     request = _message(1, _model_spec(model)) + _message(2, _message(2, listed))
     rows = (b"".join(_message(1, _class(*each)) for each in row) for row in classifications)
     response = _message(1, b"".join(_message(1, row) for row in rows)) + _message(2, _model_spec(model))
@@ -131,7 +131,7 @@ def classify_log_of_bytes(request: bytes, response: bytes, request_id: str | Non
     The request's examples must be a list with context: its other kind has no room for ids, and does without them here.
     """
     ids = {REQUEST_ID: request_id, CLIENT_ID: client_id}
-    context = _example({name: [id_.encode()] for name, id_ in ids.items() if id_ is not None})
+    context = example_bytes({name: [id_.encode()] for name, id_ in ids.items() if id_ is not None})
     joined = request + _message(2, _message(2, _message(2, context)))
     return _message(2, _message(1, joined) + _message(2, response))
 
@@ -159,8 +159,8 @@ def _ids(ids: str | Sequence[str]) -> npt.NDArray[np.object_]:
     return np.array(ids if isinstance(ids, str) else list(ids), object)
 
 
-def _example(features: Features) -> bytes:
-    """A tf.Example: its one field holds a map of features, each with one kind of list."""
+def example_bytes(features: Features) -> bytes:
+    """A serialised tf.Example: its one field holds a map of features, each with one kind of list."""
     entries = (_message(1, name.encode()) + _message(2, _feature(values)) for name, values in features.items())
     return _message(1, b"".join(_message(1, entry) for entry in entries))
 

@@ -79,6 +79,7 @@ class RunningProxy:
 
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(main())
+        self._loop.close()
 
     def _say(self, addresses: Addresses) -> None:
         self.addresses = addresses

@@ -12,8 +12,7 @@ from typing import Any
 
 import grpc
 
-from components.common.errors import MonitorError, require
-
+from ..listening import add_grpc_port
 from .counters import QUEUE_FULL, SAMPLED_OUT, TOO_LARGE
 from .heads import REQUEST_ID, new_id, usable_id
 from .taken import Log, Record
@@ -58,14 +57,7 @@ class GrpcProxy:
 
     async def start(self, host: str, port: int) -> None:
         """Listens. Raises `MonitorError` when it cannot have the address."""
-        require(0 <= port <= 65535, "--grpc-port", "be in 0 .. 65535", port)
-        name = f"[{host}]" if ":" in host else host
-        try:
-            self.port = self._server.add_insecure_port(f"{name}:{port}")
-        except RuntimeError as error:
-            self.port = 0
-            rule = "be an address of this machine and a port that is free; 0 picks one"
-            raise MonitorError(f"`--grpc-port` must {rule}. Received: {host}:{port}") from error
+        self.port = add_grpc_port(self._server, host, port)
         await self._server.start()
 
     async def drain(self, seconds: float) -> None:

@@ -1,21 +1,19 @@
 """A request and its answer, as they went over the wire, made a `PredictionLog` record."""
 
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.common.errors import MonitorError, require
+from components.common.errors import require
 from components.common.model_spec import ModelSpec
 from components.serving_log_writer import prediction_log_encoding as encoding
 from components.serving_log_writer.prediction_log_encoding import ServedModel
 
 from ..protocols import classify_json, grpc_bytes, predict_json, v2_json
+from ..protocols.content_coding import unpacked
 from ..protocols.json_values import read_json
 from ..protocols.signatures import DEFAULT_SIGNATURE, ModelSignatures
 from .frames import Frame
-
-_MOST_UNPACKED = 1 << 28  # bytes of a compressed body: what a record may have
 
 
 @dataclass(frozen=True)
@@ -61,8 +59,8 @@ def _predict(frame: Frame, signatures: ModelSignatures) -> Made:
 
 def _infer(frame: Frame, signatures: ModelSignatures) -> Made:
     words = frame.words
-    request = v2_json.read_request(_unpacked(frame.request, words["request_coding"]), words["request_json"])
-    answer = v2_json.read_response(_unpacked(frame.response, words["response_coding"]), words["response_json"])
+    request = v2_json.read_request(unpacked(frame.request, words["request_coding"]), words["request_json"])
+    answer = v2_json.read_response(unpacked(frame.response, words["response_coding"]), words["response_json"])
     version = answer.version if answer.version is not None else words["version"]
     model = ServedModel(words["model"], version, DEFAULT_SIGNATURE)
     return Made(_predicted(frame, model, request.tensors, answer.tensors), model, (request.tensors, answer.tensors))
@@ -116,30 +114,9 @@ def _model(frame: Frame, signature: str) -> ServedModel:
 
 def _documents(frame: Frame) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     words = frame.words
-    request = read_json(_unpacked(frame.request, words["request_coding"]))
-    return request, read_json(_unpacked(frame.response, words["response_coding"]))
+    request = read_json(unpacked(frame.request, words["request_coding"]))
+    return request, read_json(unpacked(frame.response, words["response_coding"]))
 
 
 def _by_spec(spec: ModelSpec | None) -> ModelSignatures:
     return ModelSignatures({}) if spec is None else ModelSignatures.of_spec(spec)
-
-
-def _unpacked(body: bytes, coding: str) -> bytes:
-    """A body without its content coding.
-
-    Raises:
-      MonitorError: the coding is another than gzip or deflate, or the body is none, or larger than a record may be.
-
-    """
-    name = coding.strip().lower()
-    if name in ("", "identity"):
-        return body
-    require(name in ("gzip", "x-gzip", "deflate"), "content-encoding", "be gzip or deflate to be logged", coding)
-    unpacker = zlib.decompressobj(32 + zlib.MAX_WBITS)  # either header
-    try:
-        unpacked = unpacker.decompress(body, _MOST_UNPACKED)
-    except zlib.error as error:
-        raise MonitorError(f"A body must be {name}, as its head says. Received: {error}") from error
-    whole = unpacker.eof and not unpacker.unconsumed_tail
-    require(whole, "a compressed body", f"be whole and at most {_MOST_UNPACKED} bytes unpacked", len(body))
-    return unpacked

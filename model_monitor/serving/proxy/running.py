@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,8 +10,9 @@ from dataclasses import dataclass, field
 import prometheus_client
 import uvloop
 
-from components.common.errors import MonitorError, require
+from components.common.errors import require
 
+from ..listening import listening, not_free
 from .counters import Collector, Counters
 from .grpc_forward import GrpcProxy
 from .models import Models
@@ -121,30 +121,11 @@ def _metrics(settings: Settings, counters: Counters, stack: contextlib.AsyncExit
     try:
         server, thread = prometheus_client.start_http_server(settings.metrics_port, "127.0.0.1", registry)
     except OSError as error:
-        raise _not_free("--metrics-port", "127.0.0.1", settings.metrics_port, error) from error
+        raise not_free("--metrics-port", "127.0.0.1", settings.metrics_port, str(error.strerror)) from error
     stack.callback(thread.join)
     stack.callback(server.server_close)
     stack.callback(server.shutdown)
     return int(server.server_port)
-
-
-def listening(host: str, port: int, option: str) -> socket.socket:
-    """A socket that listens. Raises `MonitorError` when it cannot have the address."""
-    require(0 <= port <= 65535, option, "be in 0 .. 65535", port)
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        bound = socket.socket(family, kind, protocol)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-    except OSError as error:
-        raise _not_free(option, host, port, error) from error
-    return bound
-
-
-def _not_free(option: str, host: str, port: int, error: OSError) -> MonitorError:
-    rule = "be an address of this machine and a port that is free; 0 picks one"
-    return MonitorError(f"`{option}` must {rule}. Received: {host}:{port}, {error.strerror}")
 
 
 def _signalled() -> asyncio.Event:
