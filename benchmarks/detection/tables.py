@@ -31,16 +31,21 @@ def write(cache: Path, *pages: Path) -> None:
 
     """
     found = Results(results.read_all(cache)[1])
+    for page in pages or PAGES:
+        put(page, lambda name: TABLES[name](found))
+
+
+def put(page: Path, table_of: Callable[[str], str]) -> None:
+    """Puts the table of each name between the markers that name it."""
 
     def table(match: re.Match[str]) -> str:
-        return f"{match[1]}\n{TABLES[match[2]](found)}\n{match[3]}"
+        return f"{match[1]}\n{table_of(match[2])}\n{match[3]}"
 
     pattern = r"(<!-- table (\w+) -->)\n.*?(<!-- end -->)"
-    for page in pages or PAGES:
-        page.write_text(re.sub(pattern, table, page.read_text(), flags=re.DOTALL))
+    page.write_text(re.sub(pattern, table, page.read_text(), flags=re.DOTALL))
 
 
-def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
@@ -65,7 +70,7 @@ def false_alarms(found: Results) -> str:
             rates = [found.below(part, size, NULL.name, method, level) for level in (0.01, 0.05)]
             if rates[0] is not None:
                 rows.append([title, f"{size:,}", f"{rates[0].trials:,}", *(r.with_interval() for r in rates if r)])
-    return _markdown(["method", "n", "null windows", "nominal 1 %", "nominal 5 %"], rows)
+    return markdown(["method", "n", "null windows", "nominal 1 %", "nominal 5 %"], rows)
 
 
 def _by_size(found: Results, part: str, rules: Iterable[Rule], sizes: Sequence[int], null: str) -> list[list[str]]:
@@ -103,7 +108,7 @@ def _null_rate(found: Results, part: str, null: str, rule: Rule, limits: Limits)
 def power_full(found: Results) -> str:
     """Mean power over Failing Loudly's shifts with the full reference."""
     rows = _by_size(found, "power_full", RULES, SIZES, "power_full_null")
-    return _markdown(["method", *(f"n = {n:,}" for n in SIZES), "false alarms measured"], rows)
+    return markdown(["method", *(f"n = {n:,}" for n in SIZES), "false alarms measured"], rows)
 
 
 def power_full_alarms(found: Results) -> str:
@@ -114,7 +119,7 @@ def power_full_alarms(found: Results) -> str:
         cells = [_share(_sum(found.rate(part, n, NULL.name, rule, {}) for part in parts)) for n in SIZES]
         if not rule.recalibrated and set(cells) != {_MISSING}:
             rows.append([rule.title, *cells])
-    return _markdown(["method", *(f"n = {n:,}" for n in SIZES)], rows)
+    return markdown(["method", *(f"n = {n:,}" for n in SIZES)], rows)
 
 
 def _sum(rates: Iterable[Rate | None]) -> Rate | None:
@@ -144,20 +149,20 @@ def power_full_by_shift(found: Results) -> str:
             cells.append(_share(found.pooled(part, 100, rule, limits, lambda s, name=name: bool(name.fullmatch(s)))))  # type: ignore[misc]
         if set(cells) != {_MISSING}:
             rows.append([rule.title, *cells])
-    return _markdown(["method", *kinds], rows)
+    return markdown(["method", *kinds], rows)
 
 
 def power_paired(found: Results) -> str:
     """Like for like with the paper: the reference is as large as the window."""
     rows = _by_size(found, "power_paired", RULES, SIZES, "power_paired")
     rows.append(["Failing Loudly's own table, BBSDs, MNIST and CIFAR-10", *_PUBLISHED[:-1], "not published"])
-    return _markdown(["method", *(f"n = {n:,}" for n in SIZES), "false alarms measured"], rows)
+    return markdown(["method", *(f"n = {n:,}" for n in SIZES), "false alarms measured"], rows)
 
 
 def power_large(found: Results) -> str:
     """Windows of 10,000: 5,000 images are left for the reference."""
     rows = _by_size(found, "power_large", RULES, [LARGE], "power_large")
-    return _markdown(["method", f"n = {LARGE:,}", "false alarms measured"], rows)
+    return markdown(["method", f"n = {LARGE:,}", "false alarms measured"], rows)
 
 
 def nine(found: Results) -> str:
@@ -170,7 +175,7 @@ def nine(found: Results) -> str:
         if set(cells) != {_MISSING}:
             rows.append([rule.title, *cells])
     header = [*(f"half, n = {n:,}" for n in half), *(f"a tenth, n = {n:,}" for n in tenth)]
-    return _markdown(["method", *header], rows)
+    return markdown(["method", *header], rows)
 
 
 _SEVERITY_METHODS = ("ours", "bbsds", "untrained_ks", "all_features_ks", "hotelling", "tfdv")
@@ -192,7 +197,7 @@ def severity(found: Results) -> str:
     smallest = smallest_windows(found)
     names = list(dict.fromkeys(shift.name.rpartition(" ")[0] for shift in severity_shifts()))
     rows = [[name, *(_smallest_cell(smallest, f"{name} {s}") for s in SEVERITIES)] for name in names]
-    return _markdown(["corruption", *(f"severity {s}" for s in SEVERITIES)], rows)
+    return markdown(["corruption", *(f"severity {s}" for s in SEVERITIES)], rows)
 
 
 def _smallest_cell(smallest: Mapping[tuple[str, str], float], shift: str) -> str:
@@ -212,7 +217,7 @@ def severity_summary(found: Results) -> str:
         pairs = [(smallest[s, "ours"], smallest[s, method]) for s in shifts if (s, method) in smallest]
         counts = (sum(a < b for a, b in pairs), sum(a == b for a, b in pairs), sum(a > b for a, b in pairs))
         rows.append([titles[method], *map(str, counts)])
-    return _markdown(["against", "ours needs fewer", "as many", "more"], rows)
+    return markdown(["against", "ours needs fewer", "as many", "more"], rows)
 
 
 def accuracy(found: Results) -> str:
@@ -224,7 +229,7 @@ def accuracy(found: Results) -> str:
             errors.setdefault(record["method"], []).extend(100 * abs(a - b) for a, b in pairs)
     ranked = sorted(errors.items(), key=lambda item: sum(item[1]) / len(item[1]))
     rows = [[name, f"{sum(e) / len(e):.2f}", f"{max(e):.1f}", str(len(e))] for name, e in ranked]
-    return _markdown(["estimator", "mean absolute error, points", "largest", "windows"], rows)
+    return markdown(["estimator", "mean absolute error, points", "largest", "windows"], rows)
 
 
 def one_baseline(found: Results) -> str:
@@ -236,7 +241,7 @@ def one_baseline(found: Results) -> str:
             sizes = [f"{record['size']:,} / {record['reference']:,}", f"{level:.0%}".replace("%", " %")]
             limit = p_value_threshold(level, record["size"], record["reference"])
             rows.append([*sizes, _multiples(plain), f"{limit:.4f}", _multiples(guarded)])
-    return _markdown(["n / N", "nominal", "alarm at p <= nominal", "the product's threshold", "alarm at that"], rows)
+    return markdown(["n / N", "nominal", "alarm at p <= nominal", "the product's threshold", "alarm at that"], rows)
 
 
 def _multiples(of: Summary) -> str:

@@ -18,7 +18,7 @@ from components.common.two_sample.combination import Group, Tail
 
 Floats = npt.NDArray[np.float64]
 SHIFTED_ROWS = 300  # of a shift: few against the clean rows, so that columns are as in a pool that is nearly clean
-NULL_BASELINES, NULL_WINDOWS = 40, 600
+NULL_PAIRS = (40, 600)  # baselines and windows without a shift
 
 
 class NullScale:
@@ -64,17 +64,27 @@ class Drift:
       size: n, of a window.
       reference: N, of a baseline.
       baselines: how many are drawn.
+      null_pairs: of how many baselines and windows without a shift the scale of scores is made.
 
     """
 
-    def __init__(self, clean: Table, shifted: Table, *, size: int, reference: int, baselines: int) -> None:
+    def __init__(  # noqa: PLR0913 - two tables, and four numbers
+        self,
+        clean: Table,
+        shifted: Table,
+        *,
+        size: int,
+        reference: int,
+        baselines: int,
+        null_pairs: tuple[int, int] = NULL_PAIRS,
+    ) -> None:
         few = shifted.take(np.arange(min(SHIFTED_ROWS, len(shifted))))
         self._population = Population(joined(clean, few))
         self._clean, self._shifted = len(clean), len(few)
         self.size, self.reference, self.baselines = size, reference, baselines
         rng = generator("drift", size, reference)
         self._known = self._draw(baselines, reference, rng)
-        others = self._draw(NULL_BASELINES, reference, rng), self._draw(NULL_WINDOWS, size, rng)
+        others = self._draw(null_pairs[0], reference, rng), self._draw(null_pairs[1], size, rng)
         self._scale = NullScale(pair_groups(self._population, *others, size + reference))
 
     def p_values(self, fractions: Floats, paths: int, seed: int) -> Floats:

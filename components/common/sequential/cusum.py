@@ -32,8 +32,8 @@ from ..two_sample.false_alarms import GUARANTEED_REFERENCES
 
 ALLOWANCE = 0.5  # k, what a window's score has to exceed to count; chosen by benchmarks/live/run_lengths.py
 _LOWEST_SCORE = -3.0  # one window that is suspiciously alike does not undo many that were not
-_SURE = NormalDist().inv_cdf(GUARANTEED_REFERENCES)  # standard errors up to the upper bound of the baseline's luck
-_MOST_LUCK = 3.0  # standard deviations; what is beyond is no luck of a baseline and is never learnt
+SURE = NormalDist().inv_cdf(GUARANTEED_REFERENCES)  # standard errors up to the upper bound of the baseline's luck
+MOST_LUCK = 3.0  # standard deviations; what is beyond is no luck of a baseline and is never learnt
 _NODES = 40
 Floats = npt.NDArray[np.float64]
 
@@ -249,5 +249,5 @@ def average_run_length(threshold: float, mean: float = 0.0, deviation: float = 1
 
 def _bound(state: DriftState, loading: float) -> float:
     """What the baseline's luck may add to a clean window's score."""
-    luck = state.luck / state.certainty + _SURE / math.sqrt(state.certainty)
-    return loading * min(luck, _MOST_LUCK)
+    luck = state.luck / state.certainty + SURE / math.sqrt(state.certainty)
+    return loading * min(luck, MOST_LUCK)
