@@ -28,7 +28,8 @@ from .model_spec import ModelSpec
 from .records.decision import REASONS_JSON
 from .strict_text import TextError, parse_json
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+_SPECLESS = (1, 2)  # formats that do not say what the model takes and answers
 BUNDLE = os.path.join("assets.extra", "baseline")
 MANIFEST_FILE = "manifest.json"
 STATISTICS_DIR = "statistics"
@@ -55,6 +56,8 @@ class Manifest:
       run_key: what tells one run's settings and data from another's; empty when the run gave none.
       judged_against: the pushed version that was this model's baseline; None when it had none.
       pipeline_name, pipeline_run_id: the run, where the orchestrator says.
+      copied_from: the folder of the version that was rolled back to, whose content this one has; None for a version
+        that was pushed.
       parts: what is in the bundle besides the baseline's statistics and the schema, of `OPTIONAL_PARTS`.
       tensorflow_version, tfx_version: what wrote it.
       format_version: of the bundle.
@@ -73,6 +76,7 @@ class Manifest:
     tensorflow_version: str
     tfx_version: str
     parts: tuple[str, ...] = ()
+    copied_from: str | None = None
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
@@ -97,6 +101,7 @@ class Manifest:
             raise MonitorError(f"{path} is damaged: {error}. It begins {text[:60]!r}") from error
         require(isinstance(record, dict), path, "hold a JSON object", record)
         _check_format(record, path)
+        record = {"copied_from": None, **record, "format_version": FORMAT_VERSION}  # format 3 knows no copies
         _check_types(record, path)
         spec = ModelSpec.from_record(record["spec"], f"spec in {path}")
         return Manifest(**{**record, "spec": spec, "parts": tuple(record["parts"])})
@@ -217,12 +222,12 @@ def _is_dir(parent: str, name: str) -> bool:
 
 def _check_format(record: dict[str, Any], path: str) -> None:
     found = record.get("format_version")
-    if found in range(1, FORMAT_VERSION):
+    if found in _SPECLESS:
         raise MonitorError(
             f"{path} is of format {found}, which does not say what the model takes and answers; wanted is format "
             f"{FORMAT_VERSION}. Push the model again, or give this version a new bundle with `model-monitor adopt`"
         )
-    require(found == FORMAT_VERSION, f"format_version in {path}", f"be {FORMAT_VERSION}", found)
+    require(found in (3, FORMAT_VERSION), f"format_version in {path}", f"be 3 or {FORMAT_VERSION}", found)
 
 
 def _check_types(record: dict[str, Any], path: str) -> None:
@@ -236,7 +241,7 @@ def _check_types(record: dict[str, Any], path: str) -> None:
     known = isinstance(record["parts"], list) and set(record["parts"]) <= set(OPTIONAL_PARTS)
     require(known, f"parts in {path}", f"be a list of some of {', '.join(OPTIONAL_PARTS)}", record["parts"])
     _require_types(record, ("pushed_at", "model_uri", "run_key", "tensorflow_version", "tfx_version"), str, path)
-    optional = ("baseline_examples_uri", "judged_against", "pipeline_name", "pipeline_run_id")
+    optional = ("baseline_examples_uri", "judged_against", "pipeline_name", "pipeline_run_id", "copied_from")
     _require_types({key: record[key] or "" for key in optional}, optional, str, path)
 
 

@@ -35,8 +35,8 @@ RECORD = json.loads(MANIFEST.to_json())
         ("", "f is damaged"),
         ('{"a":', "f is damaged"),
         ("[]", "f` must hold a JSON object"),
-        ("{}", "format_version in f` must be 3. Received: None"),
-        (json.dumps({**RECORD, "format_version": 4}), "must be 3. Received: 4"),
+        ("{}", "format_version in f` must be 3 or 4. Received: None"),
+        (json.dumps({**RECORD, "format_version": 5}), "must be 3 or 4. Received: 5"),
         (
             json.dumps({**RECORD, "format_version": 2}),
             "of format 2, .* Push the model again, or .*`model-monitor adopt`",
@@ -167,4 +167,10 @@ def test_it_needs_neither_tfx_nor_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-    assert baseline_bundle.FORMAT_VERSION == 3
+    assert baseline_bundle.FORMAT_VERSION == 4
+
+
+def test_a_bundle_from_before_there_were_copies_is_read():
+    record = {**json.loads(MANIFEST.to_json()), "format_version": 3}
+    del record["copied_from"]
+    assert Manifest.from_json(json.dumps(record), "manifest.json") == MANIFEST

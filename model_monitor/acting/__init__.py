@@ -1,0 +1,1 @@
+"""What is done about a model that is served: rolled back, trained anew, tuned, given another baseline."""
