@@ -10,9 +10,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
-
-import numpy as np
 
 from components.common.errors import MonitorError, require
 from components.common.statistics.feature_sample import FeatureSample
@@ -23,7 +20,6 @@ from components.serving_log_example_gen.subsampling import Subsampling, lot
 
 AS_THEY_CAME = 0  # the size of windows that are taken as they are
 _COMPARISONS = 2  # that share the rate: with the baseline, and with the previous span
-_OPTIONAL = ("classes", "probabilities", "labels", "looks")  # arrays of a sample that may not be there
 _ROW = "/"  # between the request's id and the number of the image in it
 
 
@@ -223,7 +219,7 @@ def drawn(sample: FeatureSample, one_example_per: str) -> FeatureSample:
         block = taken.client.of_request_id(request) if taken.client else request
         if block:
             best[block] = min(best.get(block, (lot(name), row)), (lot(name), row))
-    return picked(sample, sorted(row for _, row in best.values()))
+    return sample.take(sorted(row for _, row in best.values()))
 
 
 def regrouped(windows: Iterable[PastWindow], examples: int) -> Iterator[Piece]:
@@ -242,8 +238,8 @@ def regrouped(windows: Iterable[PastWindow], examples: int) -> Iterator[Piece]:
     for window in windows:
         rest = window.sample
         while len(rest.values):
-            part = picked(rest, range(min(len(rest.values), examples - count)))
-            rest = picked(rest, range(len(part.values), len(rest.values)))
+            part = rest.take(range(min(len(rest.values), examples - count)))
+            rest = rest.take(range(len(part.values), len(rest.values)))
             held.append((window, part))
             count += len(part.values)
             if count == examples:
@@ -254,38 +250,6 @@ def regrouped(windows: Iterable[PastWindow], examples: int) -> Iterator[Piece]:
 def _piece(held: Sequence[tuple[PastWindow, FeatureSample]]) -> Piece:
     marks = {window.marked for window, _ in held}
     numbers = tuple(dict.fromkeys(window.number for window, _ in held))
-    return Piece(joined([part for _, part in held]), numbers, next(iter(marks)) if len(marks) == 1 else None)
-
-
-def picked(sample: FeatureSample, rows: Sequence[int]) -> FeatureSample:
-    """Some rows of a sample, as if they were all there are."""
-    chosen = np.asarray(rows, np.int64)
-    known = {name: array for name in _OPTIONAL if (array := getattr(sample, name)) is not None}
-    arrays: dict[str, Any] = {name: array[chosen] for name, array in known.items()}
-    ids = tuple(sample.ids[row] for row in rows)
-    return replace(sample, values=sample.values[chosen], ids=ids, population=len(chosen), **arrays)
-
-
-def joined(samples: Sequence[FeatureSample]) -> FeatureSample:
-    """The rows of several samples of the same features.
-
-    Raises:
-      MonitorError: their features differ.
-
-    """
-    first = samples[0]
-    for each in samples[1:]:
-        require(each.names == first.names, "windows", "be described by the same version", each.names)
-    arrays: dict[str, Any] = {}
-    for name in _OPTIONAL:
-        parts = [getattr(each, name) for each in samples]
-        arrays[name] = None if any(part is None for part in parts) else np.concatenate(parts)
-    if arrays["classes"] is None or arrays["probabilities"] is None:
-        arrays["classes"] = arrays["probabilities"] = None
-    return FeatureSample(
-        names=first.names,
-        values=np.concatenate([each.values for each in samples]),
-        population=sum(len(each.values) for each in samples),
-        ids=tuple(identity for each in samples for identity in each.ids),
-        **arrays,
+    return Piece(
+        FeatureSample.joined([part for _, part in held]), numbers, next(iter(marks)) if len(marks) == 1 else None
     )

@@ -7,7 +7,8 @@ there are and on nothing else: not on their order, nor on how they were spread o
 
 import io
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..bounded_files import read_bounded
 from ..errors import MonitorError, require
 
 FILE_NAME = "FeatureSample.npz"  # in each split of ExampleStatistics, beside FeatureStats.pb
+OPTIONAL = ("classes", "probabilities", "labels", "looks")  # arrays that a sample may lack
 NO_CLASS = -1  # in classes and labels: this example has none
 
 _VERSION = 1
@@ -68,6 +70,38 @@ class FeatureSample:
             _require_array("looks", self.looks, np.uint64, (count,))
         if self.probabilities is not None:
             _require_array("probabilities", self.probabilities, np.float32, (count, -1))
+
+    def take(self, rows: Sequence[int], population: int | None = None) -> "FeatureSample":
+        """Some rows, in the order of `rows`; `population` is what they stand for, None: themselves alone."""
+        chosen = np.asarray(rows, np.int64)
+        known = {name: array for name in OPTIONAL if (array := getattr(self, name)) is not None}
+        arrays: dict[str, Any] = {name: array[chosen] for name, array in known.items()}
+        ids = tuple(self.ids[row] for row in rows)
+        size = len(chosen) if population is None else population
+        return replace(self, values=self.values[chosen], ids=ids, population=size, **arrays)
+
+    @staticmethod
+    def joined(samples: Sequence["FeatureSample"]) -> "FeatureSample":
+        """The rows of one sample or more, one after the other; what one of them lacks, all of them do.
+
+        Raises:
+          MonitorError: their features differ.
+
+        """
+        first = samples[0]
+        for each in samples[1:]:
+            require(each.names == first.names, "samples", f"be of the features {first.names}", each.names)
+        arrays: dict[str, Any] = {}
+        for name in OPTIONAL:
+            parts = [getattr(each, name) for each in samples]
+            arrays[name] = None if any(part is None for part in parts) else np.concatenate(parts)
+        return FeatureSample(
+            names=first.names,
+            values=np.concatenate([each.values for each in samples]),
+            population=sum(each.population for each in samples),
+            ids=tuple(identity for each in samples for identity in each.ids),
+            **arrays,
+        )
 
     def to_bytes(self) -> bytes:
         """The file's content, a NumPy .npz without pickles: equal samples give equal bytes."""

@@ -3,7 +3,6 @@
 Messages of `tensorflow_metadata` are passed in and looked at, none is made here: this module needs NumPy alone.
 """
 
-import dataclasses
 import fnmatch
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -129,9 +128,7 @@ def capped(sample: FeatureSample, rows: int) -> FeatureSample:
     """The sample, or as many of its rows: the first, which are as good as drawn, since a sample is ordered by hash."""
     if len(sample.values) <= rows:
         return sample
-    arrays: dict[str, Any] = {name: getattr(sample, name) for name in ("values", "classes", "probabilities", "labels")}
-    cut = {name: array[:rows] for name, array in arrays.items() if array is not None}
-    return dataclasses.replace(sample, ids=sample.ids[:rows], **cut)
+    return sample.take(range(rows), sample.population)
 
 
 def rows_of(sample: FeatureSample, numeric: Sequence[str], *, classes: bool) -> Rows:

@@ -8,7 +8,7 @@ import pytest
 from components.common.errors import MonitorError
 from components.common.statistics.feature_sample import FeatureSample
 from components.common.two_sample.comparison import CLASS_FEATURE, Feature
-from model_monitor.acting.tuning import Baseline, PastWindow, Setting, Tuning, drawn, joined, picked, regrouped
+from model_monitor.acting.tuning import Baseline, PastWindow, Setting, Tuning, drawn, regrouped
 
 EDGES = tuple(np.linspace(-4, 4, 29).tolist())
 FEATURES = {name: Feature(name, EDGES, 2) for name in ("image_brightness", "image_noise")}
@@ -70,13 +70,13 @@ def test_rows_are_kept_in_their_order_each_once():
     assert [piece.windows for piece in pieces] == [(1, 2), (2, 3)]
     kept = [identity for piece in pieces for identity in piece.sample.ids]
     assert kept == [identity for window in windows for identity in window.sample.ids][:200]
-    whole = joined([window.sample for window in windows])
+    whole = FeatureSample.joined([window.sample for window in windows])
     np.testing.assert_array_equal(np.concatenate([piece.sample.values for piece in pieces]), whole.values[:200])
 
 
 def test_one_example_per_request_and_per_client_takes_one_of_each():
     ids = ("cam1-a/0", "cam1-a/1", "cam1-b/0", "cam2-c/0", "nobody/0")
-    few = picked(sample(5, ids=ids), range(5))
+    few = sample(5, ids=ids)
     by_request = drawn(few, "request")
     assert sorted(each.rpartition("/")[0] for each in by_request.ids) == ["cam1-a", "cam1-b", "cam2-c", "nobody"]
     assert sorted(each.partition("-")[0] for each in drawn(few, "client:prefix:-").ids) == ["cam1", "cam2"]

@@ -158,3 +158,24 @@ def test_a_zip_of_something_else_is_refused(tmp_path):
         archive.writestr("version.npy", "text")
     with pytest.raises(MonitorError, match="must be a complete feature sample"):
         FeatureSample.read(str(path))
+
+
+def test_rows_are_taken_in_the_order_asked_for_with_all_that_is_known_of_them():
+    whole = sample()
+    some = whole.take([3, 1])
+    assert (some.ids, some.population) == ((whole.ids[3], whole.ids[1]), 2)
+    np.testing.assert_array_equal(some.values, whole.values[[3, 1]])
+    assert some.looks.tolist() == [3, 1]
+    assert whole.take(range(2), whole.population).population == whole.population
+    assert_same(whole.take(range(5), whole.population), whole)
+
+
+def test_samples_are_joined_row_by_row_and_lack_what_one_lacks():
+    one, other = sample(), sample(labels=None)
+    both = FeatureSample.joined([one, other])
+    assert both.ids == (*one.ids, *other.ids)
+    assert both.population == one.population + other.population
+    assert both.labels is None
+    np.testing.assert_array_equal(both.classes, np.concatenate([one.classes, other.classes]))
+    with pytest.raises(MonitorError, match="samples"):
+        FeatureSample.joined([one, sample(names=("a", "b", "c"))])

@@ -1,5 +1,6 @@
 """Bins out of statistics, rows out of samples, and which features are chosen."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -103,6 +104,8 @@ def test_a_sample_is_cut_to_its_first_rows():
     assert (cut.values.tolist(), cut.ids, cut.classes.tolist()) == ([[1], [2]], ("0", "1"), [0, 1])
     assert (cut.population, cut.labels) == (1000, None)
     assert capped(sample, 3) is sample
+    looked = dataclasses.replace(sample, looks=np.arange(3, dtype=np.uint64))
+    assert capped(looked, 2).looks.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(
