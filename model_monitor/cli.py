@@ -29,6 +29,8 @@ COMMANDS = {
     "ui": "show the timeline of spans and every run in a browser",
     "incidents": "list what is wrong since when, acknowledge and mute it",
     "why": "say why a model was pushed or not, or why a span is not fine",
+    "rollback": "make an earlier pushed version the newest again",
+    "tune": "evaluate past windows under other settings",
     "vendor": "copy the components into a project under another name",
     "data": "the data set",
 }

@@ -53,6 +53,8 @@ class MonitorConfig(Section):
     # "example", "image", "request", "client" or "<number>s": what to take one example of where traffic is correlated
     one_example_per: str = "example"
     max_rows: Annotated[int, Field(ge=1, lt=1 << 63)] = DEFAULT_MAX_ROWS  # of a span; those beyond it are left out
+    # patterns of the features that are compared, such as image_*; empty: all that have thresholds
+    features: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     permutations: Annotated[int, Field(ge=199)] = 1999
     seed: Annotated[int, Field(ge=0)] = 0
     # what drift is measured against: the last span that was fine with the same version, or the one before in any case

@@ -40,6 +40,7 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
     settings: MonitorConfig = MonitorConfig(),  # noqa: B008 - frozen
     history: SpanHistory | None = None,
     fail_unless_fine: bool = False,
+    rescored: bool = False,
     **pipeline_arguments: Any,
 ) -> Pipeline:
     """A pipeline that holds one span of serving logs against the baseline of the model that is served, for any runner.
@@ -72,6 +73,8 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
       history: what is known of the span and of those before it, for the verdict.
       fail_unless_fine: whether the run ends in failure, after its report was made, where the verdict is one of
         `fail_on` of `settings`: unless told otherwise, where the span is not fine.
+      rescored: whether the version of `model` answers the logged requests anew, whatever was answered then: how it
+        would have done on the traffic of another version.
       pipeline_arguments: of TFX's `Pipeline`, such as `pipeline_root`, `metadata_connection_config` and
         `beam_pipeline_args`. Unless told otherwise its name is `monitoring`, and Beam runs in the process of each node.
 
@@ -86,9 +89,14 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
     of = {"span": span, "pattern": pattern, "model_version": served.version}
     read = nodes.serving_log_example_gen(spec, str(logs), settings, **of)  # type: ignore[arg-type]
     examples = read.outputs["examples"]
-    described = ImageStatisticsGen(examples=examples, schema=schema, spec=spec.rows)
+    described = [ImageStatisticsGen(examples=examples, schema=schema, spec=spec.rows)]
+    if rescored:
+        model_of = importer.outputs["model"]
+        described = list(
+            nodes.scored_statistics(spec, examples, model_of, schema, split=nodes.SERVING_SPLIT, logged=True)
+        )
     compared = {
-        "statistics": described.outputs["statistics"],
+        "statistics": described[-1].outputs["statistics"],
         "baseline_statistics": importer.outputs["baseline_statistics"],
     }
     importers, before = _previous(previous)
@@ -105,7 +113,7 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
         history=history,
     )
     guards = nodes.guards(report, settings, fail_unless_fine)
-    components = [importer, read, described, *importers, validator, estimator, report, *guards]
+    components = [importer, read, *described, *importers, validator, estimator, report, *guards]
     usual = {"pipeline_name": MonitoringConfig().name, "beam_pipeline_args": list(LOCAL_BEAM_ARGS)}
     return Pipeline(components=components, **{**usual, **pipeline_arguments})
 
@@ -119,6 +127,7 @@ def create_pipeline(  # noqa: PLR0913 - a span and what it is held against; all 
     pattern: str = DEFAULT_PATTERN,
     previous_uri: str = "",
     history: SpanHistory | None = None,
+    rescored: bool = False,
 ) -> Pipeline:
     """The pipeline for one span as a configuration says, see `monitoring_pipeline`."""
     return monitoring_pipeline(
@@ -131,6 +140,7 @@ def create_pipeline(  # noqa: PLR0913 - a span and what it is held against; all 
         labels=config.labels,
         settings=config.monitor,
         history=history,
+        rescored=rescored,
         **nodes.pipeline_arguments(config),
     )
 

@@ -106,7 +106,7 @@ def checks(  # noqa: PLR0913 - what is compared, and how
 
     """
     compared = {**statistics, "baseline_split": baseline_split}
-    rules = settings.model_dump(include={"false_alarm_rate", "min_examples", *PERMUTATIONS})
+    rules = settings.model_dump(include={"false_alarm_rate", "min_examples", "features", *PERMUTATIONS})
     validator = SkewDriftValidator(**compared, schema=schema, previous_statistics=previous, **rules)
     limits = settings.model_dump(include={"max_accuracy_drop", "seed"})
     return validator, PerformanceEstimator(**compared, spec=spec, **limits, **labels)

@@ -1,5 +1,8 @@
 """`SkewDriftValidator`: window, baseline, previous span and schema -> anomalies."""
 
+import json
+from collections.abc import Sequence
+
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
@@ -21,6 +24,7 @@ class SkewDriftValidatorSpec(ComponentSpec):
         executor.PERMUTATIONS: ExecutionParameter(type=int),
         executor.SEED: ExecutionParameter(type=int),
         executor.ENVIRONMENT: ExecutionParameter(type=str),
+        executor.FEATURES: ExecutionParameter(type=str),
         executor.HAS_BASELINE: ExecutionParameter(type=int),
         executor.HAS_PREVIOUS: ExecutionParameter(type=int),
     }
@@ -66,6 +70,8 @@ class SkewDriftValidator(base_component.BaseComponent):
       seed: of the permutations.
       environment: the schema's environment that the window is held against; "" for none. Of a schema without
         environments, as SchemaGen makes it, what only training data have, such as the label, is not asked.
+      features: patterns such as "image_*" of the features that are compared, of those that ThresholdCalibrator gave
+        thresholds; empty: all of them. The schema is held against the whole window in any case.
 
     Raises:
       MonitorError: if an argument breaks a rule above.
@@ -89,10 +95,13 @@ class SkewDriftValidator(base_component.BaseComponent):
         permutations: int = 1999,
         seed: int = 0,
         environment: str = "SERVING",
+        features: Sequence[str] = (),
     ) -> None:
         for what, name in ((executor.SPLIT, split), (executor.BASELINE_SPLIT, baseline_split)):
             require(isinstance(name, str) and name != "", what, "be a split's name", name)
         require(isinstance(environment, str), executor.ENVIRONMENT, "be an environment's name", environment)
+        patterns = not isinstance(features, str) and all(isinstance(each, str) and each != "" for each in features)
+        require(patterns, executor.FEATURES, "be patterns of features, such as image_*", features)
         settings = Settings(false_alarm_rate, min_examples, permutations, seed)
         spec = SkewDriftValidatorSpec(
             **{
@@ -107,6 +116,7 @@ class SkewDriftValidator(base_component.BaseComponent):
                 executor.PERMUTATIONS: settings.permutations,
                 executor.SEED: settings.seed,
                 executor.ENVIRONMENT: environment,
+                executor.FEATURES: json.dumps(list(features)),
                 executor.HAS_BASELINE: int(baseline_statistics is not None),
                 executor.HAS_PREVIOUS: int(previous_statistics is not None),
                 executor.ANOMALIES_KEY: types.Channel(type=standard_artifacts.ExampleAnomalies),

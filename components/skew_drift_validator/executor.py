@@ -1,6 +1,7 @@
 """Moves statistics and schema in, and anomalies and report out."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from absl import logging
@@ -14,7 +15,8 @@ from tfx.utils import io_utils, writer_utils
 from ..common.errors import require
 from ..common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
 from ..common.statistics.described_split import DescribedSplit, read_split
-from ..common.statistics.monitored_features import DRIFT, SKEW, calibrated_names
+from ..common.statistics.monitored_features import DRIFT, SKEW, calibrated_names, select
+from ..common.strict_text import parse_json
 from ..common.tfx_files import artifact_of, tfx_files
 from ..common.two_sample.comparison import JENSEN_SHANNON, L_INFINITY
 from .anomaly_list import add_exceeded, add_problem, merge
@@ -28,6 +30,7 @@ BASELINE_KEY = "baseline_statistics"
 PREVIOUS_KEY = "previous_statistics"
 SCHEMA_KEY = standard_component_specs.SCHEMA_KEY
 ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
+FEATURES = "features"
 HAS_BASELINE = "has_baseline"
 HAS_PREVIOUS = "has_previous"
 SPLIT = "split"
@@ -55,8 +58,9 @@ class Executor(base_executor.BaseExecutor):
         `window_size`, `alarm` (1 or 0).
 
     Execution properties: `split`, `baseline_split`, `false_alarm_rate`, `min_examples`, `permutations`, `seed`,
-    `environment`; `has_baseline` and `has_previous`, 1 when the pipeline has the optional input: TFX runs a component
-    without an optional input that holds nothing, which must not pass for a pipeline that never had it.
+    `environment`; `features`, a JSON list of patterns; `has_baseline` and `has_previous`, 1 when the pipeline has the
+    optional input: TFX runs a component without an optional input that holds nothing, which must not pass for a
+    pipeline that never had it.
 
     Raises:
       MonitorError: statistics, sample or schema are missing, damaged or do not fit together.
@@ -83,7 +87,8 @@ class Executor(base_executor.BaseExecutor):
         )
         uri = artifact_utils.get_single_uri(input_dict[SCHEMA_KEY])
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(uri))
-        found, anomalies = validate(sides, schema, settings, exec_properties[ENVIRONMENT])
+        features = parse_json(exec_properties.get(FEATURES) or "[]")
+        found, anomalies = validate(sides, schema, settings, exec_properties[ENVIRONMENT], features)
         output = artifact_utils.get_single_instance(output_dict[ANOMALIES_KEY])
         output.split_names = artifact_utils.encode_split_names([split])
         output.span = statistics.span
@@ -91,17 +96,19 @@ class Executor(base_executor.BaseExecutor):
 
 
 def validate(
-    sides: Sides, schema: schema_pb2.Schema, settings: Settings, environment: str
+    sides: Sides, schema: schema_pb2.Schema, settings: Settings, environment: str, features: Sequence[str] = ()
 ) -> tuple[DriftReport, anomalies_pb2.Anomalies]:
-    """Everything that can be said of a window.
+    """Everything that can be said of a window, compared in those of the calibrated features that `features` names.
 
     Raises:
-      MonitorError: the schema has no calibrated comparators or not this environment, or the sides do not fit together.
+      MonitorError: the schema has no calibrated comparators or not this environment, the sides do not fit together, or
+        a pattern of `features` names none of what is calibrated.
 
     """
     names = {comparison: calibrated_names(schema, comparison) for comparison in (SKEW, DRIFT)}
     rule = "have comparators that ThresholdCalibrator computed, for skew and for drift"
     require(all(names.values()), SCHEMA_KEY, rule, names)
+    names = {comparison: select(known, features, ()) for comparison, known in names.items()}
     missing = gaps(sides, settings)
     compared = compare_all(sides, names, missing, settings)
     problems = [

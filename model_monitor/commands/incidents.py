@@ -2,9 +2,7 @@
 
 import argparse
 import datetime
-import getpass
 import re
-import socket
 import time
 
 from rich.console import Console
@@ -22,13 +20,21 @@ from ..showing import incidents as showing
 from ..showing.lines import say
 from ..terminal import make_console
 from . import EXIT_BLOCKED, EXIT_FINE
+from .reasons import add_reason
 from .storing import add_json, add_store, open_history, print_json, store_path
 
 DESCRIPTION = """Lists the incidents of a store of ML Metadata, the newest first, each from the first window that is not
-fine to the first that is fine again; shows one; acknowledges or mutes it. Works for windows judged by `monitor` and by
-`watch`. Exit code: 0, or with --exit-code 2 while an incident is open that nobody has acknowledged or muted."""
+fine to the first that is fine again; shows one; acknowledges, mutes or marks it. Works for windows judged by `monitor`
+and by `watch`. Exit code: 0, or with --exit-code 2 while an incident is open that nobody has acknowledged or muted."""
 
-_ACTIONS = {"ack": What.ACKNOWLEDGED, "mute": What.MUTED, "unmute": What.UNMUTED}
+_ACTIONS = {
+    "ack": What.ACKNOWLEDGED,
+    "mute": What.MUTED,
+    "unmute": What.UNMUTED,
+    "real": What.REAL,
+    "false-alarm": What.FALSE_ALARM,
+}
+_FOR_ALL = (What.MUTED, What.UNMUTED)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
@@ -38,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         default="",
-        metavar="ID|ack|mute|unmute",
+        metavar="ID|ack|mute|unmute|real|false-alarm",
         help="an incident: the number of its first window, or model/number; or what to do with one; default: list them",
     )
     parser.add_argument("incident", nargs="?", default="", metavar="ID", help="the incident to do it with")
@@ -48,13 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="at most N incidents; 0: all")
     parser.add_argument("--exit-code", action="store_true", help="2 while one of those listed needs a person, else 0")
     parser.add_argument("--all", action="store_true", help="mute or unmute every incident, also those to come")
-    parser.add_argument("--because", default="", metavar="TEXT", help="why; needed to acknowledge, mute and unmute")
+    add_reason(parser, "; needed to do anything with an incident")
     end = parser.add_mutually_exclusive_group()
     end.add_argument("--for", dest="lasting", default="", metavar="TIME", help="how long, e.g. 30min, 2h, 3d")
     end.add_argument(
         "--until", default="", metavar="TIME", help="when it ends, e.g. 2026-12-01T08:00, this machine's time"
     )
-    parser.add_argument("--by", default="", metavar="NAME", help="who does it; default: this user at this machine")
     add_store(parser)
     add_json(parser)
 
@@ -101,19 +106,18 @@ def _code(chosen: list[Listed], options: argparse.Namespace) -> int:
 
 
 def _do(options: argparse.Namespace, console: Console) -> int:
-    """Acknowledges, mutes or unmutes."""
+    """Acknowledges, mutes, unmutes or marks."""
     what = _ACTIONS[options.what]
-    rule = "be given, or --all" if what is not What.ACKNOWLEDGED else "be given, and not --all"
-    alone = bool(options.incident) != options.all and (what is not What.ACKNOWLEDGED or not options.all)
+    rule = "be given, or --all" if what in _FOR_ALL else "be given, and not --all"
+    alone = bool(options.incident) != options.all and (what in _FOR_ALL or not options.all)
     require(alone, "ID", rule, options.incident)
     now = time.time()
     until = _end(options, now)
     require(what is not What.MUTED or until is not None, "--for", "be given, or --until: a mute has an end", "")
-    require(
-        what is not What.UNMUTED or until is None, "--for", "not be given: what is unmuted stays so", options.lasting
-    )
+    stays = what is What.UNMUTED or what.is_mark
+    require(not stays or until is None, "--for", f"not be given: what is {what.value} stays so", options.lasting)
     name = "" if options.all else find(listed(open_history(options), IncidentsConfig()), options.incident).key
-    action = Action(what, name, options.because, options.by or _this_user(), now, until)
+    action = Action(what, name, options.because, options.by, now, until)
     actions.record(Contexts(store_path(options)), action)
     if options.json:
         print_json(console, {"format_version": showing.FORMAT_VERSION, "done": showing.action_record(action)})
@@ -137,7 +141,3 @@ def _end(options: argparse.Namespace, now: float) -> float | None:
         raise MonitorError(f"`--until` must {rule}. Received: {options.until!r}") from error
     require(until > now, "--until", "lie ahead", options.until)
     return until
-
-
-def _this_user() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"

@@ -1,9 +1,14 @@
 """`model-monitor why`: why a model was or was not pushed, or a span is or is not fine."""
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 
+from ..acting import recorded
+from ..acting.recorded import Act
 from ..reading.explanation import explain
 from ..showing import reasons
+from ..showing.acts import records, words
 from ..showing.json_records import explanation_record
 from ..terminal import make_console
 from . import EXIT_FINE
@@ -28,9 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     history, console = open_history(options), make_console()
-    found = explain(history, history.subject(options.subject))
+    done = recorded.recorded(history.store)
+    subject, way = _origin(options.subject, done)
+    found = explain(history, history.subject(subject))
+    acts = [*way, *(act for act in done if act.details.get("run") == str(found.run.id))]
     if options.json:
-        print_json(console, explanation_record(history, found))
+        print_json(console, {**explanation_record(history, found), "acts": records(acts)})
     else:
-        reasons.show(history, found, console)
+        reasons.show(history, found, console, [words(act) for act in acts])
     return found.verdict.exit_code(fail_on(options)) if options.exit_code else EXIT_FINE
+
+
+def _origin(subject: str, acts: Sequence[Act]) -> tuple[str, list[Act]]:
+    """What was pushed, where a version has the content of another, and the acts that made it so, the last first."""
+    way: list[Act] = []
+    while (act := recorded.made(acts, subject)) is not None and act not in way:
+        way.append(act)
+        subject = Path(act.details.get("of", "")).name
+    return subject, way

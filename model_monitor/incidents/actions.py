@@ -1,4 +1,4 @@
-"""What people did about incidents: acknowledged, muted, unmuted; by whom, why, and until when. Kept in ML Metadata.
+"""What people did about incidents: acknowledged, muted, marked; by whom, why, and until when. Kept in ML Metadata.
 
 ModelMonitorIncidentAction   one context an action, which is never changed again
 """
@@ -27,6 +27,13 @@ class What(str, Enum):
     ACKNOWLEDGED = "acknowledged"
     MUTED = "muted"
     UNMUTED = "unmuted"
+    REAL = "marked as real"
+    FALSE_ALARM = "marked as a false alarm"
+
+    @property
+    def is_mark(self) -> bool:
+        """Whether it says what the incident was, which `model-monitor tune` goes by, and withholds nothing."""
+        return self in (What.REAL, What.FALSE_ALARM)
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ def standing(actions: Iterable[Action], incident: str, now: float) -> Standing:
     """
     stands: dict[tuple[What, str], Action] = {}
     for action in actions:
-        if action.incident not in ("", incident):
+        if action.incident not in ("", incident) or action.what.is_mark:
             continue
         if action.what is not What.UNMUTED:
             stands[action.what, action.incident] = action

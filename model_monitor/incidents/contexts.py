@@ -7,6 +7,8 @@ from pathlib import Path
 from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from components.common.errors import MonitorError
+
 from ..reading.run_store import open_store, reading
 
 Value = str | int | float
@@ -28,18 +30,23 @@ def values(found: mlmd.Context) -> dict[str, Value]:
 
 
 class Contexts:
-    """A store to write contexts into: a SQLite file that is there already.
+    """A store to write contexts into: a SQLite file that is there already, or that is made where `make` says so.
 
     Raises:
       MonitorError: there is none, or it cannot be written; from every method too.
 
     """
 
-    def __init__(self, path: Path) -> None:
-        open_store(path)  # says what is wrong with it, soon
+    def __init__(self, path: Path, *, make: bool = False) -> None:
+        new = make and not path.exists()
+        if new:
+            _make_folder(path.parent)
+        else:
+            open_store(path)  # says what is wrong with it, soon
+        modes = mlmd.SqliteMetadataSourceConfig
         config = mlmd.ConnectionConfig()
         config.sqlite.filename_uri = str(path)
-        config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE
+        config.sqlite.connection_mode = modes.READWRITE_OPENCREATE if new else modes.READWRITE
         self.store = reading(lambda: metadata_store.MetadataStore(config), str(path), "written")
         self._types: dict[str, tuple[frozenset[str], int]] = {}  # what is known of them: properties, id
 
@@ -88,3 +95,10 @@ class Contexts:
             number = int(self.store.put_context_type(kind, can_add_fields=True, can_omit_fields=True))
             self._types[wanted.type] = (known | names, number)
         return number
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MonitorError(f"{folder} must be a folder that can be made. Received: {error.strerror}") from error

@@ -23,8 +23,8 @@ _FINDINGS_SHOWN = 3
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
-def show(history: History, found: Explanation, console: Console) -> None:
-    """The sentence, then what it rests on."""
+def show(history: History, found: Explanation, console: Console, acts: Sequence[str] = ()) -> None:
+    """The sentence, then what it rests on, and what was done about it, a sentence each."""
     colour = COLOURS[found.verdict.tone]
     say(console, f"[bold {colour}]{escape(found.sentence)}[/]\n")
     blocking = [each for each in found.findings if each.blocking]
@@ -40,6 +40,7 @@ def show(history: History, found: Explanation, console: Console) -> None:
         "Data": "\n".join(_data(found)),
         "Lineage": _lineage(found.steps),
         "Watched": _watched(history, found.watched),
+        "Done": "\n".join(escape(act) for act in acts),
         "Open": _open(found),
     }
     facts = Facts()

@@ -5,6 +5,7 @@ labels, and compared with a new model; each test evaluates its part of it.
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -12,11 +13,13 @@ import pytest
 from nbclient import NotebookClient
 from werkzeug.test import Client
 
+from components.common import baseline_bundle
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
 from components.common.records.performance import PERFORMANCE_JSON, Performance
 from model_monitor.reading import run_store as inspect
 from model_monitor.ui.app import Application
 from model_monitor.ui.pages import Site
+from pipelines.config import MonitoringConfig, load
 from tests.support.code_blocks import labels, named
 from tests.support.printed import words
 
@@ -215,3 +218,50 @@ def test_logs_like_the_baseline_block_nothing(root: Path, good: Outcome, logs: P
     pushed = train(root, SAMPLE, *settings, arguments=("--serving-logs", str(like)))
     assert pushed.code == 0, pushed.output
     assert "SkewDriftValidator" in pushed.output
+
+
+def test_past_windows_are_evaluated_under_other_settings_and_the_picked_one_is_written(root: Path, rest: Outcome):
+    settings = ("--rates", "0.01,0.2", "--features", "all", "--features", "prediction_*")
+    marked = model_monitor("incidents", "real", "2", "--because", "the lens was dirty", "--set", f"root={root}")
+    assert marked.returncode == 0, marked.stderr
+    file = root.parent / "tuned.yaml"
+    where = ("--set", f"root={root}")
+    written = ("--choose", "4", "--write", str(file), "--because", "predictions are what matters")
+    done = model_monitor("tune", *where, *settings, *written)
+    assert done.returncode == 0, done.stderr
+    assert "1 is what windows are judged by now." in done.stdout
+    found = json.loads(model_monitor("tune", *where, *settings, "--json").stdout)
+    assert [(each["false_alarm_rate"], each["features"]) for each in found["tried"]] == [
+        (0.01, []), (0.01, ["prediction_*"]), (0.2, []), (0.2, ["prediction_*"]),
+    ]  # fmt: skip
+    first = found["tried"][0]
+    assert first["windows"] == 3
+    assert [2] in first["rang"]
+    assert [1] not in first["rang"]
+    assert 2 in first["caught"]
+    tuned = load(MonitoringConfig, file)
+    assert (tuned.monitor.false_alarm_rate, tuned.monitor.features) == (0.2, ("prediction_*",))
+    again = model_monitor("monitor", "--config", str(file), *where, "--logs", str(root.parent / "logs"), "--span", "1")
+    assert again.returncode in (0, 2), again.stderr
+    drift, _ = reports(Outcome(0, "", [], monitoring_runs(root)[-1]))
+    assert {each.feature.split("_")[0] for each in drift.measurements if each.feature} == {"prediction"}
+
+
+def test_an_earlier_version_is_rolled_back_to_and_why_says_by_whom(root: Path, good: Outcome):
+    serving = root.parent / "versions"
+    first = Path(good.versions[0])
+    shutil.copytree(first, serving / first.name)
+    shutil.copytree(first, serving / str(int(first.name) + 1))
+    where = ("--set", f"root={root}", "--set", f"serving_dir={serving}")
+    because = ("--because", "it confuses cats and dogs", "--by", "ann")
+    told = model_monitor("rollback", *where, *because, "--dry-run")
+    assert (told.returncode, len(list(serving.glob("[0-9]*")))) == (0, 2)
+    done = model_monitor("rollback", *where, *because)
+    assert done.returncode == 0, done.stderr
+    newest = baseline_bundle.newest(str(serving))
+    assert newest.manifest.copied_from == str(serving / first.name)
+    why = model_monitor("why", Path(newest.version_dir).name, "--set", f"root={root}")
+    assert why.returncode == 0, why.stderr
+    version = Path(newest.version_dir).name
+    assert f"Rolled back to version {first.name}, which is version {version} now, by ann" in words(why.stdout)
+    assert "it confuses cats and dogs" in words(why.stdout)
