@@ -8,7 +8,7 @@ from pipelines.config import MonitoringConfig
 from pipelines.progress import Progress
 
 from ..reading.history import History
-from ..reading.run_store import open_store
+from ..reading.run_store import Run, open_store, pipelines
 from ..reading.timeline import point_of
 from ..reading.window_record import WindowRecord, record_of
 from .pipelines import launch
@@ -31,7 +31,8 @@ def judge(config: MonitoringConfig, logs: SpanLogs, bundle: Bundle) -> WindowRec
       NodeFailedError: a node of the pipeline failed.
 
     """
-    own = config.model_copy(update={"name": f"{config.name}{SUFFIX}"})
+    places = {"serving_logs": str(getattr(config, "windows_path", config.serving_logs))}
+    own = config.model_copy(update={"name": f"{config.name}{SUFFIX}", **places})
     arguments = {
         "span": logs.span,
         "pattern": logs.pattern,
@@ -40,5 +41,18 @@ def judge(config: MonitoringConfig, logs: SpanLogs, bundle: Bundle) -> WindowRec
         "rescored": True,
     }
     run = launch(own, "monitoring", arguments, Progress(Console(quiet=True)))
-    history = History(open_store(config.metadata_path), own.name)
+    return _record(History(open_store(config.metadata_path), own.name), run)
+
+
+def judged(config: MonitoringConfig, bundle: Bundle) -> dict[int, WindowRecord]:
+    """The windows that were judged so already with this earlier version, by their numbers."""
+    name, store = f"{config.name}{SUFFIX}", open_store(config.metadata_path)
+    if name not in pipelines(store):
+        return {}
+    history = History(store, name)
+    found = [_record(history, run) for run in history.watched(bundle.version_dir)]
+    return {record.window: record for record in found}
+
+
+def _record(history: History, run: Run) -> WindowRecord:
     return record_of(run, point_of(history, run))

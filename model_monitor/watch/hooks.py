@@ -69,5 +69,19 @@ class Hook(Protocol):
 
 
 def hooks_of(config: WatchConfig) -> list[Hook]:
-    """The hooks of a model that its configuration turns on, in the order in which they are told."""
-    return []
+    """The hooks of a model that its configuration turns on, in the order in which they are told.
+
+    Raises:
+      MonitorError: a port, a folder or a library that one of them needs cannot be had.
+
+    """
+    hooks: list[Hook] = []
+    if config.metrics.any:
+        from ..metrics.hook import Metrics  # noqa: PLC0415 - it is told by the protocol that stands here
+
+        hooks.append(Metrics(config.name, config.metrics, config.incidents))
+    if config.policies.any:
+        from ..acting.hook import Policies  # noqa: PLC0415 - likewise
+
+        hooks.append(Policies(config))
+    return hooks

@@ -14,7 +14,10 @@ from components.common.errors import MonitorError, require
 from components.common.settings import Section, explain
 from pipelines.config import PIPELINE_NAME, MonitoringConfig
 
+from ..acting.settings import PoliciesConfig
+from ..incidents.settings import IncidentsConfig
 from ..launching import monitoring
+from ..metrics.settings import MetricsSettings
 
 FOLDER = "watch"  # under the root: the journal and the lock
 WINDOWS = "windows"  # under the root: a folder a window, named by its number
@@ -52,6 +55,9 @@ class WatchConfig(MonitoringConfig):
     """Everything that `model-monitor watch` can be told."""
 
     watch: WatchSettings = WatchSettings()
+    incidents: IncidentsConfig = IncidentsConfig()
+    metrics: MetricsSettings = MetricsSettings()
+    policies: PoliciesConfig = PoliciesConfig()
     # several models: of each, by its name, the settings that differ from those above
     models: dict[Annotated[str, Field(pattern=PIPELINE_NAME)], dict[str, Any]] = Field(default_factory=dict)
 

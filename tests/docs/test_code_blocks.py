@@ -24,7 +24,7 @@ from components.common.model_spec import ModelSpec
 from components.common.records.decision import Decision
 from components.push_gate.policy import parse_policy
 from model_monitor import cli
-from model_monitor.metrics.settings import MetricsSettings
+from model_monitor.watch.settings import WatchConfig
 from pipelines.cifar10.config import Cifar10Config
 from pipelines.config import load
 from tests.docs.sessions import Sessions, compiles
@@ -143,8 +143,9 @@ def _training_settings(text: str) -> None:
     load(Cifar10Config, Path("settings.yaml"))
 
 
-def _metrics_settings(text: str) -> None:
-    assert MetricsSettings.model_validate(yaml.safe_load(text)["metrics"]).any
+def _watch_settings(text: str) -> None:
+    Path("settings.yaml").write_text(text, encoding="utf-8")
+    load(WatchConfig, Path("settings.yaml"))
 
 
 def _schema(text: str) -> None:
@@ -165,7 +166,7 @@ def _push_policy(text: str) -> None:
 READERS = {
     "a push policy": _push_policy,
     "training settings": _training_settings,
-    "metrics settings": _metrics_settings,
+    "watch settings": _watch_settings,
     "a schema": _schema,
     "a decision": _decision,
     "a dead letter": _dead_letter,
