@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 from absl import flags
@@ -34,13 +35,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.get_closest_marker("e2e") is None, not item.nodeid.startswith(TOGETHER)))
 
 
-def pytest_collection_finish() -> None:
-    """What the tests have imported is made ready: Beam looks up methods once, and all of it counts as never garbage."""
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What the tests import counts as never garbage: to go through all of TFX for some takes more than half a second.
+
+    Where Beam is among it, that looks up methods once.
+    """
+    gc.disable()
+    yield
     if "apache_beam.transforms.core" in sys.modules:
         from tests.support.beam_methods import look_up_once
 
         look_up_once()
-    gc.freeze()  # a collection of garbage that goes through all of TFX takes more than half a second
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:

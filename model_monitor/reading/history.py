@@ -10,12 +10,13 @@ from components.common.artifacts.files import DAMAGE, Artifact, Files, said
 from components.common.errors import MonitorError, nearest, require_known
 from components.common.verdict_words import NO_OPINION, Outcome, State
 
-from .run_store import Node, Run, pipelines, runs
+from .run_store import Node, Run, pipelines, runs, runs_that_gave
 from .verdicts import RunVerdict, verdict
 
 LATEST = "latest"
 SPAN_PREFIX = "span:"
 ARTIFACT_PREFIX = "artifact:"
+_LONGEST_ID = 18  # digits; ML Metadata's have 63 bits
 _MANY = 3  # runs that an ambiguous name lists
 
 
@@ -126,7 +127,9 @@ class History:
           MonitorError: when no run gave it.
 
         """
-        for run in self.runs:
+        is_id = number.isascii() and number.isdecimal() and len(number) <= _LONGEST_ID
+        gave = runs_that_gave(self.store, int(number)) if is_id else set()
+        for run in (run.alone() for run in self.runs if run.id in gave):
             for node in run.nodes.values():
                 for key, artifacts in node.outputs.items():
                     for found in artifacts:

@@ -188,6 +188,10 @@ class Run:
         """The nodes that have run, in the order they started; read once, when first asked for."""
         return self._batch.nodes(self._context.id)
 
+    def alone(self) -> "Run":
+        """The same run, whose nodes are read without those of any other."""
+        return Run(self._store, self.pipeline, self.run_id, context=self._context, files=self.files)
+
     def node(self, name: str) -> Node:
         """A node by its id. Raises `MonitorError` listing those there are."""
         nodes = self.nodes
@@ -235,6 +239,14 @@ def nodes_of(store: metadata_store.MetadataStore, executions: Sequence[mlmd.Exec
     artifacts = artifacts_by_id(store, {event.artifact_id for event in events})
     sides = [_by_key(events, kinds, artifacts) for kinds in (_INPUTS, _OUTPUTS, _CHOSEN)]
     return {each.id: _node(each, contexts[each.id], *(side.get(each.id, {}) for side in sides)) for each in executions}
+
+
+def runs_that_gave(store: metadata_store.MetadataStore, artifact_id: int) -> set[int]:
+    """The ids of the runs in which an execution gave this artifact; empty where there is no such artifact."""
+    events = reading(lambda: store.get_events_by_artifact_ids([artifact_id]))
+    given = {event.execution_id for event in events if event.type in _OUTPUTS}
+    contexts = [reading(lambda each=each: store.get_contexts_by_execution(each)) for each in given]  # type: ignore[misc]
+    return {context.id for found in contexts for context in found if context.type == "pipeline_run"}
 
 
 def artifacts_by_id(store: metadata_store.MetadataStore, ids: Iterable[int]) -> dict[int, Artifact]:

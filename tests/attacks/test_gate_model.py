@@ -41,7 +41,7 @@ def test_damaged_models(tmp_path, tries, report):
     made = save(Classifier(scale=2.0), tmp_path / "model")
     files = sorted(path for path in Path(made.uri).rglob("*") if path.is_file() and path.stat().st_size)
     tried = held = 0
-    for _ in range(tries(2, 60)):
+    for _ in range(tries(1, 60)):
         copy = tmp_path / "copy"
         shutil.copytree(made.uri, copy)
         damage(copy / rng.choice(files).relative_to(made.uri), rng)

@@ -126,7 +126,7 @@ def test_a_damaged_artifact_is_read_by_all_and_makes_nothing_fine(stores, tmp_pa
         places = store.files()
         intact = {run: verdict(store, capsys, run) for run in store.runs}
         end = time.monotonic() + tries(float("inf"), SOAKED)
-        for place in itertools.islice(itertools.cycle(draw.sample(places, len(places))), tries(16, 100_000)):
+        for place in itertools.islice(itertools.cycle(draw.sample(places, len(places))), tries(8, 100_000)):
             if time.monotonic() > end:
                 break
             other = next((run for run in store.runs if run != place.run), place.run)
@@ -150,7 +150,7 @@ def test_the_ui_over_a_poisoned_store_in_a_browser(stores, tmp_path, tries, repo
         try:
             for file, content in before.items():
                 file.write_bytes(next(poisons(content, draw))[1])
-            opened, complaints = crawl(store, tmp_path / f"profile-{tried}", tries(12, 10_000), draw)
+            opened, complaints = crawl(store, tmp_path / f"profile-{tried}", tries(6, 10_000), draw)
         finally:
             for file, content in before.items():
                 file.write_bytes(content)

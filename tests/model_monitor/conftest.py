@@ -1,8 +1,5 @@
 """A store of made-up runs, with their files, that the tests of the commands read."""
 
-import contextlib
-import shutil
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,12 +55,4 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
 @pytest.fixture
 def fresh(stored: Stored, tmp_path: Path) -> Stored:
     """A copy, for tests that damage files or add runs."""
-    old, new = str(stored.story.root), str(tmp_path / "fresh")
-    shutil.copytree(old, new)
-    with contextlib.closing(sqlite3.connect(Path(new) / stored.metadata.name)) as store, store:
-        store.execute("UPDATE Artifact SET uri = replace(uri, ?, ?)", (old, new))
-        for table in ("ArtifactProperty", "ExecutionProperty"):
-            store.execute(f"UPDATE {table} SET string_value = replace(string_value, ?, ?)", (old, new))  # noqa: S608
-    story = Story(Path(new))
-    story._made = stored.story._made
-    return Stored(story)
+    return Stored(stored.story.copied(tmp_path / "fresh"))

@@ -3,7 +3,10 @@
 What is written are the messages that TFX, TFDV and TFMA write, without running any of them.
 """
 
+import contextlib
 import json
+import shutil
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,6 +43,18 @@ class Story:
     @property
     def metadata(self) -> Path:
         return self.root / "metadata.sqlite"
+
+    def copied(self, root: Path) -> "Story":
+        """The same runs with files of their own, in a folder that is not there yet."""
+        shutil.copytree(self.root, root)
+        old, new = str(self.root), str(root)
+        with contextlib.closing(sqlite3.connect(root / self.metadata.name)) as store, store:
+            store.execute("UPDATE Artifact SET uri = replace(uri, ?, ?)", (old, new))
+            for table in ("ArtifactProperty", "ExecutionProperty"):
+                store.execute(f"UPDATE {table} SET string_value = replace(string_value, ?, ?)", (old, new))  # noqa: S608
+        copy = Story(root)
+        copy._made = self._made
+        return copy
 
     def penguin(
         self, run_id: str, *, accuracy: float = 0.9, missing: str = "", failed: str = "", pipeline: str = PENGUIN

@@ -359,41 +359,14 @@ def test_evaluator_without_thresholds_leaves_a_blessing_that_blocks(decide, clea
     assert "no blessing was written by Evaluator" in decision.summary
 
 
-class Fails(tf.Module):
-    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, name="x")])
-    def serve(self, x):
-        with tf.control_dependencies([tf.debugging.assert_less(x, 200.0, message="too bright for me")]):
-            return {"class_id": tf.argmax(x, axis=1), "probabilities": tf.nn.softmax(x)}
-
-
-class TakesText(tf.Module):
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="x")])
-    def serve(self, x):
-        return {"class_id": tf.strings.length(x)}
-
-
-def truncated(uri):
-    path = uri / "Format-Serving" / "saved_model.pb"
+def test_a_model_that_cannot_be_loaded_is_blocked(decide, saved, classifier, tmp_path):
+    model = saved(classifier(), tmp_path / "model")
+    path = tmp_path / "model" / "Format-Serving" / "saved_model.pb"
     path.write_bytes(path.read_bytes()[:100])
-
-
-@pytest.mark.parametrize(
-    ("module", "damage", "outcome", "reason"),
-    [
-        (lambda make: make(), truncated, Outcome.FAILED, "cannot be loaded"),
-        (lambda make: make(scale=float("nan")), None, Outcome.FAILED, "not finite"),
-        (lambda make: Fails(), None, Outcome.FAILED, "InvalidArgumentError: assertion failed: [too bright for me]"),
-        (lambda make: TakesText(), None, Outcome.UNDECIDED, "input 'x' is string [?], and strings cannot be made up"),
-    ],
-)
-def test_a_model_that_cannot_serve_is_blocked(decide, saved, classifier, tmp_path, module, damage, outcome, reason):
-    model = saved(module(classifier), tmp_path / "model")
-    if damage:
-        damage(tmp_path / "model")
     blessing, decision = decide(policy=ONLY_CANARY, model=model)
     verdict = decision.checks[-1]
-    assert (verdict.name, verdict.outcome) == ("canary", outcome)
-    assert reason in verdict.reason
+    assert (verdict.name, verdict.outcome) == ("canary", Outcome.FAILED)
+    assert "cannot be loaded" in verdict.reason
     assert blessing.get_int_custom_property("blessed") == 0
 
 

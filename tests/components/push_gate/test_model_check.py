@@ -18,6 +18,7 @@ from components.push_gate.model_check import judge_model, judge_signature
 from components.push_gate.policy import CanaryPolicy, parse_policy
 from components.served_model.saved_model import SavedModel
 from tests.support import foreign_data, hostile_models
+from tests.support.gate import Classifier, save
 from tests.support.model_specs import digits_spec
 from tests.support.trainers import digits_trainer, photos_trainer
 
@@ -100,7 +101,7 @@ def judge(folder, spec, examples=None, policy="", own_process=False):
 def test_floats_probabilities_or_logits_pass(digits_model, held_out, logits, examples):
     spec = digits_spec(outputs={"kind": "logits" if logits else "probabilities"})
     given = held_out["digits"] if examples else None
-    verdict = judge(digits_model(logits=logits), spec, given, own_process=logits and not examples)
+    verdict = judge(digits_model(logits=logits), spec, given)
     assert verdict.outcome is Outcome.PASSED, verdict
     kind = "2 batches of held-out examples" if examples else "6 made-up batches"
     assert verdict.reason == f"signature serving_default answered {kind} properly"
@@ -181,6 +182,34 @@ def test_nan_in_bfloat16_is_blocked(tmp_path_factory, held_out, examples):
     assert verdict.outcome is Outcome.FAILED
     assert "output output_0 has 100% values that are not finite" in verdict.reason
     assert network(tf.zeros((1, 28, 28, 1))).dtype == tf.bfloat16
+
+
+class Fails(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, name="x")])
+    def serve(self, x):
+        with tf.control_dependencies([tf.debugging.assert_less(x, 200.0, message="too bright for me")]):
+            return {"class_id": tf.argmax(x, axis=1), "probabilities": tf.nn.softmax(x)}
+
+
+class TakesText(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="x")])
+    def serve(self, x):
+        return {"class_id": tf.strings.length(x)}
+
+
+@pytest.mark.parametrize(
+    ("module", "outcome", "reason"),
+    [
+        (lambda: Classifier(scale=float("nan")), Outcome.FAILED, "not finite"),
+        (Fails, Outcome.FAILED, "InvalidArgumentError: assertion failed: [too bright for me]"),
+        (TakesText, Outcome.UNDECIDED, "input 'x' is string [?], and strings cannot be made up"),
+    ],
+)
+def test_a_model_that_cannot_serve_is_blocked(tmp_path, module, outcome, reason):
+    save(module(), tmp_path)
+    verdict = judge(tmp_path, None, policy="canary: {num_classes: 4}")
+    assert (verdict.name, verdict.outcome) == ("canary", outcome)
+    assert reason in verdict.reason
 
 
 def test_a_policy_that_contradicts_the_spec_is_refused(tmp_path):

@@ -43,9 +43,9 @@ def story(tmp_path_factory):
 
 
 @pytest.fixture
-def own(tmp_path):
-    """For whoever adds to it, or breaks it."""
-    return tell(tmp_path / "story")
+def own(story, tmp_path):
+    """A copy, for whoever adds to it, or breaks it."""
+    return story.copied(tmp_path / "story")
 
 
 def comparison(story, first, second):

@@ -1,6 +1,7 @@
 """The names of runs."""
 
 import pytest
+from ml_metadata.metadata_store import MetadataStore
 
 from components.common.errors import MonitorError
 from model_monitor.reading.history import baseline_of
@@ -126,5 +127,18 @@ def test_an_artifact_by_its_id(stored):
     wanted = history.run("gated-1").node("PushGate").output("blessing")
     run, node, key, artifact = history.artifact(str(wanted.id))
     assert (run.run_id, node.name, key, artifact) == ("gated-1", "PushGate", "blessing", wanted)
-    with pytest.raises(MonitorError, match="There is no artifact '99999'"):
-        history.artifact("99999")
+    for none in ("99999", "0" + str(wanted.id), "9" * 5000, "-1", "x", "\u0661"):
+        with pytest.raises(MonitorError, match=f"There is no artifact '{none}'"):
+            history.artifact(none)
+
+
+def test_for_an_artifact_no_other_run_is_read(stored, monkeypatch):
+    history = stored.history()
+    wanted = history.run("gated-1")
+    number = str(wanted.node("PushGate").output("blessing").id)
+    asked, ask = [], MetadataStore.get_executions_by_context
+    monkeypatch.setattr(
+        MetadataStore, "get_executions_by_context", lambda store, number: asked.append(number) or ask(store, number)
+    )
+    stored.history().artifact(number)
+    assert asked == [wanted.id]

@@ -42,10 +42,12 @@ LONGEST_COMMAND = 1 << 20  # bytes, with its environment
 def wait_for_a_command(folder: str) -> None:
     """Serves until the process that started it ends. Returns in forks only: one for each command, to run it."""
     os.environ.update(TENSORFLOW)
+    gc.disable()  # none of what is imported is garbage
     for name in IMPORTED:
         importlib.import_module(name)
     importlib.import_module("tests.support.beam_methods").look_up_once()
     gc.freeze()  # forks do not copy what nothing looks at
+    gc.enable()
     os.chdir(folder)  # a path below it may be longer than a socket's may be
     ended: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
