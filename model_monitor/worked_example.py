@@ -6,7 +6,9 @@ from pathlib import Path
 from pipelines.cifar10 import dataset
 from pipelines.cifar10 import images as images_of
 from pipelines.cifar10.config import Cifar10Config as ExampleConfig
-from pipelines.config import MonitoringConfig, PipelineConfig, load_any
+from pipelines.config import PipelineConfig, load_any
+
+from .watch.settings import WatchConfig
 
 __all__ = ["NAME", "PIPELINE", "ExampleConfig", "any_config", "dataset", "images_of"]
 
@@ -15,10 +17,10 @@ PIPELINE = "cifar10.training"  # the module in `pipelines`
 
 
 def any_config(file: Path | None, settings: Iterable[str]) -> PipelineConfig:
-    """A configuration of training the example or, where only that fits, of monitoring, to know where things are.
+    """A configuration of training the example or, where only that fits, of watching, to know where things are.
 
     Raises:
       MonitorError: as `pipelines.config.load`, about training.
 
     """
-    return load_any((ExampleConfig, MonitoringConfig), file, settings)
+    return load_any((ExampleConfig, WatchConfig), file, settings)

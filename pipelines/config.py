@@ -244,7 +244,7 @@ def load_any(
     """A configuration of the first of these kinds that fits, for commands that only want to know where things are.
 
     Raises:
-      MonitorError: as `load`, about the first kind, where none fits.
+      MonitorError: as `load`, where none fits: about the kind that knows most of the keys, the first of several.
 
     """
     settings, errors = tuple(settings), []
@@ -253,7 +253,7 @@ def load_any(
             return load(kind, file, settings)
         except MonitorError as error:
             errors.append(error)
-    raise errors[0]
+    raise min(errors, key=lambda error: str(error).count("there is no key"))
 
 
 def _merge(into: dict[str, Any], new: Mapping[str, Any], source: str, origin: dict[str, str], path: str = "") -> None:
@@ -270,4 +270,5 @@ def _merge(into: dict[str, Any], new: Mapping[str, Any], source: str, origin: di
 
 def _source(path: str, origin: Mapping[str, str]) -> str:
     """The file or setting that a key came from."""
-    return next((origin[k] for k in origin if k == path or k.startswith(f"{path}.")), "the configuration")
+    known = (k for k in origin if k == path or k.startswith(f"{path}.") or path.startswith(f"{k}["))
+    return next((origin[k] for k in known), "the configuration")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 from components.common.durable_files import open_to_lock
 from components.common.errors import MonitorError
@@ -29,7 +29,7 @@ _logger = logging.getLogger(__name__)
 PictureOf = Callable[[int], bytes | None]  # of a run
 
 
-def opened(channel: Channel, stdout: TextIO) -> Sends:
+def opened(channel: Channel, stdout: IO[str]) -> Sends:
     """A channel that is ready to send.
 
     Raises:

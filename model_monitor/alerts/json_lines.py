@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import TextIO
+from typing import IO
 
 from .sending import Picture, UndeliveredError
 from .texts import Message
@@ -12,7 +12,7 @@ from .texts import Message
 class JsonLines:
     """Standard output, or another stream of text."""
 
-    stream: TextIO
+    stream: IO[str]
 
     def send(self, message: Message, key: str, picture: Picture) -> None:
         """As `Sends.send`; lines carry no picture."""

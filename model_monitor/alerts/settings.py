@@ -51,6 +51,11 @@ class Channel(Section):
         return self
 
 
+def _with_tuples(channel: Any) -> Any:
+    kinds = channel.get("kinds") if isinstance(channel, dict) else None
+    return {**channel, "kinds": tuple(kinds)} if isinstance(kinds, list) else channel
+
+
 class AlertsConfig(Section):
     """Who is told of incidents, and for how long that is tried."""
 
@@ -66,7 +71,7 @@ class AlertsConfig(Section):
         channels = given.get("channels", []) if isinstance(given, dict) else None
         if not isinstance(channels, list | tuple) or not all(isinstance(each, dict | Channel) for each in channels):
             raise PydanticCustomError(SECRET_ERROR, "must be a section with a list of `channels`, a section each")
-        return given
+        return {**given, "channels": tuple(map(_with_tuples, channels))}  # JSON has lists alone
 
     @model_validator(mode="after")
     def _names_differ(self) -> "AlertsConfig":

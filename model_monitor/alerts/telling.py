@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from ..incidents import actions
 from ..incidents.incident import Change, Kind, Severity
@@ -25,6 +25,10 @@ _SETTLE_SECONDS = 10.0  # between two looks for mutes that have ended
 class Alerts:
     """The incidents of one model's windows, and who is told of them.
 
+    Attributes:
+      record: the incidents.
+      latest: what the last window changed.
+
     Args:
       config: who is told, and how.
       record: the incidents.
@@ -39,8 +43,12 @@ class Alerts:
 
     name = "alerts"
 
-    def __init__(self, config: AlertsConfig, record: Record, root: Path, stdout: TextIO, picture_of: PictureOf) -> None:
+    def __init__(
+        self, config: AlertsConfig, record: Record, root: Path, stdout: IO[str], picture_of: PictureOf
+    ) -> None:
         self.config, self.record = config, record
+        self.latest: tuple[Change, ...] = ()
+        record.resume()
         self.folder = root / FOLDER
         ready = {channel.name: opened(channel, stdout) for channel in config.channels}
         self._series = f"{record.model}@{hashlib.blake2b(record.logs.encode(), digest_size=8).hexdigest()}"
@@ -50,7 +58,7 @@ class Alerts:
         if self._delivery:
             self._delivery.start()
 
-    def judged(self, record: WindowRecord, records: Sequence[WindowRecord]) -> tuple[Change, ...]:
+    def judged(self, record: WindowRecord, records: Sequence[WindowRecord]) -> None:
         """A window was judged, see `Record.judged`. Doing it again does no harm.
 
         Raises:
@@ -61,7 +69,7 @@ class Alerts:
         if self._outbox and self._delivery:
             self._put(self._outbox, self._new(self._outbox, record, changes), record.run)
             self._delivery.wake()
-        return changes
+        self.latest = changes
 
     def status(self, status: Any = None) -> None:
         """Called every few seconds: tells again of incidents that were muted until now."""

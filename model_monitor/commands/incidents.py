@@ -4,24 +4,33 @@ import argparse
 import datetime
 import re
 import time
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from components.common.errors import MonitorError, require
 
+from ..alerts import texts
+from ..alerts.delivery import opened
+from ..alerts.sending import UndeliveredError
+from ..alerts.settings import Channel
 from ..incidents import actions
 from ..incidents.actions import Action, What
 from ..incidents.contexts import Contexts
 from ..incidents.incident import Severity
 from ..incidents.listing import Listed, find, listed
 from ..incidents.settings import IncidentsConfig
+from ..reading.history import History
+from ..reading.run_store import open_store
 from ..showing import incidents as showing
 from ..showing.lines import say
 from ..terminal import make_console
-from . import EXIT_BLOCKED, EXIT_FINE
+from ..watch.settings import WatchConfig, configuration, models
+from ..worked_example import any_config
+from . import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE
 from .reasons import add_reason
-from .storing import add_json, add_store, open_history, print_json, store_path
+from .storing import add_json, add_store, print_json, store_path
 
 DESCRIPTION = """Lists the incidents of a store of ML Metadata, the newest first, each from the first window that is not
 fine to the first that is fine again; shows one; acknowledges, mutes or marks it. Works for windows judged by `monitor`
@@ -35,6 +44,7 @@ _ACTIONS = {
     "false-alarm": What.FALSE_ALARM,
 }
 _FOR_ALL = (What.MUTED, What.UNMUTED)
+_TEST = "test-alert"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
@@ -44,10 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         default="",
-        metavar="ID|ack|mute|unmute|real|false-alarm",
+        metavar="ID|ack|mute|unmute|real|false-alarm|test-alert",
         help="an incident: the number of its first window, or model/number; or what to do with one; default: list them",
     )
-    parser.add_argument("incident", nargs="?", default="", metavar="ID", help="the incident to do it with")
+    parser.add_argument(
+        "incident", nargs="?", default="", metavar="ID", help="to do it with; of test-alert, the one channel"
+    )
     parser.add_argument("--open", action="store_true", help="only those that are open")
     severities = [each.value for each in Severity]
     parser.add_argument("--severity", choices=severities, default=severities[0], help="only these and more urgent ones")
@@ -60,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     end.add_argument(
         "--until", default="", metavar="TIME", help="when it ends, e.g. 2026-12-01T08:00, this machine's time"
     )
+    parser.add_argument("--model", default="", metavar="NAME", help="of several in the configuration, this one")
     add_store(parser)
     add_json(parser)
 
@@ -67,13 +80,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     require(options.limit >= 0, "--limit", "be 0 or more", options.limit)
     console = make_console()
+    if options.what == _TEST:
+        return _test(options, console)
     if options.what in _ACTIONS:
         return _do(options, console)
     require(not options.incident, "ID", "be one incident", options.incident)
-    known = listed(open_history(options), IncidentsConfig())
+    known = _known(options)
     if options.what:
         return _show(find(known, options.what), options, console)
     return _list(known, options, console)
+
+
+def _config(options: argparse.Namespace) -> WatchConfig | None:
+    """The configuration of the model that is asked about; None where nothing is said of watching one."""
+    config = any_config(options.config, options.set)
+    if not isinstance(config, WatchConfig):
+        return None
+    chosen = [each for each in models(config) if options.model in ("", each.name)]
+    require(len(chosen) == 1, "--model", f"be one of {', '.join(each.name for each in models(config))}", options.model)
+    return chosen[0]
+
+
+def _store(options: argparse.Namespace) -> Path:
+    config = None if options.metadata else _config(options)
+    return config.metadata_path if config else store_path(options)
+
+
+def _known(options: argparse.Namespace) -> list[Listed]:
+    config = _config(options)
+    history = History(open_store(_store(options)), options.pipeline)
+    return listed(history, config.incidents if config else IncidentsConfig())
+
+
+def _test(options: argparse.Namespace, console: Console) -> int:
+    """Sends a message that says that it is a test, by each channel or by the one that is named."""
+    config = configuration(options.config, options.set, {})
+    (config,) = [each for each in models(config) if options.model in ("", each.name)][:1] or [config]
+    names = [channel.name for channel in config.alerts.channels]
+    require(bool(names), "alerts.channels", "name somebody to tell; --config FILE says where", names)
+    require(options.incident in ("", *names), "CHANNEL", f"be one of {', '.join(names)}", options.incident)
+    failed = False
+    for channel in config.alerts.channels:
+        if options.incident in ("", channel.name):
+            told = _tested(channel, console)
+            failed |= bool(told)
+            say(console, f"{channel.name}: {escape(told) or '[green]delivered[/]'}")
+    return EXIT_ERROR if failed else EXIT_FINE
+
+
+def _tested(channel: Channel, console: Console) -> str:
+    """Why the test could not be delivered; "" where it was."""
+    now = time.time()
+    try:
+        opened(channel, console.file).send(
+            texts.test_message(now), texts.idempotency_key("test", str(now)), lambda: None
+        )
+    except (UndeliveredError, MonitorError) as error:
+        return str(error)
+    return ""
 
 
 def _list(known: list[Listed], options: argparse.Namespace, console: Console) -> int:
@@ -116,9 +180,9 @@ def _do(options: argparse.Namespace, console: Console) -> int:
     require(what is not What.MUTED or until is not None, "--for", "be given, or --until: a mute has an end", "")
     stays = what is What.UNMUTED or what.is_mark
     require(not stays or until is None, "--for", f"not be given: what is {what.value} stays so", options.lasting)
-    name = "" if options.all else find(listed(open_history(options), IncidentsConfig()), options.incident).key
+    name = "" if options.all else find(_known(options), options.incident).key
     action = Action(what, name, options.because, options.by, now, until)
-    actions.record(Contexts(store_path(options)), action)
+    actions.record(Contexts(_store(options)), action)
     if options.json:
         print_json(console, {"format_version": showing.FORMAT_VERSION, "done": showing.action_record(action)})
     else:

@@ -71,7 +71,7 @@ def _follow(configs: Sequence[WatchConfig], console: Console, log_file: str, *, 
             say(console, f"[bold]Watching[/] {each.name} on {escape(str(each.serving_logs_path))}")
         say(console, f"[dim]Log: {escape(log_file)}[/]")
     try:
-        codes = follow(configs, hooks_of, shown, once=once)
+        codes = follow(configs, lambda config: hooks_of(config, console.file), shown, once=once)
     finally:
         shown.close()
     return worst_code(sorted(codes)) if once else EXIT_FINE

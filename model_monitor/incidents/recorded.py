@@ -14,8 +14,10 @@ from pathlib import Path
 from components.common.verdict_words import State
 
 from ..reading import window_series
-from ..reading.run_store import reading
+from ..reading.history import History
+from ..reading.run_store import open_store, pipelines, reading
 from ..reading.window_record import WindowRecord
+from ..reading.window_series import all_series
 from . import contexts
 from .incident import NOTHING, Cause, Change, Following, Incident, Kind, Severity, began, ended, step
 from .sequences import Ring, Sequences
@@ -80,8 +82,7 @@ class Record:
         goes_on = self._there is not None and len(records) == self._known + 1 and self._is_next(record, records)
         there, self._there = self._there if goes_on else None, None  # compared anew where this is not done to its end
         if not goes_on:
-            self.incidents, self.changes, self._at, self._runs, self._known = {}, [], NOTHING, [], 0
-            self._sequences = Sequences(self.rules.budget)
+            self._begin()
         new = records[-1:] if goes_on else sorted(records, key=lambda each: each.window)
         touched = self._follow(new)
         self._known = len(records)
@@ -92,6 +93,23 @@ class Record:
         withdrawn = [] if goes_on else self._withdrawn(record, new, there)
         self._there = there
         return (*(change for change in self.changes if change.window == record.window), *withdrawn)
+
+    def resume(self) -> None:
+        """Takes up what the store says of the windows so far, before the next one is judged. Writes nothing.
+
+        Raises:
+          MonitorError: the store is there and cannot be read.
+
+        """
+        self._begin()
+        store = open_store(self.metadata) if self.metadata.is_file() else None
+        if store is not None and self.model in pipelines(store):
+            known = all_series(History(store, self.model))
+            self._follow(next((each.records for each in known if each.logs == self.logs), ()))
+
+    def _begin(self) -> None:
+        self.incidents, self.changes, self._at, self._runs, self._known = {}, [], NOTHING, [], 0
+        self._sequences = Sequences(self.rules.budget)
 
     @cached_property
     def written(self) -> contexts.Contexts:

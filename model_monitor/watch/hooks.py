@@ -7,8 +7,12 @@ is done twice. A hook that fails falls behind; it is told of what it missed late
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import IO, Protocol
 
+from ..alerts.picture import picture_of_run
+from ..alerts.telling import Alerts
+from ..incidents.recorded import Record
 from ..reading.window_record import WindowRecord
 from .settings import WatchConfig
 
@@ -68,14 +72,18 @@ class Hook(Protocol):
         """The process is about to end."""
 
 
-def hooks_of(config: WatchConfig) -> list[Hook]:
+def hooks_of(config: WatchConfig, stdout: IO[str]) -> list[Hook]:
     """The hooks of a model that its configuration turns on, in the order in which they are told.
 
+    Args:
+      config: of the model.
+      stdout: what the process prints, where lines of JSON are asked for.
+
     Raises:
-      MonitorError: a port, a folder or a library that one of them needs cannot be had.
+      MonitorError: a port, a folder, a library or a secret that one of them needs cannot be had.
 
     """
-    hooks: list[Hook] = []
+    hooks: list[Hook] = [alerts_of(config, str(config.windows_path), stdout)]
     if config.metrics.any:
         from ..metrics.hook import Metrics  # noqa: PLC0415 - it is told by the protocol that stands here
 
@@ -85,3 +93,9 @@ def hooks_of(config: WatchConfig) -> list[Hook]:
 
         hooks.append(Policies(config))
     return hooks
+
+
+def alerts_of(config: WatchConfig, logs: str, stdout: IO[str]) -> Alerts:
+    """The incidents of the windows in a folder of logs, and who is told of them. Raises `MonitorError` as `Alerts`."""
+    record = Record(config.metadata_path, config.name, logs, config.incidents)
+    return Alerts(config.alerts, record, config.root_path, stdout, partial(picture_of_run, config.metadata_path))

@@ -15,6 +15,7 @@ from components.common.settings import Section, explain
 from pipelines.config import PIPELINE_NAME, MonitoringConfig
 
 from ..acting.settings import PoliciesConfig
+from ..alerts.settings import AlertsConfig
 from ..incidents.settings import IncidentsConfig
 from ..launching import monitoring
 from ..metrics.settings import MetricsSettings
@@ -58,6 +59,7 @@ class WatchConfig(MonitoringConfig):
     incidents: IncidentsConfig = IncidentsConfig()
     metrics: MetricsSettings = MetricsSettings()
     policies: PoliciesConfig = PoliciesConfig()
+    alerts: AlertsConfig = AlertsConfig()
     # several models: of each, by its name, the settings that differ from those above
     models: dict[Annotated[str, Field(pattern=PIPELINE_NAME)], dict[str, Any]] = Field(default_factory=dict)
 

@@ -6,10 +6,12 @@ Of the four spans that `monitor` judged there, the second differs, the third is 
 import json
 
 import pytest
+import yaml
 
 from model_monitor import cli
 from model_monitor.incidents import actions
 from model_monitor.reading.run_store import open_store
+from tests.model_monitor.alerts.conftest import receiver as receiver  # noqa: PLC0414
 from tests.support import printed
 
 pytestmark = pytest.mark.prints
@@ -138,3 +140,66 @@ def test_what_cannot_be_done_is_said(stored, capsys, arguments, said):
 def test_a_pipeline_without_spans_has_none(stored, capsys):
     assert incidents(stored, "--pipeline", "penguin") == 0
     assert "There is no incident." in capsys.readouterr().out
+
+
+@pytest.fixture
+def configured(receiver, tmp_path, monkeypatch):
+    """(channels) -> the file of a configuration"""
+    monkeypatch.setenv("HOOK_URL", receiver.url)
+    monkeypatch.setenv("HOOK_SECRET", "s")
+
+    def write(*channels):
+        path = tmp_path / "monitor.yaml"
+        path.write_text(yaml.safe_dump({"root": str(tmp_path / "root"), "alerts": {"channels": list(channels)}}))
+        return str(path)
+
+    return write
+
+
+HOOK = {"name": "hook", "type": "webhook", "url": "env:HOOK_URL", "secret": "env:HOOK_SECRET"}
+LOG = {"name": "log", "type": "json_lines"}
+
+
+def test_channels_are_tested(configured, receiver, capsys):
+    file = configured(HOOK, LOG)
+    assert cli.main(["incidents", "test-alert", "--config", file]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "hook: delivered"
+    assert json.loads(out[1])["title"] == "Test of an alert"
+    assert out[2] == "log: delivered"
+    assert receiver.bodies[0]["kind"] == "test"
+
+
+def test_a_channel_that_does_not_deliver_is_said_and_an_error(configured, receiver, capsys, monkeypatch):
+    receiver.answers = [b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"]
+    file = configured(HOOK, LOG)
+    assert cli.main(["incidents", "test-alert", "hook", "--config", file]) == 1
+    assert capsys.readouterr().out == "hook: answered 401\n"
+    monkeypatch.delenv("HOOK_SECRET")
+    assert cli.main(["incidents", "test-alert", "hook", "--config", file]) == 1
+    assert "`alerts.channels[hook].secret` must be set in the environment" in printed.words(capsys.readouterr().out)
+    assert cli.main(["incidents", "test-alert", "pager", "--config", file]) == 1
+    assert "be one of hook, log" in printed.words(capsys.readouterr().err)
+    assert cli.main(["incidents", "test-alert", "--config", configured()]) == 1
+    assert "name somebody to tell" in printed.words(capsys.readouterr().err)
+
+
+def test_of_several_models_one_is_named(fresh, tmp_path, capsys):
+    root = fresh.metadata.parent
+    settings = {"root": str(root.parent), "models": {root.name: {}, "other": {}}}
+    file = tmp_path / "monitor.yaml"
+    file.write_text(yaml.safe_dump(settings))
+    assert cli.main(["incidents", "--config", str(file), "--model", root.name]) == 0
+    assert "monitoring/2" in capsys.readouterr().out
+    assert cli.main(["incidents", "--config", str(file)]) == 1
+    assert f"must be one of {root.name}, other" in printed.words(capsys.readouterr().err)
+
+
+def test_what_is_undecided_for_long_is_a_setting(fresh, tmp_path, capsys):
+    for number in (5, 6):
+        fresh.story.span(f"span-{number}", number)
+    fresh.story.span("span-7", 7, few=True)
+    file = tmp_path / "monitor.yaml"
+    file.write_text(yaml.safe_dump({"watch": {}, "incidents": {"undecided_windows": 1}}))
+    assert as_json(capsys, fresh, "7", "--config", str(file))["severity"] == "warning"
+    assert as_json(capsys, fresh, "7")["severity"] == "information"

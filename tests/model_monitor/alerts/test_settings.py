@@ -6,6 +6,8 @@ from pydantic import ValidationError
 from components.common.errors import MonitorError
 from components.common.settings import explain
 from model_monitor.alerts.settings import AlertsConfig, Channel, secret_of
+from model_monitor.watch.settings import WatchConfig
+from pipelines.config import TrainingConfig, load, load_any
 
 TOKEN = "T000/B000/XXXXSECRET"  # noqa: S105 - of no service
 
@@ -25,6 +27,21 @@ def test_what_there_is_by_default():
     assert config.channels[0] == Channel(name="team", type="apprise", url="env:SLACK")
     assert (config.keep_days, config.most_pending, config.channels[0].severity) == (7.0, 1000, "information")
     assert AlertsConfig().channels == ()
+
+
+def test_a_file_is_read_with_its_lists(tmp_path):
+    file = tmp_path / "monitor.yaml"
+    file.write_text(
+        "alerts: {keep_days: 2, channels: [{name: log, type: json_lines, kinds: [opened, closed], timeout_seconds: 5}]}"
+    )
+    (channel,) = load(WatchConfig, file).alerts.channels
+    assert (channel.kinds, channel.timeout_seconds) == (("opened", "closed"), 5.0)
+    file.write_text(f"alerts: {{channels: [{{name: team, type: apprise, url: 'slack://{TOKEN}'}}]}}")
+    with pytest.raises(
+        MonitorError, match=r"monitor.yaml: `alerts.channels\[0\].url` must be env or file:PATH"
+    ) as error:
+        load_any((TrainingConfig, WatchConfig), file)
+    assert TOKEN not in str(error.value)
 
 
 @pytest.mark.parametrize(
