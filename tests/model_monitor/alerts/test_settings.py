@@ -38,7 +38,7 @@ def test_a_file_is_read_with_its_lists(tmp_path):
     assert (channel.kinds, channel.timeout_seconds) == (("opened", "closed"), 5.0)
     file.write_text(f"alerts: {{channels: [{{name: team, type: apprise, url: 'slack://{TOKEN}'}}]}}")
     with pytest.raises(
-        MonitorError, match=r"monitor.yaml: `alerts.channels\[0\].url` must be env or file:PATH"
+        MonitorError, match=r"monitor\.yaml: `alerts.channels\[0\].url` must be env:NAME or file:PATH"
     ) as error:
         load_any((TrainingConfig, WatchConfig), file)
     assert TOKEN not in str(error.value)
