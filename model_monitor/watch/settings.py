@@ -102,7 +102,7 @@ def models(config: WatchConfig) -> list[WatchConfig]:
 
 def _model(config: WatchConfig, name: str, given: Mapping[str, Any]) -> WatchConfig:
     own = {"name": name, "root": str(Path(config.root) / name)}
-    common = config.model_dump(mode="json", exclude={"models"})
+    common = config.model_dump(mode="json", exclude={"models"}, exclude_unset=True)
     try:
         return WatchConfig.model_validate_json(json.dumps(_joined(common, {**own, **given})))
     except ValidationError as error:
