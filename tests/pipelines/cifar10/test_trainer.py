@@ -16,6 +16,7 @@ from tfx_bsl.public.beam import RunInference
 from tfx_bsl.public.proto import model_spec_pb2
 
 from components.common.errors import MonitorError
+from pipelines.cifar10.classifier import build, fit_whitening
 from pipelines.cifar10.config import TrainerConfig, default_spec
 from pipelines.cifar10.serving_signatures import fit_projection
 from pipelines.cifar10.trainer import fit, read_class_names, read_config, run_fn
@@ -24,7 +25,7 @@ from pipelines.cifar10.training_data import LabelledImages, validation_batches
 SAMPLE = Path(__file__).parents[3] / "data" / "cifar10_sample" / "data_batch_1.bin.gz"
 COUNT = 480
 CLASSES = default_spec().classes
-SETTINGS = {"epochs": 2, "batch_size": 32, "seed": 3}
+SETTINGS = {"model": "tiny_cnn", "epochs": 2, "batch_size": 32, "seed": 3}
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +179,18 @@ def test_the_seed_decides_and_the_order_of_records_does_not(loaded, sample, exam
     assert np.abs(other["probabilities"] - expected["probabilities"]).max() > 0.05
 
 
+def test_the_model_that_is_trained_by_default_learns(sample, tmp_path):
+    keras.utils.set_random_seed(0)
+    few = LabelledImages(sample[0][:64], sample[1][:64])
+    settings = TrainerConfig(epochs=6, batch_size=64, augment=False)
+    model = build(settings.model, classes=10)
+    fit_whitening(model, few.images)
+    fit(model, few, few, settings, str(tmp_path))
+    losses = logged_losses(tmp_path, "train")
+    assert len(losses) == 6
+    assert losses[-1] < losses[0]
+
+
 def test_bulk_inference_takes_the_examples_signature(trained, loaded, sample, examples, tmp_path):
     """BulkInferrer's own transform, which fails on models and outputs that TFMA and servers accept."""
     path = str(trained[0] / "Format-Serving")
@@ -215,15 +228,15 @@ def test_early_stopping_keeps_the_best_epoch(sample, tmp_path):
     x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(image))
     model = keras.Model(image, keras.layers.Dense(10, "softmax", kernel_initializer="zeros")(x))
     fit(model, training, validation, TrainerConfig(epochs=9, patience=2, learning_rate=1e-3), str(tmp_path))
-    losses = validation_losses(tmp_path)
+    losses = logged_losses(tmp_path, "validation")
     assert len(losses) == 3, "with a patience of 2 the third epoch is the last"
     assert losses[0] < losses[1]
     kept, _ = model.evaluate(validation_batches(validation, classes=10), verbose=0)
     assert kept == pytest.approx(losses[0], abs=1e-5)
 
 
-def validation_losses(folder):
-    (events,) = (folder / "validation").glob("events.out.tfevents.*")
+def logged_losses(folder, split):
+    (events,) = (folder / split).glob("events.out.tfevents.*")
     values = [v for record in tf.data.TFRecordDataset(str(events)) for v in parsed_event(record).summary.value]
     return [float(tf.make_ndarray(v.tensor)) for v in values if v.tag == "epoch_loss"]
 
@@ -238,7 +251,10 @@ def validation_losses(folder):
         ({"class_names": '["cat", "cat"]'}, r"`custom_config\['class_names'\]` must be .* different names"),
         ({"class_names": "cat, dog"}, r"`custom_config\['class_names'\]` must be .*Received: 'cat, dog'"),
         ({"class_names": '["cat", "dog"]'}, "`label` must be 0 to 1 in"),
-        ({"trainer": '{"learning_rate": 1e30}'}, "Training diverged: .*Lower `trainer.learning_rate` .now 1e.30."),
+        (
+            {"trainer": '{"learning_rate": 1e30, "model": "tiny_cnn"}'},
+            "Training diverged: .*Lower `trainer.learning_rate` .now 1e.30.",
+        ),
     ],
 )
 def test_refuses_what_it_cannot_train_with(tmp_path, examples, custom_config, expected_error):
