@@ -93,7 +93,8 @@ def run(options: argparse.Namespace) -> int:
         ):
             if port is not None:
                 console.print(f"{scheme}://{options.host}:{port} -> {escape(upstream)}", soft_wrap=True)
-        console.print(f"[dim]Logs: {escape(options.logs)}. Metrics: http://127.0.0.1:{addresses.metrics}/metrics[/]")
+        console.print(f"[dim]Metrics: http://127.0.0.1:{addresses.metrics}/metrics[/]", soft_wrap=True)
+        console.print(f"[dim]Logs: {escape(options.logs)}[/]", soft_wrap=True)
         console.file.flush()
 
     counters = running.run(settings, started)

@@ -16,7 +16,7 @@ _OF_ONE_CONNECTION = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
 )
 _OF_THE_MESSAGE = frozenset((b"content-length", b"host", REQUEST_ID))
-_ID = re.compile(rb"[\x21-\x7e]{1,256}")  # what readers of the logs take for an id
+_ID = re.compile(rb"[\x20-\x7e]{1,256}")  # what readers of the logs take for an id
 
 
 def values(headers: Headers, name: bytes) -> list[bytes]:
@@ -49,7 +49,7 @@ def new_id() -> bytes:
 
 
 def usable_id(value: bytes) -> bool:
-    """Whether the id that a client sent can stand in a log: 1 to 256 visible characters."""
+    """Whether the id that a client sent can stand in a log: 1 to 256 printable characters."""
     return _ID.fullmatch(value) is not None
 
 

@@ -1,0 +1,223 @@
+"""The command as a process: ended by a signal, killed, and with a process that logs that is killed or cannot write."""
+
+import collections
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import requests
+
+from components.serving_log_writer.log_files import WRITING
+from tests.support.running_proxy import SECONDS, records, running_proxy, until
+from tests.support.scripted_server import ScriptedServer, answer
+
+PREDICT = "/v1/models/m:predict"
+BODY = {"instances": [[[[1], [2]], [[3], [4]]]]}
+
+
+@pytest.fixture
+def server():
+    server = ScriptedServer()
+    server.answers[PREDICT] = answer(b'{"predictions": [[0.25, 0.75]]}')
+    yield server
+    server.close()
+
+
+class Command:
+    """`model-monitor proxy`, started; `.url` is where it listens."""
+
+    def __init__(self, upstream: str, logs: Path, *options: str) -> None:
+        ports = ("--port", "0", "--metrics-port", "0", "--span", "1")
+        arguments = ["proxy", "--upstream", upstream, "--logs", str(logs), *ports, *options]
+        command = [sys.executable, "-m", "model_monitor.cli", *arguments]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        told = self.process.stdout.readline()
+        while "->" not in told:
+            assert told, "it ended"
+            told = self.process.stdout.readline()
+        self.url = re.search(r"http://127\.0\.0\.1:\d+", told)[0]
+        metrics = re.search(r"http://\S+/metrics", self.process.stdout.readline())[0]
+        self.metrics = lambda: requests.get(metrics, timeout=SECONDS).text
+
+    def predict(self, name: str) -> int:
+        headers = {"X-Request-Id": name}
+        return requests.post(self.url + PREDICT, json=BODY, headers=headers, timeout=SECONDS).status_code
+
+    def end(self) -> str:
+        self.process.terminate()
+        out, _ = self.process.communicate(timeout=SECONDS)
+        assert self.process.returncode == 0
+        return out
+
+
+def ids(logs: Path) -> collections.Counter:
+    found = [log.predict_log.request.inputs["log/request_id"].string_val[0].decode() for log in records(logs)]
+    return collections.Counter(found)
+
+
+def children(parent: int) -> list[int]:
+    told = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in told.splitlines()]
+    return [int(row[0]) for row in rows if int(row[1]) == parent and "log_process" in row[2]]
+
+
+def test_sigterm_answers_what_is_under_way_and_loses_no_record(server, tmp_path):
+    came, go = threading.Event(), threading.Event()
+
+    def slow(exchange):
+        came.set()
+        go.wait(SECONDS)
+        exchange.send(answer(b'{"predictions": [[0.25, 0.75]]}'))
+
+    proxy = Command(server.url, tmp_path / "logs")
+    assert proxy.predict("first") == 200
+    server.answers[PREDICT] = slow
+    got = []
+    waiting = threading.Thread(target=lambda: got.append(proxy.predict("under way")))
+    waiting.start()
+    assert came.wait(SECONDS)
+    proxy.process.terminate()
+
+    def refused():
+        try:
+            requests.get(proxy.url, timeout=SECONDS)
+        except requests.ConnectionError:
+            return True
+        return False
+
+    until(refused)  # no more are taken, while one is under way
+    assert proxy.process.poll() is None
+    go.set()
+    waiting.join(SECONDS)
+    out, _ = proxy.process.communicate(timeout=SECONDS)
+    assert (proxy.process.returncode, got) == (0, [200])
+    assert ids(tmp_path / "logs") == {"first": 1, "under way": 1}
+    assert "2 to log: 2 logged" in out
+
+
+def test_a_proxy_that_is_killed_under_load_leaves_whole_records_each_once(server, tmp_path):
+    logs = tmp_path / "logs"
+    proxy = Command(server.url, logs, "--file-seconds", "0.01")
+    early = [f"early-{number}" for number in range(20)]
+    assert [proxy.predict(name) for name in early] == [200] * 20
+    until(lambda: "model_monitor_proxy_logged_total 20.0" in proxy.metrics())
+    (logger,) = children(proxy.process.pid)
+    answered, enough = [], threading.Event()
+
+    def load(worker):
+        with contextlib.suppress(requests.ConnectionError):
+            for number in range(100_000):
+                proxy.predict(f"load-{worker}-{number}")
+                answered.append(f"load-{worker}-{number}")
+                if len(answered) >= 60:
+                    enough.set()
+
+    workers = [threading.Thread(target=load, args=(worker,)) for worker in range(3)]
+    for worker in workers:
+        worker.start()
+    assert enough.wait(SECONDS)
+    proxy.process.kill()
+    proxy.process.communicate()
+    for worker in workers:
+        worker.join(SECONDS)
+    until(lambda: not Path(f"/proc/{logger}").exists())  # it outlives the proxy and publishes what it was given
+    found = ids(logs)
+    assert set(found.values()) == {1}
+    assert set(early) <= set(found)
+    assert set(found) - set(early) <= {f"load-{worker}-{number}" for worker in range(3) for number in range(100_000)}
+    assert not list(logs.glob(f"{WRITING}[0-9]*"))
+
+
+def test_a_process_that_logs_is_replaced_and_what_it_had_is_salvaged_or_counted(server, tmp_path):
+    logs = tmp_path / "logs"
+    with running_proxy(logs, server.url) as proxy:
+
+        def predict(name):
+            headers = {"X-Request-Id": name}
+            assert requests.post(proxy.url + PREDICT, json=BODY, headers=headers, timeout=SECONDS).status_code == 200
+
+        predict("before")
+        (logger,) = until(lambda: children(os.getpid()))
+        until(lambda: any(path.stat().st_size > 10 for path in logs.glob(f"{WRITING}1.*")))  # flushed
+        os.kill(logger, signal.SIGKILL)
+        for number in range(3):
+            predict(f"after-{number}")
+        counters = proxy.stop()
+    found = ids(logs)
+    assert set(found.values()) == {1}
+    assert found["before"] == 1  # of the hidden file that the killed one left
+    assert counters.salvaged == 1
+    assert (counters.to_log, counters.pending) == (4, 0)
+    assert counters.logged == len(found)
+    assert counters.lost["crashed"] == 4 - len(found)
+
+
+def test_logs_that_cannot_be_written_keep_nobody_waiting(server, tmp_path):
+    (tmp_path / "logs").write_text("a file in the place of the folder")
+    with running_proxy(tmp_path / "logs", server.url) as proxy:
+        for _ in range(3):
+            assert requests.post(proxy.url + PREDICT, json=BODY, timeout=SECONDS).status_code == 200
+        counters = proxy.stop()
+    assert (counters.to_log, counters.logged, counters.lost["failed"], counters.pending) == (3, 0, 3, 0)
+
+
+def test_what_an_earlier_writer_left_is_published(server, tmp_path):
+    logs = tmp_path / "logs"
+    code = (
+        "import os, sys; from components.serving_log_writer.writer import *\n"
+        "writer = ServingLogWriter(sys.argv[1], ServedModel('m'), span=1)\n"
+        "writer.log({'x': [1]}, {'y': [1.0]}, request_id='left')\n"
+        "import time\n"
+        "while not any(p.stat().st_size > 10 for p in __import__('pathlib').Path(sys.argv[1]).glob('.writing-1.*')):\n"
+        "    time.sleep(0.01)\n"
+        "os._exit(1)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(logs)], check=False)
+    with running_proxy(logs, server.url) as proxy:
+        requests.post(proxy.url + PREDICT, json=BODY, headers={"X-Request-Id": "new"}, timeout=SECONDS)
+        counters = proxy.stop()
+    assert ids(logs) == {"left": 1, "new": 1}
+    assert (counters.to_log, counters.logged, counters.salvaged) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "`--upstream` must be given, or --grpc-upstream"),
+        (["--upstream", "ftp://x"], "`--upstream` must be the URL of a server"),
+        (["--upstream", "http://x", "--sampling-rate", "0"], "`--sampling-rate` must be in (0, 1]"),
+        (["--upstream", "http://x", "--serving", "."], "`--serving` must hold a pushed version"),
+        (["--upstream", "http://x", "--port", "99999"], "`--port` must be in 0 .. 65535"),
+        (["--upstream", "http://x", "--host", "192.0.2.1"], "`--port` must be an address of this machine"),
+    ],
+)
+def test_a_mistake_is_said(options, told, tmp_path, monkeypatch, capsys):
+    from model_monitor import cli
+
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["proxy", "--logs", "logs", *options]) == 1
+    assert told in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_port_that_is_taken_is_said(server, tmp_path, capsys):
+    from model_monitor import cli
+
+    taken = str(server.port)
+    assert cli.main(["proxy", "--logs", str(tmp_path), "--upstream", server.url, "--port", taken]) == 1
+    assert "a port that is free" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("command", ["proxy", "serve"])
+def test_without_the_extra_one_sentence_says_what_to_install(command, tmp_path, monkeypatch, capsys):
+    from model_monitor import cli
+
+    monkeypatch.setitem(sys.modules, "httptools", None)
+    options = {"proxy": ["--logs", "l", "--upstream", "http://x"], "serve": ["--serving", str(tmp_path)]}
+    assert cli.main([command, *options[command]]) == 1
+    assert "pip install 'tfx-model-monitor[live]'" in capsys.readouterr().err
