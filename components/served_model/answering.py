@@ -32,8 +32,10 @@ def main() -> None:
 
 def _answer(path: str, answers: BinaryIO) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a model that aborts leaves no file behind
-    # A server has no Keras, no SavedModel needs it, and TensorFlow would take as long again to import it.
-    sys.modules.setdefault("keras", None)  # type: ignore[arg-type]
+    # A server has no Keras, no SavedModel needs it, and TensorFlow would take as long again to import it; the others
+    # are for its training, and TensorFlow does without where they are not installed.
+    for name in ("keras", "googleapiclient", "h5py", "scipy"):
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
     from .saved_model import SavedModel  # noqa: PLC0415 - after what was said about Keras
 
     _send(answers, STARTED)

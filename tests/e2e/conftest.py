@@ -20,6 +20,7 @@ collect_ignore = ["stock_penguin.py"]
 REPOSITORY = Path(__file__).resolve().parents[2]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 SAMPLE = REPOSITORY / "data" / "cifar10_sample"
+EPOCHS = "trainer.epochs=6"  # half of the demo's, and enough for a model that is pushed
 
 
 @dataclass(frozen=True)
@@ -88,4 +89,4 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def good(root: Path) -> Outcome:
-    return train(root, SAMPLE, "trainer.epochs=6", call=cold_model_monitor)
+    return train(root, SAMPLE, EPOCHS, call=cold_model_monitor)

@@ -22,8 +22,9 @@ from model_monitor.ui.pages import Site
 from pipelines.config import MonitoringConfig, load
 from tests.support.code_blocks import labels, named
 from tests.support.printed import words
+from tests.support.warm.starting import warm
 
-from .conftest import REPOSITORY, SAMPLE, Outcome, as_written, model_monitor, run_pipeline, train
+from .conftest import EPOCHS, REPOSITORY, SAMPLE, Outcome, as_written, model_monitor, run_pipeline, train
 
 pytestmark = pytest.mark.e2e
 
@@ -168,11 +169,24 @@ def test_two_spans_side_by_side(root: Path, rest: Outcome):
     assert page.read_text().count("<svg") >= 7  # six features, the accuracy, and that of each class where labels came
 
 
-def test_the_notebook_runs_and_its_tables_name_what_moved(root: Path, rest: Outcome, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a kernel that is Python's own, but need not import TFX."""
+    command = [str(warm().commands / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    described = {"argv": command, "display_name": "warm", "language": "python"}
+    (tmp_path / "kernels" / "warm").mkdir(parents=True)
+    (tmp_path / "kernels" / "warm" / "kernel.json").write_text(json.dumps(described))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    return "warm"
+
+
+def test_the_notebook_runs_and_its_tables_name_what_moved(
+    root: Path, rest: Outcome, kernel: str, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("MODEL_MONITOR_ROOT", str(root))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     places = {"metadata": {"path": str(NOTEBOOK.parent)}}
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=places).execute()  # raises what a cell does
+    NotebookClient(notebook, timeout=600, kernel_name=kernel, resources=places).execute()  # raises what a cell does
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert not [output for output in outputs if output.output_type in ("error", "stream")]
     tables = [output.data.get("text/html", "") for output in outputs]
@@ -199,7 +213,7 @@ def test_the_committed_notebook_shows_no_place_of_a_machine_and_is_small():
 def test_skew_blocks_the_push_of_a_good_model(root: Path, good: Outcome, logs: Path):
     skewed = root.parent / "skewed"
     replay(root, skewed, "--shift", "gaussian_blur", "--count", "500")
-    settings = ("trainer.epochs=6", f"serving_dir={root}/elsewhere")
+    settings = (EPOCHS, f"serving_dir={root}/elsewhere")
     blocked = train(root, SAMPLE, *settings, arguments=("--serving-logs", str(skewed)))
     assert blocked.code == 2, blocked.output
     assert blocked.run.node("Trainer").cached  # the same model as the one that was pushed
@@ -214,7 +228,7 @@ def test_skew_blocks_the_push_of_a_good_model(root: Path, good: Outcome, logs: P
 def test_logs_like_the_baseline_block_nothing(root: Path, good: Outcome, logs: Path):
     like = root.parent / "like"
     replay(root, like, "--count", "500")
-    settings = ("trainer.epochs=6", f"serving_dir={root}/elsewhere")
+    settings = (EPOCHS, f"serving_dir={root}/elsewhere")
     pushed = train(root, SAMPLE, *settings, arguments=("--serving-logs", str(like)))
     assert pushed.code == 0, pushed.output
     assert "SkewDriftValidator" in pushed.output

@@ -19,7 +19,7 @@ from tests.support.code_blocks import labels, named
 from tests.support.printed import too_wide
 from tests.support.sample_copies import copy_of_sample
 
-from .conftest import REPOSITORY, SAMPLE, Outcome, train
+from .conftest import EPOCHS, REPOSITORY, SAMPLE, Outcome, train
 
 pytestmark = pytest.mark.e2e
 
@@ -34,7 +34,7 @@ def blacken_a_tenth(records: np.ndarray) -> None:
 
 @pytest.fixture(scope="module")
 def again(root: Path, good: Outcome) -> Outcome:
-    return train(root, SAMPLE, "trainer.epochs=6")
+    return train(root, SAMPLE, EPOCHS)
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +45,11 @@ def shuffled(root: Path, again: Outcome) -> Outcome:
 
 @pytest.fixture(scope="module")
 def black(root: Path, shuffled: Outcome) -> Outcome:
-    return train(root, copy_of_sample(root.parent / "black", blacken_a_tenth), "trainer.epochs=6")
+    return train(root, copy_of_sample(root.parent / "black", blacken_a_tenth), EPOCHS)
 
 
 # What is not asked of the Trainer, whose model is there already.
-OTHER_SETTINGS = ("trainer.epochs=6", "monitor.false_alarm_rate=0.02")
+OTHER_SETTINGS = (EPOCHS, "monitor.false_alarm_rate=0.02")
 
 
 @pytest.fixture(scope="module")
