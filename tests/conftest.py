@@ -27,12 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 # Files whose tests share what the first of them has made, so that they stay in one process: the model that `make demo`
 # trains takes longest of all.
-TOGETHER = ("tests/e2e/test_training.py", "tests/e2e/test_monitoring.py")
+LONGEST = ("tests/e2e/test_training.py", "tests/e2e/test_monitoring.py")
+TOGETHER = (LONGEST, ("tests/attacks/test_monitor.py", "tests/attacks/test_watch.py"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole pipelines first: they take longest, and nothing is left to run beside one that comes last."""
-    items.sort(key=lambda item: (item.get_closest_marker("e2e") is None, not item.nodeid.startswith(TOGETHER)))
+    items.sort(key=lambda item: (item.get_closest_marker("e2e") is None, not item.nodeid.startswith(LONGEST)))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -55,7 +56,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     """A file goes to one process as a whole, with those that belong to it."""
     scheduler = LoadFileScheduling(config, log)
     by_file = scheduler._split_scope
-    scheduler._split_scope = lambda test: TOGETHER[0] if test.startswith(TOGETHER) else by_file(test)  # type: ignore[method-assign]
+    scheduler._split_scope = lambda test: next(  # type: ignore[method-assign]
+        (files[0] for files in TOGETHER if test.startswith(files)), by_file(test)
+    )
     return scheduler
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Protocol, TypeVar
 
 from components.common.errors import MonitorError
@@ -128,21 +129,21 @@ class Follower:
             while self._told[hook.name] < last and time.monotonic() >= self._tell_at[hook.name]:
                 place = self._told[hook.name] + 1
                 records = self.journal.records.upto(place)
-                if not self._safely(hook, lambda hook=hook, records=records: hook.judged(records[-1], records)):  # type: ignore[misc]
+                if not self._safely(hook.name, partial(_judged, hook, records)):
                     self._tell_at[hook.name] = time.monotonic() + _TELL_SECONDS
                     break
                 self.journal.tell(hook.name, place)
                 self._told[hook.name] = place
 
-    def _safely(self, hook: Hook, action: Callable[[], None]) -> bool:
+    def _safely(self, what: str, action: Callable[[], None]) -> bool:
         """Whether a hook did something; what it raises is said once, and stops nobody else."""
         try:
             action()
         except Exception as error:
-            _logger.warning("%s failed", hook.name, exc_info=error)
-            self.notices.wrong(hook.name, f"{hook.name} failed: {type(error).__name__}: {error}. It is told again.")
+            _logger.warning("%s failed", what, exc_info=error)
+            self.notices.wrong(what, f"{what} failed: {type(error).__name__}: {error}. It is told again.")
             return False
-        self.notices.right(hook.name, f"{hook.name} works again.")
+        self.notices.right(what, f"{what} works again.")
         return True
 
     def status(self) -> Status:
@@ -164,7 +165,7 @@ class Follower:
         """Tells the hooks how it is doing, and whoever asks."""
         status = self.status()
         for hook in self.hooks:
-            self._safely(hook, lambda hook=hook: hook.status(status))  # type: ignore[misc]
+            self._safely(f"{hook.name} (status)", partial(hook.status, status))
         return status
 
     @property
@@ -176,7 +177,7 @@ class Follower:
         """Ends the thread and the hooks."""
         self.files.join(self.config.watch.grace_seconds)
         for hook in self.hooks:
-            self._safely(hook, hook.closing)
+            self._safely(f"{hook.name} (closing)", hook.closing)
         self.journal.close()
 
 
@@ -246,6 +247,10 @@ def _loop(followers: Sequence[Follower], ending: Ending, wake: threading.Event, 
                     follower.codes |= {EXIT_ERROR} if follower.files.unreadable else set()
                 return
             wake.wait(_IDLE_SECONDS)
+
+
+def _judged(hook: Hook, records: Sequence[WindowRecord]) -> None:
+    hook.judged(records[-1], records)
 
 
 def _exit_code(record: WindowRecord, config: WatchConfig) -> int:

@@ -5,9 +5,15 @@ which take an hour or so. docs/reliability.md has the figures, each with the pro
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
+
+from tests.support.foreign_data import write_examples
+from tests.support.grey_model import FEATURES, labelled, write_held_out
+from tests.support.started_commands import Home
+from tests.support.warm.starting import warm
 
 Number = TypeVar("Number", int, float)
 
@@ -30,3 +36,23 @@ def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str, int, int], None
         assert held == tried, f"{name}: tried {tried}, held {held}"
 
     return say
+
+
+@pytest.fixture(scope="session")
+def adopted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with a baseline, and two spans of its logs."""
+    home = Home(tmp_path_factory.mktemp("monitor"))
+    write_held_out(home.folder / "held_out")
+    write_examples(home.folder / "traffic" / "a.tfrecord.gz", labelled(400, seed=5), FEATURES)
+    model = ("--saved-model", "models/7", "--examples", "held_out/*.tfrecord*")
+    made = warm().call("python", "-m", "tests.support.grey_model", str(home.folder / "models" / "7"))
+    assert made.returncode == 0, made.stderr
+    for command in (
+        ("init", *model, "-o", "monitor.yaml"),
+        ("adopt", *model, "--spec", "monitor.yaml"),
+        ("replay", "--examples", "traffic/*", "--logs", "logs", "--count", "200"),
+        ("replay", "--examples", "traffic/*", "--logs", "logs", "--count", "200", "--seed", "1"),
+    ):
+        code, text = home.run(*command)
+        assert code == 0, text
+    return home.folder

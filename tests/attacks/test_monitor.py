@@ -8,10 +8,7 @@ import pytest
 
 from components.common.artifacts.tfrecord import read_records
 from components.serving_log_writer.log_files import LogFile
-from tests.support.foreign_data import write_examples
-from tests.support.grey_model import FEATURES, labelled, write_held_out
 from tests.support.started_commands import Home
-from tests.support.warm.starting import warm
 
 pytestmark = pytest.mark.e2e
 
@@ -23,26 +20,6 @@ POINTS = (
     "✓ SkewDriftValidator", "✓ ValidationReport", "✓ Importing TFX", "✓ BaselineImporter", "✓ ServingLogExampleGen",
     "✓ ImageStatisticsGen", "✓ PerformanceEstimator", VERDICT.format(r"\d+"), r"\nTime ",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def adopted(tmp_path_factory) -> Path:
-    """A model with a baseline, and two spans of its logs."""
-    home = Home(tmp_path_factory.mktemp("monitor"))
-    write_held_out(home.folder / "held_out")
-    write_examples(home.folder / "traffic" / "a.tfrecord.gz", labelled(400, seed=5), FEATURES)
-    model = ("--saved-model", "models/7", "--examples", "held_out/*.tfrecord*")
-    made = warm().call("python", "-m", "tests.support.grey_model", str(home.folder / "models" / "7"))
-    assert made.returncode == 0, made.stderr
-    for command in (
-        ("init", *model, "-o", "monitor.yaml"),
-        ("adopt", *model, "--spec", "monitor.yaml"),
-        ("replay", "--examples", "traffic/*", "--logs", "logs", "--count", "200"),
-        ("replay", "--examples", "traffic/*", "--logs", "logs", "--count", "200", "--seed", "1"),
-    ):
-        code, text = home.run(*command)
-        assert code == 0, text
-    return home.folder
 
 
 @pytest.fixture

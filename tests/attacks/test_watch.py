@@ -1,0 +1,154 @@
+"""`watch` as people start it: killed at any moment and started again, it judges each window once and loses nothing."""
+
+import collections
+import json
+import random
+import re
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from components.common.artifacts.tfrecord import read_records
+from components.common.verdict_words import EXIT_FINE
+from components.serving_log_writer.log_files import LogFile
+from model_monitor.reading.history import History
+from model_monitor.reading.run_store import open_store
+from model_monitor.watch.journal import JUDGED, Journal
+from tests.support.started_commands import Command, Home
+
+pytestmark = pytest.mark.e2e
+
+EXAMPLES = 100  # of a window, and of each file that `replay` wrote two requests into
+LIVE = ("--set", f"watch.window_examples={EXAMPLES}", "--set", "watch.settle_seconds=0")
+
+
+@dataclass
+class Watched(Home):
+    """A folder with an adopted model, and a root and logs of the test's own."""
+
+    name: str
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / f"logs-{self.name}"
+
+    @property
+    def root(self) -> Path:
+        return self.folder / f"root-{self.name}"
+
+    def watch(self, *arguments: str) -> Command:
+        given = ("--logs", self.logs.name, "--bundle", "models/7", "--set", f"root={self.root.name}")
+        return self.start("watch", *given, *LIVE, *arguments)
+
+    def publish(self, span: int, records: list[bytes]) -> None:
+        file = LogFile(str(self.logs), span)
+        for record in records:
+            file.append(record)
+        file.publish()
+
+    def traffic(self) -> list[bytes]:
+        """The records of the two spans that were replayed: four requests of 100 images."""
+        records = []
+        for path in sorted(self.folder.glob("logs/*/*")):
+            with path.open("rb") as file:
+                records += [each.data for each in read_records(file)]
+        return records
+
+    def journal(self) -> Journal:
+        return Journal(self.root / "watch")
+
+    def in_windows(self) -> collections.Counter[bytes]:
+        found: collections.Counter[bytes] = collections.Counter()
+        for path in self.root.glob("windows/*/*"):
+            with path.open("rb") as file:
+                found.update(each.data if each.damage is None else b"damaged" for each in read_records(file))
+        return found
+
+    def verdicts(self) -> dict[int, int]:
+        """How often a verdict on each window was delivered."""
+        files = self.root.glob("evaluated/monitoring/*/*.json")
+        return {int(path.stem): len(json.loads(path.read_text())["evaluations"]) for path in files}
+
+
+@pytest.fixture
+def watched(adopted: Path, request: pytest.FixtureRequest) -> Watched:
+    home = Watched(adopted, request.node.name.split("[")[0])
+    for folder in (home.logs, home.root):
+        shutil.rmtree(folder, ignore_errors=True)
+    home.logs.mkdir()
+    return home
+
+
+def test_what_is_there_becomes_windows_that_every_command_knows(watched: Watched):
+    records = watched.traffic()
+    watched.publish(1, records[:3])
+    broken = watched.logs / "1" / "part-9"
+    broken.write_bytes(b"no TFRecords, and nothing else that anybody knows" * 99)
+    code, text = watched.watch("--once").end()
+    assert code == 2, text
+    found = re.findall(r"window (\d), +(\d+) examples +(\w+)", text)
+    assert [(number, state) for number, _, state in found] == [
+        ("1", "fine"), ("2", "fine"), ("3", "fine"), ("4", "invalid")
+    ]  # fmt: skip
+    store = ("--metadata", watched.root.name)
+    assert "Span 1 is fine" in watched.run("why", "span:1", *store)[1]
+    assert "Span 4 is invalid" in watched.run("why", "span:4", *store)[1]
+    watched.publish(2, records[3:])
+    code, text = watched.watch("--once", "--json").end()
+    events = [json.loads(line) for line in text.splitlines()]
+    (judged,) = [each for each in events if each["event"] == "judged"]
+    assert (code, judged["record"]["window"], judged["record"]["state"], judged["closed"]) == (0, 5, "fine", "examples")
+    assert judged["record"]["first_request"] <= judged["record"]["last_request"]
+    assert watched.watch("--once").end()[0] == EXIT_FINE
+    assert watched.verdicts() == dict.fromkeys(range(1, 6), 1)
+    code, text = watched.watch("--status", "--json").end()
+    assert (code, json.loads(text)["totals"]["examples"]) == (0, 401)
+
+
+def test_it_follows_and_ends_when_it_is_asked_to(watched: Watched):
+    process = watched.watch()
+    assert process.wait_for("Log:"), process.text
+    for span, record in enumerate(watched.traffic()[:2], 1):
+        published = time.monotonic()
+        watched.publish(span, [record])
+        assert process.wait_for(f"window {span}, "), process.text
+        assert time.monotonic() - published < 60
+    process.process.send_signal(signal.SIGTERM)
+    code, text = process.end()
+    assert code == EXIT_FINE, text
+    assert watched.verdicts() == {1: 1, 2: 1}
+
+
+def test_killed_at_any_moment_it_loses_nothing_and_judges_nothing_twice(watched: Watched, tries, report):
+    kills = tries(3, 200)
+    draw = random.Random(8)  # noqa: S311 - when it is killed
+    records, sent = watched.traffic(), collections.Counter()
+    for number in range(kills):
+        process = watched.watch()
+        record = (
+            records[number % len(records)] + b"\x7a\x08kill%04d" % number
+        )  # an unknown field, so that each is another
+        for part in ([record], []):
+            sent.update(part)
+            watched.publish(number + 1, part) if part else time.sleep(draw.uniform(0, 6))
+        process.kill()
+        assert process.process.returncode == -signal.SIGKILL, process.text
+    code, text = watched.watch("--once").end()
+    assert code == EXIT_FINE, text
+    journal = watched.journal()
+    windows = journal.windows(JUDGED)
+    runs = History(open_store(watched.root / "metadata.sqlite"))
+    held = [
+        watched.in_windows() == sent,
+        sum(row.window.examples for row in windows) == EXAMPLES * kills,
+        watched.verdicts() == {row.window.number: 1 for row in windows},
+        sorted(record.window for record in journal.records) == [row.window.number for row in windows],
+        all(runs.verdict(runs.run(record.run_id)).span == record.window for record in journal.records),
+        journal.totals()["damaged"] == 0,
+    ]
+    assert all(held), (held, watched.verdicts())
+    report("watch: kills", kills, kills)
