@@ -66,3 +66,20 @@ def quiet(log_file: Path) -> Iterator[Console]:
             for descriptor, original in zip((1, 2), saved, strict=True):
                 os.dup2(original, descriptor)
                 os.close(original)
+
+
+def keep_small(log_file: Path, most: int = 16 << 20) -> None:
+    """Begins the log of `quiet` anew where it has more than `most` bytes; the one before is beside it, as `.1`.
+
+    Raises:
+      OSError: the new one cannot be made; the old one goes on.
+
+    """
+    if log_file.stat().st_size <= most:
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.replace(log_file, f"{log_file}.1")
+    with open(log_file, "ab", buffering=0) as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)

@@ -206,6 +206,16 @@ class SpanFiles:
             file.abandon()
 
 
+def visible_name(hidden: str) -> tuple[str, str]:
+    """The folder and the name that a file gets when it is complete, by the name that it is written under.
+
+    >>> visible_name("/logs/.writing-7.part-host-1-2.tfrecord.gz")
+    ('7', 'part-host-1-2.tfrecord.gz')
+    """
+    span, _, file = os.path.basename(hidden).removeprefix(WRITING).partition(".")
+    return span, _COPY.sub("", file)
+
+
 def make_visible(logs: str, hidden: str, descriptor: int, seen: Callable[[], None]) -> str:
     """Forces a complete file to disk and renames it into its span's folder, which may be no link; returns its new path.
 
@@ -219,8 +229,7 @@ def make_visible(logs: str, hidden: str, descriptor: int, seen: Callable[[], Non
       OSError: from the file system; everything that can fail but syncing does so before the rename.
 
     """
-    span, file = os.path.basename(hidden).removeprefix(WRITING).split(".", maxsplit=1)
-    file = _COPY.sub("", file)
+    span, file = visible_name(hidden)
     os.fsync(descriptor)
     folder = os.path.join(logs, span)
     os.makedirs(folder, exist_ok=True)

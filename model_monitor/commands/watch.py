@@ -4,6 +4,8 @@ import argparse
 import json
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,7 +15,7 @@ from components.common.errors import MonitorError, require
 
 from ..showing.lines import say
 from ..showing.watching import JsonLines, Lines
-from ..terminal import make_console, quiet
+from ..terminal import keep_small, make_console, quiet
 from ..watch.following import follow
 from ..watch.hooks import hooks_of
 from ..watch.journal import FILE, SET_ASIDE, Journal
@@ -61,17 +63,18 @@ def run(options: argparse.Namespace) -> int:
         each.serving_logs_path, each.span_pattern  # noqa: B018 - says now that there is no folder, or no pattern
     log_file = log_path(config, "watch")
     with quiet(log_file) as console:
-        return _follow(configs, console, str(log_file), once=options.once, as_json=options.json)
+        return _follow(configs, console, log_file, once=options.once, as_json=options.json)
 
 
-def _follow(configs: Sequence[WatchConfig], console: Console, log_file: str, *, once: bool, as_json: bool) -> int:
+def _follow(configs: Sequence[WatchConfig], console: Console, log_file: Path, *, once: bool, as_json: bool) -> int:
     shown = JsonLines(console) if as_json else Lines(console, several=len(configs) > 1)
     if not as_json:
         for each in configs:
             say(console, f"[bold]Watching[/] {each.name} on {escape(str(each.serving_logs_path))}")
-        say(console, f"[dim]Log: {escape(log_file)}[/]")
+        say(console, f"[dim]Log: {escape(str(log_file))}[/]")
     try:
-        codes = follow(configs, lambda config: hooks_of(config, console.file), shown, once=once)
+        hooks = partial(hooks_of, stdout=console.file)
+        codes = follow(configs, hooks, shown, once=once, housekeeping=lambda: keep_small(log_file))
     finally:
         shown.close()
     return worst_code(sorted(codes)) if once else EXIT_FINE

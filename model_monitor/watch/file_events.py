@@ -7,6 +7,8 @@ from pathlib import Path
 from watchdog.events import FileClosedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
+from components.serving_log_writer.log_files import WRITING, visible_name
+
 _PATIENCE = 5.0  # seconds for its thread to end
 
 
@@ -40,13 +42,23 @@ class _Handler(FileSystemEventHandler):
         self._tell = tell
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type in ("deleted", "opened", "closed_no_write"):
+        if event.event_type in ("opened", "closed_no_write"):
+            return
+        if event.event_type == "deleted":
+            self._tell_published(os.fsdecode(event.src_path))
             return
         path = os.fsdecode(event.dest_path or event.src_path)
         if event.is_directory:
             self._tell_all(path)
         else:
             self._tell(path, isinstance(event, FileClosedEvent | FileMovedEvent))
+
+    def _tell_published(self, gone: str) -> None:
+        """A file that `ServingLogWriter` has renamed into a new folder, which the kernel was not asked about yet."""
+        if os.path.basename(gone).startswith(WRITING):
+            path = os.path.join(os.path.dirname(gone), *visible_name(gone))
+            if os.path.isfile(path):
+                self._tell(path, True)
 
     def _tell_all(self, folder: str) -> None:
         """What is in a folder that has just appeared: it may have come before the kernel was asked about it."""

@@ -12,22 +12,26 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Protocol, TypeVar
 
+from components.common.bounded_files import in_words
 from components.common.errors import MonitorError
 from components.common.verdict_words import EXIT_ERROR, MEANINGS, State, exit_code
 
 from ..launching import root_lock
+from ..launching.root_lock import RootBusyError
 from ..reading.window_record import WindowRecord
 from .ending import Ending
 from .hooks import Hook, Status
 from .journal import CLOSED, OPEN, SET_ASIDE, Journal, WindowRow
 from .judging import is_of_the_place, judge
 from .notices import Notices
+from .retention import sweep
 from .settings import WatchConfig
 from .taking_up import TakingUp
 
 _STATUS_SECONDS = 10.0
 _PLACE_SECONDS = 2.0  # before a window is tried again that nothing is wrong with
 _TELL_SECONDS = 30.0  # before a hook that failed is told again
+_REMOVED_SECONDS = 60.0  # between two lines about what was removed
 _LONGEST_RETRY = 3600.0
 _IDLE_SECONDS = 0.5
 Result = TypeVar("Result")
@@ -73,6 +77,8 @@ class Follower:
         self._told = {hook.name: self.journal.told(hook.name) for hook in hooks}
         self._tell_at = dict.fromkeys(self._told, 0.0)
         self._seconds: float | None = None
+        self._removed = (0, 0)  # windows and bytes, since that was said
+        self._say_removed = 0.0
 
     def work(self) -> bool:
         """Judges one window, if one is due; whether there was one. Never raises for what can be tried again.
@@ -90,9 +96,9 @@ class Follower:
         try:
             started = time.monotonic()
             with self._ending.evaluation():
-                record = judge(self.config, self.journal, row)
+                record, size = judge(self.config, self.journal, row)
             self._seconds = time.monotonic() - started
-            place = self.journal.judged(record)
+            place = self.journal.judged(record, size)
         except Exception as error:
             if self._ending.abandoned:
                 raise
@@ -103,8 +109,25 @@ class Follower:
             self.codes.add(_exit_code(record, self.config))
             self._shown.judged(record, row, self.status())
             self._tell(place)
+            self._remove_old()
         self.files.nudge()
         return True
+
+    def _remove_old(self) -> None:
+        """Removes what need not be kept any longer; says how much it was, not more than once a minute."""
+        try:
+            windows, freed = sweep(self.config, self.journal, time.time())
+        except RootBusyError:  # it is not urgent
+            return
+        except (MonitorError, OSError) as error:
+            self.notices.wrong("removing", f"What is old cannot be removed: {error}. It is tried again.")
+            return
+        self.notices.right("removing")
+        self._removed = (self._removed[0] + windows, self._removed[1] + freed)
+        if self._removed[0] and time.monotonic() >= self._say_removed:
+            text = f"the examples and artifacts of {self._removed[0]} old windows of {self.config.name} were removed"
+            self._shown.say(f"{in_words(self._removed[1])}: {text}; their verdicts stay.")
+            self._removed, self._say_removed = (0, 0), time.monotonic() + _REMOVED_SECONDS
 
     def _failed(self, row: WindowRow, error: Exception) -> None:
         number, settings = row.window.number, self.config.watch
@@ -187,6 +210,7 @@ def follow(
     shown: Shown,
     *,
     once: bool = False,
+    housekeeping: Callable[[], None] = lambda: None,
 ) -> set[int]:
     """Watches models until the process is asked to end or, with `once`, until there is nothing left to do.
 
@@ -195,6 +219,7 @@ def follow(
       hooks: gives the hooks of a model.
       shown: takes what there is to tell.
       once: whether to end when all that is there was judged, with the windows that are open closed for that.
+      housekeeping: done every few seconds; may raise `OSError`.
 
     Returns:
       The exit codes of what was judged: as those of `monitor`, an error where a window was set aside or, with `once`, a
@@ -215,7 +240,7 @@ def follow(
         for follower in followers:
             follower.files.start()
         try:
-            _loop(followers, ending, wake, shown, once=once)
+            _loop(followers, ending, wake, partial(_tell, followers, shown, housekeeping), once=once)
         except Exception:
             if not ending.abandoned:
                 raise
@@ -227,7 +252,9 @@ def follow(
         return {code for follower in followers for code in follower.codes}
 
 
-def _loop(followers: Sequence[Follower], ending: Ending, wake: threading.Event, shown: Shown, *, once: bool) -> None:
+def _loop(
+    followers: Sequence[Follower], ending: Ending, wake: threading.Event, tell: Callable[[], None], *, once: bool
+) -> None:
     next_status = 0.0
     while not ending.asked.is_set():
         wake.clear()
@@ -239,14 +266,22 @@ def _loop(followers: Sequence[Follower], ending: Ending, wake: threading.Event, 
                 worked = _trying(follower, follower.work) or worked
         if worked or time.monotonic() >= next_status:
             next_status = time.monotonic() + _STATUS_SECONDS
-            statuses = [status for each in followers if (status := _trying(each, each.tell_status)) is not None]
-            shown.status(statuses)
+            tell()
         if not worked:
             if once and all(follower.finished for follower in followers):
                 for follower in followers:
                     follower.codes |= {EXIT_ERROR} if follower.files.unreadable else set()
                 return
             wake.wait(_IDLE_SECONDS)
+
+
+def _tell(followers: Sequence[Follower], shown: Shown, housekeeping: Callable[[], None]) -> None:
+    """Tells everybody how all are doing."""
+    shown.status([status for each in followers if (status := _trying(each, each.tell_status)) is not None])
+    try:
+        housekeeping()
+    except OSError as error:
+        _logger.warning("housekeeping failed", exc_info=error)
 
 
 def _judged(hook: Hook, records: Sequence[WindowRecord]) -> None:

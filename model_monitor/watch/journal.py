@@ -33,7 +33,8 @@ CREATE TABLE windows (
   first_request REAL, last_request REAL, until REAL, closed TEXT NOT NULL,
   first INTEGER NOT NULL, last INTEGER NOT NULL, files TEXT NOT NULL,
   closed_at REAL, attempts INTEGER NOT NULL DEFAULT 0, begun INTEGER NOT NULL DEFAULT 0,
-  problem TEXT NOT NULL DEFAULT '', record TEXT, place INTEGER UNIQUE, removed INTEGER NOT NULL DEFAULT 0
+  problem TEXT NOT NULL DEFAULT '', record TEXT, place INTEGER UNIQUE,
+  size INTEGER NOT NULL DEFAULT 0, removed INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX by_state ON windows (state, number);
 CREATE INDEX by_end ON windows (version, until) WHERE late = 0 AND state != 'open';
@@ -109,6 +110,26 @@ class WindowRow:
     record: WindowRecord | None = None
     place: int | None = None
     removed: bool = False
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A window that was judged and whose examples are there still.
+
+    Attributes:
+      number: of the window.
+      run_id: of its run in ML Metadata.
+      closed_at: when it was closed, seconds since the epoch.
+      size: bytes of it that may be removed.
+      told: whether every hook was told of it.
+
+    """
+
+    number: int
+    run_id: str
+    closed_at: float
+    size: int
+    told: bool = True
 
 
 class Journal:
@@ -229,13 +250,13 @@ class Journal:
         """Notes that an evaluation begins: whoever finds that, and no end of it, looks for its run first."""
         self._change("UPDATE windows SET begun = 1 WHERE number = ?", number)
 
-    def judged(self, record: WindowRecord) -> int:
-        """Records what came of a window. Returns its place among those that were judged."""
+    def judged(self, record: WindowRecord, size: int = 0) -> int:
+        """Records what came of a window, and how many bytes there are of it. Returns its place among those judged."""
         with self._transaction():
             place = 1 + self._one("SELECT COALESCE(MAX(place), 0) FROM windows")
-            changes = "state = 'judged', record = ?, place = ?, problem = ''"
+            changes = "state = 'judged', record = ?, place = ?, size = ?, problem = ''"
             statement = f"UPDATE windows SET {changes} WHERE number = ? AND state != 'judged'"  # noqa: S608
-            if not self._database.execute(statement, (record.to_json(), place, record.window)).rowcount:
+            if not self._database.execute(statement, (record.to_json(), place, size, record.window)).rowcount:
                 raise MonitorError(f"Window {record.window} must not be judged twice")
         return place
 
@@ -254,9 +275,24 @@ class Journal:
             aside = [each.window.number for each in self.windows(SET_ASIDE)]
             raise MonitorError(f"`--retry` must be one of the windows that were set aside: {aside}. Received: {number}")
 
-    def removed(self, number: int) -> None:
-        """Records that the examples of a window are gone."""
-        self._change("UPDATE windows SET removed = 1 WHERE number = ?", number)
+    def not_removed(self) -> list["Kept"]:
+        """The windows that were judged and whose examples are there still, in the order in which they were judged."""
+        told = "(SELECT COALESCE(MIN(place), 9223372036854775807) FROM told)"
+        columns = f"number, json_extract(record, '$.run_id'), closed_at, size, place <= {told}"
+        asked = f"SELECT {columns} FROM windows WHERE state = 'judged' AND removed = 0 ORDER BY place"  # noqa: S608
+        return [Kept(row[0], row[1], row[2], row[3], bool(row[4])) for row in self._database.execute(asked)]
+
+    def last_fine(self) -> int:
+        """The number of the last window that was judged and fine; 0 where there is none."""
+        asked = "SELECT number FROM windows WHERE json_extract(record, '$.state') = 'fine' ORDER BY place DESC LIMIT 1"
+        row = self._database.execute(asked).fetchone()
+        return int(row["number"]) if row else 0
+
+    def removed(self, number: int, at: float, text: str) -> None:
+        """Records that the examples of a window are gone, when and why."""
+        with self._transaction():
+            self._database.execute("UPDATE windows SET removed = 1, size = 0 WHERE number = ?", (number,))
+            self._database.execute("INSERT INTO events (at, kind, text) VALUES (?, 'removed', ?)", (at, text))
 
     # ---- what came of them
 

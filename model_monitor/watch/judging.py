@@ -15,14 +15,18 @@ from ..reading.run_store import open_store
 from ..reading.timeline import point_of
 from ..reading.window_record import WindowRecord, record_of
 from .journal import Journal, WindowRow
+from .retention import size_of_window
 from .settings import WatchConfig
 
 _PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _WORDS = ("database is locked", "database or disk is full", "No space left on device", "Disk quota exceeded")
 
 
-def judge(config: WatchConfig, journal: Journal, row: WindowRow) -> WindowRecord:
+def judge(config: WatchConfig, journal: Journal, row: WindowRow) -> tuple[WindowRecord, int]:
     """Evaluates a window, or finds the run that has; its verdict counts as delivered when this returns.
+
+    Returns:
+      What came of it, and how many bytes there are of it and of what the run made, see `retention`.
 
     Raises:
       RootBusyError: another command works under the root.
@@ -46,7 +50,8 @@ def judge(config: WatchConfig, journal: Journal, row: WindowRow) -> WindowRecord
             monitoring.deliver(config, judged)
     window = row.window
     known = {"first_request": window.first_request, "last_request": window.last_request, "late": window.late}
-    return record_of(judged.run, point_of(History(open_store(config.metadata_path)), judged.run), **known)
+    record = record_of(judged.run, point_of(History(open_store(config.metadata_path)), judged.run), **known)
+    return record, size_of_window(config, number, judged.run)
 
 
 def is_of_the_place(error: BaseException) -> bool:

@@ -38,13 +38,11 @@ class WatchSettings(Section):
     file_events: bool = True  # ask the kernel for new files; where it cannot tell, they are looked for all the same
     poll_seconds: Annotated[float, Field(gt=0)] = 2.0  # how often they are looked for then
     settle_seconds: Annotated[float, Field(ge=0)] = (
-        1.0  # a file that was not seen to be closed is read once unchanged so long
+        1.0  # a file nobody was seen to close is read once unchanged so long
     )
     waiting_windows: Count = 4  # closed and not judged; with more than these, reading waits
     attempts: Count = 3  # to evaluate a window, before it is set aside
-    retry_seconds: Annotated[float, Field(ge=0)] = (
-        30.0  # before the second attempt; twice as long before each further one
-    )
+    retry_seconds: Annotated[float, Field(ge=0)] = 30.0  # before the second; twice as long before each further one
     grace_seconds: Annotated[float, Field(gt=0)] = 25.0  # for the evaluation that runs when the process is asked to end
     # of windows that were judged, the examples and the artifacts of their runs are kept so long; verdicts always are
     keep_windows: Count | None = 1000

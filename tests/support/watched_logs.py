@@ -35,7 +35,7 @@ def write(logs: Path, place: str, records: list[bytes], *, cut: int = 0, zipped:
     path.parent.mkdir(parents=True, exist_ok=True)
     data = b"".join(map(frame, records))
     data = gzip.compress(data, 1, mtime=0) if zipped else data
-    hidden = logs / f".writing-{path.name}"
+    hidden = logs / f".writing-{path.parent.name}.{path.name}"
     hidden.write_bytes(data[: len(data) - cut])
     hidden.rename(path)
     return path

@@ -64,16 +64,16 @@ class Hook:
         self.closed += 1
 
 
-def fine(watched, journal, row) -> WindowRecord:
+def fine(watched, journal, row) -> tuple[WindowRecord, int]:
     number = row.window.number
-    return WindowRecord(watched.name, number, State.FINE, "", number, "r", "1", row.window.examples, 0.0)
+    return WindowRecord(watched.name, number, State.FINE, "", number, "r", "1", row.window.examples, 0.0), 0
 
 
 @pytest.fixture
 def judge(monkeypatch):
     """Sets what stands in the place of an evaluation."""
 
-    def put(evaluate: Callable[..., WindowRecord]) -> None:
+    def put(evaluate: Callable[..., tuple[WindowRecord, int]]) -> None:
         monkeypatch.setattr(following, "judge", evaluate)
 
     put(fine)
@@ -241,20 +241,21 @@ def until(holds: Callable[[], bool], seconds: float = 20.0) -> float:
 
 @pytest.mark.parametrize("events", [True, False])
 def test_a_file_is_picked_up_within_a_second_of_being_closed(tmp_path, judge, events):
-    watched = config(tmp_path, file_events=events, poll_seconds=0.2, settle_seconds=0.2)
+    settle = 60.0 if events else 0.2
+    watched = config(tmp_path, file_events=events, poll_seconds=0.2, settle_seconds=settle)
     shown, waits = Shown(), []
 
     def publish() -> None:
         until(lambda: hasattr(shown, "statuses"))
-        for span in range(3):
+        for number in range(4):  # in a new folder, and in one that is there
             time.sleep(0.3)
-            write(tmp_path / "logs", f"{span}/part-0", requests(f"{span}", 5))
-            waits.append(until(lambda span=span: len(shown.windows) > span))
+            write(tmp_path / "logs", f"{number // 2}/part-{number}", requests(f"{number}", 5))
+            waits.append(until(lambda number=number: len(shown.windows) > number))
 
     thread = beside(publish)
     run(watched, shown=shown, once=False)
     thread.join()
-    assert shown.windows == [1, 2, 3]
+    assert shown.windows == [1, 2, 3, 4]
     assert max(waits) < 1.0, waits
     told = "New files of monitoring are looked for every 0.2 s: `watch.file_events` is off."
     assert shown.sentences == ([] if events else [told])
