@@ -10,6 +10,7 @@ from rich.console import Console
 
 from components.common.errors import MonitorError
 
+from ..incidents.settings import IncidentsConfig
 from ..reading.history import History
 from ..reading.run_store import open_store
 
@@ -54,6 +55,15 @@ def fail_on(options: argparse.Namespace) -> tuple[str, ...]:
     from ..worked_example import any_config  # noqa: PLC0415
 
     return monitoring.fail_on(any_config(options.config, options.set), options.config, options.set)
+
+
+def incident_rules(options: argparse.Namespace) -> IncidentsConfig:
+    """How incidents are told, where the settings say so."""
+    from ..watch.settings import WatchConfig  # noqa: PLC0415 - not needed by most
+    from ..worked_example import any_config  # noqa: PLC0415
+
+    config = any_config(options.config, options.set)
+    return config.incidents if isinstance(config, WatchConfig) else IncidentsConfig()
 
 
 def write_page(text: str, out: Path) -> None:

@@ -10,7 +10,7 @@ from ..reading.history import History
 from ..reading.run_store import open_store
 from ..terminal import make_console
 from . import EXIT_FINE
-from .storing import add_store, store_path
+from .storing import add_store, incident_rules, store_path
 
 DESCRIPTION = """Shows the runs in a store of ML Metadata in a browser: a timeline of spans with p-values, accuracy and
 pushes, each run, and its report. Reads only; a reload shows what is new."""
@@ -36,7 +36,8 @@ def run(options: argparse.Namespace) -> int:
     root = (options.root or default_root(metadata)).absolute()
     require(root.is_dir(), "--root", "be a folder", str(root))
     hosts = app.hosts_for(options.host)
-    application = app.Application(pages.Site(metadata, root), options.pipeline, hosts)
+    site = pages.Site(metadata, root, incident_rules(options))
+    application = app.Application(site, options.pipeline, hosts)
     server.serve(
         application, options.host, options.port, lambda url: _say(url, options.open, here_only=hosts is not None)
     )

@@ -36,6 +36,10 @@ class Listed:
         return [each for each in self.series.records if first <= each.window <= last and not each.late]
 
 
+class NoIncidentError(MonitorError):
+    """There is no incident of a name, or more than one."""
+
+
 def listed(history: History, rules: IncidentsConfig, now: float | None = None) -> list[Listed]:
     """Every incident, the newest first; of several series, those of the newest run first."""
     done = recorded(history.store)
@@ -54,16 +58,16 @@ def find(known: Sequence[Listed], name: str) -> Listed:
     """The incident of this name: the number of its first window, or where several have that, with the model before it.
 
     Raises:
-      MonitorError: there is none of that name, or there are several.
+      NoIncidentError: there is none of that name, or there are several.
 
     """
     found = [each for each in known if name in (str(each.incident.number), each.incident.name, each.key)]
     if not found:
         names = [each.incident.name for each in known]
         rule = "`model-monitor incidents` lists them"
-        raise MonitorError(f"There is no incident {name!r}{nearest(name, names)}; {rule}")
+        raise NoIncidentError(f"There is no incident {name!r}{nearest(name, names)}; {rule}")
     if len(found) > 1:
         names = [each.incident.name for each in found]
         told = ", ".join(names if len(set(names)) == len(names) else [each.key for each in found])
-        raise MonitorError(f"{name!r} is the name of {len(found)} incidents: {told}; name one in full")
+        raise NoIncidentError(f"{name!r} is the name of {len(found)} incidents: {told}; name one in full")
     return found[0]

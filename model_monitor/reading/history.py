@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ml_metadata import metadata_store
 
@@ -23,6 +24,10 @@ _MANY = 3  # runs that an ambiguous name lists
 class History:
     """The runs of one pipeline or of all, newest first, whose artifacts are read through `files`.
 
+    Attributes:
+      store: of ML Metadata.
+      points: what `timeline.point_of` has read, by the ids of runs.
+
     Raises:
       MonitorError: if a pipeline is named that never ran.
 
@@ -35,6 +40,7 @@ class History:
         self._pipeline = pipeline
         self._files = files
         self._verdicts: dict[int, RunVerdict] = {}
+        self.points: dict[int, Any] = {}
 
     @cached_property
     def runs(self) -> list[Run]:

@@ -94,28 +94,30 @@ def logs_of(run: Run) -> str:
 
 
 def point_of(history: History, run: Run) -> Point:
-    """What the store says of one run on a span. Raises `MonitorError` where the run was of none."""
+    """What the store says of one run on a span; read once. Raises `MonitorError` where the run was of none."""
     span = history.verdict(run).span
     if span is None:
         raise MonitorError(f"Run {run.run_id} of {run.pipeline} has compared no span")
-    return _point(history, span, [run])
+    if run.id not in history.points:
+        history.points[run.id] = _point(history, span, run)
+    point: Point = history.points[run.id]
+    return point
 
 
 def _timeline(history: History, pipeline: str, logs: str, spans: dict[int, list[Run]], newest: int) -> Timeline:
     numbers = sorted(spans)[-newest:]
-    points = tuple(_point(history, number, spans[number]) for number in numbers)
+    # of several runs the newest, which comes first
+    points = tuple(replace(point_of(history, spans[number][0]), first=spans[number][-1].id) for number in numbers)
     serving = {Path(baseline).parent for point in points if (baseline := baseline_of(point.run))}
     pushes = _pushes(history, serving, points, whole=len(numbers) == len(spans))
     return Timeline(pipeline, logs, points, tuple(pushes), len(spans))
 
 
-def _point(history: History, span: int, runs: Sequence[Run]) -> Point:
-    """A span from the runs that evaluated it, the newest first."""
-    run = runs[0]
+def _point(history: History, span: int, run: Run) -> Point:
     checks = _worst(span_checks(run))
     says = history.verdict(run)
     allowed = _allowed(run, checks.get(CheckOf.DATA))
-    plain = Point(run, runs[-1].id, span, says, checks, allowed, version=Path(baseline_of(run)).name)
+    plain = Point(run, run.id, span, says, checks, allowed, version=Path(baseline_of(run)).name)
     accuracy = checks.get(CheckOf.ACCURACY)
     return _with_accuracy(plain, accuracy.artifact, run.files) if accuracy else plain
 

@@ -174,7 +174,7 @@ def show_list(found: Sequence[Listed], more: int, console: Console) -> None:
         table.add_row(
             escape(incident.name),
             f"[{SEVERITY_COLOURS[incident.severity]}]{incident.severity.value}[/]",
-            _state(each),
+            state_words(each),
             moment_of(incident.since)[:-3],
             f"{incident.windows:,}",
             escape(cut(str(incident.cause))),
@@ -188,7 +188,7 @@ def show(listed: Listed, console: Console) -> None:
     """One incident."""
     incident = listed.incident
     colour = COLOURS[MEANINGS[incident.worst.state].tone]
-    headline = f"Incident {incident.name}, {incident.severity.value}, {_state(listed)}"
+    headline = f"Incident {incident.name}, {incident.severity.value}, {state_words(listed)}"
     say(console, f"[bold {colour}]{escape(headline)}[/]\n")
     advice = next_step(incident)
     facts = Facts()
@@ -253,7 +253,7 @@ def _windows(incident: Incident) -> str:
     return f"{incident.windows:,} window{'' if incident.windows == 1 else 's'}"
 
 
-def _state(listed: Listed) -> str:
+def state_words(listed: Listed) -> str:
     """Open or over, and what stands of it, in a few words."""
     stands = [
         word

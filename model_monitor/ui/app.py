@@ -1,7 +1,8 @@
 """The pages as a WSGI application: which address is which page, and what is refused.
 
 Nothing is written: only GET and HEAD are answered, and the store is opened to be read. Each address names a run or an
-artifact by its number in ML Metadata, never a file, and what is read of files has to be below the root.
+artifact by its number in ML Metadata, or an incident by its name, never a file, and what is read of files has to be
+below the root.
 """
 
 import ipaddress
@@ -24,6 +25,7 @@ from components.common.bounded_files import blocks
 from components.common.errors import MonitorError
 from components.common.pages import templating
 
+from ..incidents.listing import NoIncidentError
 from ..reading.history import History
 from ..reading.run_store import Run, open_store
 from . import pages
@@ -49,6 +51,7 @@ _ROUTES = Map(
         Rule("/runs/<int:number>/report", endpoint="report", methods=_METHODS),
         Rule("/runs/<int:number>/report/content", endpoint="report_content", methods=_METHODS),
         Rule("/artifacts/<int:number>", endpoint="artifact", methods=_METHODS),
+        Rule("/incidents/<path:name>", endpoint="incident", methods=_METHODS),
         Rule("/static/<name>", endpoint="static", methods=_METHODS),
     ],
     strict_slashes=False,
@@ -163,6 +166,15 @@ class Application:
             except MonitorError as error:
                 raise NotFound(str(error)) from error
             return pages.artifact(self.site, *found)
+
+        return _page(self._reading(make))
+
+    def _incident(self, request: Request, name: str) -> Response:
+        def make(history: History) -> str:
+            try:
+                return pages.incident(self.site, history, name)
+            except NoIncidentError as error:
+                raise NotFound(str(error)) from error
 
         return _page(self._reading(make))
 

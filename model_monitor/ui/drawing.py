@@ -1,16 +1,19 @@
 """Where the marks of a timeline go. Plain numbers and text; the template turns them into SVG.
 
 Across, everything is in per cent, so that a drawing is as wide as its place on the page and its text keeps its size.
-Down, everything is in pixels. Three panels share the spans: p-values, accuracy, and what each check says.
+Down, everything is in pixels. The panels share the spans: incidents, p-values, slow drift, accuracy, and what each
+check says; one that has nothing to show is left out.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from components.common.proportion import Proportion
 
+from ..incidents.listing import Listed
+from ..incidents.sequences import SLOW_DRIFT, Ring, of_test
 from ..reading.timeline import Point, Push, Timeline
 from ..reading.verdicts import CheckOf
 
@@ -22,7 +25,7 @@ _FLAG, _FLAG_ROWS, _FLAG_WIDTH = (
     92,
 )  # of the labels of pushes: the height of a row, how many, and a label's width
 _HEADING, _GAP, _ROW, _BELOW = 24, 14, 22, 24
-_P_HEIGHT, _ACCURACY_HEIGHT = 150, 190
+_P_HEIGHT, _DRIFT_HEIGHT, _ACCURACY_HEIGHT = 150, 80, 190
 _FEWEST_DECADES, _MOST_DECADES = 2, 6
 _LIMITS_TOLD = 3  # more thresholds than two are not written out, the line shows them
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25)  # between the ticks of accuracies
@@ -88,6 +91,9 @@ class Panel:
     names: tuple[Tick, ...] = ()
 
 
+Make = Callable[[Sequence[Point], float], Panel | None]
+
+
 @dataclass(frozen=True)
 class Column:
     """Everything of one span, as one link. `label` is its number, where there is room for that."""
@@ -110,6 +116,16 @@ class Flag:
 
 
 @dataclass(frozen=True)
+class Spell:
+    """An incident: a bar over the spans from its first to its last one that is shown, in per cent of the width."""
+
+    left: float
+    width: float
+    y: float
+    listed: Listed
+
+
+@dataclass(frozen=True)
 class Drawing:
     """A timeline, drawn. `least` is the width in pixels below which it has to be scrolled."""
 
@@ -121,14 +137,26 @@ class Drawing:
     panels: tuple[Panel, ...]
     columns: tuple[Column, ...]
     flags: tuple[Flag, ...]
+    spells: tuple[Spell, ...] = ()
 
 
-def draw(timeline: Timeline) -> Drawing:
-    """Lays out a timeline that has at least one point."""
+def draw(
+    timeline: Timeline, incidents: Sequence[Listed] = (), rings: Mapping[int, tuple[Ring, ...]] | None = None
+) -> Drawing:
+    """Lays out a timeline that has at least one point.
+
+    Args:
+      timeline: the spans and the pushes.
+      incidents: of these spans.
+      rings: what the tests of many windows say, by span.
+
+    """
     points = timeline.points
     flags = _flags(timeline.pushes, len(points))
     top = (max(flag.y for flag in flags) + 6) if flags else 4
-    panels = _stacked(points, top)
+    makes = [lambda points, start: _incidents(points, start, incidents), _p_values,
+             lambda points, start: _slow_drift(points, start, rings or {}), _accuracy, _checks]  # fmt: skip
+    panels = _stacked(points, top, makes)
     bottom = panels[-1].bottom
     return Drawing(
         least=NARROWEST * len(points),
@@ -139,6 +167,7 @@ def draw(timeline: Timeline) -> Drawing:
         panels=panels,
         columns=_columns(points),
         flags=flags,
+        spells=tuple(_spells_of(points, top + _HEADING + _ROW / 2, incidents)),
     )
 
 
@@ -151,14 +180,53 @@ def middle(place: int, points: int) -> float:
     return 100 * (place + 0.5) / points
 
 
-def _stacked(points: Sequence[Point], top: float) -> tuple[Panel, ...]:
+def _stacked(points: Sequence[Point], top: float, makes: Sequence[Make]) -> tuple[Panel, ...]:
     """The panels from the top to the bottom; one that has nothing to show is left out."""
     panels: list[Panel] = []
-    for make in (_p_values, _accuracy, _checks):
+    for make in makes:
         start = (panels[-1].bottom + _GAP if panels else top) + _HEADING
         panel = make(points, start)
         panels += [panel] if panel else []
     return tuple(panels)
+
+
+def _incidents(points: Sequence[Point], top: float, incidents: Sequence[Listed]) -> Panel | None:
+    """The place of their bars."""
+    shown = any(_spells_of(points, top, incidents))
+    return Panel("Incidents", top, top + _ROW) if shown else None
+
+
+def _spells_of(points: Sequence[Point], y: float, incidents: Sequence[Listed]) -> Iterator[Spell]:
+    spans = [point.span for point in points]
+    for each in incidents:
+        inside = [place for place, span in enumerate(spans)
+                  if each.incident.first.window <= span <= each.incident.last.window]  # fmt: skip
+        if inside:
+            left = 100 * inside[0] / len(spans)
+            yield Spell(left, 100 * (inside[-1] + 1) / len(spans) - left, y, each)
+
+
+def _slow_drift(points: Sequence[Point], top: float, rings: Mapping[int, tuple[Ring, ...]]) -> Panel | None:
+    """The statistic of the sequential test; where it reaches its threshold it rings."""
+    found = [of_test(rings.get(point.span, ()), SLOW_DRIFT) for point in points]
+    known = [ring for ring in found if ring is not None]
+    if not any(ring.statistic > 0 for ring in known):
+        return None
+    most = 1.15 * max(ring.threshold for ring in known)
+
+    def place(value: float) -> float:
+        return top + _DRIFT_HEIGHT * (1 - value / most)
+
+    marks = tuple(
+        Mark(middle(number, len(points)), place(ring.statistic), "changed" if ring.rings else "passed")
+        for number, ring in enumerate(found)
+        if ring is not None
+    )
+    path = _joined([None if ring is None else place(ring.statistic) for ring in found])
+    limit = _spells([None if ring is None else place(ring.threshold) for ring in found])
+    ticks = (Tick(place(0), "0"), Tick(place(known[-1].threshold), f"{known[-1].threshold:.3g}"))
+    lines = {"path": path, "limit": limit}
+    return Panel("Slow drift, over the spans: it rings at the line", top, top + _DRIFT_HEIGHT, ticks, lines, marks)
 
 
 def _p_values(points: Sequence[Point], top: float) -> Panel | None:

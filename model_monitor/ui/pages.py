@@ -4,8 +4,8 @@ Each function gives the page's HTML. What cannot be read of an artifact is a lin
 """
 
 import codecs
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +22,10 @@ from components.common.statistics.monitored_features import short_name_of_test
 from components.common.verdict_words import FAIL_ON, MARKS_OF_TONES, MEANINGS
 from components.validation_report import build, rendering
 
+from ..incidents import listing
+from ..incidents.listing import Listed
+from ..incidents.sequences import rings_of
+from ..incidents.settings import IncidentsConfig
 from ..reading import timeline
 from ..reading.artifact_tables import open_artifact
 from ..reading.artifact_tables.table import Opened
@@ -33,11 +37,15 @@ from ..reading.report_sources import sources_of
 from ..reading.run_store import Node, Run
 from ..reading.timeline import Point
 from ..reading.verdicts import CheckOf, RunVerdict, span_checks
+from ..reading.window_images import WindowImages, window_images
+from ..showing import incidents as incident_words
 from ..showing.words import brief, cell_text, data_files, moment, nodes_in_words, place, short, took
 from . import drawing
 
 SPANS_SHOWN, RUNS_SHOWN = 60, 25  # the newest ones, unless all are asked for
 _ROWS_SHOWN = 400  # of a table of an artifact
+_INCIDENTS_SHOWN = 3  # open ones of a timeline, with their images
+_WINDOWS_SHOWN = 60  # of an incident, the last ones
 _FINDINGS_SHOWN = 6  # of a check, before the rest is folded away
 _REPORT_TYPE = "HtmlReport"
 _BEGINNING = 1 << 16  # bytes of a report that say whether it is text
@@ -45,10 +53,29 @@ _BEGINNING = 1 << 16  # bytes of a report that say whether it is text
 
 @dataclass(frozen=True)
 class Site:
-    """The store that the pages are about, and the folder that nothing outside of is shown."""
+    """The store that the pages are about, the folder that nothing outside of is shown, and how incidents are told."""
 
     metadata: Path
     root: Path
+    rules: IncidentsConfig = field(default_factory=IncidentsConfig)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An incident with its images."""
+
+    listed: Listed
+    images: WindowImages
+
+
+@dataclass(frozen=True)
+class Line:
+    """A timeline, drawn, with all its incidents, the newest first, and those that are shown with their images."""
+
+    timeline: timeline.Timeline
+    drawing: drawing.Drawing
+    incidents: tuple[Listed, ...]
+    shown: tuple[Shown, ...]
 
 
 @dataclass(frozen=True)
@@ -73,15 +100,16 @@ class Ground:
 
 def home(site: Site, history: History, *, all_spans: bool = False, all_runs: bool = False) -> str:
     """The timelines of all spans, and the runs."""
-    lines = timeline.timelines(history, 0 if all_spans else SPANS_SHOWN)
+    known = listing.listed(history, site.rules)
+    lines = [_line(site, history, known, line) for line in timeline.timelines(history, 0 if all_spans else SPANS_SHOWN)]
     shown = history.runs if all_runs else history.runs[:RUNS_SHOWN]
     return _render(
         "home.html.jinja",
         site=site,
         history=history,
         judged=history.judged() if history.runs else None,
-        timelines=[(line, drawing.draw(line)) for line in lines],
-        problems=[point.problem for line in lines for point in line.points if point.problem],
+        timelines=lines,
+        problems=[point.problem for line in lines for point in line.timeline.points if point.problem],
         runs=shown,
         more_runs=len(history.runs) - len(shown),
         all_spans=all_spans,
@@ -110,6 +138,36 @@ def run(site: Site, history: History, chosen: Run) -> str:
         bars=list(_bars(chosen)),
         artifacts=[(node, key, each) for _, node, key, each in origins([chosen])],
     )
+
+
+def incident(site: Site, history: History, name: str) -> str:
+    """One incident. Raises `MonitorError` where there is none of this name."""
+    found = _with_images(history, listing.find(listing.listed(history, site.rules), name))
+    return _render(
+        "incident.html.jinja",
+        site=site,
+        history=history,
+        shown=found,
+        listed=found.listed,
+        incident=found.listed.incident,
+        records=found.listed.records[-_WINDOWS_SHOWN:],
+        problems=found.images.problems,
+    )
+
+
+def _line(site: Site, history: History, known: Sequence[Listed], line: timeline.Timeline) -> Line:
+    own = [each for each in known if (each.series.model, each.series.logs) == (line.pipeline, line.logs)]
+    rings = rings_of(own[0].series.records, site.rules.budget) if own else {}
+    shown = [each for each in own if each.incident.open][:_INCIDENTS_SHOWN] or own[:1]
+    drawn = drawing.draw(line, own, rings)
+    return Line(line, drawn, tuple(own), tuple(_with_images(history, each) for each in shown))
+
+
+def _with_images(history: History, found: Listed) -> Shown:
+    """An incident with the images of the window that says most."""
+    worst = found.incident.worst
+    run = next((each for each in history.runs if each.id == worst.run), None)
+    return Shown(found, window_images(run, found.incident.cause.of) if run else WindowImages())
 
 
 def artifact(site: Site, chosen: Run, node: Node, key: str, found: Artifact) -> str:
@@ -272,6 +330,7 @@ def _environment() -> jinja2.Environment:
         "measured": measured,
         "cut": cut,
         "CheckOf": CheckOf,
+        "told_of": incident_words,
         "not_fine": FAIL_ON,
         "meanings": MEANINGS,
     }

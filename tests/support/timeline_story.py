@@ -7,11 +7,16 @@ Numbers are made up, and the same every time.
 
 import argparse
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from components.common.artifacts.tf_example import _Example
+from components.common.artifacts.tfrecord import frame
 from components.common.proportion import Proportion
 from components.common.records.drift_report import (
     DRIFT_REPORT_JSON,
@@ -30,11 +35,13 @@ from components.common.records.performance import (
     Problem,
     accuracy_check,
 )
+from components.common.statistics.feature_sample import FILE_NAME, FeatureSample
 from components.common.verdict import Check, Outcome
 from tests.support.example_runs import Story
 
 PIPELINE, TRAINING = "cifar10-monitoring", "cifar10-training"
 FALSE_ALARM_RATE, DROP, EXAMPLES, BASELINE_EXAMPLES = 0.01, 0.05, 1000, 2000
+IMAGES = 40  # of a span that has some
 _HEADER = "components.{}.component.{}"
 
 
@@ -66,17 +73,22 @@ def write_timeline(root: Path, spans: int = 48) -> Story:
     return story
 
 
-def look(story: Story, seen: Seen, version: str, accuracy: float, draw: random.Random) -> None:
-    """A monitoring run on a span, against a pushed version whose model is as accurate as this."""
+def look(story: Story, seen: Seen, version: str, accuracy: float, draw: random.Random, *, images: bool = False) -> None:
+    """A monitoring run on a span, against a pushed version whose model is as accurate as this; or with its images."""
     run = story.writer.pipeline_run(PIPELINE, f"2026-09-{seen.span:03d}T06:00")
     baseline = [story._artifact("BaselineImporter", "schema", "Schema", bundle_uri=version)]
+    held_out = _samples(story, "BaselineImporter", "baseline_statistics", "eval", ()) if images else {}
     run.node("BaselineImporter", _HEADER.format("baseline_importer", "BaselineImporter"),
-             outputs={"schema": baseline}, parameters={"bundle_uri": version})  # fmt: skip
+             outputs={"schema": baseline, **held_out}, parameters={"bundle_uri": version})  # fmt: skip
     examples = [story._artifact("ServingLogExampleGen", "examples", "Examples", ("serving",), span=seen.span)]
     logs = [story._artifact("ServingLogExampleGen", "anomalies", "ExampleAnomalies", ("serving",), span=seen.span)]
     _write_anomalies(logs[0].uri, seen.wrong_logs)
     run.node("ServingLogExampleGen", outputs={"examples": examples, "anomalies": logs},
              parameters={"input_base": str(story.root / "logs"), "span": seen.span})  # fmt: skip
+    if images:
+        _write_images(Path(examples[0].uri) / "Split-serving")
+        run.node("ImageStatisticsGen", inputs={"examples": examples},
+                 outputs=_samples(story, "ImageStatisticsGen", "statistics", "serving", seen.changed))  # fmt: skip
     report = drift_report(seen)
     drift = [story._artifact("SkewDriftValidator", "anomalies", "ExampleAnomalies", ("serving",), span=seen.span,
                              state=report.state.value, outcome=report.outcome.value, sentence=report.sentence,
@@ -94,6 +106,30 @@ def look(story: Story, seen: Seen, version: str, accuracy: float, draw: random.R
     _write_anomalies(estimate[0].uri, "")
     run.node("PerformanceEstimator", inputs={"schema": baseline, "statistics": examples},
              outputs={"anomalies": estimate}, parameters={"max_accuracy_drop": DROP})  # fmt: skip
+
+
+def _samples(story: Story, node: str, key: str, split: str, changed: Sequence[str]) -> dict[str, list[Any]]:
+    """Statistics with a sample of what was measured of each image; what changed is far from the rest."""
+    made = story._artifact(node, key, "ExampleStatistics", (split,))
+    names = ("image_sharpness", "image_noise", "image_brightness")
+    values = np.random.default_rng(3).normal(size=(IMAGES, len(names))).astype(np.float32)
+    values -= 5 * np.isin(names, changed)
+    folder = Path(made.uri) / f"Split-{split}"
+    folder.mkdir()
+    FeatureSample(names, values, IMAGES, tuple(f"image:{n}" for n in range(IMAGES))).write(str(folder / FILE_NAME))
+    return {key: [made]}
+
+
+def _write_images(folder: Path) -> None:
+    """Images that are each of a grey of its own, as Examples."""
+    records = []
+    for number in range(IMAGES):
+        example = _Example()
+        example.features.feature["id"].bytes_list.value.append(f"image:{number}".encode())
+        example.features.feature["image"].bytes_list.value.append(bytes([6 * number]) * (32 * 32 * 3))
+        records.append(frame(example.SerializeToString()))
+    folder.mkdir()
+    (folder / "data_tfrecord-00000-of-00001").write_bytes(b"".join(records))
 
 
 def drift_report(seen: Seen) -> DriftReport:
