@@ -26,6 +26,7 @@ from statistics import median
 import numpy as np
 from rich.console import Console
 
+from benchmarks.live.grown_store import grow
 from components.common import baseline_bundle
 from components.common.baseline_bundle import Bundle
 from components.serving_log_writer.writer import ServedModel
@@ -83,6 +84,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=REPOSITORY / "build" / "live-benchmark")
     parser.add_argument("--windows", type=int, default=6, help="including the first, which is not shown: %(default)s")
+    parser.add_argument(
+        "--runs", type=int, default=0, help="that ML Metadata has before the second window: %(default)s"
+    )
     parser.add_argument("--images", type=int, default=1000, help="of a window: %(default)s")
     parser.add_argument("--batch-size", type=int, default=100, help="images a request: %(default)s")
     parser.add_argument("--shift", choices=sorted(shifts.SHIFTS), help="of every window but the first")
@@ -134,7 +138,10 @@ def measured(root: Path, bundle: Bundle, options: argparse.Namespace) -> list[Co
         served = ServedModel(replay.MODEL_NAME, bundle.manifest.model_version, signature.name)
         replay.log(sent, served, logs, number, f"window-{number}")
         profiles = options.profile if number == options.windows else None
-        costs.append(judged(load(MonitoringConfig, overrides=settings), number, profiles))
+        config = load(MonitoringConfig, overrides=settings)
+        if number == 2:
+            grow(config.metadata_path, options.runs)
+        costs.append(judged(config, number, profiles))
     return costs
 
 

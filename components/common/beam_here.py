@@ -7,6 +7,7 @@ what is between them differs (docs/decisions/2026-11-26-small-spans-without-a-pi
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import apache_beam as beam
@@ -36,6 +37,11 @@ def is_small(files: Iterable[str], beam_args: Sequence[str]) -> bool:
         return False
     if sum(os.path.getsize(file) for file in files if os.path.isfile(file)) > MOST_BYTES:
         return False
+    return _runs_here(tuple(beam_args))
+
+
+@lru_cache(maxsize=8)
+def _runs_here(beam_args: tuple[str, ...]) -> bool:
     options = PipelineOptions(list(beam_args))
     runner = options.view_as(StandardOptions).runner or "DirectRunner"
     in_memory = options.view_as(DirectOptions).direct_running_mode == "in_memory"

@@ -15,14 +15,15 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import io_utils
 
+from ..common.artifacts.schema import read_schema
 from ..common.beam_here import is_small
 from ..common.errors import MonitorError
 from ..common.image_spec import ImageSpec
 from ..common.model_spec import ModelSpec
 from ..common.statistics import feature_sample
 from ..common.strict_text import parse_json
+from ..common.tfx_files import artifact_of, tfx_files
 from .describe_examples import Described, DescribeExamples, describe_here
 from .record_batches import count_values
 from .scores import numbers_of_scores
@@ -167,4 +168,4 @@ def _split_patterns(examples: types.Artifact, excluded: Sequence[str]) -> dict[s
 def _read_schema(artifacts: list[types.Artifact] | None) -> schema_pb2.Schema | None:
     if not artifacts:
         return None
-    return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(artifacts)))
+    return read_schema(artifact_of(artifact_utils.get_single_instance(artifacts)), tfx_files())

@@ -10,6 +10,7 @@ over five standard deviations, and wider ones for tails that are known to be hea
 import itertools
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -79,10 +80,13 @@ def prediction_features(classes: int, embedding_size: int) -> dict[str, FrozenFe
     >>> feature.name, len(feature.edges) - 1, feature.bins_per_bucket
     ('prediction_confidence', 150, 10)
     """
-    edges = {kind: edges_of(kind) for kind in ANCHORS}
-    names = feature_names(classes, embedding_size)
-    kinds = {name: name if name in SCALARS else name.rpartition("_")[0] for name in names}
-    return {name: FrozenFeature(f"{PREFIX}_{name}", edges[kinds[name]], BINS_PER_BUCKET) for name in names}
+    return {name: _feature(name) for name in feature_names(classes, embedding_size)}
+
+
+@lru_cache(maxsize=4096)
+def _feature(name: str) -> FrozenFeature:
+    kind = name if name in SCALARS else name.rpartition("_")[0]
+    return FrozenFeature(f"{PREFIX}_{name}", edges_of(kind), BINS_PER_BUCKET)
 
 
 def corrupt_feature() -> FrozenFeature:

@@ -6,6 +6,7 @@ equal width. `docs/decisions/2026-11-24-frozen-edges.md` says why, with the meas
 """
 
 import itertools
+from functools import cache
 
 import numpy as np
 
@@ -68,8 +69,12 @@ def image_features(image: ImageSpec) -> dict[str, FrozenFeature]:
     >>> feature.name, len(feature.edges) - 1, feature.bins_per_bucket
     ('image_brightness', 140, 10)
     """
-    names = property_names(image.channels, sizes_vary=image.sizes_vary)
-    return {name: FrozenFeature(f"{PREFIX}_{name}", _cut(ANCHORS[name]), BINS_PER_BUCKET) for name in names}
+    return {name: _feature(name) for name in property_names(image.channels, sizes_vary=image.sizes_vary)}
+
+
+@cache
+def _feature(name: str) -> FrozenFeature:
+    return FrozenFeature(f"{PREFIX}_{name}", _cut(ANCHORS[name]), BINS_PER_BUCKET)
 
 
 def corrupt_feature() -> FrozenFeature:

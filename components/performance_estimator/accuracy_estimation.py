@@ -7,6 +7,7 @@ interval below knows it. docs/performance_estimation.md has the measured errors,
 it is.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from ..common.class_scores import are_probabilities, why_none
 from ..common.errors import require, require_known
 from ..common.proportion import Proportion, score_interval
+from ..common.recent import Recent
 from . import optimal_transport as transport
 from .image_change import unexplained_move
 from .temperature import fit_temperature, logits, softmax
@@ -221,7 +223,7 @@ def _scaled(estimator: Prepare) -> Prepare:
     """The estimator on temperature-scaled probabilities; the draws share one temperature."""
 
     def prepare(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
-        temperature = fit_temperature(logits(known), labels)
+        temperature = _temperatures.get(_digest(known, labels), lambda: fit_temperature(logits(known), labels))
         return estimator(softmax(logits(known) / temperature), labels, softmax(logits(window) / temperature), moved)
 
     return prepare
@@ -242,7 +244,9 @@ def _transport(known: Floats, labels: Rows, window: Floats, moved: float | None)
 def _thresholded_transport(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
     """COTT: the probability that each example keeps in the transport, thresholded as ATC does."""
     proportions = _proportions(labels, known.shape[1])
-    reference, scores = (transport.kept_probability(p, transport.class_prices(p, proportions)) for p in (known, window))
+    prices = _prices.get(_digest(known, proportions), lambda: transport.class_prices(known, proportions))
+    reference = transport.kept_probability(known, prices)
+    scores = transport.kept_probability(window, transport.class_prices(window, proportions))
     right = _right(known, labels)
     return lambda held, drawn: share_above(reference[held], right[held].mean(), scores[drawn])
 
@@ -269,6 +273,18 @@ def _thresholded_with_transport(known: Floats, labels: Rows, window: Floats, mov
         return float(trust * by_threshold + (1 - trust) * transported(held, drawn))
 
     return resampled
+
+
+# What depends on the held-out examples alone, by their content: they stay the same from window to window.
+_temperatures: Recent[float] = Recent(4)
+_prices: Recent[Floats] = Recent(4)
+
+
+def _digest(*arrays: NDArray[Any]) -> tuple[Any, ...]:
+    digest = hashlib.blake2b()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return (digest.digest(), *((array.shape, array.dtype.str) for array in arrays))
 
 
 def _proportions(labels: Rows, classes: int) -> Floats:

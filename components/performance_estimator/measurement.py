@@ -133,7 +133,7 @@ def _rows(sample: FeatureSample | None, image_features: tuple[str, ...], *, labe
 
 
 def _estimate(estimator: str, known: _Rows, scored: _Rows, seed: int) -> Proportion:
-    if not scored.features.shape[1]:
+    if not scored.features.shape[1] or estimator == SECOND_OPINION:  # which goes by confidence alone
         return estimate(estimator, HeldOut(known.probabilities, known.labels), scored.probabilities, seed=seed)
     held_out = HeldOut(known.probabilities, known.labels, known.features)
     return estimate(estimator, held_out, scored.probabilities, features=scored.features, seed=seed)

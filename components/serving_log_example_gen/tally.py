@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ..common.artifacts.gunzip import Damage
 from ..common.artifacts.record_files import Chosen
 from ..common.artifacts.tfrecord import Record
@@ -152,9 +154,10 @@ class Tally:
 
     def add_colour(self, row: Row) -> None:
         """Counts what the row's three channels say about their order."""
-        red, _, blue = row.pixels.reshape(-1, 3).mean(axis=0)
+        channels = row.pixels.reshape(-1, 3)
+        red, blue = (int(channels[:, channel].sum(dtype=np.int64)) / len(channels) for channel in (0, 2))
         number, total, squares = self.red_less_blue
-        difference = float(red - blue)
+        difference = red - blue
         self.red_less_blue = (number + 1, total + difference, squares + difference * difference)
 
     def merge(self, other: "Tally") -> None:

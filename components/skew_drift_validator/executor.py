@@ -12,6 +12,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, writer_utils
 
+from ..common.artifacts.schema import read_schema
 from ..common.errors import require
 from ..common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
 from ..common.statistics.described_split import DescribedSplit, read_split
@@ -85,8 +86,7 @@ class Executor(base_executor.BaseExecutor):
             },
             connected={SKEW: bool(exec_properties[HAS_BASELINE]), DRIFT: bool(exec_properties[HAS_PREVIOUS])},
         )
-        uri = artifact_utils.get_single_uri(input_dict[SCHEMA_KEY])
-        schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(uri))
+        schema = read_schema(artifact_of(artifact_utils.get_single_instance(input_dict[SCHEMA_KEY])), tfx_files())
         features = parse_json(exec_properties.get(FEATURES) or "[]")
         found, anomalies = validate(sides, schema, settings, exec_properties[ENVIRONMENT], features)
         output = artifact_utils.get_single_instance(output_dict[ANOMALIES_KEY])

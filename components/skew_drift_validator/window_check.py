@@ -13,7 +13,6 @@ from ..common.statistics.monitored_features import (
     DRIFT,
     MIN_BASELINE_EXAMPLES,
     SKEW,
-    binned_features,
     known_names,
     name_of,
     rows_of,
@@ -46,6 +45,10 @@ class Described(Protocol):
 
     @property
     def sample(self) -> FeatureSample: ...
+
+    @property
+    def binned(self) -> Mapping[str, Feature]:
+        """The bins of `data`, see `binned_features`."""
 
     @property
     def span(self) -> int: ...
@@ -214,12 +217,12 @@ def compare_with(pair: Pair, names: Sequence[str], threshold: float, settings: S
 
     """
     comparison, reference, window = pair.comparison, pair.reference, pair.window
-    ours, theirs = (known_names(each.data, each.sample) for each in (window, reference))
+    ours, theirs = (known_names(each.binned, each.sample) for each in (window, reference))
     shared = [name for name in names if name in ours and name in theirs]
     lacking = [_not_compared(comparison, name, in_window=name in ours) for name in names if name not in shared]
     if not shared:
         return Compared(pair, (), None, problems=tuple(lacking))
-    features = _same_bins(reference.data, window.data, [name for name in shared if name != CLASS_FEATURE])
+    features = _same_bins(reference.binned, window.binned, [name for name in shared if name != CLASS_FEATURE])
     sides = [
         rows_of(each.sample, [feature.name for feature in features], classes=CLASS_FEATURE in shared)
         for each in (reference, window)
@@ -306,8 +309,7 @@ def _not_compared(comparison: str, name: str, *, in_window: bool) -> Problem:
     )
 
 
-def _same_bins(reference: Any, window: Any, names: Sequence[str]) -> tuple[Feature, ...]:
-    theirs, ours = binned_features(reference), binned_features(window)
+def _same_bins(theirs: Mapping[str, Feature], ours: Mapping[str, Feature], names: Sequence[str]) -> tuple[Feature, ...]:
     for name in names:
         rule = f"have the window's bins of {name}: made by the same version of ImageStatisticsGen"
         require(theirs[name] == ours[name], "the statistics compared with", rule, theirs[name].bin_edges[:4])

@@ -108,14 +108,15 @@ def calibrate(schema: Any, data: Any, sample: FeatureSample, settings: Settings)
     require(enough, "the baseline's sample", f"hold at least {MIN_BASELINE_EXAMPLES} examples", len(sample.values))
     described = {name_of(each): each for each in data.features}
     dropped = _drop_idle_comparators(schema, described)
-    chosen = _monitored(known_names(data, sample), settings)
+    binned = binned_features(data)
+    chosen = _monitored(known_names(binned, sample), settings)
     found, kept = {}, []
     for comparison in COMPARISONS:
         by_hand = _by_hand(schema, comparison)
         kept += [f"{name} ({comparison})" for name in by_hand]
         _forget_calibrated(schema, comparison)
         names = [name for name in chosen if name not in by_hand]
-        found[comparison] = _thresholds(binned_features(data), sample, names, comparison, settings) if names else {}
+        found[comparison] = _thresholds(binned, sample, names, comparison, settings) if names else {}
     added = _add_missing(schema, described)
     for comparison, limits in found.items():
         _write(schema, comparison, limits)

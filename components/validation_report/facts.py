@@ -1,6 +1,8 @@
 """Counts of the data, and the facts of the run."""
 
 import importlib.metadata
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from ..common.artifacts.checks import beside
@@ -32,7 +34,8 @@ _COUNTS = {
 }
 
 
-def installed_versions() -> dict[str, str]:
+@cache
+def installed_versions() -> Mapping[str, str]:
     """The versions of what ran the pipeline, without importing it."""
     versions = {}
     for package in _PACKAGES:

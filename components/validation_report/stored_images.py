@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import os
 from collections.abc import Collection, Sequence
 
 from PIL import Image
@@ -14,9 +15,12 @@ from ..common.artifacts.splits import only_split_folder
 from ..common.errors import MonitorError
 from ..common.image_spec import ImageSpec
 from ..common.model_spec import ID, IMAGE, ModelSpec
+from ..common.recent import Recent
 
 _MOST_PIXELS = 128  # the longer side of an image on the page; larger ones are made smaller
 _NAMES_SHOWN = 20
+_MOST_SEEN = 8 << 20  # bytes of images that are remembered of the files of a split
+_recent: Recent[dict[str, bytes]] = Recent(4)
 
 
 def read_images(
@@ -38,14 +42,20 @@ def read_images(
 
     """
     names = [(ID, IMAGE), *([(spec.id, spec.image.feature)] if spec is not None and spec.id else [])]
-    left = {identity.encode() for identity in wanted if identity}
-    images: dict[str, bytes] = {}
-    first: Sequence[str] = ()
     folder = only_split_folder(examples, split, files)
-    for name in files.listing(folder):
+    paths = [f"{folder}/{name}" for name in files.listing(folder)]
+    for path in paths:
+        files.check(path)  # also of what is remembered
+    seen = _seen(paths, names)
+    images = {identity: seen[identity] for identity in wanted if identity in seen}
+    left = {identity.encode() for identity in wanted if identity and identity not in images}
+    first: Sequence[str] = ()
+    for path in paths:
         if not left:
             break
-        for record in files.records(f"{folder}/{name}"):
+        for record in files.records(path):
+            if not left:
+                break
             first = first or sorted(tf_example.parse_example(record))
             for id_key, image_key in names:
                 if tf_example.may_hold(record, id_key) in left:
@@ -55,7 +65,22 @@ def read_images(
         rule = f"{folder} must hold the images that are wanted, {tried}"
         known = ", ".join(first[:_NAMES_SHOWN])
         raise MonitorError(f"{rule}. Received: " + (f"the features {known}" if first else "no example"))
+    if sum(map(len, seen.values())) + sum(map(len, images.values())) <= _MOST_SEEN:
+        seen.update(images)
     return images
+
+
+def _seen(paths: Sequence[str], names: Sequence[tuple[str, str]]) -> dict[str, bytes]:
+    """The images that were read of these files before, by id: those of a baseline are wanted in every window.
+
+    They are remembered as long as no file changes its size or its time of change; nothing is of files elsewhere.
+    """
+    try:
+        found = [os.stat(path) for path in paths]
+    except (OSError, ValueError):
+        return {}
+    stamps = tuple((path, each.st_ino, each.st_size, each.st_mtime_ns) for path, each in zip(paths, found, strict=True))
+    return _recent.get((stamps, tuple(names)), dict)
 
 
 def png(content: bytes, image: ImageSpec | None = None) -> tuple[str, int, int] | None:

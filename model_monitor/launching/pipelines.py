@@ -13,7 +13,7 @@ from components.common.errors import MonitorError
 from pipelines.config import PipelineConfig
 from pipelines.progress import Progress
 
-from ..reading.run_store import Run, open_store
+from ..reading.run_store import Run, open_store, was_cached
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
@@ -55,8 +55,8 @@ def run(pipeline: "Pipeline", metadata_path: str, progress: Progress) -> Run:
     def step(pipeline_name: str, run_id: str, node: str) -> Iterator[None]:
         with progress.step(node) as shown:
             yield
-            cached = Run(open_store(metadata_path), pipeline_name, run_id).node(node).cached
-            shown.remark = "from cache" if cached else ""
+            context = (local.NODE_OF_RUN, local.node_of_run(pipeline_name, run_id, node))
+            shown.remark = "from cache" if was_cached(open_store(metadata_path), *context) else ""
 
     try:
         run_id = local.run(pipeline, step)

@@ -131,6 +131,13 @@ def runs(
         yield from (Run(store, owner, each.name, context=each, batch=batch, files=files) for owner, each in chunk)
 
 
+def was_cached(store: metadata_store.MetadataStore, context_type: str, name: str) -> bool:
+    """Whether the outputs of the last execution in a context were taken from an earlier run."""
+    context = reading(lambda: store.get_context_by_type_and_name(context_type, name))
+    found = reading(lambda: store.get_executions_by_context(context.id)) if context is not None else []
+    return bool(found) and max(found, key=lambda each: each.id).last_known_state == mlmd.Execution.CACHED
+
+
 def pipelines(store: metadata_store.MetadataStore) -> list[str]:
     """The names of all pipelines that have run."""
     return sorted(context.name for context in reading(lambda: store.get_contexts_by_type("pipeline")))

@@ -13,6 +13,8 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
+NODE_OF_RUN = "node_of_run"  # the type of a context in ML Metadata that is of one node in one run
+
 # (pipeline's name, run's id, node's id) -> what is entered while the node runs.
 Step = Callable[[str, str, str], AbstractContextManager[Any]]
 
@@ -37,6 +39,7 @@ class LocalRunner(LocalDagRunner):
         self.run_id = datetime.datetime.now().isoformat()
         values = {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self.run_id}
         runtime_parameter_utils.substitute_runtime_parameter(pipeline, values)
+        _look_up_by_run(pipeline, self.run_id)
         for node in pipeline.nodes:
             name = node.pipeline_node.node_info.id
             with self.step(pipeline.pipeline_info.id, self.run_id, name):
@@ -52,6 +55,34 @@ def run(pipeline: Pipeline, step: Step) -> str:
     runner = LocalRunner(step)
     runner.run(pipeline)
     return runner.run_id
+
+
+def node_of_run(pipeline_name: str, run_id: str, node: str) -> str:
+    """The name of the context of type `NODE_OF_RUN`."""
+    return f"{pipeline_name}.{run_id}.{node}"
+
+
+def _look_up_by_run(pipeline: pipeline_pb2.Pipeline, run_id: str) -> None:
+    """Gives each node of this run a context of its own, by which the nodes after it find what it made.
+
+    TFX looks for an execution that belongs to pipeline, run and node, and lists those of each of the three to do so: of
+    the pipeline all that there ever were, for every input of every node (docs/traps.md).
+    """
+    run = (constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, run_id)
+    ids = [node.pipeline_node.node_info.id for node in pipeline.nodes]
+    names = {node: node_of_run(pipeline.pipeline_info.id, run_id, node) for node in ids}
+    for node in pipeline.nodes:
+        made = node.pipeline_node.contexts.contexts.add()
+        made.type.name = NODE_OF_RUN
+        made.name.field_value.string_value = names[node.pipeline_node.node_info.id]
+        for given in node.pipeline_node.inputs.inputs.values():
+            for channel in given.channels:
+                queries = [(each.type.name, each.name.field_value.string_value) for each in channel.context_queries]
+                if run in queries and channel.producer_node_query.id in names:
+                    del channel.context_queries[:]
+                    query = channel.context_queries.add()
+                    query.type.name = NODE_OF_RUN
+                    query.name.field_value.string_value = names[channel.producer_node_query.id]
 
 
 def _only(pipeline: pipeline_pb2.Pipeline, name: str) -> pipeline_pb2.Pipeline:

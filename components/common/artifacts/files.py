@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError, Message
 
 from ..bounded_files import MOST_BYTES, in_words, read_bounded
 from ..errors import MonitorError
+from ..recent import Recent
 from .gunzip import GZIP_MAGIC, Unzipped
 from .tfrecord import read_records
 
@@ -23,9 +24,11 @@ DAMAGE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, Inde
 # SystemError and RuntimeWarning: protobuf 3.20 of a message that ends early, where warnings are errors.
 # RecursionError: a text of messages deep inside each other.
 _NO_MESSAGE = (DecodeError, SystemError, RuntimeWarning, UnicodeDecodeError, text_format.ParseError, RecursionError)
+_MOST_REMEMBERED = 1 << 20  # bytes of a message in text
 MOST_OF_A_RECORD = 16 << 20  # bytes: a drift report of ten thousand features has five million
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 Record = TypeVar("Record")
+_texts_read: Recent[bytes] = Recent(8)
 Part = TypeVar("Part")
 
 
@@ -193,6 +196,16 @@ def is_below(path: str | Path, root: str | Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
+def _from_text(kind: type[Message], content: bytes, strict: bool) -> bytes:
+    """A message in text, serialised. The text of the same schema is read in every window, which takes long."""
+
+    def parsed() -> bytes:
+        found = text_format.Parse(content.decode(), kind(), allow_unknown_field=not strict)
+        return bytes(found.SerializePartialToString())
+
+    return parsed() if len(content) > _MOST_REMEMBERED else _texts_read.get((kind, content, strict), parsed)
+
+
 def parse_message(message: AnyMessage, content: bytes, path: str, *, strict: bool = False) -> AnyMessage:
     """Fills a message of any type from what the file `path` holds, as text where it is named `*.pbtxt`.
 
@@ -212,7 +225,7 @@ def parse_message(message: AnyMessage, content: bytes, path: str, *, strict: boo
         raise MonitorError(f"{path} must hold a message {name}. Received: an empty file")
     try:
         if path.endswith(".pbtxt"):
-            text_format.Parse(content.decode(), message, allow_unknown_field=not strict)
+            message.MergeFromString(_from_text(type(message), content, strict))
             return message
         taken = message.MergeFromString(content)
     except _NO_MESSAGE as error:

@@ -2,8 +2,16 @@
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from ..errors import require
 from .files import Artifact, Files
 from .names import SCHEMA_FILE
+
+
+def read_schema(artifact: Artifact, files: Files) -> schema_pb2.Schema:
+    """The schema in an artifact. Raises `MonitorError` unless there is one alone, which can be read."""
+    schemas = read_schemas(artifact, files)
+    require(len(schemas) == 1, f"{artifact.uri}", "hold one schema", len(schemas))
+    return schemas[0]
 
 
 def read_schemas(artifact: Artifact, files: Files) -> list[schema_pb2.Schema]:

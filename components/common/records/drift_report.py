@@ -179,8 +179,14 @@ class DriftReport:
         return list(dict.fromkeys(found.feature for found in self.measurements if found.exceeded and found.feature))
 
     def to_json(self) -> str:
-        record = {"format_version": FORMAT_VERSION, "alarm": self.alarm, **asdict(self)}
-        return json.dumps(record, indent=2, allow_nan=False) + "\n"
+        """The record as JSON, a line for each key and for each measurement."""
+        known = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "measurements"}
+        sides = {name: asdict(value) for name, value in known.items() if isinstance(value, Side)}
+        record = {"format_version": FORMAT_VERSION, "alarm": self.alarm, **known, **sides}
+        lines = [f"  {json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in record.items()]
+        measured = ",\n".join(f"    {json.dumps(vars(each), allow_nan=False)}" for each in self.measurements)
+        lines.append(f'  "measurements": [\n{measured}\n  ]')
+        return "{\n" + ",\n".join(lines) + "\n}\n"
 
     @staticmethod
     def from_json(text: str) -> "DriftReport":

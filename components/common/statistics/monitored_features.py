@@ -137,9 +137,14 @@ def rows_of(sample: FeatureSample, numeric: Sequence[str], *, classes: bool) -> 
     return Rows(sample.values[:, columns], sample.classes if classes else None, sample.population)
 
 
-def known_names(data: Any, sample: FeatureSample) -> list[str]:
-    """The features that statistics and sample of the same examples have both, so that they can be monitored."""
-    binned = binned_features(data)
+def known_names(binned: Collection[str], sample: FeatureSample) -> list[str]:
+    """The features that statistics and sample of the same examples have both, so that they can be monitored.
+
+    Args:
+      binned: the names of `binned_features`.
+      sample: of the same examples.
+
+    """
     numeric = [name for name in sample.names if name in binned and _has_values(sample, name)]
     classes = sample.classes is not None and bool(np.any(sample.classes >= 0))
     return [*numeric, CLASS_FEATURE] if classes else numeric

@@ -1,6 +1,5 @@
 """Random splits of a pool of rows, and sums over the rows of each: products with the matrix of who was drawn."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +8,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+
+from ..recent import Recent
 
 Ints = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.unsignedinteger[Any]]
@@ -109,8 +110,7 @@ class Remembered(Generic[Made]):
     """The last few things that were drawn, for the next window that asks the same of a generator in the same state."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._made: OrderedDict[tuple[Hashable, str], tuple[Made, Any]] = OrderedDict()
+        self._recent: Recent[tuple[Made, Any]] = Recent(most)
 
     def made(self, what: Hashable, rng: np.random.Generator, make: Callable[[], Made]) -> Made:
         """What `make` draws from `rng`, which is left as if it had just been drawn. Nobody may change it.
@@ -122,14 +122,8 @@ class Remembered(Generic[Made]):
 
         """
         key = (what, repr(rng.bit_generator.state))
-        if key in self._made:
-            self._made.move_to_end(key)
-            made, rng.bit_generator.state = self._made[key]
-            return made
-        made = make()
-        self._made[key] = made, rng.bit_generator.state
-        if len(self._made) > self._most:
-            self._made.popitem(last=False)
+        made, after = self._recent.get(key, lambda: (make(), rng.bit_generator.state))
+        rng.bit_generator.state = after
         return made
 
 

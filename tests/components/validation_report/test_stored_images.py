@@ -3,6 +3,9 @@
 import base64
 import io
 import json
+import os
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,6 +42,26 @@ def test_images_are_found_by_the_names_of_the_spec_and_of_canonical_rows(written
     wanted = [digits.ids[3], digits.ids[15], "not there", ""]
     found = read_images(written(names), "eval", wanted, local_files(), digits_spec())
     assert found == {digits.ids[row]: foreign_data.encode(digits.images[row]) for row in (3, 15)}
+
+
+def test_images_that_were_read_before_are_not_read_again_while_the_files_stay(written, digits):
+    examples, reads = written(NAMES), []
+    local = local_files()
+    files = replace(local, read=lambda path, most: reads.append(path) or local.read(path, most))
+
+    def found(*rows):
+        reads.clear()
+        return read_images(examples, "eval", [digits.ids[row] for row in rows], files, digits_spec())
+
+    first = found(3, 15)
+    assert reads
+    assert found(15) == {digits.ids[15]: first[digits.ids[15]]}
+    assert not reads
+    assert len(found(15, 4)) == 2
+    assert reads
+    os.utime(*Path(examples.uri, "Split-eval").glob("*"), ns=(1, 1))
+    assert found(3, 15) == first
+    assert reads
 
 
 @pytest.mark.parametrize("spec", [None, digits_spec(id=None), digits_spec(id="name")])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from ml_metadata.metadata_store import MetadataStore
 from tfx.components import CsvExampleGen, StatisticsGen
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
@@ -12,6 +13,7 @@ from model_monitor.launching import pipelines as launching
 from model_monitor.reading import run_store as inspect
 from pipelines.config import LOCAL_BEAM_ARGS
 from pipelines.progress import Progress
+from pipelines.runners import local
 from tests.support import printed
 
 pytestmark = pytest.mark.prints
@@ -53,6 +55,28 @@ def test_nodes_share_one_run_and_a_second_run_is_from_cache(twice: Twice):
     assert uris[0] == uris[1]
     assert [line.split()[1] for line in shown.splitlines()] == ["CsvExampleGen", "StatisticsGen"] * 2
     assert shown.count("from cache") == 2
+
+
+def test_nodes_find_their_inputs_without_listing_earlier_runs(
+    twice: Twice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    runs, _, path = twice
+    store = inspect.open_store(path)
+    found = {each.name: each.id for each in store.get_contexts_by_type(local.NODE_OF_RUN)}
+    names = [local.node_of_run("stock", run.run_id, node) for run in runs for node in run.nodes]
+    assert sorted(found) == sorted(names)
+    assert [len(store.get_executions_by_context(each)) for each in found.values()] == [1] * 4
+    asked = []
+    plain = MetadataStore.get_executions_by_context
+
+    def listed(self: MetadataStore, context_id: int, *rest: object) -> object:
+        asked.append(self.get_contexts_by_id([context_id])[0].type)
+        return plain(self, context_id, *rest)
+
+    monkeypatch.setattr(MetadataStore, "get_executions_by_context", listed)
+    launching.run(stock(tmp_path), str(tmp_path / "store.sqlite"), Progress(printed.console()))
+    assert {"pipeline", "node"}.isdisjoint(asked)
+    assert local.NODE_OF_RUN in asked
 
 
 def test_a_node_that_fails_is_named_and_what_follows_does_not_run(tmp_path: Path):

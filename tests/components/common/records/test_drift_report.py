@@ -45,6 +45,14 @@ def test_a_report_comes_back_from_json():
     assert record["measurements"][0]["reference_mean"] == 0.1
 
 
+def test_a_measurement_is_a_line():
+    lines = REPORT.to_json().splitlines()
+    assert [line.strip().rstrip(",") for line in lines if '"test"' in line] == [
+        json.dumps(vars(each)) for each in REPORT.measurements
+    ]
+    assert json.loads(replace(REPORT, measurements=()).to_json())["measurements"] == []
+
+
 def test_a_record_without_thresholds_is_of_the_rule_of_its_time():
     """Then the alarm was raised at the false-alarm rate, shared evenly between the comparisons."""
     record = json.loads(replace(REPORT, drift_p_value=0.4).to_json())

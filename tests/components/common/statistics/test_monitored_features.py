@@ -83,10 +83,10 @@ def test_a_feature_without_a_standard_histogram_is_refused():
 def test_known_are_features_with_bins_and_values_and_classes():
     data = data_of([0.0, 0.1, 0.2], [0.0, 0.2])
     names = ("image_noise", "image_corrupt")
-    assert known_names(data, sample_of([[0.1, 0], [np.nan, 0]], names)) == ["image_noise"]
-    assert known_names(data, sample_of([[np.nan, 0]], names)) == []
-    assert known_names(data, sample_of([0.1], classes=[1])) == ["image_noise", "prediction_class"]
-    assert known_names(data, sample_of([0.1], classes=[-1])) == ["image_noise"]
+    assert known_names(binned_features(data), sample_of([[0.1, 0], [np.nan, 0]], names)) == ["image_noise"]
+    assert known_names(binned_features(data), sample_of([[np.nan, 0]], names)) == []
+    assert known_names(binned_features(data), sample_of([0.1], classes=[1])) == ["image_noise", "prediction_class"]
+    assert known_names(binned_features(data), sample_of([0.1], classes=[-1])) == ["image_noise"]
 
 
 def test_rows_are_in_the_order_asked_for():

@@ -1,0 +1,82 @@
+# ruff: noqa: S608 - ids and names are this module's own
+"""A store of ML Metadata as it is after many more windows: copies of a run's records, written by SQL."""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+Ids = Mapping[int, int]
+_COPIED = {  # columns that hold ids, by table; the rest is copied as it is
+    "Execution": {"id": "Execution"},
+    "ExecutionProperty": {"execution_id": "Execution"},
+    "Context": {"id": "Context"},
+    "ParentContext": {"context_id": "Context"},
+    "Association": {"context_id": "Context", "execution_id": "Execution"},
+    "Artifact": {"id": "Artifact"},
+    "ArtifactProperty": {"artifact_id": "Artifact"},
+    "Attribution": {"context_id": "Context", "artifact_id": "Artifact"},
+    "Event": {"artifact_id": "Artifact", "execution_id": "Execution"},
+}
+_OWN_ID = ("Association", "Attribution", "Event")  # numbered anew
+
+
+def grow(metadata: Path, runs: int) -> None:
+    """Adds `runs` copies of the newest run: executions, their properties, events and contexts, and what they made.
+
+    What runs share stays shared: the pipeline's and the nodes' contexts, those of cached results, and what was cached.
+    """
+    with closing(sqlite3.connect(metadata)) as database, database:
+        own = _own(database)
+        for number in range(runs):
+            _copy(database, own, number)
+
+
+def _own(database: sqlite3.Connection) -> dict[str, list[int]]:
+    """The ids of what belongs to the newest run alone, by table."""
+    (run,) = database.execute(
+        "SELECT max(c.id) FROM Context c JOIN Type t ON t.id = c.type_id WHERE t.name = 'pipeline_run'"
+    ).fetchone()
+    executions = _column(database, f"SELECT execution_id FROM Association WHERE context_id = {run}")
+    of_run = _listed(executions)
+    contexts = _column(
+        database,
+        f"SELECT context_id FROM Association GROUP BY context_id HAVING min(execution_id IN ({of_run})) = 1",
+    )
+    artifacts = _column(
+        database,
+        "SELECT artifact_id FROM Event WHERE type IN (2, 4, 7) GROUP BY artifact_id "
+        f"HAVING min(execution_id IN ({of_run})) = 1",
+    )
+    return {"Execution": executions, "Context": contexts, "Artifact": artifacts}
+
+
+def _copy(database: sqlite3.Connection, own: dict[str, list[int]], number: int) -> None:
+    ids: dict[str, Ids] = {}
+    for table, known in own.items():
+        (last,) = database.execute(f"SELECT max(id) FROM {table}").fetchone()
+        ids[table] = {old: last + place + 1 for place, old in enumerate(known)}
+    for table, columns in _COPIED.items():
+        key = next(iter(columns)) if table not in _OWN_ID else list(columns)[-1]
+        rows = database.execute(f"SELECT * FROM {table} WHERE {key} IN ({_listed(own[columns[key]])})")
+        names = [each[0] for each in rows.description]
+        for values in rows.fetchall():
+            row = dict(zip(names, values, strict=True))
+            if table in _OWN_ID:
+                del row["id"]
+            row |= {column: ids[of].get(row[column], row[column]) for column, of in columns.items()}
+            row |= {name: f"{row[name]}-{number}" for name in ("name", "uri") if table in own and row.get(name)}
+            marks = ", ".join("?" * len(row))
+            added = database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+            if table == "Event":
+                old = values[names.index("id")]
+                steps = "SELECT ?, is_index_step, step_index, step_key FROM EventPath WHERE event_id = ?"
+                database.execute(f"INSERT INTO EventPath {steps}", (added.lastrowid, old))
+
+
+def _column(database: sqlite3.Connection, query: str) -> list[int]:
+    return [row[0] for row in database.execute(query)]
+
+
+def _listed(ids: list[int]) -> str:
+    return ", ".join(map(str, ids))
