@@ -17,8 +17,10 @@ from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.common.artifacts.files import Artifact, Files, local_files
+from components.common.artifacts.names import PLANNED_NODES
 from components.common.artifacts.properties import scalars
-from components.common.errors import MonitorError
+from components.common.errors import MonitorError, require
+from components.common.strict_text import TextError, parse_json
 
 RUNS_A_QUERY = 25
 _BUSY_SECONDS = 5.0  # how long a store that is locked is waited for
@@ -198,6 +200,25 @@ class Run:
     def alone(self) -> "Run":
         """The same run, whose nodes are read without those of any other."""
         return Run(self._store, self.pipeline, self.run_id, context=self._context, files=self.files)
+
+    @cached_property
+    def unstarted(self) -> list[str]:
+        """The nodes that the run is to have and has not started, where its runner has noted them: ours does.
+
+        Raises:
+          MonitorError: what is noted is damaged.
+
+        """
+        if PLANNED_NODES not in self._context.custom_properties:
+            return []
+        noted = self._context.custom_properties[PLANNED_NODES].string_value
+        try:
+            planned = parse_json(noted)
+        except TextError:
+            planned = None
+        rule = "be names of nodes, as JSON"
+        require(isinstance(planned, list), f"{PLANNED_NODES} of run {self.run_id}", rule, noted)
+        return [str(name) for name in planned if name not in self.nodes]
 
     def node(self, name: str) -> Node:
         """A node by its id. Raises `MonitorError` listing those there are."""

@@ -93,6 +93,9 @@ def verdict(run: Run) -> RunVerdict:
     if running:
         reason = f"{', '.join(running)} is running, or was stopped"
         return RunVerdict(Outcome.UNDECIDED, "No verdict yet", reason, State.RUNNING)
+    if run.unstarted:
+        reason = f"{run.unstarted[0]} is to come, or the run was stopped before it"
+        return RunVerdict(Outcome.UNDECIDED, "No verdict yet", reason, State.RUNNING)
     windows = [found for _, found in run.made("ExampleAnomalies") if "outcome" in found.properties]
     if deciding_blessings(run) and not windows:
         return _blessed(run)

@@ -1,6 +1,7 @@
 """Running a pipeline on this machine, with TFX's own `LocalDagRunner`, one node at a time."""
 
 import datetime
+import json
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -8,10 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfx.dsl.compiler import constants
+from tfx.orchestration import metadata
+from tfx.orchestration.local import runner_utils
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
+
+from components.common.artifacts.names import PLANNED_NODES
 
 NODE_OF_RUN = "node_of_run"  # the type of a context in ML Metadata that is of one node in one run
 
@@ -40,14 +45,16 @@ class LocalRunner(LocalDagRunner):
         values = {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self.run_id}
         runtime_parameter_utils.substitute_runtime_parameter(pipeline, values)
         _look_up_by_run(pipeline, self.run_id)
-        for node in pipeline.nodes:
-            name = node.pipeline_node.node_info.id
+        names = [node.pipeline_node.node_info.id for node in pipeline.nodes]
+        for name in names:
             with self.step(pipeline.pipeline_info.id, self.run_id, name):
                 try:
                     super().run_with_ir(_only(pipeline, name), run_options)
                 except Exception as error:
                     logging.getLogger(__name__).exception("Node %s failed", name)
                     raise NodeError(name) from error
+                if name == names[0]:  # from its first node on, ML Metadata knows of the run
+                    _note_nodes(pipeline, self.run_id, names)
 
 
 def run(pipeline: Pipeline, step: Step) -> str:
@@ -83,6 +90,15 @@ def _look_up_by_run(pipeline: pipeline_pb2.Pipeline, run_id: str) -> None:
                     query = channel.context_queries.add()
                     query.type.name = NODE_OF_RUN
                     query.name.field_value.string_value = names[channel.producer_node_query.id]
+
+
+def _note_nodes(pipeline: pipeline_pb2.Pipeline, run_id: str, names: list[str]) -> None:
+    """Notes which nodes a run is to have: what is stopped between two of them is then not taken for a whole run."""
+    config = runner_utils.extract_local_deployment_config(pipeline).metadata_connection_config
+    with metadata.Metadata(getattr(config, config.WhichOneof("connection_config"))) as handle:
+        run = handle.store.get_context_by_type_and_name(constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, run_id)
+        run.custom_properties[PLANNED_NODES].string_value = json.dumps(names)
+        handle.store.put_contexts([run])
 
 
 def _only(pipeline: pipeline_pb2.Pipeline, name: str) -> pipeline_pb2.Pipeline:

@@ -144,7 +144,7 @@ def test_a_train_that_is_killed_leaves_nothing_that_the_next_one_or_a_server_tak
             assert until(lambda: bool(root.staged()), killed), killed.text
         else:
             assert killed.wait_for(point), killed.text
-            time.sleep(draw.uniform(0, 0.5) if number % 2 else 0)
+            time.sleep(0 if number % 2 else draw.uniform(0, 0.5))
         kill(root, killed)
         whole = all(map(is_whole, root.versions())) and len(root.numbers() - before) <= 1
         held += whole and (point == FIRST or is_true(root))

@@ -7,6 +7,8 @@ from pathlib import Path
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from components.common.artifacts.names import PLANNED_NODES
+
 Scalar = int | float | str
 _INT, _STRING = mlmd.INT, mlmd.STRING
 # What TFX declares for its artifact types; everything else is a custom property.
@@ -76,6 +78,12 @@ class RunWriter:
     writer: StoreWriter
     pipeline: str
     contexts: list[mlmd.Context]
+
+    def note_nodes(self, names: str) -> None:
+        """Notes which nodes the run is to have, as JSON, as the local runner does."""
+        run = self.contexts[1]
+        run.custom_properties[PLANNED_NODES].string_value = names
+        self.writer.store.put_contexts([run])
 
     def node(
         self,

@@ -84,6 +84,23 @@ def test_a_run_that_goes_on_has_no_verdict_yet(fresh):
     assert found.reason == "CsvExampleGen is running, or was stopped"
 
 
+def test_a_run_that_was_stopped_between_two_nodes_has_no_verdict_yet(fresh):
+    """All that it has done is complete, and the anomalies are none: it is not fine for that."""
+    run = fresh.story.writer.pipeline_run("penguin", "stopped")
+    fresh.story._validated(run, [], [], set())
+    assert says(fresh, "stopped").state is State.FINE
+    nodes = [node.name for node in fresh.history().run("stopped").nodes.values()]
+    run.note_nodes(json.dumps([*nodes, "Trainer", "Pusher"]))
+    found = says(fresh, "stopped")
+    assert (found.state, found.outcome) == (State.RUNNING, Outcome.UNDECIDED)
+    assert found.reason == "Trainer is to come, or the run was stopped before it"
+    run.note_nodes(json.dumps(nodes))
+    assert says(fresh, "stopped").state is State.FINE
+    for damaged in ("", "{", "3", "{}"):
+        run.note_nodes(damaged)
+        assert says(fresh, "stopped").outcome is Outcome.UNDECIDED
+
+
 def test_a_node_that_failed_says_what_tfx_noted(fresh):
     run = fresh.story.writer.pipeline_run("penguin", "bad")
     said = json.dumps({"resultMessage": "Traceback\n  ...\nValueError: no data"})
