@@ -13,6 +13,7 @@ from ..common.pages import charts
 from ..common.pages.parts import Chart, Table
 from ..common.records.drift_report import DRIFT_REPORT_JSON, DriftReport, Measurement
 from ..common.statistics.monitored_features import name_of, name_of_test, standard_histogram
+from ..common.two_sample.false_alarms import caveat
 from ..common.verdict import Outcome
 from .page import Moved
 
@@ -203,6 +204,8 @@ def _facts(report: DriftReport) -> tuple[tuple[str, str], ...]:
         if side is not None:
             span = f" (span {side.span})" if name == "previous" else ""
             facts.append((f"Compared of the {_SIDES[name]}{span}", side.rows))
+    if report.baseline is not None and (told := caveat(report.baseline.sampled)):
+        facts.append(("With so small a baseline", told))
     return tuple(facts)
 
 

@@ -9,6 +9,7 @@ from components.common.baseline_bundle import BASELINE_STATISTICS_DIR, BUNDLE, S
 from components.common.proportion import Proportion
 from components.common.statistics.feature_sample import FILE_NAME, NO_CLASS, FeatureSample
 from components.common.statistics.monitored_features import SKEW, calibrated_names
+from components.common.two_sample.false_alarms import caveat
 from pipelines.config import AdoptionConfig
 
 from ..reading.run_store import Run
@@ -25,6 +26,8 @@ def show(run: Run, bundle: Bundle, config: AdoptionConfig, console: Console) -> 
     facts.add("Accuracy", _accuracy(sample))
     facts.add("Features", f"{len(sample.names)} measured of each example")
     facts.add("Thresholds", _thresholds(bundle, config))
+    if told := caveat(sample.population):
+        facts.add("False alarms", f"{told}; a larger baseline has fewer")
     facts.add("Baseline", escape(f"{bundle.version_dir}/{BUNDLE}"))
     facts.add("Time", times(run))
     console.print()

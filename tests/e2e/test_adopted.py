@@ -10,6 +10,7 @@ from components.common import baseline_bundle
 from tests.support.code_blocks import named
 from tests.support.foreign_data import write_examples
 from tests.support.grey_model import FEATURES, labelled, write_held_out, write_model
+from tests.support.printed import words
 
 from .conftest import as_written, model_monitor
 
@@ -42,6 +43,7 @@ def test_the_baseline_is_beside_the_model(home: Path, adopted: str):
     bundle = baseline_bundle.read(str(home / "models" / "7"))
     assert (bundle.manifest.model_version, bundle.manifest.spec.num_classes) == (7, 3)
     assert "600 held out" in adopted
+    assert "up to 1.7 times as many false alarms as asked for" in words(adopted)
     assert "model-monitor monitor --logs LOGS" in adopted
 
 

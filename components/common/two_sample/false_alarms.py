@@ -14,6 +14,10 @@ from ..errors import require
 GUARANTEED_REFERENCES = 0.95
 GUARANTEED_FACTOR = 1.5
 
+# From so many examples of a reference on it was measured to hold; below, the worst twentieth had up to so many times
+# the nominal rate (docs/detection.md).
+MEASURED_FROM, FACTOR_BELOW = 2_000, 1.7
+
 _COLUMNS = (10, 20, 50, 200, 1000)
 _RATIOS = tuple(10 ** (step / 20) for step in range(-40, 41))  # of window to reference, 1/100 to 100
 
@@ -43,6 +47,20 @@ def p_value_threshold(false_alarm_rate: float, window: int, reference: int) -> f
     ratio = window / reference
     lowest = _lowest(false_alarm_rate)
     return lowest[1] if ratio >= lowest[0] else _at_ratio(false_alarm_rate, ratio)
+
+
+def caveat(reference: int) -> str:
+    """What is not promised of a reference of so few examples, as a sentence without a full stop; "" of a larger one.
+
+    >>> caveat(600)
+    'up to 1.7 times as many false alarms as asked for, not 1.5, for 600 examples are fewer than 2,000'
+    >>> caveat(2000)
+    ''
+    """
+    if reference >= MEASURED_FROM:
+        return ""
+    few = f"for {reference:,} examples are fewer than {MEASURED_FROM:,}"
+    return f"up to {FACTOR_BELOW:g} times as many false alarms as asked for, not {GUARANTEED_FACTOR:g}, {few}"
 
 
 def together(found: Iterable[tuple[float, float]]) -> tuple[float, float]:

@@ -14,8 +14,10 @@ from components.common.artifacts.sources import Sources
 from components.common.baseline_bundle import BUNDLE, Manifest
 from components.common.pages import charts
 from components.common.pages.parts import Outcome
+from components.common.records.drift_report import Side
 from components.common.statistics.feature_sample import FeatureSample
-from components.validation_report import build, rendering
+from components.validation_report import build, distributions, rendering
+from tests.support.example_runs import _drift_report
 from tests.support.model_specs import digits_spec
 
 VOID = {"meta", "img", "input", "br", "hr", "link"}
@@ -264,3 +266,10 @@ def test_the_page_of_ten_thousand_examples_is_small(monitored, pool, tmp_path, w
     assert len(text.encode()) < 1_500_000
     assert "Could not be read" not in text
     assert text.count("<img") == html_of(monitored).count("<img")
+
+
+@pytest.mark.parametrize(("examples", "says"), [(1999, True), (2000, False)])
+def test_of_a_small_baseline_it_is_said_what_is_not_promised(examples, says):
+    report = dataclasses.replace(_drift_report(()), baseline=Side(examples, examples, 0))
+    told = dict(distributions._facts(report)).get("With so small a baseline", "")
+    assert told.startswith("up to 1.7 times as many false alarms as asked for") == says
