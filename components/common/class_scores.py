@@ -4,6 +4,7 @@ Everything that is computed of predictions is computed of probabilities `[N, K]`
 other scores become such, and where it is decided what counts as such.
 """
 
+import math
 from dataclasses import astuple, dataclass
 from enum import Enum
 from typing import Any, TypeAlias
@@ -24,6 +25,8 @@ SUM_TOLERANCE = 0.01
 _MIN_ROWS = 20
 # So many rows of so many scores are all in order by chance only where a model answers the same to everything.
 _MIN_SORTED, _MIN_SORTED_SCORES = 50, 5
+_MIN_ORDERED_SCORES = 3  # and of so few if a reference tells how often they are in order
+_BY_CHANCE = 1e-6
 # How much less than the largest a probability may be to be taken for equal to it: what rounding to bfloat16 does.
 _TIE = 2**-8
 
@@ -199,6 +202,39 @@ class ScoreCounts:
             return ""
         told = f"in all of {self.rows:,} rows the scores fall from the first to the last"
         return f"{told}, as if sorted: such scores do not say by their place which class each is of"
+
+
+def sorted_unlike(window: npt.NDArray[Any], reference: npt.NDArray[Any]) -> str:
+    """Why the scores of a window are sorted, though they are few, by how those of a reference lie; "" otherwise.
+
+    Of three or four scores all rows can fall from the first to the last without being sorted: where only the first
+    class is answered, and the others keep an order. How often they do when the first is the largest, the reference
+    tells; that so many rows all did by chance must be rarer than one in a million. Of two scores, to be sorted and to
+    be of the first class are one thing, and nothing is said.
+
+    Args:
+      window: probabilities [N, K] of each row of the window.
+      reference: the same of the reference.
+
+    """
+    if window.shape[1] < _MIN_ORDERED_SCORES or window.shape[1] != reference.shape[1]:
+        return ""
+    given, known = (np.asarray(rows, np.float64)[are_probabilities(rows)] for rows in (window, reference))
+    steps = np.diff(given, axis=1)
+    told = int(
+        (steps[:, :2] < 0).all(axis=1).sum()
+    )  # of sure answers of one class the order of the others says nothing
+    if told < _MIN_SORTED or not (steps <= 0).all():
+        return ""
+    before = np.diff(known[known.argmax(axis=1) == 0], axis=1)
+    falling = int((before <= 0).all(axis=1).sum())
+    usual = (falling + 1) / (len(before) + 2)  # Laplace's: not even all of them would make it sure
+    if told * math.log(usual) > math.log(_BY_CHANCE):
+        return ""
+    return (
+        f"in all of {len(given):,} rows they fall from the first to the last, and in {falling:,} of {len(before):,} "
+        "rows of the baseline whose first score is the largest: their places do not say which class each is of"
+    )
 
 
 def looks_like_logits(rows: npt.NDArray[Any]) -> Rows:

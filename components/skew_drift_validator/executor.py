@@ -24,6 +24,7 @@ from .anomaly_list import add_exceeded, add_problem, merge
 from .comparators import compare_statistics, validate_window
 from .near_duplicates import near_duplicate_problems
 from .problems import Problem
+from .sorted_scores import sorted_score_problems
 from .window_check import Settings, Sides, compare_all, gaps, report, unusable_parts
 
 STATISTICS_KEY = standard_component_specs.STATISTICS_KEY
@@ -115,6 +116,7 @@ def validate(
         *missing,
         *unusable_parts(sides),
         *near_duplicate_problems(sides, settings),
+        *sorted_score_problems(sides),
         *(problem for each in compared for problem in each.problems),
     ]
     named = anomalies_pb2.Anomalies.SERIALIZED_PATH  # without it, whoever reads them takes them for cut short

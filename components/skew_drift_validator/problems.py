@@ -10,6 +10,7 @@ WARNING = "WARNING"
 REFERENCES = {SKEW: "baseline", DRIFT: "previous span"}  # what a window is compared with, for a person
 UNUSABLE = "Unusable"  # how the titles of such problems begin
 NEAR_DUPLICATES = "Near-duplicates"
+SORTED_SCORES = "Scores are sorted"
 
 
 @dataclass(frozen=True)

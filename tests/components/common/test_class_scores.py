@@ -14,6 +14,7 @@ from components.common.class_scores import (
     disagreeing,
     looks_like_logits,
     probabilities_of,
+    sorted_unlike,
     why_none,
 )
 from components.common.errors import MonitorError
@@ -220,3 +221,29 @@ def test_scores_that_are_sorted_are_told(rows, told):
 def test_another_class_than_the_largest_probability():
     rows = np.array([[0.2, 0.8], [0.5005, 0.4995], [0.9, 0.1], [0.9, 0.1], [0.9, 0.9]])
     assert disagreeing(rows, np.array([0, 1, 2, -1, 5])).tolist() == [True, False, True, True, False]
+
+
+def scores_of(count: int, classes: int, seed: int, first: float = 0.0) -> np.ndarray:
+    """Probabilities of a made-up model, the first class's raised."""
+    logits = np.random.default_rng(seed).normal(size=(count, classes))
+    logits[:, 0] += first
+    exponents = np.exp(logits)
+    return exponents / exponents.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("classes", [3, 4])
+def test_few_scores_that_are_sorted_are_told_by_the_baseline(classes):
+    baseline, window = scores_of(300, classes, 0), scores_of(60, classes, 1)
+    assert "in all of 60 rows they fall from the first to the last" in sorted_unlike(-np.sort(-window), baseline)
+    assert sorted_unlike(window, baseline) == ""
+    assert sorted_unlike(-np.sort(-window[:49]), baseline) == ""
+    # only the first class is seen, and the others come in any order
+    assert sorted_unlike(scores_of(60, classes, 2, first=9), baseline) == ""
+    # in the baseline they come in that order too, whenever the first is seen
+    assert sorted_unlike(-np.sort(-window), -np.sort(-baseline)) == ""
+    nothing = np.full((3, classes), np.nan)
+    assert sorted_unlike(np.concatenate([-np.sort(-window), nothing]), baseline) != ""
+
+
+def test_of_two_scores_nothing_tells_whether_they_are_sorted():
+    assert sorted_unlike(-np.sort(-scores_of(500, 2, 1)), scores_of(500, 2, 0)) == ""

@@ -1,6 +1,7 @@
 """The validator on real statistics of real images, with TFDV's own comparators."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tfx.types import standard_artifacts
 from components.common.errors import MonitorError
 from components.common.records.decision import Decision
 from components.common.records.drift_report import DriftReport, State
+from components.common.statistics.feature_sample import FILE_NAME, FeatureSample
 from components.common.two_sample.false_alarms import p_value_threshold, together
 from components.common.two_sample.near_duplicates import NearDuplicates
 from components.common.verdict import Outcome
@@ -146,6 +148,21 @@ def test_bursts_of_near_duplicates_are_named_and_what_to_set(judge, windows):
     assert "Set one_example_per: client, or image, request or a time" in report.sentence
     assert any("near-duplicate" in problem for problem in report.problems)
     assert "near-duplicate" in anomalies.dataset_anomaly_info.description
+
+
+def test_sorted_scores_of_few_classes_are_named_and_make_the_window_invalid(run_validator, windows, tmp_path):
+    window = standard_artifacts.ExampleStatistics()
+    window.split_names = windows["clean"].split_names
+    window.uri = str(shutil.copytree(windows["clean"].uri, tmp_path / "sorted"))
+    path = f"{window.uri}/Split-serving/{FILE_NAME}"
+    sample = FeatureSample.from_bytes(Path(path).read_bytes())
+    replace(sample, probabilities=-np.sort(-sample.probabilities)).write(path)
+    _, report, anomalies = run_validator(window)
+    assert (report.state, report.outcome) == (State.INVALID, Outcome.FAILED)
+    assert report.invalid[0].startswith(
+        "Scores are sorted: in all of 400 rows they fall from the first to the last, and in"
+    )
+    assert "Scores are sorted" in anomalies.dataset_anomaly_info.description
 
 
 def test_near_duplicates_alone_are_no_alarm(run_validator, windows, monkeypatch):
