@@ -7,6 +7,4 @@ LEGACY_STATISTICS_FILE = "stats_tfrecord"  # what TFX wrote before
 ANOMALIES_FILE = "SchemaDiff.pb"  # ExampleValidator's
 LEGACY_ANOMALIES_FILE = "anomalies.pbtxt"  # what TFX wrote before
 SCHEMA_FILE = "schema.pbtxt"  # SchemaGen's
-PLANNED_NODES = (
-    "planned_nodes"  # the property of a run in ML Metadata: the ids of the nodes that it is to have, as JSON
-)
+PLANNED_NODES = "planned_nodes"  # a property of a run in ML Metadata: the ids of the nodes that it is to have
