@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 Ids = Mapping[int, int]
 _COPIED = {  # columns that hold ids, by table; the rest is copied as it is
@@ -28,8 +29,10 @@ def grow(metadata: Path, runs: int) -> None:
     """
     with closing(sqlite3.connect(metadata)) as database, database:
         own = _own(database)
+        rows = {table: _rows(database, table, own) for table in _COPIED}  # once: not all are found by an index
+        paths = {row["id"]: _paths(database, row["id"]) for row in rows["Event"]}
         for number in range(runs):
-            _copy(database, own, number)
+            _copy(database, own, rows, paths, number)
 
 
 def _own(database: sqlite3.Connection) -> dict[str, list[int]]:
@@ -51,27 +54,40 @@ def _own(database: sqlite3.Connection) -> dict[str, list[int]]:
     return {"Execution": executions, "Context": contexts, "Artifact": artifacts}
 
 
-def _copy(database: sqlite3.Connection, own: dict[str, list[int]], number: int) -> None:
+def _rows(database: sqlite3.Connection, table: str, own: dict[str, list[int]]) -> list[dict[str, Any]]:
+    columns = _COPIED[table]
+    key = list(columns)[-1] if table in _OWN_ID else next(iter(columns))
+    found = database.execute(f"SELECT * FROM {table} WHERE {key} IN ({_listed(own[columns[key]])})")
+    names = [each[0] for each in found.description]
+    return [dict(zip(names, values, strict=True)) for values in found]
+
+
+def _paths(database: sqlite3.Connection, event: int) -> list[tuple[Any, ...]]:
+    query = f"SELECT is_index_step, step_index, step_key FROM EventPath WHERE event_id = {event}"
+    return list(database.execute(query))
+
+
+def _copy(
+    database: sqlite3.Connection,
+    own: dict[str, list[int]],
+    rows: dict[str, list[dict[str, Any]]],
+    paths: dict[int, list[tuple[Any, ...]]],
+    number: int,
+) -> None:
     ids: dict[str, Ids] = {}
     for table, known in own.items():
         (last,) = database.execute(f"SELECT max(id) FROM {table}").fetchone()
         ids[table] = {old: last + place + 1 for place, old in enumerate(known)}
     for table, columns in _COPIED.items():
-        key = next(iter(columns)) if table not in _OWN_ID else list(columns)[-1]
-        rows = database.execute(f"SELECT * FROM {table} WHERE {key} IN ({_listed(own[columns[key]])})")
-        names = [each[0] for each in rows.description]
-        for values in rows.fetchall():
-            row = dict(zip(names, values, strict=True))
-            if table in _OWN_ID:
-                del row["id"]
-            row |= {column: ids[of].get(row[column], row[column]) for column, of in columns.items()}
-            row |= {name: f"{row[name]}-{number}" for name in ("name", "uri") if table in own and row.get(name)}
-            marks = ", ".join("?" * len(row))
-            added = database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+        for row in rows[table]:
+            copy = {name: value for name, value in row.items() if table not in _OWN_ID or name != "id"}
+            copy |= {column: ids[of].get(row[column], row[column]) for column, of in columns.items()}
+            copy |= {name: f"{row[name]}-{number}" for name in ("name", "uri") if table in own and row.get(name)}
+            marks = ", ".join("?" * len(copy))
+            added = database.execute(f"INSERT INTO {table} ({', '.join(copy)}) VALUES ({marks})", list(copy.values()))
             if table == "Event":
-                old = values[names.index("id")]
-                steps = "SELECT ?, is_index_step, step_index, step_key FROM EventPath WHERE event_id = ?"
-                database.execute(f"INSERT INTO EventPath {steps}", (added.lastrowid, old))
+                steps = [(added.lastrowid, *path) for path in paths[row["id"]]]
+                database.executemany("INSERT INTO EventPath VALUES (?, ?, ?, ?)", steps)
 
 
 def _column(database: sqlite3.Connection, query: str) -> list[int]:

@@ -1,7 +1,8 @@
 """Moves log files into and Examples, dead letters and anomalies out of `ServingLogExampleGen`."""
 
 import os
-from collections.abc import Iterable
+import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -30,6 +31,8 @@ from .span_anomalies import SpanAnomaly, judge
 from .tally import ALL_COUNTS, Tally, merged
 
 SPLIT = "serving"
+_TRIED = 50  # rows that are packed to see whether that is worth while
+_SMALLER = 0.8
 ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
 
 
@@ -117,10 +120,15 @@ def _describe(examples: types.Artifact, anomalies: types.Artifact, exec_properti
     examples_utils.set_file_format(examples, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
 
 
-def _write_rows(rows: Iterable[bytes], path: str) -> None:
-    """Writes the one file of a small span. Pixels hardly compress, least of all by trying harder."""
+def _write_rows(rows: Sequence[bytes], path: str) -> None:
+    """Writes the one file of a small span, gzipped, but only packed where that makes it a fifth smaller or more.
+
+    Pixels of photographs and image files stay what they are, at ten times the time to write and to read them.
+    """
     fileio.makedirs(os.path.dirname(path))
-    how = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+    first = b"".join(rows[:_TRIED])
+    level = 1 if len(zlib.compress(first, 1)) < _SMALLER * len(first) else 0
+    how = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=level)
     with tf.io.TFRecordWriter(path, how) as writer:
         for row in rows:
             writer.write(row)

@@ -99,7 +99,8 @@ class Permutations:
 
 def _table(codes: Sequence[Ints], bins: Sequence[int], dtype: Any) -> Any:
     """`[bins of all, rows]`, 1 where a row has a code; scipy's sparse matrix by rows."""
-    order = [np.argsort(each.astype(np.uint16), kind="stable") for each in codes]  # of so few bits a radix sort
+    kind = np.uint16 if max(bins) <= 1 << 16 else np.int64  # of so few bits a radix sort
+    order = [np.argsort(each.astype(kind), kind="stable") for each in codes]
     counted = [np.bincount(each, minlength=size) for each, size in zip(codes, bins, strict=True)]
     starts = np.concatenate([[0], np.cumsum(np.concatenate(counted))])
     rows = np.concatenate(order)

@@ -2,13 +2,21 @@
 
 import gzip
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.common import beam_here
 from components.common.artifacts.tfrecord import frame
-from tests.components.serving_log_example_gen.conftest import Result, make_good_log, make_images, make_log
+from tests.components.serving_log_example_gen.conftest import (
+    Result,
+    make_good_log,
+    make_images,
+    make_log,
+    make_probabilities,
+)
+from tests.support.specs import model_spec
 
 Run = Callable[..., Result]
 
@@ -46,3 +54,16 @@ def test_small_logs_come_to_the_same_without_a_pipeline(
     assert small.proto == large.proto
     by_record = lambda letter: (letter[0]["file"], letter[0]["record"])  # noqa: E731
     assert sorted(small.dead_letters, key=by_record) == sorted(large.dead_letters, key=by_record)
+
+
+@pytest.mark.parametrize(("flat", "packed"), [(False, False), (True, True)])
+def test_rows_are_packed_where_that_makes_them_smaller(run_executor: Run, flat: bool, packed: bool) -> None:
+    images = make_images(60, (40, 40, 3))
+    if flat:
+        images[:, 1:-1] = 7
+    log = make_log({"image": images}, {"probabilities": make_probabilities(60)}, request_id="r")
+    result = run_executor({"a": file_of(log)}, spec=model_spec((40, 40, 3), 3))
+    assert len(result.rows) == 60
+    (path,) = Path(result.examples.uri, "Split-serving").iterdir()
+    assert path.read_bytes().startswith(b"\x1f\x8b")
+    assert (path.stat().st_size < images.nbytes) is packed
