@@ -21,7 +21,7 @@ from ..watch.hooks import hooks_of
 from ..watch.journal import FILE, SET_ASIDE, Journal
 from ..watch.settings import WatchConfig, configuration, models
 from . import EXIT_FINE, worst_code
-from .running import add_settings, log_path
+from .running import add_settings, add_wait, log_path
 
 DESCRIPTION = """Follows the serving logs of one or several served models as they arrive: closes a window every so
 many examples or minutes (`watch.window_examples`, `watch.window_minutes`), evaluates it by the pipeline, and tells
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="", metavar="NAME", help="of several models, the one that --retry is about")
     parser.add_argument("--json", action="store_true", help="JSON lines, for scripts (docs/watching.md)")
     add_settings(parser, "watch.window_minutes=15")
+    add_wait(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -63,21 +64,22 @@ def run(options: argparse.Namespace) -> int:
         each.serving_logs_path, each.span_pattern  # noqa: B018 - says now that there is no folder, or no pattern
     log_file = log_path(config, "watch")
     with quiet(log_file) as console:
-        return _follow(configs, console, log_file, once=options.once, as_json=options.json)
+        return _follow(configs, console, log_file, options)
 
 
-def _follow(configs: Sequence[WatchConfig], console: Console, log_file: Path, *, once: bool, as_json: bool) -> int:
-    shown = JsonLines(console) if as_json else Lines(console, several=len(configs) > 1)
-    if not as_json:
+def _follow(configs: Sequence[WatchConfig], console: Console, log_file: Path, options: argparse.Namespace) -> int:
+    shown = JsonLines(console) if options.json else Lines(console, several=len(configs) > 1)
+    if not options.json:
         for each in configs:
             say(console, f"[bold]Watching[/] {each.name} on {escape(str(each.serving_logs_path))}")
         say(console, f"[dim]Log: {escape(str(log_file))}[/]")
     try:
         hooks = partial(hooks_of, stdout=console.file)
-        codes = follow(configs, hooks, shown, once=once, housekeeping=lambda: keep_small(log_file))
+        tidy = partial(keep_small, log_file)
+        codes = follow(configs, hooks, shown, once=options.once, wait=options.wait, housekeeping=tidy)
     finally:
         shown.close()
-    return worst_code(sorted(codes)) if once else EXIT_FINE
+    return worst_code(sorted(codes)) if options.once else EXIT_FINE
 
 
 def _status(configs: Sequence[WatchConfig], *, as_json: bool) -> int:

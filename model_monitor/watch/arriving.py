@@ -7,7 +7,7 @@ kernel tells; otherwise when it has not changed for a while.
 import os
 import queue
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from .settings import WatchSettings
 
 # Where changes by another machine are not told by this one's kernel.
 _REMOTE = ("nfs", "cifs", "smb", "9p", "fuse", "lustre", "ceph", "gluster", "afs", "virtiofs", "beegfs", "gpfs", "ocfs")
+_KERNEL = "told by the kernel"
+_FORGOTTEN_DAYS = 30.0  # after which a file that is gone is not expected to come back
 _LOOK_SECONDS = 60.0  # between two looks at the whole folder where the kernel tells: it may have lost something
 
 
@@ -64,17 +66,20 @@ class Arriving:
         self._closed: set[str] = set()  # files that the kernel told of and that are yet to be found
         self._events: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
         self._next_look = 0.0
+        self._wake: Callable[[], None] = lambda: None
         self._stop: Callable[[], None] = lambda: None
+        self._lost = False  # whether the folder was away meanwhile, and the kernel was asked about another one
         self.told_by = ""
         self.left_out: dict[str, str] = {}
 
     def start(self, wake: Callable[[], None]) -> None:
         """Begins to listen; `wake` is called when something has happened, by another thread."""
+        self._wake = wake
         why = _why_no_events(self._logs) if self._settings.file_events else "`watch.file_events` is off"
         if not why:
             why = self._listen(wake)
         every = f"looked for every {self._settings.poll_seconds:g} s"
-        self.told_by = f"{every}: {why}" if why else "told by the kernel"
+        self.told_by = f"{every}: {why}" if why else _KERNEL
 
     def _listen(self, wake: Callable[[], None]) -> str:
         """Has the kernel tell of files; "" or why it does not."""
@@ -98,7 +103,7 @@ class Arriving:
 
     @property
     def listening(self) -> bool:
-        return self.told_by == "told by the kernel"
+        return self.told_by == _KERNEL
 
     def ready(self) -> list[Arrived]:
         """The files that can be read now, those of the first span first, and within it the oldest.
@@ -142,9 +147,30 @@ class Arriving:
         """Has a file that cannot be read wait for another attempt."""
         self._put_off[place] = time.monotonic() + seconds
 
+    def gone(self) -> list[str]:
+        """Files that were read long ago and are no longer there: they may be forgotten.
+
+        None where there is no file at all: then the folder itself may be away.
+        """
+        long_ago = (time.time() - 86400 * _FORGOTTEN_DAYS) * 1e9
+        old = [place for place, row in self._known.items() if place not in self._spans and row.changed < long_ago]
+        return old if self._spans else []
+
+    def forget(self, places: Iterable[str]) -> None:
+        for place in places:
+            del self._known[place]
+
     def _look(self, now: float) -> None:
         """Looks at the whole folder."""
-        found = self._pattern.find(self._logs)
+        try:
+            found = self._pattern.find(self._logs)
+        except OSError:
+            self._lost = True
+            raise
+        if self._lost and self.listening:
+            self.close()
+            self.start(self._wake)
+        self._lost = False
         self.left_out = {each.place: each.why for each in found.left_out}
         self._spans = {place: each.span for each in found.spans for place in each.files}
         self._folders = {os.path.dirname(place) for place in self._spans}

@@ -86,7 +86,8 @@ class Collector:
             None if minutes is None else 60 * minutes,
             60 * config.watch.allowed_lateness_minutes,
         )
-        self._config, self._journal, self._may_go_on, self._moment = config, journal, may_go_on, moment
+        self._journal, self._may_go_on, self._moment = journal, may_go_on, moment
+        self._logs = config.serving_logs_path
         self._versions = Versions(config)
         self._files = WindowFiles(config.windows_path)
         self._bundles: dict[int, str] = {}
@@ -116,7 +117,7 @@ class Collector:
           StoppedError: from `may_go_on`.
 
         """
-        with _opened(self._config.serving_logs_path / arrived.row.place) as raw:
+        with _opened(self._logs / arrived.row.place) as raw:
             row, start = self._where_from(raw, _row_of(arrived.row.place, raw))
             if start is not None:
                 row = self._read(raw, row, start, taken)

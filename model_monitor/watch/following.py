@@ -21,7 +21,7 @@ from ..launching.root_lock import RootBusyError
 from ..reading.window_record import WindowRecord
 from .ending import Ending
 from .hooks import Hook, Status
-from .journal import CLOSED, OPEN, SET_ASIDE, Journal, WindowRow
+from .journal import CLOSED, FILE, OPEN, SET_ASIDE, Journal, WindowRow
 from .judging import is_of_the_place, judge
 from .notices import Notices
 from .retention import sweep
@@ -68,7 +68,7 @@ class Follower:
         once: bool,
     ) -> None:
         self.config, self.hooks = config, hooks
-        self.journal = Journal(config.watch_path)
+        self.journal = _journal_of(config)
         self.notices = Notices(shown.say)
         self.files = TakingUp(config, self.notices, ending.asked, wake, once=once)
         self.codes: set[int] = set()  # what to exit with for what was judged
@@ -204,12 +204,13 @@ class Follower:
         self.journal.close()
 
 
-def follow(
+def follow(  # noqa: PLR0913 - what is watched, who is told, and how; all but three by keyword
     configs: Sequence[WatchConfig],
     hooks: Callable[[WatchConfig], Sequence[Hook]],
     shown: Shown,
     *,
     once: bool = False,
+    wait: float = 0.0,
     housekeeping: Callable[[], None] = lambda: None,
 ) -> set[int]:
     """Watches models until the process is asked to end or, with `once`, until there is nothing left to do.
@@ -219,6 +220,7 @@ def follow(
       hooks: gives the hooks of a model.
       shown: takes what there is to tell.
       once: whether to end when all that is there was judged, with the windows that are open closed for that.
+      wait: seconds to wait for another process that watches one of them.
       housekeeping: done every few seconds; may raise `OSError`.
 
     Returns:
@@ -234,7 +236,7 @@ def follow(
     ending = Ending(max(each.watch.grace_seconds for each in configs), wake.set)
     with ExitStack() as stack:
         for each in configs:
-            stack.enter_context(root_lock.held(each.watch_path, "watch"))
+            stack.enter_context(root_lock.held(each.watch_path, "watch", wait))
         stack.enter_context(ending.installed())
         followers = [Follower(each, hooks(each), shown, ending, wake.set, once=once) for each in configs]
         for follower in followers:
@@ -286,6 +288,21 @@ def _tell(followers: Sequence[Follower], shown: Shown, housekeeping: Callable[[]
 
 def _judged(hook: Hook, records: Sequence[WindowRecord]) -> None:
     hook.judged(records[-1], records)
+
+
+def _journal_of(config: WatchConfig) -> Journal:
+    """The journal of a model, a new one where nothing was watched yet. Raises `MonitorError` where it cannot be had."""
+    path = config.watch_path / FILE
+    left = [each for each in config.windows_path.glob("*") if each.name.isdecimal()]
+    if left and not path.exists():
+        raise MonitorError(
+            f"{path} must be there where there are windows: without it nobody knows what is in them. Put it back, or "
+            f"take another `root`. Received: no such file, and {len(left)} windows in {config.windows_path}"
+        )
+    try:
+        return Journal(config.watch_path)
+    except (OSError, sqlite3.Error) as error:
+        raise MonitorError(f"{path} must be a file that can be written. Received: {error}") from error
 
 
 def _exit_code(record: WindowRecord, config: WatchConfig) -> int:

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from .settings import WatchConfig
 
 _DISK = "disk"
 _PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds before what failed is tried again, at first and at last
+_TIDY_SECONDS = 86400.0  # between two times that files are forgotten
 _LOOK = 0.5  # seconds between two looks at how many windows are waiting
 Result = TypeVar("Result")
 
@@ -74,10 +76,14 @@ class TakingUp:
         arriving.start(self._something.set)
         if not arriving.listening and not self._once:
             self._notices.wrong("told by", f"New files of {self._config.name} are {arriving.told_by}.")
+        tidy_at = 0.0
         try:
             while not self._stop.is_set():
                 self._something.clear()
                 worked = self._trying(lambda: self._step(collector, arriving), collector.recover)
+                if time.monotonic() >= tidy_at:
+                    tidy_at = time.monotonic() + _TIDY_SECONDS
+                    self._trying(lambda: self._forget(arriving, journal))
                 if not worked and self._once and not arriving.expected(self._bad):
                     self._trying(collector.close_all, collector.recover)
                     return
@@ -87,6 +93,11 @@ class TakingUp:
         finally:
             arriving.close()
             journal.close()
+
+    def _forget(self, arriving: Arriving, journal: Journal) -> None:
+        gone = arriving.gone()
+        journal.forget(gone)
+        arriving.forget(gone)
 
     def _step(self, collector: Collector, arriving: Arriving) -> bool:
         """Takes up what is there, and closes what is due; whether there was anything."""

@@ -57,7 +57,8 @@ class Versions:
         now = self._clock()
         if now < self._without.get(number, now):
             return None
-        self._without = {number: now + _LOOK_SECONDS}
+        self._without = {each: until for each, until in self._without.items() if until > now}
+        self._without[number] = now + _LOOK_SECONDS
         try:
             found = _version(baseline_bundle.read(str(self._folder(number))))
         except MonitorError:  # no such version, or none with a baseline: its records are counted as another's

@@ -17,6 +17,11 @@ from components.common.artifacts.tfrecord import read_records
 from components.serving_log_writer.log_files import WRITING, LogFile, Rotation, SpanFiles
 from components.serving_log_writer.salvage import salvage
 from components.serving_log_writer.writer import ServedModel, ServingLogWriter
+from model_monitor.watch.arriving import Arriving
+from model_monitor.watch.collecting import Collector
+from model_monitor.watch.journal import CLOSED, OPEN, Journal
+from model_monitor.watch.settings import WatchConfig
+from tests.support import watched_logs
 from tests.support.system_calls import killed_at
 
 FILES = {"saved_model.pb": b"1" * 5000, "variables/data": b"2" * 70_000, "assets.extra/baseline/manifest.json": b"{}"}
@@ -143,8 +148,34 @@ def salvage_killed(root: Path, number: int) -> tuple[bool, list[str]]:
     return killed, [] if read(logs) == wanted and not hidden else [f"{len(read(logs))} records, {hidden} left"]
 
 
+def take_up(root: Path, number: int) -> tuple[bool, list[str]]:
+    """Logs taken up into windows: the next process goes on, and every record is in one window, once."""
+    watched = watched_logs.config(root)
+    sent: list[bytes] = []
+    for span, name in enumerate("abc"):
+        sent += watched_logs.requests(name, 4)
+        watched_logs.write(root / "logs", f"{span}/part", sent[-4:])
+    killed = killed_at(number, lambda: _take_up(watched))
+    _take_up(watched)
+    journal, found = Journal(watched.watch_path), watched_logs.windows_on_disk(watched)
+    counted = {row.window.number: row.window.records for row in journal.windows(OPEN, CLOSED)}
+    wrong = [] if counted == {window: len(records) for window, records in found.items()} else [f"{counted} are counted"]
+    taken = watched_logs.taken(watched)
+    return killed, wrong + ([] if taken == sent else [f"{len(taken)} records are in windows, and {found}"])
+
+
+def _take_up(watched: WatchConfig) -> None:
+    journal = Journal(watched.watch_path)
+    collector = Collector(watched, journal)
+    settings = watched.watch.model_copy(update={"settle_seconds": 0.0})
+    for each in Arriving(watched.serving_logs_path, watched.span_pattern, settings, collector.known).ready():
+        collector.take(each)
+    journal.close()
+
+
 ATTACKS: dict[str, Attack] = {
     "push": push, "adopt": adopt, "files": write, "writer": write_by_thread, "salvage": salvage_killed,
+    "windows": take_up,
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_what_was_read_is_not_ready_until_it_changes(tmp_path, watched):
     path = write(tmp_path / "logs", "1/part", requests("a", 1))
     found = start(watched, file_events=False, poll_seconds=0.01, settle_seconds=0.0)
     (each,) = found.ready()
-    found.taken(each.row.__class__(**{**vars(each.row), "whole": True}))
+    found.taken(replace(each.row, whole=True))
     time.sleep(0.02)
     assert ready(found) == []
     path.write_bytes(b"more")
@@ -104,6 +105,23 @@ def test_without_the_extra_files_are_looked_for(watched, monkeypatch):
     monkeypatch.setitem(sys.modules, "model_monitor.watch.file_events", None)
     monkeypatch.setitem(sys.modules, "watchdog", None)
     assert "not installed (the extra `live` has it)" in start(watched).told_by
+
+
+def test_what_was_read_long_ago_and_is_gone_is_forgotten_unless_the_folder_is_away(tmp_path, watched):
+    found = start(watched, file_events=False, poll_seconds=0.001, settle_seconds=0.0)
+    for name, days in (("old", 40), ("young", 1), ("there", 40)):
+        when = time.time() - 86400 * days
+        os.utime(write(tmp_path / "logs", f"1/{name}", requests(name, 1)), (when, when))
+    for each in found.ready():
+        found.taken(replace(each.row, whole=True))
+    for name in ("old", "young"):
+        (tmp_path / "logs" / "1" / name).unlink()
+    time.sleep(0.01)
+    assert (ready(found), found.gone()) == ([], ["1/old"])
+    (tmp_path / "logs").rename(tmp_path / "away")
+    (tmp_path / "logs").mkdir()
+    time.sleep(0.01)
+    assert (ready(found), found.gone()) == ([], [])
 
 
 MOUNTS = """\

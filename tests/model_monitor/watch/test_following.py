@@ -188,6 +188,26 @@ def test_two_processes_do_not_watch_one_model(tmp_path, judge):
         run(watched)
 
 
+def test_a_process_waits_for_the_one_before_it_to_end(tmp_path, judge):
+    watched = config(tmp_path)
+    write(tmp_path / "logs", "1/part-0", requests("a", 5))
+    held = root_lock.held(watched.watch_path, "watch")
+    held.__enter__()
+    threading.Timer(0.3, held.__exit__, (None, None, None)).start()
+    assert follow([watched], lambda _: [], Shown(), once=True, wait=20.0) == {EXIT_FINE}
+
+
+def test_windows_that_no_journal_knows_are_left_alone(tmp_path, judge):
+    watched = config(tmp_path)
+    write(tmp_path / "logs", "1/part-0", requests("a", 5))
+    run(watched)
+    journal = watched.watch_path / "journal.sqlite"
+    journal.unlink()
+    with pytest.raises(MonitorError, match=r"journal\.sqlite must be there where there are windows"):
+        run(watched)
+    assert taken(watched) == requests("a", 5)
+
+
 def test_several_models_are_watched_by_one_process(tmp_path, judge):
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
@@ -335,6 +355,31 @@ def test_a_disk_that_is_full_for_a_while_stops_nothing_for_good(tmp_path, judge,
         "Windows of monitoring wait",
         "Windows of monitoring go on.",
     ]
+
+
+def test_a_folder_of_logs_that_is_away_for_a_while_stops_nothing_for_good(tmp_path, judge, monkeypatch):
+    watched = config(tmp_path, settle_seconds=0.05)
+    monkeypatch.setattr("model_monitor.watch.taking_up._PAUSE", 0.05)
+    monkeypatch.setattr("model_monitor.watch.arriving._LOOK_SECONDS", 0.2)
+    shown = Shown()
+
+    def away() -> None:
+        until(lambda: hasattr(shown, "statuses"))
+        (tmp_path / "logs").rename(tmp_path / "away")
+        until(lambda: len(shown.sentences) > 0)
+        (tmp_path / "logs").mkdir()
+        until(lambda: len(shown.sentences) > 1)
+        write(tmp_path / "logs", "1/part-0", requests("a", 5))
+        until(lambda: bool(shown.windows))
+
+    thread = beside(away)
+    run(watched, shown=shown, once=False)
+    thread.join()
+    assert [sentence.split(":")[0] for sentence in shown.sentences] == [
+        "Windows of monitoring wait",
+        "Windows of monitoring go on.",
+    ]
+    assert shown.windows == [1]
 
 
 def test_a_file_that_nobody_may_read_is_said_once_and_counts_as_an_error(tmp_path, judge):
