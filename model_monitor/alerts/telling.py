@@ -14,7 +14,7 @@ from ..incidents.incident import Change, Kind, Severity
 from ..incidents.recorded import Record
 from ..reading.window_record import WindowRecord
 from .delivery import Delivery, PictureOf, opened
-from .outbox import Outbox
+from .outbox import DEAD, SENT, Outbox
 from .settings import AlertsConfig, Channel
 from .texts import message_of
 
@@ -93,6 +93,15 @@ class Alerts:
     def counts(self) -> dict[tuple[str, str], int]:
         """How many messages there were since ever, by channel and state."""
         return self._outbox.counts() if self._outbox else {}
+
+    def outcomes(self) -> dict[tuple[str, str], int]:
+        """How many messages were delivered and how many are dead letters ("failed"), since ever, by channel."""
+        counts = self.counts()
+        return {
+            (channel.name, outcome): counts.get((channel.name, state), 0)
+            for channel in self.config.channels
+            for outcome, state in (("delivered", SENT), ("failed", DEAD))
+        }
 
     def _new(self, outbox: Outbox, record: WindowRecord, changes: Iterable[Change]) -> list[Change]:
         """The changes that were not put in yet: of this window, and of those before it where the process ended."""

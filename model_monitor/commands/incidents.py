@@ -13,8 +13,10 @@ from components.common.errors import MonitorError, require
 
 from ..alerts import texts
 from ..alerts.delivery import opened
+from ..alerts.outbox import FILE, Outbox
 from ..alerts.sending import UndeliveredError
 from ..alerts.settings import Channel
+from ..alerts.telling import FOLDER
 from ..incidents import actions
 from ..incidents.actions import Action, What
 from ..incidents.contexts import Contexts
@@ -25,6 +27,7 @@ from ..reading.history import History
 from ..reading.run_store import open_store
 from ..showing import incidents as showing
 from ..showing.lines import say
+from ..showing.outbox import outbox_record, show_outbox
 from ..terminal import make_console
 from ..watch.settings import WatchConfig, configuration, models
 from ..worked_example import any_config
@@ -44,7 +47,7 @@ _ACTIONS = {
     "false-alarm": What.FALSE_ALARM,
 }
 _FOR_ALL = (What.MUTED, What.UNMUTED)
-_TEST = "test-alert"
+_TEST, _OUTBOX = "test-alert", "outbox"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
@@ -54,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         default="",
-        metavar="ID|ack|mute|unmute|real|false-alarm|test-alert",
+        metavar="ID|ack|mute|unmute|real|false-alarm|test-alert|outbox",
         help="an incident: the number of its first window, or model/number; or what to do with one; default: list them",
     )
     parser.add_argument(
@@ -82,6 +85,8 @@ def run(options: argparse.Namespace) -> int:
     console = make_console()
     if options.what == _TEST:
         return _test(options, console)
+    if options.what == _OUTBOX:
+        return _show_outbox(options, console)
     if options.what in _ACTIONS:
         return _do(options, console)
     require(not options.incident, "ID", "be one incident", options.incident)
@@ -138,6 +143,21 @@ def _tested(channel: Channel, console: Console) -> str:
     except (UndeliveredError, MonitorError) as error:
         return str(error)
     return ""
+
+
+def _show_outbox(options: argparse.Namespace, console: Console) -> int:
+    """What became of messages: counts by channel, and the dead letters, the newest first."""
+    folder = _store(options).parent / FOLDER
+    require((folder / FILE).is_file(), "root", "be one under which somebody was told of incidents", str(folder.parent))
+    outbox = Outbox(folder)
+    counts, dead = outbox.counts(), outbox.dead()
+    outbox.close()
+    shown = dead[: options.limit or None]
+    if options.json:
+        print_json(console, {"format_version": showing.FORMAT_VERSION, **outbox_record(counts, shown)})
+    else:
+        show_outbox(counts, shown, len(dead) - len(shown), console)
+    return EXIT_FINE
 
 
 def _list(known: list[Listed], options: argparse.Namespace, console: Console) -> int:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..incidents.course import Course
 from ..incidents.settings import IncidentsConfig
@@ -11,6 +11,9 @@ from ..watch.hooks import Status
 from .export import Export
 from .observed import Observed, Sequential
 from .settings import MetricsSettings
+
+# Gives how many alerts were sent, by channel and by what became of them.
+Outcomes = Callable[[], Mapping[tuple[str, str], int]]
 
 
 class Shared:
@@ -44,9 +47,10 @@ class Metrics:
 
     name = "metrics"
 
-    def __init__(self, model: str, settings: MetricsSettings, rules: IncidentsConfig) -> None:
+    def __init__(self, model: str, settings: MetricsSettings, rules: IncidentsConfig, alerts: Outcomes = dict) -> None:
         self._model, self._settings = model, settings
         self._course = Course(rules)
+        self._alerts = alerts
         self._last: WindowRecord | None = None
         self._status = Status(model)
         self._export = _SHARED.get(settings)
@@ -87,4 +91,5 @@ class Metrics:
             sequential=rings,
             open_incidents={} if incident is None else {incident.severity.value: 1},
             incidents=self._course.opened,
+            alerts=self._alerts(),
         )

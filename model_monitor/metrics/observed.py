@@ -35,7 +35,7 @@ class Observed:
       sequential: the sequential tests, by name.
       open_incidents: how many are open, by severity.
       incidents: how many there were, by severity.
-      alerts: how many were sent, by channel and by what became of them ("delivered", "failed", "pending").
+      alerts: how many were sent, by channel and by what became of them ("delivered", "failed": given up).
 
     """
 

@@ -83,11 +83,12 @@ def hooks_of(config: WatchConfig, stdout: IO[str]) -> list[Hook]:
       MonitorError: a port, a folder, a library or a secret that one of them needs cannot be had.
 
     """
-    hooks: list[Hook] = [alerts_of(config, str(config.windows_path), stdout)]
+    alerts = alerts_of(config, str(config.windows_path), stdout)
+    hooks: list[Hook] = [alerts]
     if config.metrics.any:
         from ..metrics.hook import Metrics  # noqa: PLC0415 - it is told by the protocol that stands here
 
-        hooks.append(Metrics(config.name, config.metrics, config.incidents))
+        hooks.append(Metrics(config.name, config.metrics, config.incidents, alerts.outcomes))
     if config.policies.any:
         from ..acting.hook import Policies  # noqa: PLC0415 - likewise
 

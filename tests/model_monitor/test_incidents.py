@@ -4,15 +4,19 @@ Of the four spans that `monitor` judged there, the second differs, the third is 
 """
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
 
 from model_monitor import cli
+from model_monitor.alerts.outbox import Outbox
 from model_monitor.incidents import actions
 from model_monitor.reading.run_store import open_store
+from tests.model_monitor.alerts.conftest import messages
 from tests.model_monitor.alerts.conftest import receiver as receiver  # noqa: PLC0414
 from tests.support import printed
+from tests.support.code_blocks import named
 
 pytestmark = pytest.mark.prints
 
@@ -160,14 +164,30 @@ HOOK = {"name": "hook", "type": "webhook", "url": "env:HOOK_URL", "secret": "env
 LOG = {"name": "log", "type": "json_lines"}
 
 
-def test_channels_are_tested(configured, receiver, capsys):
+def test_channels_are_tried_and_the_outbox_shown_as_the_docs_have_it(configured, receiver, capsys, monkeypatch):
     file = configured(HOOK, LOG)
-    assert cli.main(["incidents", "test-alert", "--config", file]) == 0
+    monkeypatch.chdir(Path(file).parent)
+    tried, shown = (command.split()[1:] for command in named("docs/alerts.md", "trying the channels").commands)
+    assert cli.main(tried) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "hook: delivered"
     assert json.loads(out[1])["title"] == "Test of an alert"
     assert out[2] == "log: delivered"
     assert receiver.bodies[0]["kind"] == "test"
+    assert cli.main(shown) == 1
+    assert "somebody was told of incidents" in printed.words(capsys.readouterr().err)
+    outbox = Outbox(Path("root/alerts"))
+    with outbox.changing():
+        for message in messages():
+            outbox.put("hook", "cifar10/2@0", message, 1)
+    assert cli.main(shown) == 0
+    text = printed.words(capsys.readouterr().out)
+    assert text.startswith("hook: 2 dead, 1 pending dead letter of hook, 20")
+    assert "[critical] cifar10 got worse: degraded at window 3 (the outbox was full, 0 attempts)" in text
+    assert cli.main([*shown, "--json", "--limit", "1"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [letter["kind"] for letter in found["dead_letters"]] == ["worse"]
+    assert {"channel": "hook", "state": "pending", "count": 1} in found["counts"]
 
 
 def test_a_channel_that_does_not_deliver_is_said_and_an_error(configured, receiver, capsys, monkeypatch):

@@ -18,6 +18,7 @@ from model_monitor.alerts.settings import Channel
 from model_monitor.alerts.texts import test_message as message_of_a_test
 from model_monitor.alerts.webhook import KEY, SIGNATURE, TIMESTAMP, seconds_of, sign
 from tests.model_monitor.alerts.conftest import SECRET, TOKEN, messages
+from tests.support.code_blocks import named
 
 PNG = b"\x89PNG a picture"
 (OPENED, WORSE, CLOSED) = messages()
@@ -43,6 +44,28 @@ def test_a_webhook_gets_a_message_that_its_receiver_can_verify(channel, receiver
         1,
     )
     assert base64.b64decode(record["picture_png"]) == PNG
+
+
+def test_the_receiver_of_the_docs_takes_a_message_once_and_no_other(channel, receiver):
+    names: dict = {}
+    exec(named("docs/alerts.md", "a receiver").text, names)  # noqa: S102 - the page's own
+    sends = opened(channel(images=False), io.StringIO())
+    for key in ("key-1", "key-1", "key-2"):
+        sends.send(OPENED, key, no_picture)
+    requests = [({name.title(): value for name, value in headers.items()}, body) for headers, body in receiver.requests]
+    taken = [names["is_new_and_genuine"](SECRET.encode(), headers, body) for headers, body in requests]
+    assert taken == [True, False, True]
+    names["SEEN"].clear()
+    headers, body = requests[0]
+    old = str(int(headers[TIMESTAMP]) - 301)
+    replayed = {**headers, TIMESTAMP: old, SIGNATURE: sign(SECRET, old, body)}
+    for secret, given, content in (
+        (b"another", headers, body),
+        (SECRET.encode(), headers, body + b" "),
+        (SECRET.encode(), {**headers, TIMESTAMP: old}, body),
+        (SECRET.encode(), replayed, body),
+    ):
+        assert not names["is_new_and_genuine"](secret, given, content)
 
 
 @pytest.mark.parametrize(

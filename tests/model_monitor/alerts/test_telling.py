@@ -87,6 +87,7 @@ def test_a_channel_is_told_what_it_asks_for(watched):
     model = watched(severity="warning", kinds=("worse", "closed"))
     model.judge("cfcdfu")
     assert model.told() == ["worse@4", "closed@5"]
+    assert model.alerts.outcomes() == {("log", "delivered"): 2, ("log", "failed"): 0}
 
 
 def test_what_was_judged_and_not_put_in_is_put_in_with_the_next_window(watched, monkeypatch):
