@@ -74,6 +74,8 @@ BREAKING = [
      "the tool reads and shows without TFX", "model_monitor.reading.findings -> pipelines.training"),
     ("model_monitor/reading/findings.py", "from ..traffic import shifts",
      "traffic and the server are for commands", "model_monitor.reading.findings -> model_monitor.traffic.shifts"),
+    ("model_monitor/incidents/incident.py", "from ..watch import journal",
+     "incidents follow from records and alerts", "model_monitor.incidents.incident -> model_monitor.watch.journal"),
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ One story on the model of `good`, which begins as README tells it: spans are rep
 labels, and compared with a new model; each test evaluates its part of it.
 """
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -11,11 +12,13 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from PIL import Image
 from werkzeug.test import Client
 
 from components.common import baseline_bundle
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
 from components.common.records.performance import PERFORMANCE_JSON, Performance
+from model_monitor.alerts.picture import picture_of_run
 from model_monitor.reading import run_store as inspect
 from model_monitor.ui.app import Application
 from model_monitor.ui.pages import Site
@@ -32,6 +35,7 @@ pytestmark = pytest.mark.e2e
 DETAIL = {"image_noise", "image_sharpness", "image_gradient", "image_edge_density"}
 
 
+LOG = "{name: log, type: json_lines}"
 NOTEBOOK = REPOSITORY / "docs" / "inspect.ipynb"
 
 
@@ -79,8 +83,8 @@ def clean(root: Path, watched: Outcome) -> Outcome:
 
 @pytest.fixture(scope="module")
 def rest(root: Path, logs: Path, clean: Outcome) -> Outcome:
-    """The span that was not judged yet."""
-    return run_pipeline("monitor", root, "--logs", str(logs))
+    """The span that was not judged yet; somebody is told of incidents from here on."""
+    return run_pipeline("monitor", root, "--logs", str(logs), "--set", f"alerts.channels=[{LOG}]")
 
 
 def test_readme_shows_what_monitor_prints(watched: Outcome):
@@ -127,6 +131,23 @@ def test_a_blurred_span_is_flagged_with_the_right_properties_on_top(watched: Out
 
 def test_a_span_scaled_to_0_1_is_named_as_such(rest: Outcome):
     assert "Pixels scaled to 0..1" in rest.words.split("Span 3 is invalid")[1]
+
+
+def test_what_was_judged_before_is_an_incident_that_is_recorded_and_shown_with_its_images(root: Path, rest: Outcome):
+    """The third span makes it no worse, so that nobody is told; what came before there was a channel is not told of."""
+    assert '"kind":' not in rest.output
+    store = inspect.open_store(root / "metadata.sqlite")
+    (recorded,) = store.get_contexts_by_type("ModelMonitorIncident")
+    runs = [run.id for run in monitoring_runs(root)[1:3]]
+    assert {child.id for child in store.get_children_contexts_by_context(recorded.id)} == set(runs)
+    done = model_monitor("incidents", "2", "--json", "--set", f"root={root}")
+    found = json.loads(done.stdout)
+    assert (found["severity"], found["open"], found["runs"]) == ("critical", True, runs)
+    assert set(found["cause"]["of"]) <= DETAIL
+    picture = Image.open(io.BytesIO(picture_of_run(root / "metadata.sqlite", runs[0])))
+    assert picture.size == (6 * 136 + 8, 144)
+    page = Client(Application(Site(root / "metadata.sqlite", root))).get("/incidents/2").text
+    assert page.count('src="data:image/png;base64,') == 12  # of the window and of the baseline
 
 
 def test_the_timeline_in_the_browser_shows_the_spans_the_push_and_the_report(root: Path, rest: Outcome):
