@@ -1,22 +1,17 @@
 """Sequential tests that could follow the p-values, each with one false alarm in so many windows: how soon they ring."""
 
+import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
 from benchmarks.detection.draws import generator
-from benchmarks.detection.table import Table
-
-from .delays import GROWTH, PERMUTATIONS, RUN_LENGTH
-from .drifts import Drift, discrete
 
 Floats = npt.NDArray[np.float64]
-BASELINES, PATHS, LENGTH, BEFORE = 6, 40, 60, 20
 _CHAINS = 4000  # that a threshold is found with
 
 
@@ -58,20 +53,7 @@ CANDIDATES = (
 )
 
 
-def measure(clean: Table, shifted: Mapping[str, Table]) -> dict[str, Any]:
-    """By candidate, by shift: the mean number of windows from the beginning of the drift to the alarm."""
-    limits = {each.name: threshold(each, RUN_LENGTH) for each in CANDIDATES}
-    found: dict[str, Any] = {each.name: {} for each in CANDIDATES}
-    fractions = np.concatenate([np.zeros(BEFORE), GROWTH * np.arange(1, LENGTH + 1)])
-    for number, (name, table) in enumerate(shifted.items()):
-        drift = Drift(clean, table, size=500, reference=5000, baselines=BASELINES)
-        p_values = discrete(drift.p_values(fractions, PATHS, number), PERMUTATIONS, np.random.default_rng(number))
-        scores = np.maximum(-special.ndtri(p_values), -3)
-        for each in CANDIDATES:
-            found[each.name][name] = float(delays(each, scores, limits[each.name]).mean())
-    return found
-
-
+@functools.lru_cache(maxsize=64)
 def threshold(candidate: Candidate, run_length: float) -> float:
     """The value that standard normal scores reach once in so many windows, waiting times being nearly exponential."""
     rng = generator("candidate", candidate.name)
@@ -84,10 +66,12 @@ def threshold(candidate: Candidate, run_length: float) -> float:
     return float(np.quantile(largest, math.exp(-windows / run_length)))
 
 
-def delays(candidate: Candidate, scores: Floats, limit: float, before: int = BEFORE) -> npt.NDArray[np.int64]:
+def delays(candidate: Candidate, scores: Floats, limit: float, before: int) -> npt.NDArray[np.int64]:
     """Windows to the alarm of scores [baselines, paths, windows], of which so many are before the drift."""
     value, rung = np.full(scores.shape[:2], candidate.start), []
     for number in range(scores.shape[2]):
+        if number == before:  # alarms before it have been dealt with
+            value = np.where(value >= limit, candidate.start, value)
         value = candidate.step(value, scores[..., number])
         rung.append(value >= limit)
     after = np.stack(rung[before:], axis=2)

@@ -12,12 +12,15 @@ from benchmarks.detection.table import Table
 from components.common.sequential import cusum
 from components.common.two_sample.false_alarms import p_value_threshold
 
+from .candidates import CANDIDATES, threshold
+from .candidates import delays as delays_of
 from .chains import Chains
 from .drifts import NULL_PAIRS, Drift, discrete
 
 Floats = npt.NDArray[np.float64]
 KNOWN = 300  # clean windows that the history is drawn from
 GROWTH = 0.005  # of the images, a window
+BEFORE = 20  # windows before the drift that candidates see
 HISTORY = 240  # windows before the drift: ten days of hourly ones
 PERMUTATIONS = 9999
 RUN_LENGTH = 1000  # windows to a false alarm, of everything but the first column
@@ -26,13 +29,17 @@ NOMINAL = "single window at 1 %"
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes of window and baseline, how many baselines and paths of each shift, and how many windows a path has."""
+    """Sizes of window and baseline, how many baselines and paths of each shift, and how many windows a path has.
+
+    `highest` is the proportion of the images at which the drift stops growing.
+    """
 
     size: int = 500
     reference: int = 5000
-    baselines: int = 20
-    paths: int = 30
+    baselines: int = 10
+    paths: int = 20
     length: int = 60
+    highest: float = 1.0
     null_pairs: tuple[int, int] = NULL_PAIRS
 
     @property
@@ -40,8 +47,16 @@ class Plan:
         return self.size, self.reference
 
 
+# A drift that stays small, of shifts that single windows hardly show then.
+SMALL = Plan(paths=10, length=120, highest=0.05)
+SLOW = ("brightness", "saturation", "jpeg", "rotation")
+
+
 def measure(clean: Table, shifted: Mapping[str, Table], plan: Plan) -> dict[str, Any]:
-    """By shift, by test: the mean number of windows to the alarm; `length` + 1 where there is none."""
+    """By shift, by test: the mean number of windows to the alarm; `length` + 1 where there is none.
+
+    The tests are those of `of_drift` and `CANDIDATES`.
+    """
     found = {}
     for number, (name, table) in enumerate(shifted.items()):
         drift = Drift(
@@ -52,9 +67,11 @@ def measure(clean: Table, shifted: Mapping[str, Table], plan: Plan) -> dict[str,
             baselines=plan.baselines,
             null_pairs=plan.null_pairs,
         )
-        growing = drift.p_values(GROWTH * np.arange(1, plan.length + 1), plan.paths, number)
+        fractions = np.minimum(GROWTH * np.arange(1, plan.length + 1), plan.highest)
+        growing = drift.p_values(fractions, plan.paths, number)
         before = drift.p_values(np.zeros(KNOWN), 1, 1000 + number)[:, 0]
         found[name] = of_drift(before, growing, plan.sizes, np.random.default_rng(number))
+        print(f"{name}: {found[name]}", flush=True)
     return found
 
 
@@ -73,7 +90,10 @@ def of_drift(before: Floats, growing: Floats, sizes: tuple[int, int], rng: np.ra
         "CUSUM": _rung(drawn, growing, sizes, RUN_LENGTH),
         "together": together,
     }
-    return {name: float(_first(rung).mean()) for name, rung in delays.items()}
+    scores = _scores(np.concatenate([drawn[..., -BEFORE:], growing], axis=2))
+    others = {each.name: delays_of(each, scores, threshold(each, RUN_LENGTH), BEFORE) for each in CANDIDATES}
+    found = {name: _first(rung) for name, rung in delays.items()} | others
+    return {name: float(each.mean()) for name, each in found.items()}
 
 
 def _rung(

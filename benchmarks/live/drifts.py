@@ -18,7 +18,7 @@ from components.common.two_sample.combination import Group, Tail
 
 Floats = npt.NDArray[np.float64]
 SHIFTED_ROWS = 300  # of a shift: few against the clean rows, so that columns are as in a pool that is nearly clean
-NULL_PAIRS = (40, 600)  # baselines and windows without a shift
+NULL_PAIRS = (30, 400)  # baselines and windows without a shift
 
 
 class NullScale:

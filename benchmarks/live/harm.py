@@ -15,7 +15,6 @@ from components.performance_estimator.accuracy_estimation import DEFAULT_ESTIMAT
 from .error_predictor import ErrorPredictor, lower_bounds
 
 TOLERANCE, RUN_LENGTH = 0.05, 1000
-GROWTH = 0.005  # of the images, a window
 _RESAMPLES = 20  # of the bootstrap; its interval is never narrower than that of a proportion
 SOME = 0.1  # of the labels
 LABELS, FEW_LABELS, ESTIMATED = "all labels", "a tenth of the labels", "our estimate"
@@ -46,14 +45,18 @@ class Source:
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes of window and baseline; of each shift, and of windows without one, how many paths of how many windows."""
+    """Sizes of window and baseline; of each shift, and of windows without one, how many paths of how many windows.
+
+    `growth` is the proportion of the images that each window has more with the shift than the one before.
+    """
 
     size: int = 500
     reference: int = 5000
-    paths: int = 4
-    length: int = 80  # to 40 % of the images
-    clean_paths: int = 5
+    paths: int = 3
+    length: int = 80
+    clean_paths: int = 4
     clean_length: int = 200
+    growth: float = 0.0125  # to all images after 80 windows: at half a percent few of the shifts do harm
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class _Change:
 def measure(clean: Table, labels: Integers, shifted: Mapping[str, Table], plan: Plan) -> dict[str, Any]:
     """For each shift its paths, and those without one as "none": when harm begins, and when each method rings."""
     among = min(len(table) for table in shifted.values())
-    growing = np.minimum(GROWTH * np.arange(1, plan.length + 1), 1)
+    growing = plan.growth * np.arange(1, plan.length + 1)
     kinds = {name: (_Change(clean, table, labels, growing), plan.paths) for name, table in shifted.items()}
     kinds["none"] = _Change(clean, clean, labels, np.zeros(plan.clean_length)), plan.clean_paths
     found = {}

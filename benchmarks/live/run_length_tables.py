@@ -8,8 +8,9 @@ import numpy as np
 from benchmarks.detection.tables import markdown
 
 from . import harm
+from .candidates import CANDIDATES
 from .chains import OURS, PLAIN, SINGLE, TOGETHER
-from .delays import NOMINAL, Plan
+from .delays import NOMINAL, SMALL, Plan
 
 Found = Mapping[str, Any]
 _TESTS = {
@@ -18,6 +19,7 @@ _TESTS = {
     SINGLE: "single window",
     TOGETHER: "**together**",
 }
+_CANDIDATES = [candidate.name for candidate in CANDIDATES]
 _SUMMARY = ("mean", "median", "twentieth", "worst")
 
 
@@ -46,15 +48,24 @@ def run_lengths_check(found: Found) -> str:
 
 def delays(found: Found) -> str:
     """Windows to the alarm by shift, the soonest found first."""
-    ordered = sorted(found["delays"].items(), key=lambda item: item[1][NOMINAL])
-    names = list(ordered[0][1])
-    rows = [[shift, *(_delay(delay[name]) for name in names)] for shift, delay in ordered]
-    means = ["mean", *(_delay(float(np.mean([delay[name] for _, delay in ordered]))) for name in names)]
+    return _delays(found["delays"], Plan.length)
+
+
+def small_drifts(found: Found) -> str:
+    """The same of drifts that stay small."""
+    return _delays(found["small"], SMALL.length)
+
+
+def _delays(by_shift: Mapping[str, Mapping[str, float]], length: int) -> str:
+    ordered = sorted(by_shift.items(), key=lambda item: item[1][NOMINAL])
+    names = [name for name in ordered[0][1] if name not in _CANDIDATES]
+    rows = [[shift, *(_delay(delay[name], length) for name in names)] for shift, delay in ordered]
+    means = ["mean", *(_delay(float(np.mean([delay[name] for _, delay in ordered])), length) for name in names)]
     return markdown(["shift", *names], [*rows, means])
 
 
-def _delay(windows: float) -> str:
-    return f"> {Plan.length}" if windows > Plan.length else f"{windows:.1f}"
+def _delay(windows: float, length: int) -> str:
+    return f"> {length}" if windows > length else f"{windows:.1f}"
 
 
 def harm_over_time(found: Found) -> str:
@@ -72,20 +83,19 @@ def _harm_row(shift: str, paths: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def candidates(found: Found) -> str:
-    """Windows to the alarm by candidate: the mean over shifts, and the soonest and the latest found of them."""
-    return markdown(
-        ["sequential test", "mean", "soonest shift", "latest shift"],
-        [
-            [name, *(f"{value:.1f}" for value in (np.mean(list(by.values())), min(by.values()), max(by.values())))]
-            for name, by in found["candidates"].items()
-        ],
-    )
+    """Windows to the alarm by candidate: the mean over shifts, and that of the soonest and the latest found."""
+    rows = []
+    for name in _CANDIDATES:
+        by_shift = [delay[name] for delay in found["delays"].values()]
+        rows.append([name, *(f"{each:.1f}" for each in (np.mean(by_shift), min(by_shift), max(by_shift)))])
+    return markdown(["sequential test", "mean", "soonest shift", "latest shift"], rows)
 
 
 TABLES: Mapping[str, Callable[[Found], str]] = {
     "run_lengths": run_lengths,
     "run_lengths_check": run_lengths_check,
     "delays": delays,
+    "small_drifts": small_drifts,
     "harm_over_time": harm_over_time,
     "candidates": candidates,
 }

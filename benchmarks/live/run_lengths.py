@@ -22,7 +22,7 @@ from benchmarks.detection.table import Table, measure
 from benchmarks.detection.tables import put
 from model_monitor.traffic import shifts
 
-from . import candidates, clean_windows, delays, harm, run_length_tables
+from . import clean_windows, delays, harm, run_length_tables
 
 PAGE = Path("docs/live_benchmark.md")
 RESULTS = "run_lengths.json"
@@ -41,8 +41,8 @@ def run(cache: Path) -> dict[str, Any]:
     parts: dict[str, Callable[[], Any]] = {
         "clean": lambda: clean_parts(clean),
         "delays": lambda: delays.measure(clean, shifted, delays.Plan()),
+        "small": lambda: delays.measure(clean, {name: shifted[name] for name in delays.SLOW}, delays.SMALL),
         "harm": lambda: harm.measure(clean, labels, shifted, harm.Plan()),
-        "candidates": lambda: candidates.measure(clean, shifted),
     }
     path = cache / RESULTS
     found = json.loads(path.read_text()) if path.exists() else {}

@@ -42,7 +42,7 @@ def test_the_fit_agrees_with_the_real_windows(quick):
 
 
 def test_every_table_of_the_page_is_made(quick):
-    found = quick | {"clean": [quick["clean"]], "candidates": {"CUSUM": {"contrast": 3.0, "jpeg": 9.0}}}
+    found = quick | {"clean": [quick["clean"]], "small": quick["delays"]}
     for name, table in run_length_tables.TABLES.items():
         lines = table(found).splitlines()
         assert len(lines) >= 3, name
@@ -135,7 +135,7 @@ def test_harm_is_found_by_labels_and_only_where_there_is_some():
     right = np.random.default_rng(0).random(len(clean)) < 0.9
     labels = np.where(right, clean.classes, (clean.classes + 1) % 10)
     worse = Table(clean.values, (labels + 5) % 10, clean.untrained)
-    plan = harm.Plan(size=200, reference=500, paths=1, length=40, clean_paths=1, clean_length=20)
+    plan = harm.Plan(200, 500, paths=1, length=40, clean_paths=1, clean_length=20, growth=0.005)
     found = harm.measure(clean, labels, {"worse": worse}, plan)
     path = found["worse"][0]
     assert path["harm"] in {11, 12}  # nine tenths of half a percent of the images a window: 5 points

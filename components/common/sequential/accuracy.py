@@ -159,7 +159,7 @@ class AccuracyFollowed:
 
     The risk is 1 less the accuracy. A model is harmful when the lower bound of the risk that is run exceeds the upper
     bound of the source's risk plus a tolerance (Podkopaev and Ramdas 2022, "Tracking the risk of a deployed model and
-    detecting harmful distribution shifts", ICLR, section 2.2). The bound is a confidence sequence by betting: against a
+    detecting harmful distribution shifts", ICLR, section 2). The bound is a confidence sequence by betting: against a
     risk of m,
 
         capital = integral of (t/m)^wrong ((1-t)/(1-m))^right w(t) dt over t from m to 1
@@ -169,8 +169,8 @@ class AccuracyFollowed:
     mixtures; Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting", JRSS B, section
     4), and the lower bound is the m at which it is `run_length`. One sequence is begun with every window, so that
     months of good windows do not hide a bad week, and the alarm is given by any of them: without harm that takes
-    `run_length` windows on average at least (Shekhar and Ramdas 2023, "Reducing sequential change detection to
-    sequential estimation"). Of old beginnings ever fewer are kept, which costs a little power and no promise.
+    `run_length` windows on average at least (Shekhar and Ramdas 2024, "Reducing sequential change detection to
+    sequential estimation", ICML). Of old beginnings ever fewer are kept, which costs a little power and no promise.
 
     Attributes:
       source: the accuracy on the baseline's held-out examples.

@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import MonitorError, require
 from ..two_sample.false_alarms import GUARANTEED_FACTOR, least_permutations
 
-# What each test has of the false alarms, by benchmarks/live/run_lengths.py.
+# What each test has of the false alarms. Delays hardly depend on it: they go with the log of each test's run length.
 SINGLE_WINDOW, SLOW_DRIFT, ACCURACY = 0.4, 0.5, 0.1
 
 FEWEST_WINDOWS, MOST_WINDOWS = 10, 100_000

@@ -8,8 +8,7 @@ For each window, in their order:
 
 The p-value is the one of *skew*, against the baseline, as it is in the drift report; the previous window drifts along.
 A state is a function of the windows since the last reset and of nothing else: `follow` gives them all from the store,
-and `step` the next one, the same to the last digit. A reset (another version, another baseline, an incident that
-somebody has dealt with) is `start()`.
+and `step` the next one, the same to the last digit. Another version or another baseline begins with `start()`.
 
 docs/false_alarms_over_time.md has the method in plain words, what is promised and what was measured.
 """
@@ -116,7 +115,7 @@ class Cusum:
     """Page's cumulative sum of normal scores, with an allowance for the baseline's own sampling error.
 
     S = max(0, S + z - b - k), with z = Phi^-1(1 - p), and rings where S reaches the threshold (Page 1954, "Continuous
-    inspection schemes", Biometrika 41, section 4). Over baselines drawn anew the z of clean windows are standard normal
+    inspection schemes", Biometrika 41). Over baselines drawn anew the z of clean windows are standard normal
     or lower, whatever the number of permutations, and the threshold follows from the run length. Given one baseline
     they are not: T2 of many columns, which is chi-squared over baselines, is non-central given one
     (`p_value_threshold`), so that
@@ -216,8 +215,8 @@ def threshold_for(run_length: float) -> float:
 
     At most log(run_length) / (2 k): exp(2 k z - 2 k^2) is an e-value of the window, and a product of such that starts
     again at 1 reaches A no sooner than after A windows on average (Shin, Ramdas and Rinaldo 2023, "E-detectors",
-    Theorem 2.4). That holds for any p-value that is valid given the windows before; this threshold is lower by the
-    overshoot.
+    NEJSDS, section 2). That holds for any p-value that is valid given the windows before; this threshold is lower by
+    the overshoot.
 
     >>> round(threshold_for(1000.0), 2)
     5.07
@@ -230,7 +229,8 @@ def average_run_length(threshold: float, mean: float = 0.0, deviation: float = 1
     """Windows to the alarm on average, from 0, of independent normal scores.
 
     Solves L(u) = 1 + L(0) F(k - u) + integral of L(x) f(x - u + k) over x from 0 to the threshold, with F and f the
-    distribution and density of the scores (Page 1954, equation 7), by Gauss-Legendre quadrature.
+    distribution and density of the scores (the integral equation of Page 1954, Biometrika 41), by Gauss-Legendre
+    quadrature as Goel and Wu 1971, Technometrics 13.
 
     Args:
       threshold: above 0.

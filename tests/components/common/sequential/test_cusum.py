@@ -41,11 +41,19 @@ def simulated_run_length(cusum, p_values):
 
 
 def test_the_threshold_is_the_one_of_the_textbook():
-    """Siegmund 1985, "Sequential analysis", equation 2.57: (exp(2 k b) - 2 k b - 1) / (2 k^2), b = h + 1.166."""
+    """Siegmund 1985, "Sequential analysis": (exp(2 k b) - 2 k b - 1) / (2 k^2), b = h + 1.166."""
     for run_length in (100, 1000, 10_000):
         reach = 2 * ALLOWANCE * (threshold_for(float(run_length)) + 1.166)
         assert (math.exp(reach) - reach - 1) / (2 * ALLOWANCE**2) == pytest.approx(run_length, rel=0.02)
         assert threshold_for(float(run_length)) < math.log(run_length) / (2 * ALLOWANCE)
+
+
+def test_run_lengths_are_those_of_the_tables():
+    """Montgomery, "Introduction to statistical quality control", k = 1/2: 168 and 465 of charts with two sides."""
+    assert average_run_length(4.0) == pytest.approx(2 * 168, rel=0.005)
+    assert average_run_length(5.0) == pytest.approx(2 * 465, rel=0.005)
+    assert average_run_length(4.0, mean=1.0) == pytest.approx(8.38, rel=0.005)
+    assert average_run_length(5.0, mean=1.0) == pytest.approx(10.4, rel=0.005)
 
 
 @pytest.mark.parametrize("permutations", [0, 199])
