@@ -6,8 +6,23 @@ import time
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
 
 PROGRESS_LOGGER = "model_monitor.progress"
+
+
+def spinner(console: Console, markup: str) -> Live:
+    """A line that says what is going on, and is gone at the end; nothing where there is no terminal.
+
+    What others write to `sys.stdout` and `sys.stderr` meanwhile stays theirs: rich's own `status` would print it here.
+    """
+    return Live(turning(markup), console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+
+
+def turning(markup: str) -> Spinner:
+    """What `spinner` shows; another takes its place by `Live.update`."""
+    return Spinner("dots", text=markup)
 
 
 class Progress:
@@ -26,7 +41,7 @@ class Progress:
         logger.addHandler(handler)
         mark = "[red]✗[/]"
         try:
-            with self._console.status(f"{name} ..."):
+            with spinner(self._console, f"{name} ..."):
                 yield step
             mark = "[green]✓[/]"
         finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from components.common.errors import require
+from pipelines.progress import spinner
 
 from ..onboarding.described import read_examples
 from ..onboarding.settings import given
@@ -54,11 +55,11 @@ def run(options: argparse.Namespace) -> int:
     examples = read_examples(options.examples, options.count)
     # What TensorFlow writes as it loads is about missing GPUs; what fails is raised.
     with quiet(Path(os.devnull)) as console:
-        with console.status("Loading the model ..."):
+        with spinner(console, "Loading the model ..."):
             from ..launching.served_model import ServedModel  # noqa: PLC0415 - takes seconds
 
             served = ServedModel(options.saved_model)
-        with console.status("Trying it on Examples ..."):
+        with spinner(console, "Trying it on Examples ..."):
             from ..onboarding.guessing import guess  # noqa: PLC0415 - only once the model is there
 
             draft = guess(served, examples, said)

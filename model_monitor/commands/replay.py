@@ -15,6 +15,7 @@ from components.common.errors import require, require_known
 from components.common.model_spec import ModelSpec
 from components.common.plain_paths import require_plain
 from components.serving_log_writer.writer import ServedModel
+from pipelines.progress import spinner
 
 from ..launching import monitoring
 from ..showing.lines import say
@@ -93,10 +94,10 @@ def run_on(options: argparse.Namespace, console: Console) -> int:
     known = bool((labels != replay.NO_LABEL).any())
     require(not options.labels or known, "--labels", "come with images that have labels", str(options.labels))
     span = replay.next_span(options.logs) if options.span is None else options.span
-    with console.status("Loading the model ..."):
+    with spinner(console, "Loading the model ..."):
         model = replay.load(version.folder)  # kept: its signatures work as long as it is there
         signature = model.signature(version.spec.signatures.serve)
-    with console.status("Scoring ..."):
+    with spinner(console, "Scoring ..."):
         sent = list(replay.send(signature, version.spec, source, window, options.batch_size))
     prefix = f"replay-{time.time_ns():x}"
     replay.log(sent, ServedModel(replay.MODEL_NAME, version.number, signature.name), options.logs, span, prefix)

@@ -16,6 +16,7 @@ from components.common.durable_files import write_whole
 from components.common.errors import MonitorError, require
 from components.common.settings import read_yaml
 from pipelines.config import MonitoringConfig, load
+from pipelines.progress import spinner, turning
 
 from ..acting import recorded
 from ..acting.past import past
@@ -108,11 +109,11 @@ def _today(config: MonitoringConfig) -> Setting:
 
 def _tried(tuning: Tuning, settings: Sequence[Setting], console: Console) -> list[Tried]:
     found = []
-    with console.status("Comparing ...") as status:
+    with spinner(console, "Comparing ...") as status:
         for number, setting in enumerate(settings, 1):
 
             def step(done: int, of: int, number: int = number) -> None:
-                status.update(f"Setting {number} of {len(settings)}, window {done + 1} of {of} ...")
+                status.update(turning(f"Setting {number} of {len(settings)}, window {done + 1} of {of} ..."))
 
             found.append(tuning.attempt(setting, step))
     return found

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.live import Live
 from rich.markup import escape
-from rich.status import Status as Spinner
 
 from components.common.verdict_words import COLOURS, MEANINGS
+from pipelines.progress import spinner, turning
 
 from ..reading.window_record import WindowRecord
 from ..watch.hooks import Status
@@ -31,7 +32,7 @@ class Lines:
 
         """
         self._console, self._several = console, several
-        self._spinner: Spinner | None = None
+        self._spinner: Live | None = None
         self._said = time.monotonic()
 
     def say(self, sentence: str) -> None:
@@ -48,9 +49,9 @@ class Lines:
         text = "; ".join(f"{self._of(each.model)}{backlog_of(each)}" for each in statuses)
         if self._console.is_terminal:
             if self._spinner is None:
-                self._spinner = self._console.status(text)
+                self._spinner = spinner(self._console, "")
                 self._spinner.start()
-            self._spinner.update(escape(text))
+            self._spinner.update(turning(escape(text)))
         elif any(each.waiting + each.files for each in statuses) and time.monotonic() - self._said > _BACKLOG_SECONDS:
             self._said = time.monotonic()
             self.say(text)
