@@ -1,7 +1,7 @@
 """The incidents of a store as people ask for them: of every series of windows, with what stands of each. Reads only."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.common.errors import MonitorError, nearest
@@ -12,7 +12,7 @@ from ..reading.window_series import Series, all_series
 from .actions import Action, Standing, recorded, standing
 from .incident import Incident, follow
 from .recorded import key
-from .sequences import rings_of
+from .sequences import Ring, rings_of
 from .settings import IncidentsConfig
 
 
@@ -40,18 +40,37 @@ class NoIncidentError(MonitorError):
     """There is no incident of a name, or more than one."""
 
 
-def listed(history: History, rules: IncidentsConfig, now: float | None = None) -> list[Listed]:
-    """Every incident, the newest first; of several series, those of the newest run first."""
+@dataclass(frozen=True)
+class Followed:
+    """A series of windows, what the tests of many of them say after each, and its incidents, the newest first."""
+
+    series: Series
+    rings: Mapping[int, tuple[Ring, ...]]
+    incidents: tuple[Listed, ...]
+
+
+def followed(history: History, rules: IncidentsConfig, now: float | None = None) -> list[Followed]:
+    """Every series of a store, that of the newest run first."""
     done = recorded(history.store)
     moment = time.time() if now is None else now
     found = []
     for series in all_series(history):
-        incidents, _ = follow(series.records, rings_of(series.records, rules.budget), rules)
-        for incident in reversed(incidents):
-            name = key(series.model, series.logs, incident.number)
-            own = tuple(each for each in done if each.incident in ("", name))
-            found.append(Listed(incident, series, standing(done, name, moment), own))
+        rings = rings_of(series.records, rules.budget)
+        incidents, _ = follow(series.records, rings, rules)
+        listed_here = tuple(_listed(incident, series, done, moment) for incident in reversed(incidents))
+        found.append(Followed(series, rings, listed_here))
     return found
+
+
+def listed(history: History, rules: IncidentsConfig, now: float | None = None) -> list[Listed]:
+    """Every incident, the newest first; of several series, those of the newest run first."""
+    return [each for one in followed(history, rules, now) for each in one.incidents]
+
+
+def _listed(incident: Incident, series: Series, done: Sequence[Action], now: float) -> Listed:
+    name = key(series.model, series.logs, incident.number)
+    own = tuple(each for each in done if each.incident in ("", name))
+    return Listed(incident, series, standing(done, name, now), own)
 
 
 def find(known: Sequence[Listed], name: str) -> Listed:

@@ -4,7 +4,7 @@ Each function gives the page's HTML. What cannot be read of an artifact is a lin
 """
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -23,8 +23,7 @@ from components.common.verdict_words import FAIL_ON, MARKS_OF_TONES, MEANINGS
 from components.validation_report import build, rendering
 
 from ..incidents import listing
-from ..incidents.listing import Listed
-from ..incidents.sequences import rings_of
+from ..incidents.listing import Followed, Listed
 from ..incidents.settings import IncidentsConfig
 from ..reading import timeline
 from ..reading.artifact_tables import open_artifact
@@ -100,8 +99,11 @@ class Ground:
 
 def home(site: Site, history: History, *, all_spans: bool = False, all_runs: bool = False) -> str:
     """The timelines of all spans, and the runs."""
-    known = listing.listed(history, site.rules)
-    lines = [_line(site, history, known, line) for line in timeline.timelines(history, 0 if all_spans else SPANS_SHOWN)]
+    known = {(each.series.model, each.series.logs): each for each in listing.followed(history, site.rules)}
+    lines = [
+        _line(history, known.get((line.pipeline, line.logs)), line)
+        for line in timeline.timelines(history, 0 if all_spans else SPANS_SHOWN)
+    ]
     shown = history.runs if all_runs else history.runs[:RUNS_SHOWN]
     return _render(
         "home.html.jinja",
@@ -155,9 +157,8 @@ def incident(site: Site, history: History, name: str) -> str:
     )
 
 
-def _line(site: Site, history: History, known: Sequence[Listed], line: timeline.Timeline) -> Line:
-    own = [each for each in known if (each.series.model, each.series.logs) == (line.pipeline, line.logs)]
-    rings = rings_of(own[0].series.records, site.rules.budget) if own else {}
+def _line(history: History, known: Followed | None, line: timeline.Timeline) -> Line:
+    own, rings = (known.incidents, known.rings) if known else ((), {})
     shown = [each for each in own if each.incident.open][:_INCIDENTS_SHOWN] or own[:1]
     drawn = drawing.draw(line, own, rings)
     return Line(line, drawn, tuple(own), tuple(_with_images(history, each) for each in shown))
