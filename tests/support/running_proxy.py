@@ -1,8 +1,12 @@
 """A proxy that runs in a thread of this process, and the logs that it wrote."""
 
 import asyncio
+import collections
 import dataclasses
+import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +21,8 @@ from model_monitor.serving.proxy.counters import Counters
 from model_monitor.serving.proxy.outbox import LogSettings
 from model_monitor.serving.proxy.running import Addresses, Settings, serve
 
+PREDICT = "/v1/models/m:predict"
+BODY = {"instances": [[[[1], [2]], [[3], [4]]]]}
 SECONDS = 20.0  # that anything may take, on a machine that has much else to do
 
 
@@ -117,3 +123,50 @@ def read_to_end(connection: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return b"".join(parts)
+
+
+class ProxyCommand:
+    """`model-monitor proxy`, started; `.url` is where it listens."""
+
+    def __init__(self, upstream: str, logs: Path, *options: str) -> None:
+        ports = ("--port", "0", "--metrics-port", "0", "--span", "1")
+        arguments = ["proxy", "--upstream", upstream, "--logs", str(logs), *ports, *options]
+        command = [sys.executable, "-m", "model_monitor.cli", *arguments]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        told = self.process.stdout.readline()
+        while "->" not in told:
+            assert told, "it ended"
+            told = self.process.stdout.readline()
+        self.url = re.search(r"http://127\.0\.0\.1:\d+", told)[0]
+        metrics = re.search(r"http://\S+/metrics", self.process.stdout.readline())[0]
+        self._metrics = metrics
+
+    def metrics(self) -> str:
+        import requests
+
+        return requests.get(self._metrics, timeout=SECONDS).text
+
+    def predict(self, name: str) -> int:
+        import requests
+
+        headers = {"X-Request-Id": name}
+        return requests.post(self.url + PREDICT, json=BODY, headers=headers, timeout=SECONDS).status_code
+
+    def end(self) -> str:
+        self.process.terminate()
+        out, _ = self.process.communicate(timeout=SECONDS)
+        assert self.process.returncode == 0
+        return out
+
+
+def ids(logs: Path) -> collections.Counter[str]:
+    """How often each request is in the logs, by its id."""
+    found = [log.predict_log.request.inputs["log/request_id"].string_val[0].decode() for log in records(logs)]
+    return collections.Counter(found)
+
+
+def log_processes(parent: int) -> list[int]:
+    """The processes that log for a proxy."""
+    told = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in told.splitlines()]
+    return [int(row[0]) for row in rows if int(row[1]) == parent and "log_process" in row[2]]

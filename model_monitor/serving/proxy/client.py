@@ -73,12 +73,13 @@ class ClientConnection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def exchange_over(self, exchange: Exchange, *, broken: bool) -> None:
-        """The first request is answered, or given up; `broken` where half an answer was all there is."""
-        if self._queue and self._queue[0] is exchange:
-            self._queue.popleft()
+        """A request is answered, or given up; `broken` where half an answer was all there is."""
+        was_current = bool(self._queue) and self._queue[0] is exchange
+        if exchange in self._queue:
+            self._queue.remove(exchange)
         del self._versions[exchange]
         self._since = time.monotonic()
-        if self._gone:
+        if self._gone or not was_current:
             return
         if broken or self._closing or self.proxy.is_draining:
             self._transport.close()  # once everything is sent

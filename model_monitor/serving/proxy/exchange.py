@@ -189,5 +189,5 @@ class Exchange:
         taken, self.taken = self.taken, None
         if taken is not None:
             taken.done(self, logged=logged)
-        self._counters.answered("rest", self.status, time.perf_counter() - self.started)
+        self._counters.answered("rest", self.status or "none", time.perf_counter() - self.started)
         self._client.exchange_over(self, broken=broken)

@@ -5,12 +5,15 @@ metadata are the other side's; only the user agent is the proxy's own, for gRPC 
 """
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
 import grpc
+
+from components.common.errors import require
 
 from ..listening import add_grpc_port
 from .counters import QUEUE_FULL, SAMPLED_OUT, TOO_LARGE
@@ -45,10 +48,12 @@ class GrpcProxy:
     """
 
     def __init__(self, target: str, log: Log, put: Callable[[Record], None]) -> None:
+        require(re.fullmatch(r"[^/\s]+:[0-9]+", target) is not None, "--grpc-upstream", "be HOST:PORT", target)
         self.port = 0
         self._target, self._log, self._put = target, log, put
         self._client_key = log.client_header.lower()
         self._channel = grpc.aio.insecure_channel(target, options=_OF_THE_CALL)
+        self._unary = {method: self._channel.unary_unary(method) for method in _UNARY_METHODS}
         # grpc.aio may say INTERNAL of a stream that the server refuses while its first message is being sent
         # (measured with 1.85 under uvloop); streams, which no method of TensorFlow Serving is, go by the other channel
         self._streams = grpc.insecure_channel(target, options=_OF_THE_CALL)
@@ -71,13 +76,13 @@ class GrpcProxy:
         """One message each way."""
         began, started, status = time.time(), time.perf_counter(), "OK"
         metadata, request_id = _handed_on(context.invocation_metadata())
-        call = self._channel.unary_unary(method)(request, metadata=metadata, timeout=_left(context))
+        call = self._unary[method](request, metadata=metadata, timeout=_left(context))
         try:
             response: bytes = await call
         except grpc.aio.AioRpcError as error:
             status = error.code().name
-            await self._say(context, error.initial_metadata(), request_id)
-            await self._fail(context, error)
+            await self._begin(context, error.initial_metadata())
+            await self._fail(context, error, request_id)
             raise
         except BaseException:  # the client does not wait any more, or its time is over
             call.cancel()
@@ -85,8 +90,8 @@ class GrpcProxy:
             self._log.counters.client_gone += 1
             raise
         else:
-            await self._say(context, await call.initial_metadata(), request_id)
-            context.set_trailing_metadata(tuple(await call.trailing_metadata() or ()))
+            await self._begin(context, await call.initial_metadata())
+            context.set_trailing_metadata(_with_id(await call.trailing_metadata(), request_id))
         finally:
             self._log.counters.answered("grpc", status, time.perf_counter() - started)
         if method in _LOGGED:
@@ -100,32 +105,31 @@ class GrpcProxy:
         pulled = _Pulled(requests, loop)
         call = self._streams.stream_stream(method)(pulled, metadata=metadata, timeout=_left(context))
         try:
-            await self._say(context, await loop.run_in_executor(self._threads, call.initial_metadata), request_id)
+            await self._begin(context, await loop.run_in_executor(self._threads, call.initial_metadata))
             while (response := await loop.run_in_executor(self._threads, next, call, None)) is not None:
                 yield response
             status = call.code().name
-            context.set_trailing_metadata(tuple(call.trailing_metadata() or ()))
+            context.set_trailing_metadata(_with_id(call.trailing_metadata(), request_id))
         except grpc.RpcError as error:
             status = error.code().name
-            await self._fail(context, error)
+            await self._fail(context, error, request_id)
         finally:
             call.cancel()
             pulled.end()
             self._log.counters.answered("grpc", status, time.perf_counter() - started)
 
-    async def _say(self, context: Any, initial: Any, request_id: bytes) -> None:
-        """The server's first metadata, and the id."""
-        sent = tuple(initial or ())
-        own = () if any(key == _ID for key, _ in sent) else ((_ID, request_id.decode()),)
-        await context.send_initial_metadata((*sent, *own))
+    async def _begin(self, context: Any, initial: Any) -> None:
+        """The server's first metadata, where it has any: without, gRPC's own go with the answer, which is faster."""
+        if initial:
+            await context.send_initial_metadata(tuple(initial))
 
-    async def _fail(self, context: Any, error: Any) -> None:
+    async def _fail(self, context: Any, error: Any, request_id: bytes) -> None:
         """The server's status, or a sentence of why there is none."""
         details = error.details() or ""
         if error.code() is grpc.StatusCode.UNAVAILABLE and self._channel.get_state() is not _READY:
             self._log.counters.upstream_failures += 1
             details = f"The model server at {self._target} cannot be reached: {details}"
-        await context.abort(error.code(), details, tuple(error.trailing_metadata() or ()))
+        await context.abort(error.code(), details, _with_id(error.trailing_metadata(), request_id))
 
     def _take(  # noqa: PLR0913, PLR0917 - all that is known of a call
         self, api: str, request: bytes, response: bytes, request_id: bytes, began: float, context: Any
@@ -202,6 +206,12 @@ def _handed_on(metadata: Any) -> tuple[tuple[tuple[str, Any], ...], bytes]:
     given = _value(sent, _ID)
     request_id = given if given is not None and usable_id(given) else new_id()
     return (sent if given is not None else (*sent, (_ID, request_id.decode()))), request_id
+
+
+def _with_id(trailing: Any, request_id: bytes) -> tuple[tuple[str, Any], ...]:
+    """The server's last metadata, and the id where it says none."""
+    sent = tuple(trailing or ())
+    return sent if any(key == _ID for key, _ in sent) else (*sent, (_ID, request_id.decode("latin-1")))
 
 
 def _is_reserved(key: str) -> bool:

@@ -28,7 +28,7 @@ from .records import Made, make
 
 _REPORT_SECONDS = 0.2
 _WARNING_SECONDS = 60.0
-_NICE = 10  # requests come first where processors are few
+_NICE = 5  # requests come first where processors are few, and the log is still written where these are busy
 _logger = logging.getLogger(__name__)
 
 

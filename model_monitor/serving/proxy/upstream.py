@@ -40,11 +40,14 @@ class Upstream:
     """
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
+        try:
+            parts, port = urlsplit(url), urlsplit(url).port
+        except ValueError:
+            parts, port = urlsplit(""), None
         plain = parts.scheme in ("http", "https") and parts.hostname and parts.path in ("", "/") and not parts.query
         require(bool(plain), "--upstream", "be the URL of a server, as http://127.0.0.1:8501", url)
         self.url = url.rstrip("/")
-        self.host, self.port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        self.host, self.port = parts.hostname or "", port or (443 if parts.scheme == "https" else 80)
         self.authority = parts.netloc.rpartition("@")[2].encode()
         self._ssl = ssl.create_default_context() if parts.scheme == "https" else None
         self._idle: list[UpstreamConnection] = []

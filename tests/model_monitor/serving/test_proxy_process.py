@@ -1,9 +1,7 @@
 """The command as a process: ended by a signal, killed, and with a process that logs that is killed or cannot write."""
 
-import collections
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -14,11 +12,8 @@ import pytest
 import requests
 
 from components.serving_log_writer.log_files import WRITING
-from tests.support.running_proxy import SECONDS, records, running_proxy, until
+from tests.support.running_proxy import BODY, PREDICT, SECONDS, ProxyCommand, ids, log_processes, running_proxy, until
 from tests.support.scripted_server import ScriptedServer, answer
-
-PREDICT = "/v1/models/m:predict"
-BODY = {"instances": [[[[1], [2]], [[3], [4]]]]}
 
 
 @pytest.fixture
@@ -29,44 +24,6 @@ def server():
     server.close()
 
 
-class Command:
-    """`model-monitor proxy`, started; `.url` is where it listens."""
-
-    def __init__(self, upstream: str, logs: Path, *options: str) -> None:
-        ports = ("--port", "0", "--metrics-port", "0", "--span", "1")
-        arguments = ["proxy", "--upstream", upstream, "--logs", str(logs), *ports, *options]
-        command = [sys.executable, "-m", "model_monitor.cli", *arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        told = self.process.stdout.readline()
-        while "->" not in told:
-            assert told, "it ended"
-            told = self.process.stdout.readline()
-        self.url = re.search(r"http://127\.0\.0\.1:\d+", told)[0]
-        metrics = re.search(r"http://\S+/metrics", self.process.stdout.readline())[0]
-        self.metrics = lambda: requests.get(metrics, timeout=SECONDS).text
-
-    def predict(self, name: str) -> int:
-        headers = {"X-Request-Id": name}
-        return requests.post(self.url + PREDICT, json=BODY, headers=headers, timeout=SECONDS).status_code
-
-    def end(self) -> str:
-        self.process.terminate()
-        out, _ = self.process.communicate(timeout=SECONDS)
-        assert self.process.returncode == 0
-        return out
-
-
-def ids(logs: Path) -> collections.Counter:
-    found = [log.predict_log.request.inputs["log/request_id"].string_val[0].decode() for log in records(logs)]
-    return collections.Counter(found)
-
-
-def children(parent: int) -> list[int]:
-    told = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in told.splitlines()]
-    return [int(row[0]) for row in rows if int(row[1]) == parent and "log_process" in row[2]]
-
-
 def test_sigterm_answers_what_is_under_way_and_loses_no_record(server, tmp_path):
     came, go = threading.Event(), threading.Event()
 
@@ -75,7 +32,7 @@ def test_sigterm_answers_what_is_under_way_and_loses_no_record(server, tmp_path)
         go.wait(SECONDS)
         exchange.send(answer(b'{"predictions": [[0.25, 0.75]]}'))
 
-    proxy = Command(server.url, tmp_path / "logs")
+    proxy = ProxyCommand(server.url, tmp_path / "logs")
     assert proxy.predict("first") == 200
     server.answers[PREDICT] = slow
     got = []
@@ -103,11 +60,11 @@ def test_sigterm_answers_what_is_under_way_and_loses_no_record(server, tmp_path)
 
 def test_a_proxy_that_is_killed_under_load_leaves_whole_records_each_once(server, tmp_path):
     logs = tmp_path / "logs"
-    proxy = Command(server.url, logs, "--file-seconds", "0.01")
+    proxy = ProxyCommand(server.url, logs, "--file-seconds", "0.01")
     early = [f"early-{number}" for number in range(20)]
     assert [proxy.predict(name) for name in early] == [200] * 20
     until(lambda: "model_monitor_proxy_logged_total 20.0" in proxy.metrics())
-    (logger,) = children(proxy.process.pid)
+    (logger,) = log_processes(proxy.process.pid)
     answered, enough = [], threading.Event()
 
     def load(worker):
@@ -143,7 +100,7 @@ def test_a_process_that_logs_is_replaced_and_what_it_had_is_salvaged_or_counted(
             assert requests.post(proxy.url + PREDICT, json=BODY, headers=headers, timeout=SECONDS).status_code == 200
 
         predict("before")
-        (logger,) = until(lambda: children(os.getpid()))
+        (logger,) = until(lambda: log_processes(os.getpid()))
         until(lambda: any(path.stat().st_size > 10 for path in logs.glob(f"{WRITING}1.*")))  # flushed
         os.kill(logger, signal.SIGKILL)
         for number in range(3):
@@ -191,6 +148,8 @@ def test_what_an_earlier_writer_left_is_published(server, tmp_path):
     [
         ([], "`--upstream` must be given, or --grpc-upstream"),
         (["--upstream", "ftp://x"], "`--upstream` must be the URL of a server"),
+        (["--upstream", "http://x:99999"], "`--upstream` must be the URL of a server"),
+        (["--grpc-upstream", "http://x:1"], "`--grpc-upstream` must be HOST:PORT"),
         (["--upstream", "http://x", "--sampling-rate", "0"], "`--sampling-rate` must be in (0, 1]"),
         (["--upstream", "http://x", "--serving", "."], "`--serving` must hold a pushed version"),
         (["--upstream", "http://x", "--port", "99999"], "`--port` must be in 0 .. 65535"),

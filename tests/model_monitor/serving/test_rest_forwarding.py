@@ -288,6 +288,28 @@ def test_a_refusal_comes_after_the_answers_before_it(upstream, proxy):
     assert got.index(b"fine") < got.index(b"400 Bad Request")
 
 
+def test_a_broken_request_behind_another_keeps_that_from_nothing(upstream, proxy):
+    """The second of two pipelined requests turns out to be none while the first is being answered."""
+    came, go = threading.Event(), threading.Event()
+
+    def slow(exchange):
+        came.set()
+        go.wait(SECONDS)
+        exchange.send(answer(b"first"))
+
+    upstream.answers["/first"] = slow
+    with proxy.connect() as connection:
+        connection.sendall(b"GET /first HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert came.wait(SECONDS)
+        connection.sendall(b"POST /second HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+        until(lambda: proxy.metrics()["refused_total"] > 0)
+        go.set()
+        got = read_to_end(connection)
+    assert got.index(b"first") < got.index(b"400 Bad Request")
+    assert got.count(b"HTTP/1.1 ") == 2
+    assert "/second" not in upstream.requests
+
+
 def test_an_upgrade_is_not_handed_on(upstream, proxy):
     upstream.answers["/ws"] = answer(b"plain")
     got = proxy.talk(b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")

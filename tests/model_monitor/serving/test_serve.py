@@ -20,21 +20,16 @@ from tensorflow_serving.apis import (
 
 from model_monitor.serving.protocols.signatures import ModelSignatures
 from tests.support.running_proxy import SECONDS, until
-from tests.support.served_model import SIDE, push, running_server, write_model
+from tests.support.served_model import SIDE, push, running_server
 
 IMAGES = np.stack([np.full((SIDE, SIDE, 1), level, np.float32) for level in (0.1, 0.5, 0.9)])
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return write_model(tmp_path_factory.mktemp("model") / "saved")
-
-
-@pytest.fixture(scope="module")
-def server(model, tmp_path_factory):
+def server(saved_model, tmp_path_factory):
     serving = tmp_path_factory.mktemp("serving") / "m"
     serving.mkdir()
-    push(model, serving, 7)
+    push(saved_model, serving, 7)
     with running_server(serving) as running:
         yield running
 
@@ -235,10 +230,10 @@ def test_grpc_status_and_metadata(server, stub):
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-def test_new_versions_are_taken_up_without_a_gap(model, tmp_path):
+def test_new_versions_are_taken_up_without_a_gap(saved_model, tmp_path):
     serving = tmp_path / "m"
     serving.mkdir()
-    push(model, serving, 1)
+    push(saved_model, serving, 1)
     body = {"inputs": IMAGES.tolist()}
     with running_server(serving) as server, requests.Session() as session:
 
@@ -249,7 +244,7 @@ def test_new_versions_are_taken_up_without_a_gap(model, tmp_path):
 
         assert version() == 1
         (serving / "2").mkdir()  # no model
-        push(model, serving, 3)
+        push(saved_model, serving, 3)
         until(lambda: version() == 3)
         (serving / "4").mkdir()
         (serving / "4" / "saved_model.pb").write_bytes(b"no model")

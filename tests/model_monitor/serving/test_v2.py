@@ -14,7 +14,7 @@ from model_monitor.serving.protocols.json_values import BadRequestError
 from model_monitor.serving.protocols.v2_json import JSON_LENGTH, Request, read_request, read_response, response_of
 from tests.support.running_proxy import SECONDS, records, running_proxy
 from tests.support.scripted_server import ScriptedServer, answer
-from tests.support.served_model import SIDE, push, running_server, write_model
+from tests.support.served_model import SIDE, push, running_server
 
 IMAGES = np.stack([np.full((SIDE, SIDE, 1), level, np.float32) for level in (0.1, 0.5, 0.9)])
 NUMBERS = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
@@ -98,10 +98,10 @@ def test_what_is_no_body_is_said(body, length, told):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(saved_model, tmp_path_factory):
     serving = tmp_path_factory.mktemp("serving") / "m"
     serving.mkdir()
-    push(write_model(tmp_path_factory.mktemp("model") / "saved"), serving, 7)
+    push(saved_model, serving, 7)
     with running_server(serving) as running:
         yield running
 
