@@ -20,11 +20,12 @@ from .outbox import Letter, Outbox
 from .sending import Picture, Sends, UndeliveredError, keep_addresses_out_of_logs
 from .services import Service
 from .settings import AlertsConfig, Channel, secret_of
-from .webhook import Webhook
+from .webhook import LONGEST_AFTER, Webhook
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 900.0  # seconds before the second attempt, at most, and before any
 _LOOK_SECONDS = 1.0  # between two looks into the outbox, into which another thread puts
 _DAY = 86400.0
+LONGEST_WAIT = max(LONGEST_PAUSE, LONGEST_AFTER)
 _logger = logging.getLogger(__name__)
 PictureOf = Callable[[int], bytes | None]  # of a run
 
@@ -77,7 +78,7 @@ class Sender:
         letter = self.outbox.next(self.channel.name)
         if letter is None:
             return None
-        if letter.due > now:
+        if 0 < letter.due - now <= LONGEST_WAIT:  # a clock that was set back is not waited for
             return letter.due
         self.outbox.begin(letter)
         try:

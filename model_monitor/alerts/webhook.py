@@ -25,7 +25,7 @@ from .texts import Message
 TIMESTAMP, SIGNATURE, KEY = "X-Model-Monitor-Timestamp", "X-Model-Monitor-Signature", "Idempotency-Key"
 SCHEME = "v1"
 _FINAL = (400, 413, 415, 422)  # the message itself is refused: it will not be taken later either
-_LONGEST_AFTER = 24 * 3600.0
+LONGEST_AFTER = 24 * 3600.0  # seconds that an answer may have us wait
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,13 @@ def seconds_of(retry_after: str, now: float) -> float | None:
     """
     text = retry_after.strip()
     if text.isdecimal() and text.isascii():
-        return min(float(text[:9]), _LONGEST_AFTER)
+        return min(float(text[:9]), LONGEST_AFTER)
     try:
         date = email.utils.parsedate_to_datetime(text)
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
     date = date if date.tzinfo else date.replace(tzinfo=datetime.timezone.utc)
-    return min(max(0.0, date.timestamp() - now), _LONGEST_AFTER)
+    return min(max(0.0, date.timestamp() - now), LONGEST_AFTER)
 
 
 def _httpx() -> ModuleType | Any:

@@ -110,6 +110,13 @@ def test_what_is_not_taken_is_sent_again_later_and_what_comes_after_it_waits(
     assert outbox.counts() == {("hook", SENT): 2}
 
 
+def test_a_clock_that_is_set_back_keeps_no_message(outbox, sender, receiver):
+    now = time.time()
+    put(outbox, OPENED, now=now)
+    sender.step(now - 30 * 86400)
+    assert len(receiver.requests) == 1
+
+
 def test_a_message_that_is_refused_is_a_dead_letter_and_keeps_nobody_waiting(outbox, sender, receiver):
     receiver.answers = [REFUSED, FINE]
     put(outbox, OPENED, CLOSED)

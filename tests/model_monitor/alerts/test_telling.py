@@ -3,15 +3,14 @@
 import io
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from components.common.errors import MonitorError
+from model_monitor import cli
 from model_monitor.alerts.settings import AlertsConfig, Channel
 from model_monitor.alerts.telling import Alerts
-from model_monitor.incidents import actions, recorded
-from model_monitor.incidents.actions import Action, What
-from model_monitor.incidents.contexts import Contexts
 from model_monitor.incidents.recorded import Record
 from model_monitor.incidents.settings import IncidentsConfig
 from tests.model_monitor.alerts.conftest import wait_for
@@ -44,10 +43,10 @@ class Watched:
             self.records.append(window(number, word, run=run))
             self.alerts.judged(self.records[-1], self.records)
 
-    def act(self, what, until=None, number=None):
-        incident = "" if number is None else recorded.key(MODEL, LOGS, number)
-        action = Action(What(what), incident, "because", "ann", time.time(), until)
-        actions.record(Contexts(self.folder / "metadata.sqlite"), action)
+    def act(self, *what):
+        """Acknowledges, mutes or unmutes by command."""
+        metadata = str(self.folder / "metadata.sqlite")
+        assert cli.main(["incidents", *what, "--because", "camera", "--metadata", metadata]) == 0
 
     def settle(self):
         self.alerts._settled = 0.0  # as if some seconds had passed
@@ -121,11 +120,11 @@ def test_a_root_that_has_incidents_already_is_not_told_of_the_old_ones(watched):
 
 def test_nothing_is_told_of_what_is_muted_and_it_rings_again_when_that_ends(watched):
     model = watched()
-    model.act("muted", until=time.time() + 1000)
+    model.act("mute", "--all", "--for", "1h")
     model.judge("cd")
     model.settle()
     assert model.told() == []
-    model.act("unmuted")
+    model.act("unmute", "--all")
     model.settle()
     model.settle()
     assert model.told() == ["still_open@2"]
@@ -133,15 +132,16 @@ def test_nothing_is_told_of_what_is_muted_and_it_rings_again_when_that_ends(watc
     assert model.told() == ["still_open@2", "closed@3"]
 
 
-def test_a_mute_that_expires_rings_again_also_after_a_restart(watched):
+def test_a_mute_that_expires_rings_again_also_after_a_restart(watched, monkeypatch):
     model = watched()
     model.judge("c")
-    model.act("muted", until=time.time() + 0.5, number=1)
+    model.act("mute", "1", "--for", "1h")
     model.settle()
     model.judge("d")
     assert model.told() == ["opened@1"]
     model.alerts.closing(5.0)
-    time.sleep(0.5)
+    later = SimpleNamespace(time=lambda: time.time() + 3601, monotonic=time.monotonic)
+    monkeypatch.setattr("model_monitor.alerts.telling.time", later)
     model.start()
     model.alerts.judged(model.records[-1], model.records)
     assert model.told() == ["opened@1", "still_open@2"]
@@ -164,9 +164,9 @@ def test_a_span_that_is_judged_again_is_told_again_and_a_run_is_not(watched):
 def test_an_incident_that_ends_while_it_is_muted_ends_quietly(watched):
     model = watched()
     model.judge("c")
-    model.act("muted", until=time.time() + 1000, number=1)
+    model.act("mute", "1", "--for", "1h")
     model.judge("cf")
-    model.act("unmuted")
+    model.act("unmute", "1")
     model.settle()
     assert model.told() == ["opened@1"]
 
@@ -174,7 +174,7 @@ def test_an_incident_that_ends_while_it_is_muted_ends_quietly(watched):
 def test_of_an_incident_that_somebody_works_on_only_worse_and_closed_are_told(watched):
     model = watched()
     model.judge("c")
-    model.act("acknowledged", number=1)
+    model.act("ack", "1")
     model.judge("cid")
     model.settle()
     model.judge("f")
