@@ -5,7 +5,7 @@ import re
 import reprlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -32,6 +32,7 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    secretive: ClassVar[bool] = False  # whether errors show nothing of what was received: it may be a secret
 
 
 class Described(Section):
@@ -138,11 +139,20 @@ def keys(model: type[BaseModel], section: Sequence[str]) -> list[str]:
 
     Of a section in a list those of all in the list.
     """
+    found = _model_of(model, section)
+    return sorted(found.model_fields) if found else []
+
+
+def _model_of(model: type[BaseModel], section: Sequence[str]) -> type[BaseModel] | None:
+    """The class of a section of `model`, given as for `keys`; None where it is no section."""
     for part in section:
-        annotation = model.model_fields[part].annotation
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
         candidates = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type)]
-        model = next(a for a in candidates if issubclass(a, BaseModel))
-    return sorted(model.model_fields)
+        found = next((a for a in candidates if issubclass(a, BaseModel)), None)
+        if found is None:
+            return None
+        model = found
+    return model
 
 
 def shown(value: Any) -> str:
@@ -162,8 +172,14 @@ def _explain(kind: type[BaseModel], detail: ErrorDetails, source_of: Callable[[s
         return f"{source}: `{path}` must be given. Received: {given or 'no key'}"
     rule = detail["msg"].removeprefix("Value error, ").replace("Input should", "must").replace("String should", "must")
     rule = re.sub(r"an object|a valid dictionary or instance of \w+", "a section", rule)
-    received = "something else" if detail["type"] == SECRET_ERROR else shown(detail["input"])
+    received = "something else" if _is_secret(kind, detail) else shown(detail["input"])
     return f"{source}: `{path}` {rule}. Received: {received}"
+
+
+def _is_secret(kind: type[BaseModel], detail: ErrorDetails) -> bool:
+    """Whether what was received may be a secret, or stand in the place of one."""
+    section = [part for part in detail["loc"][:-1] if isinstance(part, str)]
+    return detail["type"] == SECRET_ERROR or getattr(_model_of(kind, section), "secretive", False)
 
 
 def _path(location: tuple[str | int, ...]) -> str:

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -31,6 +31,8 @@ KINDS = ("opened", "worse", "cause_changed", "closed", "withdrawn", "still_open"
 
 class Channel(Section):
     """One way in which somebody is told (docs/alerts.md)."""
+
+    secretive: ClassVar[bool] = True
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
     type: Literal["apprise", "webhook", "json_lines"]

@@ -53,7 +53,9 @@ def test_a_file_is_read_with_its_lists(tmp_path):
         (channels(secret="env:S"), "must have url as apprise"),  # noqa: S106
         (channels(type="json_lines"), "must have neither url nor secret as json_lines"),
         (channels(type="carrier_pigeon"), "must be 'apprise', 'webhook' or 'json_lines'"),
-        (channels(name="Team 1"), "`channels[0].name`"),
+        (channels(name=f"slack://{TOKEN}"), "`channels[0].name` must match pattern"),
+        (channels(severity=TOKEN), "`channels[0].severity`"),
+        (channels(images=TOKEN), "`channels[0].images` must be a valid boolean. Received: something else"),
         (channels(severity="urgent"), "'information', 'warning' or 'critical'"),
         (channels(kinds=("opened", "gone")), "'opened', 'worse'"),
         (channels(kinds=()), "`channels[0].kinds`"),

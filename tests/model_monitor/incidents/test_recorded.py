@@ -8,6 +8,7 @@ from components.common.errors import MonitorError
 from components.common.verdict_words import State
 from model_monitor.incidents import actions, contexts, recorded
 from model_monitor.incidents.incident import Kind
+from model_monitor.incidents.listing import listed
 from model_monitor.incidents.recorded import INCIDENT, Record
 from model_monitor.incidents.settings import IncidentsConfig
 from model_monitor.reading.history import History
@@ -88,6 +89,21 @@ def test_a_slow_drift_is_linked_to_windows_that_are_fine_each(root):
     values, runs = root.stored()[opened]
     assert (values["cause"], values["status"]) == ("changed: slow drift", "open")
     assert runs == {root.records[number].run for number in range(opened, 8)}
+
+
+@pytest.mark.parametrize("words", ["fcdff", "ccfucic", "fDcFdf"])
+def test_what_is_recorded_window_by_window_is_what_the_store_comes_to(root, words):
+    for number, word in enumerate(words, start=1):
+        root.judge(number, word.lower(), late=word.isupper())
+    found = [each.incident for each in listed(History(open_store(root.metadata)), IncidentsConfig())]
+    assert found == list(reversed(root.record.incidents.values()))
+    before = root.record
+    resumed = root.restart()
+    resumed.resume()
+    assert (resumed.incidents, resumed.changes) == (before.incidents, before.changes)
+    assert {key: values["windows"] for key, (values, _) in root.stored().items()} == {
+        each.number: each.windows for each in found
+    }
 
 
 def test_doing_it_again_changes_nothing(root):
