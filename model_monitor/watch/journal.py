@@ -20,31 +20,12 @@ from typing import Any, overload
 from components.common.errors import MonitorError
 
 from ..reading.window_record import WindowRecord
+from .journal_tables import SUMS, TABLES
 from .windows import Moment, Window
 
 FILE = "journal.sqlite"
 FORMAT_VERSION = 1
 _BUSY_SECONDS = 30.0
-_TABLES = """
-CREATE TABLE windows (
-  number INTEGER PRIMARY KEY, state TEXT NOT NULL, version INTEGER NOT NULL, bundle TEXT NOT NULL,
-  late INTEGER NOT NULL, opened_wall REAL NOT NULL, opened_monotonic REAL NOT NULL, opened_boot TEXT NOT NULL,
-  examples INTEGER NOT NULL, records INTEGER NOT NULL, others INTEGER NOT NULL, damaged INTEGER NOT NULL,
-  first_request REAL, last_request REAL, until REAL, closed TEXT NOT NULL,
-  first INTEGER NOT NULL, last INTEGER NOT NULL, files TEXT NOT NULL,
-  closed_at REAL, attempts INTEGER NOT NULL DEFAULT 0, begun INTEGER NOT NULL DEFAULT 0,
-  problem TEXT NOT NULL DEFAULT '', record TEXT, place INTEGER UNIQUE,
-  size INTEGER NOT NULL DEFAULT 0, removed INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX by_state ON windows (state, number);
-CREATE INDEX by_end ON windows (version, until) WHERE late = 0 AND state != 'open';
-CREATE TABLE files (
-  place TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, device INTEGER NOT NULL,
-  inode INTEGER NOT NULL, records INTEGER NOT NULL, whole INTEGER NOT NULL, torn INTEGER NOT NULL, digest TEXT NOT NULL
-);
-CREATE TABLE told (hook TEXT PRIMARY KEY, place INTEGER NOT NULL);
-CREATE TABLE events (id INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);
-"""
 OPEN, CLOSED, JUDGED, SET_ASIDE = "open", "closed", "judged", "set aside"
 _OF_WINDOW = ("number", "version", "late", "examples", "records", "others", "damaged", "first_request", "last_request",
               "until", "closed", "first", "last")  # fmt: skip
@@ -160,7 +141,7 @@ class Journal:
         with self._transaction():
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             if version == 0:
-                for statement in filter(str.strip, _TABLES.split(";")):
+                for statement in TABLES:
                     self._database.execute(statement)
                 self._database.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
             elif version != FORMAT_VERSION:
@@ -243,8 +224,10 @@ class Journal:
     def count(self, *states: str, untried: bool = False) -> int:
         """How many windows are in these states; `untried`: of those that no attempt has failed on."""
         marks = ", ".join("?" for _ in states)
-        only = " AND attempts = 0" if untried else ""
-        return self._one(f"SELECT COUNT(*) FROM windows WHERE state IN ({marks}){only}", *states)  # noqa: S608
+        asked = f"SELECT COALESCE(SUM(windows), 0) FROM totals WHERE state IN ({marks})"  # noqa: S608
+        if untried:
+            asked = f"SELECT COUNT(*) FROM windows WHERE state IN ({marks}) AND attempts = 0"  # noqa: S608
+        return self._one(asked, *states)
 
     def begin(self, number: int) -> None:
         """Notes that an evaluation begins: whoever finds that, and no end of it, looks for its run first."""
@@ -275,12 +258,13 @@ class Journal:
             aside = [each.window.number for each in self.windows(SET_ASIDE)]
             raise MonitorError(f"`--retry` must be one of the windows that were set aside: {aside}. Received: {number}")
 
-    def not_removed(self) -> list["Kept"]:
-        """The windows that were judged and whose examples are there still, in the order in which they were judged."""
+    def oldest(self, most: int) -> list["Kept"]:
+        """The windows that were judged first, of those whose examples are there still; `most` of them."""
         told = "(SELECT COALESCE(MIN(place), 9223372036854775807) FROM told)"
         columns = f"number, json_extract(record, '$.run_id'), closed_at, size, place <= {told}"
-        asked = f"SELECT {columns} FROM windows WHERE state = 'judged' AND removed = 0 ORDER BY place"  # noqa: S608
-        return [Kept(row[0], row[1], row[2], row[3], bool(row[4])) for row in self._database.execute(asked)]
+        kept = "removed = 0 AND place IS NOT NULL ORDER BY place LIMIT ?"
+        asked = f"SELECT {columns} FROM windows WHERE {kept}"  # noqa: S608
+        return [Kept(row[0], row[1], row[2], row[3], bool(row[4])) for row in self._database.execute(asked, (most,))]
 
     def last_fine(self) -> int:
         """The number of the last window that was judged and fine; 0 where there is none."""
@@ -322,11 +306,13 @@ class Journal:
         return [tuple(row) for row in rows][::-1]
 
     def totals(self) -> dict[str, int]:
-        """What was taken up in all: windows by state, examples, records, those damaged and those of late windows."""
-        asked = "SELECT {} FROM windows"
-        sums = {"examples": "SUM(examples)", "records": "SUM(records)", "damaged": "SUM(damaged)",
-                "others": "SUM(others)", "late": "SUM(records * late)"}  # fmt: skip
-        found = {name: self._one(asked.format(f"COALESCE({sum_of}, 0)")) for name, sum_of in sums.items()}
+        """What was taken up in all: windows by state, examples, records, those damaged and those of late windows.
+
+        And of judged windows, how many were `removed`, and the `size` of the others in bytes.
+        """
+        sums = ", ".join(f"COALESCE(SUM({name}), 0) AS {name}" for name in SUMS)
+        found = dict(self._database.execute(f"SELECT {sums} FROM totals").fetchone())  # noqa: S608
+        del found["windows"]
         return {**{state: self.count(state) for state in (OPEN, CLOSED, JUDGED, SET_ASIDE)}, **found}
 
     def _change(self, statement: str, *values: Any) -> int:

@@ -18,7 +18,7 @@ from ..incidents.contexts import Contexts
 from ..launching import root_lock
 from ..reading import roles
 from ..reading.run_store import Run, open_store, reading
-from .journal import Journal, Kept
+from .journal import JUDGED, Journal, Kept
 from .settings import WatchConfig
 from .window_files import WindowFiles, size_of
 
@@ -34,24 +34,25 @@ def size_of_window(config: WatchConfig, number: int, run: Run) -> int:
     return size_of(config.windows_path / str(number)) + made
 
 
-def old(config: WatchConfig, journal: Journal, now: float) -> Iterator[tuple[Kept, str]]:
-    """The windows whose examples are to be removed, the oldest first, and why."""
-    settings, windows = config.watch, journal.not_removed()
-    total = sum(each.size for each in windows)
-    left, fine = len(windows), journal.last_fine()
-    for each in windows[:-1]:  # the newest one stays whatever the settings say
+def old(config: WatchConfig, journal: Journal, now: float) -> list[tuple[Kept, str]]:
+    """The windows whose examples are to be removed, the oldest first, some at a time, and why."""
+    settings, totals = config.watch, journal.totals()
+    size, left, fine = totals["size"], totals[JUDGED] - totals["removed"], journal.last_fine()
+    found = []
+    for each in journal.oldest(max(0, min(left - 1, _AT_ONCE))):  # the newest one stays whatever the settings say
         if settings.keep_windows is not None and left > settings.keep_windows:
             why = f"`watch.keep_windows` is {settings.keep_windows}"
         elif settings.keep_days is not None and now - each.closed_at > _DAY * settings.keep_days:
             why = f"`watch.keep_days` is {settings.keep_days:g}"
-        elif settings.keep_gigabytes is not None and total > _GIGABYTE * settings.keep_gigabytes:
+        elif settings.keep_gigabytes is not None and size > _GIGABYTE * settings.keep_gigabytes:
             why = f"`watch.keep_gigabytes` is {settings.keep_gigabytes:g}"
         else:
-            return  # those after it are younger
+            break  # those after it are younger
         left -= 1
         if each.number != fine and each.told:
-            total -= each.size
-            yield each, why
+            size -= each.size
+            found.append((each, why))
+    return found
 
 
 def sweep(config: WatchConfig, journal: Journal, now: float) -> tuple[int, int]:
@@ -63,7 +64,7 @@ def sweep(config: WatchConfig, journal: Journal, now: float) -> tuple[int, int]:
       MonitorError: ML Metadata cannot be written.
 
     """
-    windows = [found for found, _ in zip(old(config, journal, now), range(_AT_ONCE), strict=False)]
+    windows = old(config, journal, now)
     if not windows:
         return 0, 0
     freed = 0

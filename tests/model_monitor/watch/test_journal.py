@@ -84,6 +84,22 @@ def test_a_new_hook_is_told_of_nothing_before_it(journal):
     assert journal.told("alerts") == 1
 
 
+def test_totals_are_the_sums_of_all_windows_whatever_became_of_them(journal, tmp_path):
+    rows = [window(n, closed="examples" * (n < 6), examples=n, records=2 * n, damaged=1, others=n) for n in range(1, 8)]
+    journal.took(None, [replace(row, window=replace(row.window, late=row.window.number == 3)) for row in rows], 0.0)
+    journal.took(None, [window(6, examples=60, records=60, damaged=0, others=0)], 0.0)
+    for number in (1, 2, 3):
+        journal.judged(result(number), size=100)
+    journal.failed(4, "", aside=True)
+    journal.removed(1, 0.0, "")
+    assert journal.totals() == {
+        OPEN: 1, CLOSED: 2, JUDGED: 3, SET_ASIDE: 1, "size": 200, "removed": 1,
+        "examples": 82, "records": 104, "damaged": 6, "others": 22, "late": 6,
+    }  # fmt: skip
+    assert [kept.number for kept in journal.oldest(5)] == [2, 3]
+    assert Journal(tmp_path).totals() == journal.totals()
+
+
 def test_a_failing_transaction_leaves_nothing(journal):
     bad = replace(window(2), bundle=None)
     with pytest.raises(sqlite3.IntegrityError):
