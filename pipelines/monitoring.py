@@ -26,6 +26,8 @@ from components.common.span_patterns import DEFAULT_PATTERN
 from . import nodes
 from .config import LOCAL_BEAM_ARGS, MonitorConfig, MonitoringConfig
 
+SPANS_A_COPY = 500  # that take their baseline from the cache: to find it there TFX reads all of their runs
+
 
 def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how; all but one by keyword
     model: str | Path | Bundle | ModelSpec,
@@ -84,7 +86,8 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
     """
     served = _served(model, baseline, model_version)
     spec = served.spec
-    importer = BaselineImporter(bundle_uri=served.folder)
+    cache_key = "" if span is None else f"spans from {span // SPANS_A_COPY * SPANS_A_COPY}"
+    importer = BaselineImporter(bundle_uri=served.folder, cache_key=cache_key)
     schema = importer.outputs["schema"]
     of = {"span": span, "pattern": pattern, "model_version": served.version}
     read = nodes.serving_log_example_gen(spec, str(logs), settings, **of)  # type: ignore[arg-type]

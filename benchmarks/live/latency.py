@@ -140,20 +140,21 @@ def measured(root: Path, bundle: Bundle, options: argparse.Namespace) -> list[Co
             window = shifts.apply_to_each(options.shift, source.images, source.labels, seed=number, severity=3)
         sent = list(replay.send(signature, spec, source, window, options.batch_size))
         served = ServedModel(replay.MODEL_NAME, bundle.manifest.model_version, signature.name)
-        replay.log(sent, served, logs, number, f"window-{number}")
+        span = number if number < GROWN else number + options.runs
+        replay.log(sent, served, logs, span, f"window-{number}")
         profiles = options.profile if number == options.windows else None
         config = load(MonitoringConfig, overrides=settings)
         if number == GROWN and options.runs:
             grow(config.metadata_path, options.runs)
-        costs.append(judged(config, number, profiles))
+        costs.append(judged(config, number, span, profiles))
     return costs
 
 
-def judged(config: MonitoringConfig, number: int, profiles: Path | None) -> Cost:
+def judged(config: MonitoringConfig, number: int, span: int, profiles: Path | None) -> Cost:
     """What the verdict on one window costs."""
     cost = Cost(number)
     cpu, wall = time.process_time(), time.perf_counter()
-    (logs,) = monitoring.spans_to_judge(config, number).chosen
+    (logs,) = monitoring.spans_to_judge(config, span).chosen
     found = monitoring.judge(config, logs, Meter(cost, profiles))
     monitoring.deliver(config, found)
     cost.total, cost.wall = time.process_time() - cpu, time.perf_counter() - wall

@@ -13,9 +13,12 @@ from . import executor
 
 
 class BaselineImporterSpec(ComponentSpec):
-    """One parameter in, four artifacts out."""
+    """Parameters in, four artifacts out."""
 
-    PARAMETERS = {executor.BUNDLE_URI_KEY: ExecutionParameter(type=str)}  # noqa: RUF012 - as TFX declares it
+    PARAMETERS = {  # noqa: RUF012 - as TFX declares it
+        executor.BUNDLE_URI_KEY: ExecutionParameter(type=str),
+        executor.CACHE_KEY: ExecutionParameter(type=str, optional=True),
+    }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
     OUTPUTS = {  # noqa: RUF012
         executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
@@ -34,6 +37,8 @@ class BaselineImporter(base_component.BaseComponent):
 
     Args:
       bundle_uri: the folder of a version that AtomicPusher pushed. It is read when the component runs.
+      cache_key: anything that another value of makes it import again. TFX reads all runs that took a result from its
+        cache to take it once more, so that whoever imports thousands of times changes it now and then.
 
     Raises:
       MonitorError: if `bundle_uri` is empty. A pipeline without a baseline has no BaselineImporter.
@@ -43,7 +48,8 @@ class BaselineImporter(base_component.BaseComponent):
     SPEC_CLASS = BaselineImporterSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(self, bundle_uri: str | RuntimeParameter) -> None:
+    def __init__(self, bundle_uri: str | RuntimeParameter, cache_key: str = "") -> None:
         require(bool(bundle_uri), executor.BUNDLE_URI_KEY, "be the folder of a pushed version", bundle_uri)
         outputs = {key: types.Channel(type=each.type) for key, each in BaselineImporterSpec.OUTPUTS.items()}
-        super().__init__(spec=BaselineImporterSpec(**{executor.BUNDLE_URI_KEY: bundle_uri}, **outputs))
+        parameters = {executor.BUNDLE_URI_KEY: bundle_uri, **({executor.CACHE_KEY: cache_key} if cache_key else {})}
+        super().__init__(spec=BaselineImporterSpec(**parameters, **outputs))

@@ -12,6 +12,7 @@ from tfx.utils import io_utils, path_utils
 from ..common import baseline_bundle
 
 BUNDLE_URI_KEY = "bundle_uri"
+CACHE_KEY = "cache_key"
 MODEL_KEY = standard_component_specs.MODEL_KEY
 STATISTICS_KEY = standard_component_specs.STATISTICS_KEY
 BASELINE_STATISTICS_KEY = "baseline_statistics"
@@ -29,6 +30,7 @@ class Executor(base_executor.BaseExecutor):
 
     Execution properties:
       bundle_uri: the version's folder.
+      cache_key: of TFX's cache alone; not read.
 
     Outputs, each with the custom properties `pushed_version` and `bundle_uri` (both strings):
       model: `Model`, laid out as Trainer's, without the bundle.

@@ -178,14 +178,15 @@ def test_an_empty_uri_is_refused_when_the_pipeline_is_built():
 
 
 def test_in_a_pipeline_it_is_lineage_and_comes_from_the_cache_the_second_time(root, version):
-    for _ in range(2):
-        run(root, "import", [BaselineImporter(version)])
+    for key in ("", "", "another"):
+        run(root, "import", [BaselineImporter(version, key)])
     store = MetadataStore(metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite")))
     (kind,) = [each for each in store.get_execution_types() if each.name.endswith("BaselineImporter")]
     executions = store.get_executions_by_type(kind.name)
     assert [execution.last_known_state for execution in executions] == [
         executions[0].COMPLETE,
         executions[0].CACHED,
+        executions[0].COMPLETE,
     ]
     imported = [a for a in store.get_artifacts_by_type("Model") if "bundle_uri" in a.custom_properties]
-    assert [a.custom_properties["bundle_uri"].string_value for a in imported] == [version]
+    assert [a.custom_properties["bundle_uri"].string_value for a in imported] == [version] * 2
