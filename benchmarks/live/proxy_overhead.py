@@ -71,7 +71,7 @@ class Addresses:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of a round; default: %(default)g")
+    parser.add_argument("--seconds", type=float, default=1.5, help="of a round; default: %(default)g")
     parser.add_argument("--rounds", type=int, default=9, help="of each kind; default: %(default)s")
     options = parser.parse_args()
     uvloop.install()

@@ -31,7 +31,7 @@ _STATUS = re.compile(
     re.IGNORECASE,
 )
 _V2_MODEL = re.compile(r"/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?(?P<ready>/ready)?")
-_MOST_BODY = 1 << 30
+MOST_BODY = 1 << 30  # bytes of a request, before it is unpacked
 _PLATFORM = "tensorflow_savedmodel"
 
 
@@ -52,11 +52,9 @@ class _Rest:
         self._served = served
 
     async def answer(self, request: Request) -> Response:
-        body = b"".join([part async for part in request.stream()])
         path = request.scope["raw_path"].decode("latin-1")
         try:
-            if len(body) > _MOST_BODY:
-                raise NotAnsweredError(Code.RESOURCE_EXHAUSTED, f"A body may have {_MOST_BODY} bytes")
+            body = await _body_of(request)
             return await run_in_threadpool(self._answer, request.method, path, request.headers, body)
         except NotAnsweredError as error:
             return _refusal(error.code, str(error))
@@ -76,6 +74,16 @@ class _Rest:
             if path in ("/v2", "/v2/", "/v2/health/live", "/v2/health/ready"):
                 return _tell_of_server(self._served, path)
         raise invalid(f"Malformed request: {method} {path}")
+
+
+async def _body_of(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        parts.append(part)
+        size += len(part)
+        if size > MOST_BODY:
+            raise NotAnsweredError(Code.RESOURCE_EXHAUSTED, f"The body of a request may have {MOST_BODY} bytes")
+    return b"".join(parts)
 
 
 def _predict(served: Versions[Model], call: Call, body: bytes, headers: Any) -> Response:

@@ -1,10 +1,11 @@
 """Runs a model server from its start to its end, which comes by a signal and answers what is under way."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import uvicorn
@@ -105,8 +106,9 @@ class _Server(uvicorn.Server):
         )
         super().__init__(config)
 
-    async def serve(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await self._serve(sockets)  # type: ignore[arg-type]
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def _poll(served: Versions[Model], seconds: float, stop: threading.Event) -> None:

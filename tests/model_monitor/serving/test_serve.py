@@ -19,6 +19,7 @@ from tensorflow_serving.apis import (
 )
 
 from model_monitor.serving.protocols.signatures import ModelSignatures
+from model_monitor.serving.server import rest
 from tests.support.running_proxy import SECONDS, until
 from tests.support.served_model import SIDE, push, running_server
 
@@ -143,6 +144,12 @@ def test_a_bad_request_is_answered_as_tensorflow_serving_does(server, path, body
     got = post(server, f"/v1/models/m{path}", body)
     assert (got.status_code, got.headers["content-type"]) == (status, "application/json")
     assert told in got.json()["error"]
+
+
+def test_a_body_without_end_is_refused(server, monkeypatch):
+    monkeypatch.setattr(rest, "MOST_BODY", 1000)
+    got = predict(server, b"x" * 2000)
+    assert (got.status_code, got.json()) == (429, {"error": "The body of a request may have 1000 bytes"})
 
 
 def test_status_and_metadata(server):
