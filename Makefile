@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak lint format notebook docs lock clean bench-detection
+.PHONY: help install demo live test soak lint format notebook docs lock clean bench-detection
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -15,6 +15,9 @@ install: ## an environment in .venv with the locked requirements
 
 demo: install ## train, validate, gate and push on the embedded sample of CIFAR-10
 	@$(BIN)/model-monitor train --dataset sample
+
+live: demo ## serve, log and watch that model on this machine: a story of five minutes
+	@$(BIN)/model-monitor demo --live
 
 # The commands that tests start compile our own sources once: an environment may forbid to keep what was compiled.
 test: install ## all tests, in WORKERS processes (TESTS=)

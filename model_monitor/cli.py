@@ -31,6 +31,7 @@ COMMANDS = {
     "why": "say why a model was pushed or not, or why a span is not fine",
     "rollback": "make an earlier pushed version the newest again",
     "tune": "evaluate past windows under other settings",
+    "demo": "tell the story of a served model, live",
     "vendor": "copy the components into a project under another name",
     "data": "the data set",
 }
