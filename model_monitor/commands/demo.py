@@ -1,6 +1,8 @@
 """`model-monitor demo --live`: a server, a proxy, a watcher and their traffic on this machine, and what comes of it."""
 
 import argparse
+import signal
+import sys
 from pathlib import Path
 
 from rich.markup import escape
@@ -17,7 +19,7 @@ from ..live.telling import Teller
 from ..showing.lines import say
 from ..terminal import make_console
 from ..worked_example import any_config, dataset, images_of
-from . import EXIT_BLOCKED, EXIT_FINE
+from . import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE
 
 DESCRIPTION = """Serves the pushed model of the worked example, sends it test images as clients would, and watches it:
 clean traffic, a shift that hurts, one that does not, a slow drift, a bad push that is rolled back. Tells the story as
@@ -51,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
         return Client(address, playing.MODEL, spec.input, images, labels)
 
     console.print(f"[bold]{length()} windows of {options.window} images, in about five minutes[/]")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_ERROR))  # so that the processes are ended too
     played = playing.play(settings, client_of, Teller(console))
     root = f"--set root={settings.root}"
     asides = [f"In a browser: [bold]model-monitor ui {escape(root)}[/]",

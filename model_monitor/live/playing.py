@@ -28,13 +28,14 @@ from ..reading.run_store import open_store
 from ..reading.window_record import WindowRecord
 from .clients import Client
 from .processes import Process, running
-from .story import PUSH, STORY, Chapter
+from .story import CLEAN, PUSH, STORY, Chapter
 from .telling import Teller
 
 MODEL = "cifar10"
 MARKER = ".live-demonstration"  # in a folder that may be emptied
 _START_SECONDS, _VERDICT_SECONDS, _SEEN_SECONDS = 120.0, 180.0, 60.0
 _PAUSE = 0.2
+_SETTLED_SECONDS = 1.5  # after which the proxy knows which version answers
 
 
 @dataclass(frozen=True)
@@ -229,6 +230,8 @@ class _Player:
             if time.monotonic() > deadline:
                 raise MonitorError(f"The server must take up version {number} within {_SEEN_SECONDS:g} s. It did not")
             time.sleep(_PAUSE)
+        self._client.send(CLEAN, 1, 1, number)  # nobody knows which version answered in the moment of the change
+        time.sleep(_SETTLED_SECONDS)
 
 
 def _served(upstream: str) -> list[int]:
