@@ -85,6 +85,7 @@ class Collector:
             config.window_examples,
             None if minutes is None else 60 * minutes,
             60 * config.watch.allowed_lateness_minutes,
+            config.monitor.min_examples,
         )
         self._journal, self._may_go_on, self._moment = journal, may_go_on, moment
         self._logs = config.serving_logs_path

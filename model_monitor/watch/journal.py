@@ -3,7 +3,7 @@
 One SQLite file a model. What is committed here has happened: a window's file counts as long as its row says, and what a
 killed process wrote beyond that is cut off by the next one. Each thread has a journal of its own on the same file.
 
-    windows   open -> closed -> judged, or set aside after too many attempts
+    windows   open -> closed -> judged, or set aside after too many attempts; or passed over, with too few examples
     files     how many records of each were taken up
     told      up to which judged window each hook was told
     events    what else happened that a person may want to know: a file that was replaced, what was removed
@@ -21,12 +21,12 @@ from components.common.errors import MonitorError
 
 from ..reading.window_record import WindowRecord
 from .journal_tables import SUMS, TABLES
-from .windows import Moment, Window
+from .windows import PASSED_OVER, Moment, Window
 
 FILE = "journal.sqlite"
 FORMAT_VERSION = 1
 _BUSY_SECONDS = 30.0
-OPEN, CLOSED, JUDGED, SET_ASIDE = "open", "closed", "judged", "set aside"
+OPEN, CLOSED, JUDGED, SET_ASIDE = "open", "closed", "judged", "set aside"  # or `windows.PASSED_OVER`
 _OF_WINDOW = ("number", "version", "late", "examples", "records", "others", "damaged", "first_request", "last_request",
               "until", "closed", "first", "last")  # fmt: skip
 
@@ -67,7 +67,7 @@ class WindowRow:
 
     Attributes:
       window: what it holds.
-      state: `OPEN`, `CLOSED`, `JUDGED` or `SET_ASIDE`.
+      state: `OPEN`, `CLOSED`, `JUDGED`, `SET_ASIDE` or `PASSED_OVER`.
       bundle: folder of the version whose baseline it is compared with.
       files: the files of its folder, by name, and how many bytes of each count.
       closed_at: when it was closed, seconds since the epoch; None while it is open.
@@ -313,7 +313,7 @@ class Journal:
         sums = ", ".join(f"COALESCE(SUM({name}), 0) AS {name}" for name in SUMS)
         found = dict(self._database.execute(f"SELECT {sums} FROM totals").fetchone())  # noqa: S608
         del found["windows"]
-        return {**{state: self.count(state) for state in (OPEN, CLOSED, JUDGED, SET_ASIDE)}, **found}
+        return {**{state: self.count(state) for state in (OPEN, CLOSED, JUDGED, SET_ASIDE, PASSED_OVER)}, **found}
 
     def _change(self, statement: str, *values: Any) -> int:
         with self._transaction():
@@ -362,7 +362,8 @@ def _columns(row: WindowRow, now: float) -> dict[str, Any]:
     window = row.window
     opened = {f"opened_{name}": value for name, value in vars(window.opened).items()}
     plain = {name: getattr(window, name) for name in _OF_WINDOW}
-    state = {"state": CLOSED if window.closed else OPEN, "closed_at": now if window.closed else None}
+    closed = PASSED_OVER if window.closed == PASSED_OVER else CLOSED
+    state = {"state": closed if window.closed else OPEN, "closed_at": now if window.closed else None}
     return {**plain, **opened, **state, "bundle": row.bundle, "files": json.dumps(dict(row.files))}
 
 

@@ -7,6 +7,8 @@ A window is of one model version and takes what comes, in the order in which it 
     records    when it has ten times as many records as it may have examples, most of them of no use,
     superseded when a whole other window has come in the meantime, and nothing for this one: the other version has
                taken over, or nothing is late any more,
+    passed over  likewise, where it has too few examples to be judged and no record was damaged: after a push, the few
+               that an old version answered last, or of which nobody knows which version did,
     end        when there is nothing more to come.
 
 A record that is older than the end of the last closed window of its version, by more than is allowed, belongs to a
@@ -17,6 +19,7 @@ numbers from 1, in the order in which they were opened.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+PASSED_OVER = "passed over"
 MOST_OTHERS = 10  # records that a window takes for each example that it may have
 
 
@@ -44,11 +47,15 @@ class Moment:
 
 @dataclass(frozen=True)
 class Limits:
-    """When windows are closed: at `examples`, after `seconds` (None: never); `lateness` is what is allowed, seconds."""
+    """When windows are closed: at `examples`, after `seconds` (None: never); `lateness` is what is allowed, seconds.
+
+    A window with fewer than `least` examples cannot be judged.
+    """
 
     examples: int
     seconds: float | None = None
     lateness: float = 600.0
+    least: int = 0
 
 
 @dataclass(frozen=True)
@@ -191,7 +198,8 @@ class Windows:
         if not window.late:
             for each in _in_order(self.open.values()):
                 if each.last < window.first:
-                    yield self._close(each, "superseded")
+                    few = each.examples < self.limits.least and not each.damaged
+                    yield self._close(each, PASSED_OVER if few else "superseded")
 
     def _close(self, window: Window, why: str) -> Window:
         del self.open[window.version, window.late]

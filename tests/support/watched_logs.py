@@ -49,7 +49,8 @@ def config(folder: Path, **settings: Any) -> WatchConfig:
         write_bundle(folder / "serving" / "1", SPEC)
     own = {"window_examples": 5, "window_minutes": None, **settings}
     places = {"root": folder / "runs", "serving_dir": folder / "serving", "serving_logs": folder / "logs"}
-    return WatchConfig.model_validate({**{name: str(place) for name, place in places.items()}, "watch": own})
+    named = {name: str(place) for name, place in places.items()}
+    return WatchConfig.model_validate({**named, "watch": own, "monitor": {"min_examples": 2}})
 
 
 def windows_on_disk(config: WatchConfig) -> dict[int, list[Record]]:

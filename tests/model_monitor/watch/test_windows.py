@@ -15,8 +15,8 @@ def at(seconds: float, *, boot: str = "a", wall: float | None = None) -> Moment:
     return Moment(NOON + seconds if wall is None else wall, 100 + seconds, boot)
 
 
-def windows(examples: int = 10, minutes: float | None = None, lateness: float = 60.0) -> Windows:
-    return Windows(Limits(examples, None if minutes is None else 60 * minutes, lateness))
+def windows(examples: int = 10, minutes: float | None = None, lateness: float = 60.0, least: int = 0) -> Windows:
+    return Windows(Limits(examples, None if minutes is None else 60 * minutes, lateness, least))
 
 
 def fill(state: Windows, *arrivals: Arrival, seconds: float = 0.0) -> list[Window]:
@@ -101,6 +101,15 @@ def test_a_version_that_was_replaced_leaves_no_window_open():
     state = windows(4)
     closed = fill(state, Arrival(1), *[Arrival(2)] * 4)
     assert [(each.number, each.version, each.closed) for each in closed] == [(2, 2, "examples"), (1, 1, "superseded")]
+
+
+def test_the_few_that_an_old_version_answered_last_are_passed_over_unless_one_is_damaged():
+    state = windows(4, least=2)
+    closed = fill(state, Arrival(1), *[Arrival(2)] * 4)
+    assert [(each.number, each.closed) for each in closed] == [(2, "examples"), (1, "passed over")]
+    state = windows(4, least=2)
+    closed = fill(state, Arrival(1, damaged=True), *[Arrival(2)] * 4)
+    assert [(each.number, each.closed) for each in closed] == [(2, "examples"), (1, "superseded")]
 
 
 def test_a_window_of_what_another_version_answered_has_an_end():
