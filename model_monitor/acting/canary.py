@@ -61,7 +61,7 @@ def _why_worse(pair: Pair, level: float) -> str:
     if chance is None or not chance <= level or new.accuracy is None or old.accuracy is None:
         return ""
     fell = f"accuracy {new.accuracy.value:.3f} against {old.accuracy.value:.3f} of {before} on the same requests"
-    return f"{fell}, p = {chance:.2g}"
+    return f"{fell}, p {'< 1e-12' if chance < 1e-12 else f'= {chance:.2g}'}"
 
 
 def p_value(new: Proportion | None, old: Proportion | None) -> float | None:

@@ -8,12 +8,11 @@ from pipelines.config import MonitoringConfig
 from pipelines.progress import Progress
 
 from ..reading.history import History
+from ..reading.roles import PREDECESSOR
 from ..reading.run_store import Run, open_store, pipelines
 from ..reading.timeline import point_of
 from ..reading.window_record import WindowRecord, record_of
 from .pipelines import launch
-
-SUFFIX = "-predecessor"  # of the pipeline's name, so that its runs are in no timeline of the served version
 
 
 def judge(config: MonitoringConfig, logs: SpanLogs, bundle: Bundle) -> WindowRecord:
@@ -32,7 +31,7 @@ def judge(config: MonitoringConfig, logs: SpanLogs, bundle: Bundle) -> WindowRec
 
     """
     places = {"serving_logs": str(getattr(config, "windows_path", config.serving_logs))}
-    own = config.model_copy(update={"name": f"{config.name}{SUFFIX}", **places})
+    own = config.model_copy(update={"name": f"{config.name}{PREDECESSOR}", **places})
     arguments = {
         "span": logs.span,
         "pattern": logs.pattern,
@@ -46,7 +45,7 @@ def judge(config: MonitoringConfig, logs: SpanLogs, bundle: Bundle) -> WindowRec
 
 def judged(config: MonitoringConfig, bundle: Bundle) -> dict[int, WindowRecord]:
     """The windows that were judged so already with this earlier version, by their numbers."""
-    name, store = f"{config.name}{SUFFIX}", open_store(config.metadata_path)
+    name, store = f"{config.name}{PREDECESSOR}", open_store(config.metadata_path)
     if name not in pipelines(store):
         return {}
     history = History(store, name)

@@ -72,7 +72,7 @@ STORY = (
     Chapter(
         "A slow drift",
         "Dust gathers: in each window a few more of the images are noisy, too few for any one window to show.",
-        tuple(Traffic("gaussian_noise", 2, share / 100) for share in (4, 6, 8, 10, 12, 14)),
+        tuple(Traffic("gaussian_noise", 2, share / 100) for share in (2, 3, 3, 4, 4, 5)),
         (State.FINE, State.CHANGED, State.DEGRADED),
     ),
     Chapter("Clean once more", "The dust is blown away.", (CLEAN,), _FINE),

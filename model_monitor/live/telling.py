@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 
 from components.common.verdict_words import COLOURS, MEANINGS
 
@@ -30,7 +31,7 @@ class Teller:
         say(self._console, escape(chapter.opening))
 
     def happens(self, sentence: str) -> None:
-        say(self._console, f"{_INDENT}{escape(sentence)}")
+        self._beneath(escape(sentence))
 
     def judged(self, record: WindowRecord, seconds: float) -> None:
         """A window, and how long after its last request its verdict was there."""
@@ -58,7 +59,11 @@ class Teller:
         self._incident("bold", f"{showing_acts.words(act)}.")
 
     def _incident(self, colour: str, sentence: str) -> None:
-        say(self._console, f"{_INDENT}[{colour}]►[/] {escape(sentence)}")
+        self._beneath(f"[{colour}]►[/] {escape(sentence)}")
+
+    def _beneath(self, markup: str) -> None:
+        """A sentence that is about the window above it, set in as a whole."""
+        self._console.print(Padding(markup, (0, 0, 0, len(_INDENT))))
 
     def ends(self, records: Sequence[WindowRecord], asides: Sequence[str]) -> None:
         """The timeline: a block a window, and beneath it what is worth knowing."""

@@ -11,6 +11,7 @@ from components.common.artifacts.files import DAMAGE, Artifact, Files, said
 from components.common.errors import MonitorError, nearest, require_known
 from components.common.verdict_words import NO_OPINION, Outcome, State
 
+from . import roles
 from .run_store import Node, Run, pipelines, runs, runs_that_gave
 from .verdicts import RunVerdict, verdict
 
@@ -45,6 +46,11 @@ class History:
     @cached_property
     def runs(self) -> list[Run]:
         return list(runs(self.store, self._pipeline, newest_first=True, files=self._files))
+
+    @property
+    def served(self) -> list[Run]:
+        """The runs that are about what was served; where one pipeline is asked for, all of its runs."""
+        return [run for run in self.runs if self._pipeline or roles.is_of_what_was_served(run.pipeline)]
 
     def verdict(self, run: Run) -> RunVerdict:
         """What became of a run; read once. Where its properties are not what they should be, that is not known."""
@@ -97,7 +103,7 @@ class History:
 
     def judged(self) -> Run:
         """The newest run that has a verdict; where none has, the newest of all."""
-        return next((run for run in self.runs if self.verdict(run).state not in NO_OPINION[1:]), self.run(LATEST))
+        return next((run for run in self.served if self.verdict(run).state not in NO_OPINION[1:]), self.run(LATEST))
 
     def before(self, run: Run) -> Iterator[Run]:
         """Earlier runs of the same pipeline that have a verdict, newest first; of a span, its last run, by span."""
@@ -120,7 +126,7 @@ class History:
     def watched(self, folder: str) -> list[Run]:
         """The last run on each span that was compared with the version in this folder, by span."""
         last: dict[int, Run] = {}
-        for run in self.runs:
+        for run in self.served:
             says = self.verdict(run)
             if says.span is not None and baseline_of(run) == folder:
                 last.setdefault(says.span, run)
@@ -148,7 +154,7 @@ class History:
         return Path(destination) if destination else None
 
     def _span(self, number: str) -> Run:
-        spans = {str(says.span): run for run in reversed(self.runs) if (says := self.verdict(run)).span is not None}
+        spans = {str(says.span): run for run in reversed(self.served) if (says := self.verdict(run)).span is not None}
         if number not in spans:
             known = sorted(spans, key=int)
             raise MonitorError(f"No run has evaluated span {number!r}. Evaluated spans: {_some(known)}")

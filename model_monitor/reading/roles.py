@@ -13,6 +13,10 @@ REPORT = "ValidationReport"
 PREVIOUS_STATISTICS = "PreviousStatistics"
 MONITORING = (LOGS, BASELINE, DRIFT, ACCURACY)  # what a run that has evaluated a span has finished
 
+# Of the pipeline's name where an earlier version answered a window anew: how it would have done, which is no verdict on
+# what was served.
+PREDECESSOR = "-predecessor"
+
 # Of training pipelines.
 DATA_CHECK = "ExampleValidator"
 EVALUATOR = "Evaluator"
@@ -24,6 +28,15 @@ GATES = (GATE, EVALUATOR)  # whose blessing counts, the first of them that there
 IMAGE_STATISTICS = "ImageStatisticsGen"
 SERVING_STATISTICS = "ServingStatisticsGen"
 BASELINE_STATISTICS = "BaselineStatisticsGen"
+
+
+def is_of_what_was_served(pipeline: str) -> bool:
+    """Whether a pipeline's runs are about what was served, and not about how an earlier version would have done.
+
+    >>> is_of_what_was_served("monitoring"), is_of_what_was_served("monitoring-predecessor")
+    (True, False)
+    """
+    return not pipeline.endswith(PREDECESSOR)
 
 
 def makes_statistics(node: str) -> bool:

@@ -78,7 +78,7 @@ class Timeline:
 def timelines(history: History, newest: int = 0) -> list[Timeline]:
     """Every timeline, that of the newest run first, with its `newest` spans; 0: with all of them."""
     found: dict[tuple[str, str], dict[int, list[Run]]] = {}
-    for run in history.runs:
+    for run in history.served:
         span = history.verdict(run).span
         if span is not None:
             found.setdefault((run.pipeline, logs_of(run)), {}).setdefault(span, []).append(run)

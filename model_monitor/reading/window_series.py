@@ -41,7 +41,7 @@ def all_series(history: History) -> list[Series]:
     """Every series, that of the newest run first."""
     kept = kept_windows(history.store)
     found: dict[tuple[str, str], dict[int, WindowRecord]] = {}
-    for run in history.runs:
+    for run in history.served:
         if run.id in kept:
             logs, record = kept[run.id].logs, kept[run.id].record
         elif history.verdict(run).span is not None:

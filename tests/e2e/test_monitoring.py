@@ -7,21 +7,28 @@ labels, and compared with a new model; each test evaluates its part of it.
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from PIL import Image
+from rich.console import Console
 from werkzeug.test import Client
 
 from components.common import baseline_bundle
 from components.common.records.drift_report import DRIFT_REPORT_JSON, DriftReport
 from components.common.records.performance import PERFORMANCE_JSON, Performance
 from model_monitor.alerts.picture import picture_of_run
+from model_monitor.live import clients as live_clients
+from model_monitor.live import playing
+from model_monitor.live.story import PUSH, STORY
+from model_monitor.live.telling import Teller
 from model_monitor.reading import run_store as inspect
 from model_monitor.ui.app import Application
 from model_monitor.ui.pages import Site
+from pipelines.cifar10 import images as images_of
 from pipelines.config import MonitoringConfig, load
 from tests.support.code_blocks import labels, named
 from tests.support.printed import words
@@ -300,3 +307,27 @@ def test_an_earlier_version_is_rolled_back_to_and_why_says_by_whom(root: Path, g
     version = Path(newest.version_dir).name
     assert f"Rolled back to version {first.name}, which is version {version} now, by ann" in words(why.stdout)
     assert "it confuses cats and dogs" in words(why.stdout)
+
+
+def test_the_demonstration_tells_of_clean_traffic_and_of_a_bad_push_that_is_rolled_back(root: Path, good: Outcome):
+    """Server, proxy and watcher are processes of their own; two chapters of the story, with small windows."""
+    settings = playing.Settings(root / "live", Path(good.versions[0]), window=120)
+    spec = playing.prepare(settings).manifest.spec
+    images, labels = images_of.read(SAMPLE, images_of.unseen_split(SAMPLE))
+    console = Console(file=io.StringIO(), width=100)
+    push = next(chapter for chapter in STORY if chapter.first == PUSH)
+    chapters = [replace(STORY[0], windows=STORY[0].windows[:1]), replace(push, windows=push.windows[:1])]
+    played = playing.play(
+        settings,
+        lambda address: live_clients.Client(address, playing.MODEL, spec.input, images, labels),
+        Teller(console),
+        chapters,
+    )
+    text = words(console.file.getvalue())
+    assert not played.untrue, text
+    assert played.records[0].state.value == "fine"
+    assert f"Rolled back to version {Path(good.versions[0]).name}" in text
+    newest = baseline_bundle.newest(str(settings.serving))
+    assert newest.manifest.copied_from == str(settings.serving / Path(good.versions[0]).name)
+    why = model_monitor("why", f"span:{played.records[-1].window}", "--set", f"root={settings.root}")
+    assert "Rolled back to version" in words(why.stdout)
