@@ -1,6 +1,7 @@
 """What goes through the proxy over HTTP arrives as it was sent, both ways, whatever client and server do."""
 
 import contextlib
+import random
 import socket
 import threading
 
@@ -273,6 +274,37 @@ def test_what_is_no_request_is_refused(upstream, proxy, sent, status):
     assert b'{"error": "The ' in body_of(got)
     assert b"callback" not in got
     assert sum(map(len, upstream.requests.values())) == before
+
+
+def test_a_body_shorter_than_its_length_never_was_a_request(silent, tmp_path):
+    with running_proxy(tmp_path / "logs", address(silent)) as proxy:
+        with proxy.connect() as client:
+            client.sendall(b"POST /v1/models/m:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nsome")
+            server_side, _ = silent.accept()
+        got = read_to_end(server_side)  # up to the end of the connection, which comes with the client's
+        server_side.close()
+        counters = proxy.stop()
+    assert body_of(got) == b"some"
+    assert (counters.client_gone, counters.to_log) == (1, 0)
+
+
+def test_whatever_bytes_come_the_next_client_is_answered(upstream, proxy):
+    chance = random.Random(0)  # noqa: S311 - the same each time
+    upstream.answers |= {"/fuzzed": answer(b"x"), "/next": answer(b"fine")}
+    whole = (
+        b"POST /fuzzed HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nX: y\r\n\r\nhello",
+        b"POST /fuzzed HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nT: t\r\n\r\n",
+    )
+    for number in range(150):
+        data = bytearray(whole[number % 2] * chance.choice((1, 2)))
+        for _ in range(chance.randint(1, 4)):
+            start, length = chance.randrange(len(data)), chance.randint(0, 6)
+            data[start : start + length] = chance.choice((b"", b"\r\n", chance.randbytes(3), bytes(data[:length]) * 3))
+        with proxy.connect() as connection:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            read_to_end(connection)
+    assert requests.get(f"{proxy.url}/next", timeout=SECONDS).content == b"fine"
 
 
 def test_a_chunk_that_is_none_ends_its_request(upstream, proxy):
