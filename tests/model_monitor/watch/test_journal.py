@@ -9,7 +9,7 @@ from components.common.errors import MonitorError
 from components.common.verdict_words import State
 from model_monitor.reading.window_record import WindowRecord
 from model_monitor.watch.journal import CLOSED, JUDGED, OPEN, SET_ASIDE, FileRow, Journal, WindowRow
-from model_monitor.watch.windows import Moment, Window
+from model_monitor.watch.windows import PASSED_OVER, Moment, Window
 
 FILE = FileRow("1/part-0", 100, 1, 2, 3, records=7)
 
@@ -93,7 +93,7 @@ def test_totals_are_the_sums_of_all_windows_whatever_became_of_them(journal, tmp
     journal.failed(4, "", aside=True)
     journal.removed(1, 0.0, "")
     assert journal.totals() == {
-        OPEN: 1, CLOSED: 2, JUDGED: 3, SET_ASIDE: 1, "size": 200, "removed": 1,
+        OPEN: 1, CLOSED: 2, JUDGED: 3, SET_ASIDE: 1, PASSED_OVER: 0, "size": 200, "removed": 1,
         "examples": 82, "records": 104, "damaged": 6, "others": 22, "late": 6,
     }  # fmt: skip
     assert [kept.number for kept in journal.oldest(5)] == [2, 3]
