@@ -1,11 +1,13 @@
 """`watch` as people start it: killed at any moment and started again, it judges each window once and loses nothing."""
 
 import collections
+import contextlib
 import json
 import random
 import re
 import shutil
 import signal
+import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +72,9 @@ class Watched(Home):
                 found.update(each.data if each.damage is None else b"damaged" for each in read_records(file))
         return found
 
+    def runs(self) -> list[int]:
+        return [run.id for run in History(open_store(self.root / "metadata.sqlite")).runs]
+
     def verdicts(self) -> dict[int, int]:
         """How often a verdict on each window was delivered."""
         files = self.root.glob("evaluated/monitoring/*/*.json")
@@ -109,6 +114,12 @@ def test_what_is_there_becomes_windows_that_every_command_knows(watched: Watched
     assert watched.verdicts() == dict.fromkeys(range(1, 6), 1)
     code, text = watched.watch("--status", "--json").end()
     assert (code, json.loads(text)["totals"]["examples"]) == (0, 401)
+    with contextlib.closing(sqlite3.connect(watched.journal().path)) as journal, journal:  # killed before it was noted
+        journal.execute("UPDATE windows SET state = 'closed', record = NULL, place = NULL WHERE number = 5")
+    before = watched.runs()
+    code, text = watched.watch("--once").end()
+    assert (code, "window 5, 100 examples  fine" in text) == (EXIT_FINE, True), text
+    assert (watched.runs(), watched.verdicts()[5]) == (before, 1)  # the run that there is counts
 
 
 def test_what_is_old_is_removed_and_verdicts_stay(watched: Watched):
