@@ -1,12 +1,17 @@
 """A command that a warm Python runs is a process like any other: its own folder, variables, streams and end."""
 
+import json
+import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.support.warm import server
 from tests.support.warm.starting import warm
 
 # Prints once nobody reads any more.
@@ -28,6 +33,27 @@ def test_it_ends_as_the_command_does(code: str, ended: int):
     done = warm().call("python", "-c", code)
     assert done.returncode == ended
     assert ("no" in done.stderr) == ("no" in code)
+
+
+@pytest.mark.parametrize("sent", [b"", b"half of a comm", None])
+def test_who_is_killed_at_once_leaves_nothing_running(sent: bytes | None, tmp_path: Path):
+    """Before it has said what to run, and before it is told that it runs."""
+    code = f"import pathlib, time; time.sleep(1); pathlib.Path({str(tmp_path / 'late')!r}).touch(); time.sleep(60)"
+    command = {"folder": "/", "environment": {}, "arguments": ["-c", code]}
+    asking, asked = socket.socketpair()
+    message = json.dumps(command).encode() + b"\n" if sent is None else sent
+    with asking:
+        if message:
+            socket.send_fds(asking, [message], [0, 1, 2])
+    attending = os.fork()
+    if not attending:
+        server._attend(asked)
+        server.run()
+        os._exit(9)
+    asked.close()
+    assert os.waitstatus_to_exitcode(os.waitpid(attending, 0)[1]) == 0
+    time.sleep(1.5)
+    assert not (tmp_path / "late").exists()
 
 
 def test_what_python_does_at_its_end_is_done(tmp_path: Path):

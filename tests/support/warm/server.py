@@ -82,22 +82,34 @@ def _attend(connection: socket.socket) -> None:
     connection.setblocking(True)
     text, streams, _, _ = socket.recv_fds(connection, LONGEST_COMMAND, STREAMS)
     while not text.endswith(b"\n"):
-        text += connection.recv(LONGEST_COMMAND)
+        more = connection.recv(LONGEST_COMMAND)
+        if not more:  # whoever asked was killed meanwhile
+            os._exit(0)
+        text += more
     if child := os.fork():
         for stream in streams:
             os.close(stream)
-        with contextlib.suppress(BrokenPipeError):  # whoever asked was killed
-            connection.sendall(f"{child}\n".encode())
-            if select.select([connection, os.pidfd_open(child)], [], [])[0] == [connection]:
-                os.kill(child, signal.SIGKILL)  # as whoever asked was
-            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            connection.sendall(f"{code}\n".encode())
+        _tell(connection, child)
         os._exit(0)
     connection.close()
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
     _become(json.loads(text))
+
+
+def _tell(connection: socket.socket, child: int) -> None:
+    """Tells whoever asked the id of the command's process and how it ended; ends it as soon as whoever asked is killed."""
+    try:
+        connection.sendall(f"{child}\n".encode())
+        killed = select.select([connection, os.pidfd_open(child)], [], [])[0] == [connection]
+    except BrokenPipeError:
+        killed = True
+    if killed:
+        os.kill(child, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with contextlib.suppress(BrokenPipeError):
+        connection.sendall(f"{code}\n".encode())
 
 
 def _become(command: dict[str, Any]) -> None:
