@@ -276,7 +276,7 @@ def test_a_file_is_picked_up_within_a_second_of_being_closed(tmp_path, judge, ev
     run(watched, shown=shown, once=False)
     thread.join()
     assert shown.windows == [1, 2, 3, 4]
-    assert max(waits) < 5.0, waits  # 0.03 s and 0.4 s on an idle machine; nothing but the kernel is that fast there
+    assert max(waits) < 5.0, waits  # 0.02 s and 0.3 s where nothing else runs: this allows for a busy machine
     told = "New files of monitoring are looked for every 0.2 s: `watch.file_events` is off."
     assert shown.sentences == ([] if events else [told])
 

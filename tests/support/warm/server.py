@@ -99,7 +99,7 @@ def _attend(connection: socket.socket) -> None:
 
 
 def _tell(connection: socket.socket, child: int) -> None:
-    """Tells whoever asked the id of the command's process and how it ended; ends it as soon as whoever asked is killed."""
+    """Tells whoever asked the process of the command and how it ended; ends it where whoever asked is killed."""
     try:
         connection.sendall(f"{child}\n".encode())
         killed = select.select([connection, os.pidfd_open(child)], [], [])[0] == [connection]
