@@ -109,13 +109,16 @@ def stores(tmp_path_factory, pytestconfig):
 
 def real_runs(folder: Path) -> Path:
     root, settings = folder / "runs", ("--set", f"root={folder / 'runs'}")
-    for arguments in (
-        ("train", "--set", "trainer.epochs=2", "--set", "serving_dir="),
-        ("replay", "--logs", str(folder / "logs"), "--count", "200", "--span", "1"),
-        ("replay", "--logs", str(folder / "logs"), "--count", "200", "--span", "2", "--shift", "blur:3"),
-        ("monitor", "--logs", str(folder / "logs"), "--set", "cache=false"),
+    shift = ("--shift", "gaussian_blur", "--severity", "5")
+    small = ("--set", "trainer.model=tiny_cnn", "--set", "trainer.batch_size=64", "--set", "trainer.epochs=6")
+    for expected, *arguments in (
+        (0, "train", *small),
+        (0, "replay", "--logs", str(folder / "logs"), "--count", "200", "--span", "1"),
+        (0, "replay", "--logs", str(folder / "logs"), "--count", "200", "--span", "2", *shift),
+        (2, "monitor", "--logs", str(folder / "logs"), "--set", "cache=false"),
     ):
-        subprocess.run([sys.executable, "-m", "model_monitor.cli", *arguments, *settings], cwd=REPOSITORY, check=False)
+        command = [sys.executable, "-m", "model_monitor.cli", *arguments, *settings]
+        assert subprocess.run(command, cwd=REPOSITORY, check=False).returncode == expected
     return root
 
 
