@@ -32,6 +32,7 @@ _STATUS_SECONDS = 10.0
 _PLACE_SECONDS = 2.0  # before a window is tried again that nothing is wrong with
 _TELL_SECONDS = 30.0  # before a hook that failed is told again
 _REMOVED_SECONDS = 60.0  # between two lines about what was removed
+_MOST_DEATHS = 20  # of the process during the evaluation of one window: what kills it each time must not go on for ever
 _LONGEST_RETRY = 3600.0
 _IDLE_SECONDS = 0.5
 Result = TypeVar("Result")
@@ -93,6 +94,9 @@ class Follower:
         row = None if number is None else self.journal.window(number)
         if row is None:
             return False
+        if row.begun > _MOST_DEATHS:
+            self._set_aside(row, f"the process ended {row.begun} times in a row while it was evaluated")
+            return True
         try:
             started = time.monotonic()
             with self._ending.evaluation():
@@ -100,6 +104,7 @@ class Follower:
             self._seconds = time.monotonic() - started
             place = self.journal.judged(record, size)
         except Exception as error:
+            self.journal.ended(row.window.number)
             if self._ending.abandoned:
                 raise
             self._failed(row, error)
@@ -141,9 +146,16 @@ class Follower:
         aside = row.attempts + 1 >= settings.attempts
         pause = 0.0 if self._once else min(_LONGEST_RETRY, settings.retry_seconds * 2**row.attempts)
         self._due[number] = now + pause
-        self.codes |= {EXIT_ERROR} if aside else set()
-        self.journal.failed(number, problem, aside=aside)
-        self._shown.failed(self.config.name, row, problem, aside=aside)
+        if aside:
+            self._set_aside(row, problem)
+        else:
+            self.journal.failed(number, problem, aside=False)
+            self._shown.failed(self.config.name, row, problem, aside=False)
+
+    def _set_aside(self, row: WindowRow, problem: str) -> None:
+        self.codes.add(EXIT_ERROR)
+        self.journal.failed(row.window.number, problem, aside=True)
+        self._shown.failed(self.config.name, row, problem, aside=True)
 
     def _tell(self, last: int | None = None) -> None:
         """Tells each hook what it does not know yet."""

@@ -72,7 +72,7 @@ class WindowRow:
       files: the files of its folder, by name, and how many bytes of each count.
       closed_at: when it was closed, seconds since the epoch; None while it is open.
       attempts: how often it was tried in vain to evaluate it.
-      begun: whether an evaluation was begun, of which nothing more is known.
+      begun: how many evaluations in a row were begun of which nothing more is known: the process ended meanwhile.
       problem: what the last attempt failed by; "" where there was none.
       record: what came of it; None where it is not judged.
       place: among the judged windows of the model, from 1; None likewise.
@@ -86,7 +86,7 @@ class WindowRow:
     files: Mapping[str, int] = field(default_factory=dict)
     closed_at: float | None = None
     attempts: int = 0
-    begun: bool = False
+    begun: int = 0
     problem: str = ""
     record: WindowRecord | None = None
     place: int | None = None
@@ -231,7 +231,11 @@ class Journal:
 
     def begin(self, number: int) -> None:
         """Notes that an evaluation begins: whoever finds that, and no end of it, looks for its run first."""
-        self._change("UPDATE windows SET begun = 1 WHERE number = ?", number)
+        self._change("UPDATE windows SET begun = begun + 1 WHERE number = ?", number)
+
+    def ended(self, number: int) -> None:
+        """Notes that an evaluation has not taken the process with it; its run may have come to its end all the same."""
+        self._change("UPDATE windows SET begun = MIN(begun, 1) WHERE number = ?", number)
 
     def judged(self, record: WindowRecord, size: int = 0) -> int:
         """Records what came of a window, and how many bytes there are of it. Returns its place among those judged."""
@@ -251,9 +255,8 @@ class Journal:
 
     def retry(self, number: int) -> None:
         """Has a window that was set aside evaluated again. Raises `MonitorError` where it was not."""
-        changed = self._change(
-            "UPDATE windows SET state = 'closed', attempts = 0 WHERE number = ? AND state = 'set aside'", number
-        )
+        anew = "state = 'closed', attempts = 0, begun = MIN(begun, 1)"
+        changed = self._change(f"UPDATE windows SET {anew} WHERE number = ? AND state = 'set aside'", number)  # noqa: S608
         if not changed:
             aside = [each.window.number for each in self.windows(SET_ASIDE)]
             raise MonitorError(f"`--retry` must be one of the windows that were set aside: {aside}. Received: {number}")
@@ -375,7 +378,7 @@ def _window(row: sqlite3.Row) -> WindowRow:
         Window(**plain, opened=opened),
         **kept,
         files=json.loads(row["files"]),
-        begun=bool(row["begun"]),
+        begun=row["begun"],
         removed=bool(row["removed"]),
         record=None if row["record"] is None else WindowRecord.from_json(row["record"]),
     )

@@ -16,6 +16,8 @@ from model_monitor.launching import root_lock
 from model_monitor.launching.root_lock import RootBusyError
 from model_monitor.reading.window_record import WindowRecord
 from model_monitor.watch import following
+from model_monitor.watch.arriving import Arriving
+from model_monitor.watch.collecting import Collector
 from model_monitor.watch.following import follow
 from model_monitor.watch.journal import CLOSED, JUDGED, SET_ASIDE, Journal
 from tests.support.watched_logs import config, requests, taken, write
@@ -123,6 +125,24 @@ def test_a_window_that_cannot_be_judged_is_set_aside_and_stops_none_after_it(tmp
     assert hook.windows == [1, 3, 2]
 
 
+def test_a_window_that_takes_the_process_with_it_each_time_is_set_aside(tmp_path, judge):
+    """Out of memory, say: otherwise whatever starts the process again would do so for ever."""
+    watched = config(tmp_path, settle_seconds=0.0)
+    write(tmp_path / "logs", "1/part-0", requests("a", 10))
+    collector = Collector(watched, journal_of(watched))
+    for each in Arriving(watched.serving_logs_path, watched.span_pattern, watched.watch, collector.known).ready():
+        collector.take(each)
+    for _ in range(21):
+        journal_of(watched).begin(1)
+    shown = Shown()
+    assert run(watched, shown=shown) == {EXIT_FINE, EXIT_ERROR}
+    assert (shown.failures, shown.windows) == ([(1, True)], [2])
+    (aside,) = journal_of(watched).windows(SET_ASIDE)
+    assert aside.problem == "the process ended 21 times in a row while it was evaluated"
+    journal_of(watched).retry(1)
+    assert run(watched) == {EXIT_FINE}
+
+
 @pytest.mark.parametrize(
     "error", [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("x: database is locked")]
 )
@@ -134,12 +154,14 @@ def test_what_would_fail_any_window_is_no_windows_fault(tmp_path, judge, monkeyp
 
     def evaluate(watched, journal, row):
         if left:
+            journal.begin(row.window.number)
             raise left.pop()
         return fine(watched, journal, row)
 
     judge(evaluate)
     shown = Shown()
     assert run(watched, shown=shown) == {EXIT_FINE}
+    assert journal_of(watched).window(1).begun == 1
     assert (shown.windows, shown.failures, journal_of(watched).window(1).attempts) == ([1, 2], [], 0)
     assert len(shown.sentences) == 1  # said once
     assert "Window 1 of monitoring waits" in shown.sentences[0]
