@@ -34,13 +34,12 @@ class RestProxy:
         self._models, self._log = models, log
         self._client_header = log.client_header.lower().encode()
         self._tasks: list[asyncio.Task[None]] = []
-        self._servers: list[tuple[asyncio.AbstractServer, socket.socket]] = []
+        self._servers: list[asyncio.AbstractServer] = []
 
     async def listen(self, bound: socket.socket) -> None:
         """Takes connections on a socket that is bound."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: ClientConnection(self), sock=bound, backlog=1024)
-        self._servers.append((server, bound))
+        self._servers.append(await loop.create_server(lambda: ClientConnection(self), sock=bound, backlog=1024))
         self._tasks.append(loop.create_task(self._sweep()))
 
     def begin(self, exchange: Exchange) -> None:
@@ -60,9 +59,8 @@ class RestProxy:
     async def drain(self, seconds: float) -> None:
         """Takes no more connections and waits for the answers under way; what takes longer is given up."""
         self.is_draining = True
-        for server, bound in self._servers:
+        for server in self._servers:
             server.close()
-            bound.close()  # uvloop leaves it listening
         for task in self._tasks:
             task.cancel()
         for connection in list(self.connections):
