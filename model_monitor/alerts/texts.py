@@ -75,7 +75,7 @@ def message_of(change: Change, site: str) -> Message:
         "command": advice.command,
         "read": f"{showing.PAGE}#{advice.section}",
     }
-    url = f"{site.rstrip('/')}/runs/{incident.worst.run}" if site else ""
+    url = f"{site.rstrip('/')}/incidents/{incident.name}" if site else ""
     lines = [_ended(change, facts)] if over else _going_on(change, facts)
     return Message(
         kind=change.kind.value,

@@ -207,5 +207,5 @@ def test_texts_say_what_and_why_and_what_to_do_next():
     lines = worse.text.splitlines()
     assert [line.partition(":")[0] for line in lines] == ["What", "Since", "How sure", "Hurts", "Next", "More", "https"]
     assert lines[3] == "Hurts: yes: accuracy estimated 0.610 (0.580 to 0.640), at least 0.860 is allowed."
-    assert lines[-1] == "https://monitor.example/runs/103"
+    assert lines[-1] == "https://monitor.example/incidents/cifar10/2"
     assert max(len(message.text) for message in (opened_, worse, closed)) < 900

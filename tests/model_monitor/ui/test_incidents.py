@@ -59,6 +59,7 @@ def test_incidents_are_bars_on_the_timeline_that_lead_to_their_pages(told: Pages
     assert width == pytest.approx(100 * worst.incident.windows / 18, abs=0.01)
     for _, key, _ in bars:
         assert told.text(f"/incidents/{key}")
+    assert told.text(f"/incidents/{worst.incident.name}") == told.text(f"/incidents/{worst.key}")  # as messages link
 
 
 def test_the_sequential_statistic_is_drawn_unless_the_settings_have_none(told: Pages):
