@@ -1,6 +1,7 @@
 """A proxy that runs in a thread of this process, and the logs that it wrote."""
 
 import asyncio
+import atexit
 import collections
 import dataclasses
 import re
@@ -133,6 +134,7 @@ class ProxyCommand:
         arguments = ["proxy", "--upstream", upstream, "--logs", str(logs), *ports, *options]
         command = [sys.executable, "-m", "model_monitor.cli", *arguments]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        atexit.register(self.process.kill)  # where a test fails before it ends it
         told = self.process.stdout.readline()
         while "->" not in told:
             assert told, "it ended"
