@@ -10,6 +10,7 @@ _HOME = {
     "AtomicPusher": "atomic_pusher.component",
     "BaselineImporter": "baseline_importer.component",
     "Cifar10ExampleGen": "cifar10_example_gen.component",
+    "ExampleJoiner": "example_joiner.component",
     "HeldOutScorer": "held_out_scorer.component",
     "HtmlReport": "validation_report.artifact",
     "ImageStatisticsGen": "image_statistics_gen.component",

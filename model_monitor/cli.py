@@ -30,6 +30,7 @@ COMMANDS = {
     "incidents": "list what is wrong since when, acknowledge and mute it",
     "why": "say why a model was pushed or not, or why a span is not fine",
     "rollback": "make an earlier pushed version the newest again",
+    "rebaseline": "make windows that were fine the reference of those to come",
     "tune": "evaluate past windows under other settings",
     "demo": "tell the story of a served model, live",
     "vendor": "copy the components into a project under another name",

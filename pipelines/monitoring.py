@@ -100,11 +100,12 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
         )
     compared = {
         "statistics": described[-1].outputs["statistics"],
-        "baseline_statistics": importer.outputs["baseline_statistics"],
+        "baseline_statistics": importer.outputs["reference_statistics"],
     }
     importers, before = _previous(previous)
     told = {"baseline_split": served.split, "previous": before, "examples": examples, "labels_file": labels}
-    validator, estimator = nodes.checks(spec, settings, compared, schema, **told)
+    labelled = importer.outputs["baseline_statistics"]
+    validator, estimator = nodes.checks(spec, settings, compared, schema, labelled=labelled, **told)
     report = ValidationReport(
         **compared,
         anomalies=[node.outputs["anomalies"] for node in (read, validator, estimator)],
@@ -166,19 +167,13 @@ def _served(model: str | Path | Bundle | ModelSpec, baseline: str, version: int 
     bundle = model if isinstance(model, Bundle) else _bundle_in(str(model))
     manifest = bundle.manifest
     number = manifest.model_version if version is None else version
-    return _Served(manifest.spec, bundle.version_dir, number, _held_out_split(bundle))
+    return _Served(manifest.spec, bundle.version_dir, number, bundle.held_out_split)
 
 
 def _bundle_in(folder: str) -> Bundle:
     """That of a version or, in a folder of versions, that of the newest."""
     newest = None if os.path.isdir(os.path.join(folder, BUNDLE)) else baseline_bundle.newest(folder)
     return newest or baseline_bundle.read(folder)
-
-
-def _held_out_split(bundle: Bundle) -> str:
-    """The split of the baseline: the only one, or `eval` where others were scored as well."""
-    splits = bundle.splits(baseline_bundle.BASELINE_STATISTICS_DIR)
-    return splits[0] if len(splits) == 1 else nodes.EVAL_SPLIT
 
 
 def _previous(uri: str) -> tuple[list[BaseNode], types.BaseChannel | None]:

@@ -15,6 +15,7 @@ from components import (
     SkewDriftValidator,
     VerdictGuard,
 )
+from components.common import baseline_bundle
 from components.common.model_spec import ModelSpec
 from components.common.span_patterns import DEFAULT_PATTERN
 from components.serving_log_example_gen.component import make_input
@@ -22,7 +23,7 @@ from components.serving_log_example_gen.component import make_input
 from .config import MonitorConfig, PipelineConfig
 
 SERVING_SPLIT = "serving"
-EVAL_SPLIT = "eval"
+EVAL_SPLIT = baseline_bundle.EVAL_SPLIT
 PERMUTATIONS = {"permutations", "seed"}  # settings of the permutation test
 CALIBRATION = {"window_size", "false_alarm_rate", *PERMUTATIONS}  # settings of ThresholdCalibrator
 
@@ -91,6 +92,7 @@ def checks(  # noqa: PLR0913 - what is compared, and how
     *,
     baseline_split: str = EVAL_SPLIT,
     previous: types.BaseChannel | None = None,
+    labelled: types.BaseChannel | None = None,
     **labels: Any,
 ) -> tuple[BaseNode, BaseNode]:
     """The nodes that hold a window against a baseline: what changed, and what that does to the model's accuracy.
@@ -102,6 +104,8 @@ def checks(  # noqa: PLR0913 - what is compared, and how
       schema: the one with comparators.
       baseline_split: the split of the baseline.
       previous: the statistics of the previous span.
+      labelled: those of held-out examples with labels, which the accuracy is estimated from, where what changed is told
+        by other examples; None: by these.
       labels: `examples` and `labels_file` of PerformanceEstimator, where there are labels.
 
     """
@@ -109,7 +113,8 @@ def checks(  # noqa: PLR0913 - what is compared, and how
     rules = settings.model_dump(include={"false_alarm_rate", "min_examples", "features", *PERMUTATIONS})
     validator = SkewDriftValidator(**compared, schema=schema, previous_statistics=previous, **rules)
     limits = settings.model_dump(include={"max_accuracy_drop", "seed"})
-    return validator, PerformanceEstimator(**compared, spec=spec, **limits, **labels)
+    known = compared if labelled is None else {**compared, "baseline_statistics": labelled}
+    return validator, PerformanceEstimator(**known, spec=spec, **limits, **labels)
 
 
 def guards(report: BaseNode, settings: MonitorConfig, fail_unless_fine: bool) -> list[BaseNode]:

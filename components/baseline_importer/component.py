@@ -8,28 +8,34 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from ..common.errors import require
+from ..common import baseline_bundle
+from ..common.errors import MonitorError, require
 from . import executor
 
 
 class BaselineImporterSpec(ComponentSpec):
-    """Parameters in, four artifacts out."""
+    """Parameters in, five artifacts out."""
 
     PARAMETERS = {  # noqa: RUF012 - as TFX declares it
         executor.BUNDLE_URI_KEY: ExecutionParameter(type=str),
         executor.CACHE_KEY: ExecutionParameter(type=str, optional=True),
+        executor.AS_OF_KEY: ExecutionParameter(type=str, optional=True),
     }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
     OUTPUTS = {  # noqa: RUF012
         executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
         executor.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
         executor.BASELINE_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        executor.REFERENCE_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
         executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
     }
 
 
 class BaselineImporter(base_component.BaseComponent):
     """Imports what was pushed: the model, the statistics of its training data and of its held-out baseline, the schema.
+
+    `reference_statistics` is what serving is compared with: the baseline's, or those of windows of serving that
+    `model-monitor rebaseline` has put in their place. The accuracy is estimated from the baseline's in either case.
 
     Example:
       baseline = BaselineImporter(choose_baseline(serving_dir, run_key))
@@ -50,6 +56,16 @@ class BaselineImporter(base_component.BaseComponent):
 
     def __init__(self, bundle_uri: str | RuntimeParameter, cache_key: str = "") -> None:
         require(bool(bundle_uri), executor.BUNDLE_URI_KEY, "be the folder of a pushed version", bundle_uri)
+        as_of = _as_of(bundle_uri) if isinstance(bundle_uri, str) else ""
+        given = {executor.BUNDLE_URI_KEY: bundle_uri, executor.CACHE_KEY: cache_key, executor.AS_OF_KEY: as_of}
         outputs = {key: types.Channel(type=each.type) for key, each in BaselineImporterSpec.OUTPUTS.items()}
-        parameters = {executor.BUNDLE_URI_KEY: bundle_uri, **({executor.CACHE_KEY: cache_key} if cache_key else {})}
+        parameters = {key: value for key, value in given.items() if value}
         super().__init__(spec=BaselineImporterSpec(**parameters, **outputs))
+
+
+def _as_of(bundle_uri: str) -> str:
+    """When the bundle was made, where it can be read already; "" where it cannot, which the executor says then."""
+    try:
+        return baseline_bundle.read(bundle_uri).manifest.pushed_at
+    except MonitorError:
+        return ""

@@ -7,6 +7,8 @@ Loaders of SavedModels ignore `assets.extra`, so model and bundle are one folder
       manifest.json            what was pushed, when, by which run, judged against what, and the model's spec
       baseline_statistics/Split-*/  ExampleStatistics of held-out examples and of what the model predicted for them,
                                which is what serving is compared with
+      reference_statistics/Split-*/  the same of windows of serving that were fine, where `model-monitor rebaseline` has
+                               put them in the place of the baseline's; the accuracy is still estimated from those
       schema/schema.pbtxt      the schema that the data was held against, with the calibrated comparators
       statistics/Split-*/      ExampleStatistics of the data the model was trained on, where that is known
       evaluation/              metrics, plots and validations, as TFMA wrote them, where the model was evaluated
@@ -17,7 +19,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from .artifacts.names import SCHEMA_FILE as SCHEMA_NAME
@@ -28,19 +30,55 @@ from .model_spec import ModelSpec
 from .records.decision import REASONS_JSON
 from .strict_text import TextError, parse_json
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
+_READ = (3, 4, FORMAT_VERSION)  # of which the later ones only say more
 _SPECLESS = (1, 2)  # formats that do not say what the model takes and answers
 BUNDLE = os.path.join("assets.extra", "baseline")
 MANIFEST_FILE = "manifest.json"
 STATISTICS_DIR = "statistics"
 BASELINE_STATISTICS_DIR = "baseline_statistics"
+REFERENCE_STATISTICS_DIR = "reference_statistics"
 SCHEMA_FILE = os.path.join("schema", SCHEMA_NAME)
 EVALUATION_DIR = "evaluation"
 REASONS_FILE = os.path.join("gate", REASONS_JSON)
-OPTIONAL_PARTS = (STATISTICS_DIR, EVALUATION_DIR)  # an adopted model was neither trained nor evaluated here
+# an adopted model was neither trained nor evaluated here, and few are given another reference
+OPTIONAL_PARTS = (STATISTICS_DIR, EVALUATION_DIR, REFERENCE_STATISTICS_DIR)
 MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 LAST_VERSION = (1 << 63) - 1  # that TensorFlow Serving can read
+EVAL_SPLIT = "eval"  # of held-out examples, unless they have but one, of another name
 NO_VERSION = 0  # of a model whose folder is no numbered version: its logs are those of any version
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The windows of serving that serving is compared with, in the place of the held-out examples.
+
+    Attributes:
+      windows: their numbers, such as "20-40".
+      since: when they became the reference, as ISO 8601 in UTC.
+      examples: how many they have.
+      examples_uri: the `Examples` that `reference_statistics` describes.
+
+    """
+
+    windows: str
+    since: str
+    examples: int
+    examples_uri: str
+
+    @property
+    def words(self) -> str:
+        return f"windows {self.windows}, the reference since {self.since}"
+
+    @staticmethod
+    def from_record(record: Any, path: str) -> "Reference":
+        """Reads what `asdict` gives. Raises `MonitorError` naming the file for anything else."""
+        names = [field.name for field in fields(Reference)]
+        whole = isinstance(record, dict) and sorted(record) == sorted(names)
+        require(whole, f"reference in {path}", f"be an object of {', '.join(names)}", record)
+        _require_types(record, ("windows", "since", "examples_uri"), str, path)
+        _require_types(record, ("examples",), int, path)
+        return Reference(**record)
 
 
 @dataclass(frozen=True)
@@ -56,8 +94,9 @@ class Manifest:
       run_key: what tells one run's settings and data from another's; empty when the run gave none.
       judged_against: the pushed version that was this model's baseline; None when it had none.
       pipeline_name, pipeline_run_id: the run, where the orchestrator says.
-      copied_from: the folder of the version that was rolled back to, whose content this one has; None for a version
-        that was pushed.
+      copied_from: the folder of the version whose content this one has, for it was rolled back to or given another
+        reference; None for a version that was pushed.
+      reference: what serving is compared with in the place of the held-out examples; None where it is with these.
       parts: what is in the bundle besides the baseline's statistics and the schema, of `OPTIONAL_PARTS`.
       tensorflow_version, tfx_version: what wrote it.
       format_version: of the bundle.
@@ -77,11 +116,14 @@ class Manifest:
     tfx_version: str
     parts: tuple[str, ...] = ()
     copied_from: str | None = None
+    reference: Reference | None = None
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
         record = {field.name: getattr(self, field.name) for field in fields(self)}
-        return json.dumps({**record, "spec": self.spec.to_record()}, indent=2, ensure_ascii=False) + "\n"
+        reference = asdict(self.reference) if self.reference else None
+        record |= {"spec": self.spec.to_record(), "reference": reference}
+        return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
 
     @staticmethod
     def from_json(text: str, path: str) -> "Manifest":
@@ -101,10 +143,15 @@ class Manifest:
             raise MonitorError(f"{path} is damaged: {error}. It begins {text[:60]!r}") from error
         require(isinstance(record, dict), path, "hold a JSON object", record)
         _check_format(record, path)
-        record = {"copied_from": None, **record, "format_version": FORMAT_VERSION}  # format 3 knows no copies
+        # format 3 knows no copies, format 4 no other reference
+        record = {"copied_from": None, "reference": None, **record, "format_version": FORMAT_VERSION}
         _check_types(record, path)
         spec = ModelSpec.from_record(record["spec"], f"spec in {path}")
-        return Manifest(**{**record, "spec": spec, "parts": tuple(record["parts"])})
+        reference = Reference.from_record(record["reference"], path) if record["reference"] is not None else None
+        both = (reference is not None) == (REFERENCE_STATISTICS_DIR in record["parts"])
+        rule = f"say the reference where `parts` has {REFERENCE_STATISTICS_DIR}, and nowhere else"
+        require(both, path, rule, record["reference"])
+        return Manifest(**{**record, "spec": spec, "reference": reference, "parts": tuple(record["parts"])})
 
 
 @dataclass(frozen=True)
@@ -122,6 +169,17 @@ class Bundle:
     def has(self, part: str) -> bool:
         """Whether the bundle has a part: that of a model that was not trained here has no `STATISTICS_DIR`."""
         return part not in OPTIONAL_PARTS or part in self.manifest.parts
+
+    @property
+    def compared_part(self) -> str:
+        """The part with the statistics that serving is compared with: the reference's, else the baseline's."""
+        return REFERENCE_STATISTICS_DIR if self.has(REFERENCE_STATISTICS_DIR) else BASELINE_STATISTICS_DIR
+
+    @property
+    def held_out_split(self) -> str:
+        """The split of the baseline: the only one, or `eval` where others were scored as well."""
+        splits = self.splits(BASELINE_STATISTICS_DIR)
+        return splits[0] if len(splits) == 1 else EVAL_SPLIT
 
     def splits(self, part: str = BASELINE_STATISTICS_DIR) -> list[str]:
         """The splits that there are statistics of in a part of the bundle, sorted; none where there is no such part."""
@@ -227,7 +285,8 @@ def _check_format(record: dict[str, Any], path: str) -> None:
             f"{path} is of format {found}, which does not say what the model takes and answers; wanted is format "
             f"{FORMAT_VERSION}. Push the model again, or give this version a new bundle with `model-monitor adopt`"
         )
-    require(found in (3, FORMAT_VERSION), f"format_version in {path}", f"be 3 or {FORMAT_VERSION}", found)
+    known = found in _READ and not isinstance(found, bool)
+    require(known, f"format_version in {path}", f"be one of {', '.join(map(str, _READ))}", found)
 
 
 def _check_types(record: dict[str, Any], path: str) -> None:
@@ -260,6 +319,6 @@ def _check_parts(bundle: Bundle) -> None:
         require(os.path.isdir(bundle.path(part)), f"the bundle of {bundle.version_dir}", f"have a folder {part}", None)
     found = os.path.isfile(bundle.path(SCHEMA_FILE))
     require(found, f"the bundle of {bundle.version_dir}", f"have a file {SCHEMA_FILE}", None)
-    for part in (STATISTICS_DIR, BASELINE_STATISTICS_DIR):
+    for part in (STATISTICS_DIR, BASELINE_STATISTICS_DIR, REFERENCE_STATISTICS_DIR):
         whole = bool(bundle.splits(part)) or not bundle.has(part)
         require(whole, bundle.path(part), f"have a folder {SPLIT_PREFIX}*", bundle.splits(part))

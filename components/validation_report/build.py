@@ -9,6 +9,7 @@ from ..common import baseline_bundle
 from ..common.artifacts import checks
 from ..common.artifacts.anomalies import Anomaly, read_anomalies
 from ..common.artifacts.files import DAMAGE, Artifact, Files, said
+from ..common.artifacts.names import REFERENCE, REFERENCE_EXAMPLES
 from ..common.artifacts.sources import Sources
 from ..common.artifacts.splits import only_split_folder, split_folders
 from ..common.artifacts.statistics import read_sample, read_statistics
@@ -68,7 +69,7 @@ class _Builder:
         counts = self._try("the counts of the logs", lambda: facts.log_counts(sources, self.files)) or ()
         return Page(
             title=f"{'Monitoring' if self._monitors else 'Training'} report",
-            subtitle=_subtitle(sources),
+            subtitle=_subtitle(sources, self._compared(REFERENCE)),
             verdict=self.verdict or checks.verdict_of(sources, found, report.p_value if report else None),
             checks=found,
             moved=moved,
@@ -151,11 +152,16 @@ class _Builder:
         return strips
 
     def _held_out(self) -> Artifact | None:
-        """The held-out examples: the run's own, or those that the pushed version's bundle names."""
+        """What the window is compared with: the run's own, those of the reference, or those that the bundle names."""
         if self.sources.baseline_examples is not None or self._manifest is None:
             return self.sources.baseline_examples
-        uri = self._manifest.baseline_examples_uri
+        uri = self._compared(REFERENCE_EXAMPLES) or self._manifest.baseline_examples_uri
         return Artifact(uri) if uri else None
+
+    def _compared(self, what: str) -> str:
+        """What is said of the windows that this one is compared with; "" where it is with held-out examples."""
+        given = self.sources.baseline_statistics
+        return str(given.properties.get(what) or "") if given else ""
 
     @cached_property
     def _manifest(self) -> baseline_bundle.Manifest | None:
@@ -262,7 +268,9 @@ class _Builder:
 
     def _described(self, data: dict[str, Any]) -> dict[str, Any]:
         """The statistics whose examples are counted on the page, by what they are called there."""
-        names = {"window": "Window", "baseline": "Held-out baseline", "previous": "Previous span"}
+        compared = self._compared(REFERENCE)
+        baseline = f"Baseline: {compared}" if compared else "Held-out baseline"
+        names = {"window": "Window", "baseline": baseline, "previous": "Previous span"}
         found = {names[side]: each for side, each in data.items()}
         training = self.sources.training_statistics
         for split in (
@@ -287,9 +295,10 @@ def _rows(name: str, anomalies: Sequence[Anomaly]) -> list[tuple[str, ...]]:
     ]
 
 
-def _subtitle(sources: Sources) -> str:
+def _subtitle(sources: Sources, reference: str) -> str:
     run = sources.run
-    parts = [run.pipeline, f"run {run.run_id}" if run.run_id else "", run.started]
+    compared = f"compared with {reference}" if reference else ""
+    parts = [run.pipeline, f"run {run.run_id}" if run.run_id else "", run.started, compared]
     return " · ".join(part for part in parts if part)
 
 

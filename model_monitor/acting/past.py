@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from components.common import baseline_bundle
 from components.common.artifacts.files import DAMAGE, Artifact, Files, local_files, said
 from components.common.artifacts.schema import read_schemas
-from components.common.artifacts.splits import split_folders
+from components.common.artifacts.splits import only_split_folder, split_folders
 from components.common.artifacts.statistics import read_sample, read_statistics
 from components.common.baseline_bundle import Bundle
 from components.common.statistics.feature_sample import FeatureSample
@@ -73,10 +73,14 @@ def marked(history: History) -> dict[int, bool]:
 
 
 def baseline_of(bundle: Bundle) -> Baseline:
-    """The baseline of a version, as windows are compared with it. Raises `MonitorError` when it is damaged."""
+    """What windows of a version are compared with, its baseline or the reference in its place.
+
+    Raises:
+      MonitorError: it is damaged.
+
+    """
     files = local_files()
-    folders = split_folders(Artifact(bundle.path(baseline_bundle.BASELINE_STATISTICS_DIR)), files)
-    folder = folders.get("eval") or next(iter(folders.values()))
+    folder = only_split_folder(Artifact(bundle.path(bundle.compared_part)), bundle.held_out_split, files)
     schema = read_schemas(Artifact(os.path.dirname(bundle.path(baseline_bundle.SCHEMA_FILE))), files)[0]
     features = binned_features(read_statistics(folder, files))
     return Baseline(_capped(folder, files), features, tuple(calibrated_names(schema, SKEW)))

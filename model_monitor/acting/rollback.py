@@ -5,19 +5,17 @@ take it up as they take up any push, whoever reads sees a whole version or none,
 where it can be looked into. The next push is judged against it, as against any newest version.
 """
 
-import dataclasses
-import datetime
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.atomic_pusher.publish import STAGING_PREFIX, publish
 from components.common import baseline_bundle
-from components.common.baseline_bundle import BUNDLE, MANIFEST_FILE, Bundle
+from components.common.baseline_bundle import Bundle
 from components.common.errors import MonitorError, nearest
+
+from .copied_version import publish_copy
 
 _SHOWN = 5  # versions that a message names
 
@@ -87,23 +85,7 @@ def roll_back(
       OSError: from the file system. Nothing is published then.
 
     """
-
-    def fill(payload: str) -> None:
-        leftovers = shutil.ignore_patterns(f"{STAGING_PREFIX}*", ".push.lock")
-        shutil.copytree(target.version_dir, payload, dirs_exist_ok=True, ignore=leftovers)
-
-    def seal(payload: str, number: int) -> None:
-        _refuse_newer(serving_dir, replaced)
-        manifest = dataclasses.replace(
-            target.manifest,
-            model_version=number,
-            pushed_at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            copied_from=target.version_dir,
-        )
-        Path(payload, BUNDLE, MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
-        baseline_bundle.read(payload)  # what cannot be read back must not be published
-
-    number = publish(str(serving_dir), fill, seal, clock)
+    number = publish_copy(serving_dir, target, replaced, clock)
     return RolledBack(number, os.path.join(str(serving_dir), str(number)), target, replaced)
 
 
@@ -118,6 +100,18 @@ def origin(bundle: Bundle) -> str:
     return bundle.version_dir
 
 
+def _with_its_reference(pushed: Bundle, newest: Bundle, folders: Sequence[str]) -> Bundle:
+    """A version, or its last copy before the newest where that has another reference, which is gone back to as well."""
+    for folder in reversed(folders[folders.index(pushed.version_dir) + 1 :]):
+        try:
+            copy = baseline_bundle.read(folder)
+        except MonitorError:
+            continue  # what has no whole bundle is no copy
+        if folder != newest.version_dir and origin(copy) == pushed.version_dir:
+            return copy if copy.manifest.reference != pushed.manifest.reference else pushed
+    return pushed
+
+
 def _before(newest: Bundle, folders: Sequence[str]) -> Bundle:
     """The last version pushed before the one whose content is served now; copies are none."""
     served = baseline_bundle.version_of(origin(newest))
@@ -125,17 +119,8 @@ def _before(newest: Bundle, folders: Sequence[str]) -> Bundle:
     for folder in reversed(older):
         bundle = baseline_bundle.read(folder)
         if bundle.manifest.copied_from is None:
-            return bundle
+            return _with_its_reference(bundle, newest, folders)
     raise MonitorError(
         f"There is no version before {Path(newest.version_dir).name} in {Path(newest.version_dir).parent} to go back to"
         + (f": it is version {served} again" if newest.manifest.copied_from else "")
     )
-
-
-def _refuse_newer(serving_dir: Path, replaced: Bundle) -> None:
-    last = baseline_bundle.versions(str(serving_dir))[-1]
-    if last != replaced.version_dir:
-        raise MonitorError(
-            f"{last} was pushed meanwhile, and nobody has looked at it: nothing was rolled back. Run the command again "
-            "if it is to give way too"
-        )

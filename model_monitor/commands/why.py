@@ -36,7 +36,9 @@ def run(options: argparse.Namespace) -> int:
     done = recorded.recorded(history.store)
     subject, way = _origin(options.subject, done)
     found = explain(history, history.subject(subject))
-    acts = [*way, *(act for act in done if act.details.get("run") == str(found.run.id))]
+    about = {"run": str(found.run.id), "reference": found.reference}
+    others = (act for act in done if any(value and act.details.get(key) == value for key, value in about.items()))
+    acts = [*way, *(act for act in others if act not in way)]
     if options.json:
         print_json(console, {**explanation_record(history, found), "acts": records(acts)})
     else:

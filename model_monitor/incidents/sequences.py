@@ -1,8 +1,9 @@
 """What many windows say together: slow drift that no single one shows, and the accuracy over time.
 
 The tests are those of `components.common.sequential`; here they are given the records of a model's windows. Each begins
-anew with another version, whose baseline is another one, and with the first window that is fine after some that were
-changed or degraded by themselves: what these said was told, and the model is not held to it any longer.
+anew with another version or another reference, for it is compared with something else then, and with the first window
+that is fine after some that were changed or degraded by themselves: what these said was told, and the model is not held
+to it any longer.
 """
 
 from collections.abc import Iterable, Sequence
@@ -45,7 +46,7 @@ class Sequences:
     def __init__(self, budget: Budget | None) -> None:
         self._budget = budget
         self._drift = Cusum(budget.drift_run_length) if budget else None
-        self._version: str | None = None
+        self._against: tuple[str, str] | None = None  # the version, and the reference that is not its baseline
         self._drifted: DriftState | None = None
         self._accuracy: AccuracyFollowed | None = None
         self._accurate: AccuracyState | None = None
@@ -64,8 +65,9 @@ class Sequences:
 
     def _begun(self, record: WindowRecord, drift: Cusum) -> DriftState:
         """Where the drift stands before a window; begins both tests anew where it is time for that."""
-        if self._drifted is None or record.version != self._version:
-            self._version, self._accuracy, self._accurate = record.version, None, None
+        against = (record.version, record.reference)
+        if self._drifted is None or against != self._against:
+            self._against, self._accuracy, self._accurate = against, None, None
             return drift.start()
         if self._rang and record.fine:
             self._accurate = None

@@ -7,7 +7,7 @@ from components.common.artifacts.files import Artifact
 from components.common.verdict_words import State
 
 from .findings import RunFinding, findings
-from .history import History, baseline_of
+from .history import History, baseline_of, reference_of
 from .lineage import Lineage, Source, Step, trace
 from .run_store import Run
 from .verdicts import RunVerdict
@@ -36,6 +36,7 @@ class Explanation:
       artifact: the artifact that decided; None where there is none.
       open: the file or folder to look at; "" where there is none.
       baseline: the folder of the pushed version that the run was compared with; "" where with none.
+      reference: the windows that it was compared with in the place of held-out examples, since when; "" for none.
       baseline_run: the run that pushed it; None where the store does not know it.
       watched: runs on spans that were compared with the version that this run pushed.
 
@@ -50,6 +51,7 @@ class Explanation:
     artifact: Artifact | None
     open: str
     baseline: str
+    reference: str
     baseline_run: Run | None
     watched: tuple[Run, ...]
 
@@ -76,6 +78,7 @@ def explain(history: History, run: Run) -> Explanation:
         artifact=decided,
         open=_open(found, decided, says),
         baseline=baseline,
+        reference=reference_of(run),
         baseline_run=history.pushed_by(baseline) if baseline else None,
         watched=tuple(history.watched(says.destination)) if says.destination else (),
     )

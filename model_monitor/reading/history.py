@@ -8,6 +8,7 @@ from typing import Any
 from ml_metadata import metadata_store
 
 from components.common.artifacts.files import DAMAGE, Artifact, Files, said
+from components.common.artifacts.names import REFERENCE
 from components.common.errors import MonitorError, nearest, require_known
 from components.common.verdict_words import NO_OPINION, Outcome, State
 
@@ -186,6 +187,14 @@ def baseline_of(run: Run) -> str:
     for node in run.nodes.values():
         if "bundle_uri" in node.parameters:
             return str(node.parameters["bundle_uri"])
+    return ""
+
+
+def reference_of(run: Run) -> str:
+    """The windows that a run's was compared with in the place of held-out examples, since when; "" for none."""
+    for node in run.nodes.values():
+        for found in node.outputs.get("reference_statistics", ()):
+            return str(found.properties.get(REFERENCE, ""))
     return ""
 
 

@@ -24,7 +24,7 @@ def sources_of(found: Run) -> Sources:
     statistics = {name: _outputs(nodes, name).get("statistics") for name in nodes}
     window = statistics.get(roles.IMAGE_STATISTICS if monitors else roles.SERVING_STATISTICS)
     baseline = (
-        importer.get("baseline_statistics")
+        importer.get("reference_statistics") or importer.get("baseline_statistics")
         if monitors
         else _pick(statistics, (roles.BASELINE_STATISTICS, roles.IMAGE_STATISTICS))
     )

@@ -14,7 +14,7 @@ from components.common.proportion import Proportion
 from components.common.records.performance import PERFORMANCE_JSON, Performance
 from components.common.verdict_words import Outcome, State
 
-from .history import History, baseline_of
+from .history import History, baseline_of, reference_of
 from .run_store import Run
 from .verdicts import CheckOf, RunVerdict, SpanCheck, span_checks
 
@@ -37,6 +37,7 @@ class Point:
       baseline: the accuracy of the held-out examples that the model was pushed with.
       least: the accuracy below which the span is not fine.
       version: the number of the pushed version that it was compared with; "" for none.
+      reference: the windows that it was compared with in the place of held-out examples, since when; "" for none.
       problem: what could not be read; "" for nothing.
 
     """
@@ -52,6 +53,7 @@ class Point:
     baseline: Proportion | None = None
     least: float | None = None
     version: str = ""
+    reference: str = ""
     problem: str = ""
 
 
@@ -117,7 +119,8 @@ def _point(history: History, span: int, run: Run) -> Point:
     checks = _worst(span_checks(run))
     says = history.verdict(run)
     allowed = _allowed(run, checks.get(CheckOf.DATA))
-    plain = Point(run, run.id, span, says, checks, allowed, version=Path(baseline_of(run)).name)
+    version, reference = Path(baseline_of(run)).name, reference_of(run)
+    plain = Point(run, run.id, span, says, checks, allowed, version=version, reference=reference)
     accuracy = checks.get(CheckOf.ACCURACY)
     return _with_accuracy(plain, accuracy.artifact, run.files) if accuracy else plain
 

@@ -36,8 +36,10 @@ class WindowRecord:
       sentence: the verdict in one sentence.
       run, run_id: of the run in ML Metadata.
       version: the number of the version whose baseline it was compared with; "" where it has none.
+      reference: the windows of serving that it was compared with in the place of held-out examples, and since when
+        they are the reference; "" where it was with these.
       examples: how many were compared, 0 or more.
-      baseline_examples: how many held-out examples they were compared with, 0 or more.
+      baseline_examples: how many held-out examples, or examples of the reference, they were compared with, 0 or more.
       judged_at: when its run ended, seconds since the epoch.
       first_request, last_request: when the first and the last of its requests came, seconds since the epoch; None where
         the logs do not say.
@@ -65,6 +67,7 @@ class WindowRecord:
     version: str
     examples: int
     judged_at: float
+    reference: str = ""
     baseline_examples: int = 0
     first_request: float | None = None
     last_request: float | None = None
@@ -106,6 +109,7 @@ class WindowRecord:
             record = parse_json(text)
             require(record["format_version"] == FORMAT_VERSION, "format_version", f"be {FORMAT_VERSION}", record)
             require_known(record["state"], [state.value for state in OF_SPANS], "state")
+            record = {"reference": "", **record}  # there was none to name before
             known = {field.name: record[field.name] for field in fields(WindowRecord)}
             known |= {name: None if record[name] is None else _proportion(record[name]) for name in _PROPORTIONS}
             return WindowRecord(**{**known, "state": State(record["state"]), "features": tuple(record["features"])})
@@ -130,6 +134,7 @@ def record_of(run: Run, point: Point, **known: Any) -> WindowRecord:
         run=run.id,
         run_id=run.run_id,
         version=point.version,
+        reference=point.reference,
         judged_at=run.started.timestamp() + run.seconds,
         p_value=point.verdict.p_value,
         p_threshold=point.allowed,

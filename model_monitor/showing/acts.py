@@ -13,6 +13,9 @@ def words(act: Act) -> str:
     made, of = Path(act.version).name, Path(act.details.get("of", "")).name
     if act.what is What.ROLLED_BACK:
         done = f"Rolled back to version {of}" + (f", which is version {made} now," if made else "")
+    elif act.what is What.REBASELINED:
+        became = f", which is version {made} now," if made else ""
+        done = f"Windows {act.details.get('windows', '')} made the reference of version {of}{became}"
     else:
         done = act.what.value.capitalize()
     unfinished = "" if act.came is Came.DONE else f" ({act.came.value})"

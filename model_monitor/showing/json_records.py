@@ -100,7 +100,11 @@ def explanation_record(history: History, found: Explanation) -> dict[str, Any]:
         "sources": [_source_record(each) for each in found.sources],
         "artifact": artifact_record(found.artifact) if found.artifact else None,
         "open": found.open,
-        "baseline": {"uri": found.baseline, "pushed_by": found.baseline_run.id if found.baseline_run else None},
+        "baseline": {
+            "uri": found.baseline,
+            "pushed_by": found.baseline_run.id if found.baseline_run else None,
+            "reference": found.reference,
+        },
         "watched": [run_record(history, run) for run in found.watched],
     }
 

@@ -20,6 +20,7 @@ from components.common.verdict import Outcome
 from components.common.verdict_words import COLOURS
 
 from ..reading import roles
+from ..reading.history import reference_of
 from ..reading.run_store import Run
 from ..reading.verdicts import RunVerdict
 from .lines import Facts, say
@@ -87,7 +88,9 @@ class Summary:
     def _compared_with(self) -> str:
         baseline = str(self.run.node(roles.BASELINE).output("schema").properties["bundle_uri"])
         held_out = self._drift.baseline.examples if self._drift.baseline else 0
-        lines = [f"{held_out:,} held-out images of {escape(baseline)}"]
+        reference = reference_of(self.run)
+        images = f"images of {reference}, for" if reference else "held-out images of"
+        lines = [f"{held_out:,} {images} {escape(baseline)}"]
         if self._drift.previous:
             lines.append(f"{self._drift.previous.examples:,} images of span {self._drift.previous.span}")
         else:

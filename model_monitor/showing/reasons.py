@@ -94,7 +94,8 @@ def _baseline(found: Explanation) -> str:
     if not found.baseline:
         return ""
     by = f", pushed by run {found.baseline_run.id}" if found.baseline_run else ""
-    return escape(f"version {Path(found.baseline).name}{by}\n{place(found.baseline)}")
+    compared = f"\ncompared with {found.reference}" if found.reference else ""
+    return escape(f"version {Path(found.baseline).name}{by}{compared}\n{place(found.baseline)}")
 
 
 def _data(found: Explanation) -> list[str]:

@@ -355,7 +355,13 @@ def told(point: Point) -> str:
     parts = [f"Span {point.span}: {says.state.words}", compared + alarm]
     accuracies = {"estimated accuracy": point.estimated, "real accuracy": point.real, "baseline": point.baseline}
     parts += [f"{name} {each.value:.3f}" for name, each in accuracies.items() if each]
-    return ", ".join(parts) + (f"; against version {point.version}" if point.version else "")
+    return ", ".join(parts) + _against(point)
+
+
+def _against(point: Point) -> str:
+    if not point.version:
+        return ""
+    return f"; against version {point.version}" + (f", {point.reference}" if point.reference else "")
 
 
 def measured(found: RunFinding) -> str:

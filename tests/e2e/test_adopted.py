@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.common import baseline_bundle
+from model_monitor.reading.run_store import open_store, runs
 from tests.support.code_blocks import named
 from tests.support.foreign_data import write_examples
 from tests.support.grey_model import FEATURES, labelled, write_held_out, write_model
@@ -85,3 +86,45 @@ def test_a_second_baseline_has_to_be_told(home: Path, adopted: str):
     done = model_monitor("adopt", *given, folder=home)
     assert done.returncode == 1
     assert "--force puts another in its place" in done.stderr
+
+
+def monitored(home: Path, *arguments: str, code: int = 0) -> str:
+    done = model_monitor("monitor", "--logs", "logs", *arguments, folder=home)
+    assert done.returncode == code, done.stdout + done.stderr
+    return words(done.stdout)
+
+
+def test_fine_windows_become_the_reference_of_those_to_come(home: Path, watched: str):
+    """Another camera makes noise that leaves the answers as they were: what is like it is fine then, the old is not."""
+    for seed in ("2", "3", "4"):
+        noisy = ("--examples", "traffic/*", "--count", "300", "--shift", "gaussian_noise", "--seed", seed)
+        assert model_monitor("replay", *noisy, "--logs", "logs", folder=home).returncode == 0
+    for span in ("3", "4"):
+        monitored(home, "--span", span, "--set", "monitor.features=[prediction_class]")
+    because = ("--because", "a new camera", "--by", "ann")
+    refused = model_monitor("rebaseline", "--windows", "2-4", *because, folder=home)
+    assert refused.returncode == 1
+    assert re.search("can be the reference: 2 (changed|degraded|invalid)", words(refused.stderr))
+    before = baseline_bundle.read(str(home / "models" / "7"))
+    assert monitored(home, "--span", "5", code=2)
+
+    done = model_monitor("rebaseline", "--windows", "3-4", *because, folder=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Windows 3-4, 600 examples" in words(done.stdout)
+    after = baseline_bundle.read(str(home / "models" / "7"))
+    assert (after.manifest.reference.windows, after.manifest.reference.examples) == ("3-4", 600)
+    assert after.manifest.baseline_examples_uri == before.manifest.baseline_examples_uri
+    fine = monitored(home, "--span", "5")
+    assert "Span 5 is fine" in fine
+    assert "600 images of windows 3-4, the reference since" in fine
+    assert "Span 1 is changed" in monitored(home, "--span", "1", code=2)
+
+    why = model_monitor("why", "span:5", folder=home)
+    assert "Windows 3-4 made the reference of version 7 by ann" in words(why.stdout)
+    assert "a new camera" in words(why.stdout)
+    found = json.loads(model_monitor("inspect", "--pipeline", "monitoring-rebaselining", "--json", folder=home).stdout)
+    assert len(found["runs"]) == 1
+    [newest, *_] = runs(open_store(home / "runs" / "metadata.sqlite"), "monitoring", newest_first=True)
+    page = Path(newest.node("ValidationReport").output("report").path("report.html")).read_text()
+    assert "compared with windows 3-4, the reference since" in page
+    assert "Images of the baseline are not" not in page

@@ -8,3 +8,6 @@ ANOMALIES_FILE = "SchemaDiff.pb"  # ExampleValidator's
 LEGACY_ANOMALIES_FILE = "anomalies.pbtxt"  # what TFX wrote before
 SCHEMA_FILE = "schema.pbtxt"  # SchemaGen's
 PLANNED_NODES = "planned_nodes"  # a property of a run in ML Metadata: the ids of the nodes that it is to have
+# Ours: custom properties of statistics that serving is compared with, where they are of windows of serving.
+REFERENCE = "reference"  # which windows, since when
+REFERENCE_EXAMPLES = "reference_examples"  # the folder of their `Examples`

@@ -1,5 +1,6 @@
 """A version, as AtomicPusher publishes it, comes back as artifacts, alone and in a pipeline."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -106,8 +107,9 @@ def version(root) -> str:
 @pytest.fixture
 def outputs(tmp_path):
     made = {}
-    kinds = ("Model", "ExampleStatistics", "ExampleStatistics", "Schema")
-    for key, kind in zip(("model", "statistics", "baseline_statistics", "schema"), kinds, strict=True):
+    statistics = ("statistics", "baseline_statistics", "reference_statistics")
+    kinds = {"model": "Model", **dict.fromkeys(statistics, "ExampleStatistics"), "schema": "Schema"}
+    for key, kind in kinds.items():
         made[key] = getattr(standard_artifacts, kind)()
         made[key].uri = str(tmp_path / key)
     return made
@@ -140,6 +142,34 @@ def test_statistics_and_schema_come_along_and_say_where_from(outputs, version):
     for each in outputs.values():
         assert each.get_string_custom_property("bundle_uri") == version
         assert each.get_string_custom_property("pushed_version") == Path(version).name
+
+
+def test_what_serving_is_compared_with_is_the_baseline_or_the_reference_in_its_place(outputs, version, tmp_path):
+    do(outputs, version)
+    reference = outputs["reference_statistics"]
+    text = (Path(reference.uri) / "Split-eval" / "FeatureStats.pb").read_text()
+    assert (text, reference.split_names) == ("baseline_statistics/Split-eval/FeatureStats.pb", '["eval"]')
+    assert reference.get_string_custom_property("reference") == ""
+    other = tmp_path / "7"
+    shutil.copytree(version, other)
+    bundle = other / baseline_bundle.BUNDLE
+    (bundle / "reference_statistics" / "Split-eval").mkdir(parents=True)
+    (bundle / "reference_statistics" / "Split-eval" / "FeatureStats.pb").write_text("windows")
+    manifest = baseline_bundle.read(version).manifest
+    windows = baseline_bundle.Reference("20-40", "2026-11-26T01:02:03+00:00", 21_000, "/runs/examples/7")
+    changed = dataclasses.replace(
+        manifest, pushed_at="later", reference=windows, parts=(*manifest.parts, "reference_statistics")
+    )
+    (bundle / "manifest.json").write_text(changed.to_json())
+    do(outputs, str(other))
+    assert (Path(reference.uri) / "Split-eval" / "FeatureStats.pb").read_text() == "windows"
+    told = [reference.get_string_custom_property(key) for key in ("reference", "reference_examples")]
+    assert told == ["windows 20-40, the reference since 2026-11-26T01:02:03+00:00", "/runs/examples/7"]
+    baseline = Path(outputs["baseline_statistics"].uri)
+    assert (baseline / "Split-eval" / "FeatureStats.pb").read_text() == text
+    # another bundle in the same folder is not the one that the cache has
+    assert BaselineImporter(str(other)).exec_properties["as_of"] == "later"
+    assert "as_of" not in BaselineImporter(str(tmp_path / "nowhere")).exec_properties
 
 
 def test_an_adopted_model_has_no_statistics_of_training(outputs, root, tmp_path):

@@ -1,12 +1,14 @@
+import dataclasses
 import functools
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from components.common import baseline_bundle
-from components.common.baseline_bundle import BUNDLE, Manifest, choose_baseline, newest, read, versions
+from components.common.baseline_bundle import BUNDLE, Manifest, Reference, choose_baseline, newest, read, versions
 from components.common.errors import MonitorError
 from tests.support.pushed_version import MANIFEST, write_version
 
@@ -24,8 +26,11 @@ def serving(tmp_path):
 
 def test_manifest_there_and_back():
     assert Manifest.from_json(MANIFEST.to_json(), "f") == MANIFEST
+    other = dataclasses.replace(MANIFEST, reference=REFERENCE, parts=("evaluation", "reference_statistics"))
+    assert Manifest.from_json(other.to_json(), "f") == other
 
 
+REFERENCE = Reference("20-40", "2026-11-26T01:02:03+00:00", 21_000, "/runs/examples/7")
 RECORD = json.loads(MANIFEST.to_json())
 
 
@@ -35,8 +40,8 @@ RECORD = json.loads(MANIFEST.to_json())
         ("", "f is damaged"),
         ('{"a":', "f is damaged"),
         ("[]", "f` must hold a JSON object"),
-        ("{}", "format_version in f` must be 3 or 4. Received: None"),
-        (json.dumps({**RECORD, "format_version": 5}), "must be 3 or 4. Received: 5"),
+        ("{}", "format_version in f` must be one of 3, 4, 5. Received: None"),
+        (json.dumps({**RECORD, "format_version": 6}), "must be one of 3, 4, 5. Received: 6"),
         (
             json.dumps({**RECORD, "format_version": 2}),
             "of format 2, .* Push the model again, or .*`model-monitor adopt`",
@@ -48,6 +53,12 @@ RECORD = json.loads(MANIFEST.to_json())
         (json.dumps({**RECORD, "more": 1}), r"nothing but .* Received: \['more'\]"),
         (json.dumps({**RECORD, "model_version": "1"}), "model_version in f` must be of type int. Received: '1'"),
         (json.dumps({**RECORD, "model_version": True}), "model_version in f` must be of type int"),
+        (json.dumps({**RECORD, "reference": {"windows": "1"}}), "reference in f` must be an object of windows, since"),
+        (json.dumps({**RECORD, "reference": asdict(REFERENCE)}), "say the reference where `parts` has reference_stat"),
+        (
+            json.dumps({**RECORD, "parts": ["reference_statistics"]}),
+            "say the reference where `parts` has reference_statistics",
+        ),
         (json.dumps({**RECORD, "judged_against": 7}), "judged_against in f` must be of type str. Received: 7"),
     ],
 )
@@ -167,10 +178,22 @@ def test_it_needs_neither_tfx_nor_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-    assert baseline_bundle.FORMAT_VERSION == 4
+    assert baseline_bundle.FORMAT_VERSION == 5
 
 
-def test_a_bundle_from_before_there_were_copies_is_read():
-    record = {**json.loads(MANIFEST.to_json()), "format_version": 3}
-    del record["copied_from"]
+def test_serving_is_compared_with_the_reference_where_there_is_one(push, serving):
+    known = {"reference": REFERENCE, "parts": ("statistics", "evaluation", "reference_statistics")}
+    folder = Path(push(1, **known))
+    with pytest.raises(MonitorError, match="have a folder reference_statistics"):
+        read(str(folder))
+    (folder / BUNDLE / "reference_statistics" / "Split-eval").mkdir(parents=True)
+    assert read(str(folder)).compared_part == "reference_statistics"
+    assert read(push(2)).compared_part == "baseline_statistics"
+
+
+def test_a_bundle_from_before_there_were_copies_or_references_is_read():
+    record = {**json.loads(MANIFEST.to_json()), "format_version": 4}
+    del record["reference"]
     assert Manifest.from_json(json.dumps(record), "manifest.json") == MANIFEST
+    del record["copied_from"]
+    assert Manifest.from_json(json.dumps({**record, "format_version": 3}), "manifest.json") == MANIFEST

@@ -7,7 +7,7 @@ import pytest
 
 from components.common import baseline_bundle
 from components.common.errors import MonitorError
-from model_monitor.acting import rollback
+from model_monitor.acting import copied_version, rollback
 from tests.support.pushed_version import write_version
 
 
@@ -108,7 +108,7 @@ def test_a_push_in_the_meantime_is_not_undone_unseen(serving):
 def test_what_cannot_be_read_whole_is_not_published(serving, monkeypatch):
     (serving / "5" / "variables" / "data").chmod(0)
     if os.access(serving / "5" / "variables" / "data", os.R_OK):  # root reads everything
-        monkeypatch.setattr(rollback.shutil, "copytree", _full)
+        monkeypatch.setattr(copied_version.shutil, "copytree", _full)
     with pytest.raises(OSError, match=r"data|space"):
         go_back(serving)
     assert [Path(folder).name for folder in baseline_bundle.versions(str(serving))] == ["3", "5", "8"]

@@ -43,9 +43,10 @@ def test_windows_without_a_p_value_and_late_ones_change_nothing():
     assert {slow(rings, number).statistic for number in range(3, 7)} == {slow(rings, 2).statistic}
 
 
-def test_another_version_begins_anew():
+@pytest.mark.parametrize("other", [{"version": "8"}, {"reference": "windows 1-6, the reference since today"}])
+def test_another_version_or_reference_begins_anew(other):
     records = drifting(10)
-    moved = [replace(record, version="8") if record.window > 6 else record for record in records]
+    moved = [replace(record, **other) if record.window > 6 else record for record in records]
     rings = rings_of(moved, BUDGET)
     assert slow(rings, 6).rings
     assert not slow(rings, 7).rings

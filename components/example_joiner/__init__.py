@@ -1,0 +1,1 @@
+"""ExampleJoiner: the Examples of several windows as one data set."""
