@@ -160,7 +160,7 @@ def test_the_record_for_scripts(stored, capsys):
     assert why(stored, "penguin-3", "--json") == 0
     record = json.loads(capsys.readouterr().out)
     assert set(record) == {"format_version", "sentence", "run", "findings", "since", "lineage", "sources", "artifact",
-                           "open", "baseline", "watched"}  # fmt: skip
+                           "open", "baseline", "watched", "acts"}  # fmt: skip
     assert record["run"]["verdict"]["state"] == "not_pushed"
     assert record["findings"][0] | {"artifact": 0, "file": ""} == {
         "check": "Evaluator", "what": "binary_accuracy", "where": "", "message": "binary_accuracy is 0.4, below 0.6",
