@@ -80,7 +80,7 @@ class TakingUp:
         try:
             while not self._stop.is_set():
                 self._something.clear()
-                worked = self._trying(lambda: self._step(collector, arriving), collector.recover)
+                worked = self._trying(lambda: self._step(collector, arriving, journal), collector.recover)
                 if time.monotonic() >= tidy_at:
                     tidy_at = time.monotonic() + _TIDY_SECONDS
                     self._trying(lambda: self._forget(arriving, journal))
@@ -99,7 +99,7 @@ class TakingUp:
         journal.forget(gone)
         arriving.forget(gone)
 
-    def _step(self, collector: Collector, arriving: Arriving) -> bool:
+    def _step(self, collector: Collector, arriving: Arriving, journal: Journal) -> bool:
         """Takes up what is there, and closes what is due; whether there was anything."""
         worked = collector.close_due()
         if worked:
@@ -107,8 +107,7 @@ class TakingUp:
         ready = arriving.ready()
         self.unread = len(ready)
         for each in ready:
-            if self._stop.is_set():
-                raise StoppedError
+            self._may_go_on(journal)  # also where the process before has left enough of them
             worked = self._take(each, collector, arriving) or worked
             self.unread -= 1
             if collector.close_due():
@@ -132,6 +131,8 @@ class TakingUp:
 
     def _may_go_on(self, journal: Journal) -> None:
         """Returns once there are few enough windows that wait: the disk is no place for an endless queue."""
+        if self._stop.is_set():
+            raise StoppedError
         self._wake()
         while journal.count(CLOSED, untried=True) >= self._config.watch.waiting_windows:
             if self._stop.is_set():

@@ -256,6 +256,23 @@ def test_no_more_windows_wait_than_may(tmp_path, judge):
     assert max(waiting) == 2
 
 
+def test_what_a_process_has_left_waiting_counts_too(tmp_path, judge):
+    """Otherwise each process that is killed soon would leave one more."""
+    watched = config(tmp_path, waiting_windows=2)
+    for number in range(4):
+        write(tmp_path / "logs", f"{number}/part-0", requests(f"{number}", 5))
+
+    def evaluate(watched, journal, row):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.3)
+        raise MonitorError("not now")
+
+    judge(evaluate)
+    for _ in range(3):
+        run(watched, once=False)
+    assert journal_of(watched).count(CLOSED, SET_ASIDE) <= 3
+
+
 # ---- while it runs
 
 
