@@ -75,6 +75,7 @@ class Follower:
         self.codes: set[int] = set()  # what to exit with for what was judged
         self._shown, self._ending, self._once = shown, ending, once
         self._due: dict[int, float] = {}  # when windows are tried again
+        self._not_before = 0.0  # when any is, where nothing could be judged
         self._told = {hook.name: self.journal.told(hook.name) for hook in hooks}
         self._tell_at = dict.fromkeys(self._told, 0.0)
         self._seconds: float | None = None
@@ -90,6 +91,8 @@ class Follower:
         """
         self._tell()
         now = time.monotonic()
+        if now < self._not_before:
+            return False
         number = next((each for each in self.journal.waiting() if self._due.get(each, 0.0) <= now), None)
         row = None if number is None else self.journal.window(number)
         if row is None:
@@ -110,7 +113,7 @@ class Follower:
             self._failed(row, error)
         else:
             self._due.pop(row.window.number, None)
-            self.notices.right("place")
+            self.notices.right("place", f"Verdicts on {self.config.name} go on.")
             self.codes.add(_exit_code(record, self.config))
             self._shown.judged(record, row, self.status())
             self._tell(place)
@@ -140,8 +143,8 @@ class Follower:
         _logger.warning("Window %d of %s: %s", number, self.config.name, problem, exc_info=error)
         now = time.monotonic()
         if is_of_the_place(error):
-            self.notices.wrong("place", f"Window {number} of {self.config.name} waits: {problem}")
-            self._due = dict.fromkeys(self.journal.waiting(), now + _PLACE_SECONDS)
+            self.notices.wrong("place", f"Verdicts on {self.config.name} wait: {problem}")
+            self._not_before = now + _PLACE_SECONDS
             return
         aside = row.attempts + 1 >= settings.attempts
         pause = 0.0 if self._once else min(_LONGEST_RETRY, settings.retry_seconds * 2**row.attempts)

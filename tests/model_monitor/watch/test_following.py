@@ -163,8 +163,10 @@ def test_what_would_fail_any_window_is_no_windows_fault(tmp_path, judge, monkeyp
     assert run(watched, shown=shown) == {EXIT_FINE}
     assert journal_of(watched).window(1).begun == 1
     assert (shown.windows, shown.failures, journal_of(watched).window(1).attempts) == ([1, 2], [], 0)
-    assert len(shown.sentences) == 1  # said once
-    assert "Window 1 of monitoring waits" in shown.sentences[0]
+    assert [sentence.split(":")[0] for sentence in shown.sentences] == [  # said once
+        "Verdicts on monitoring wait",
+        "Verdicts on monitoring go on.",
+    ]
 
 
 def test_another_command_under_the_root_is_waited_for(tmp_path, monkeypatch):
@@ -189,7 +191,7 @@ def test_another_command_under_the_root_is_waited_for(tmp_path, monkeypatch):
     held.close = lambda: held.__exit__(None, None, None)
     assert run(watched, shown=shown) == {EXIT_FINE}
     assert "`model-monitor train`" in shown.sentences[0]
-    assert (len(shown.sentences), shown.failures, shown.windows) == (1, [], [1])
+    assert (len(shown.sentences), shown.failures, shown.windows) == (2, [], [1])
 
 
 def test_a_hook_that_fails_is_told_later_and_nobody_waits_for_it(tmp_path, judge, monkeypatch):
