@@ -240,7 +240,7 @@ def _served(upstream: str) -> list[int]:
     connection = http.client.HTTPConnection(host.hostname or "", host.port, timeout=_SEEN_SECONDS)
     try:
         connection.request("GET", f"/v1/models/{MODEL}")
-        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        answer: dict[str, Any] = parse_json(connection.getresponse().read())
     finally:
         connection.close()
     found = answer.get("model_version_status", [])

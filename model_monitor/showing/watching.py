@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
+from components.common.strict_text import parse_json
 from components.common.verdict_words import COLOURS, MEANINGS
 from pipelines.progress import spinner, turning
 
@@ -74,7 +75,7 @@ class JsonLines:
         self._write("said", text=sentence)
 
     def judged(self, record: WindowRecord, row: WindowRow, status: Status) -> None:
-        self._write("judged", record=json.loads(record.to_json()), closed=row.window.closed, lag=status.lag)
+        self._write("judged", record=parse_json(record.to_json()), closed=row.window.closed, lag=status.lag)
 
     def failed(self, model: str, row: WindowRow, problem: str, *, aside: bool) -> None:
         self._write("set_aside" if aside else "failed", model=model, window=row.window.number, problem=problem)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from components.common.errors import MonitorError
+from components.common.strict_text import parse_json
 
 from ..reading.window_record import WindowRecord
 from .journal_tables import SUMS, TABLES
@@ -377,7 +378,7 @@ def _window(row: sqlite3.Row) -> WindowRow:
     return WindowRow(
         Window(**plain, opened=opened),
         **kept,
-        files=json.loads(row["files"]),
+        files=parse_json(row["files"]),
         begun=row["begun"],
         removed=bool(row["removed"]),
         record=None if row["record"] is None else WindowRecord.from_json(row["record"]),

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from components.common.strict_text import parse_json
+
 _SIZES = struct.Struct("<IQQ")  # bytes of the words, of the request, of the answer
 
 
@@ -34,4 +36,4 @@ def read_frame(file: BinaryIO) -> Frame | None:
     words, request, response = (file.read(length) for length in lengths)
     if len(words) + len(request) + len(response) < sum(lengths):
         return None
-    return Frame(json.loads(words), request, response)
+    return Frame(parse_json(words), request, response)

@@ -16,6 +16,7 @@ from typing import Any
 
 from components.common.errors import MonitorError
 from components.common.model_spec import ModelSpec
+from components.common.strict_text import parse_json
 from components.serving_log_writer.prediction_log_encoding import ServedModel, metadata
 from components.serving_log_writer.spec_check import problems
 from components.serving_log_writer.writer import Rotation, ServingLogWriter, day_of
@@ -38,7 +39,7 @@ def main() -> None:
         signal.signal(each, signal.SIG_IGN)
     os.nice(_NICE)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    log = Log(LogSettings(**json.loads(sys.argv[-1])))
+    log = Log(LogSettings(**parse_json(sys.argv[-1])))
     reporter = threading.Thread(target=_report, args=(log,), daemon=True)
     reporter.start()
     while (frame := read_frame(sys.stdin.buffer)) is not None:

@@ -12,6 +12,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from components.common.strict_text import parse_json
+
 from .counters import CRASHED, Counters
 from .frames import parts_of
 from .taken import Budget, Record
@@ -211,7 +213,7 @@ class _Process:
         assert self._process.stdout is not None  # noqa: S101 - it was asked for
         with self._process.stdout as lines:
             for line in lines:
-                said = json.loads(line)
+                said = parse_json(line)
                 self._told(said, self._said)
                 self._said = said
                 self.settled = said["logged"] + sum(said["lost"].values())

@@ -129,5 +129,7 @@ def test_nothing_else_reads_yaml_or_json():
     files = [
         path for root in ("components", "model_monitor", "pipelines") for path in (REPOSITORY / root).rglob("*.py")
     ]
-    assert [str(path) for path in files if path != home and other.search(path.read_text())] == []
+    of_requests = REPOSITORY / "model_monitor" / "serving" / "protocols" / "json_values.py"  # which may hold NaN
+    known = (home, of_requests)
+    assert [str(path) for path in files if path not in known and other.search(path.read_text())] == []
     assert other.search(home.read_text())
