@@ -118,14 +118,28 @@ def in_words(windows: Iterable[int]) -> str:
     return ",".join(f"{first}" if first == last else f"{first}-{last}" for first, last in rows)
 
 
-def candidates(history: History, model: str) -> dict[int, Candidate]:
-    """The windows of a model's newest series, by their numbers. Raises `MonitorError` where none were judged."""
+def candidates(history: History, model: str, logs: str = "") -> dict[int, Candidate]:
+    """The windows of a model that were judged, by their numbers.
+
+    Args:
+      history: of the store.
+      model: the name of its monitoring pipeline.
+      logs: the folder that the windows are spans of; "": that of the newest run.
+
+    Raises:
+      MonitorError: there are none.
+
+    """
     runs = {run.id: run for run in history.runs}
-    series = next((each for each in all_series(history) if each.model == model), None)
+    known = [each for each in all_series(history) if each.model == model]
+    series = next((each for each in known if logs in ("", each.logs)), None)
     if series is None:
-        raise MonitorError(f"No window of {model} was judged yet")
-    known = ((record, runs[record.run]) for record in series.records if record.run in runs)
-    return {record.window: Candidate(record, baseline_of(run), _examples(run)) for record, run in known}
+        folders = ", ".join(each.logs for each in known) or "none"
+        raise MonitorError(
+            f"`--logs` must be a folder of which windows of {model} were judged: {folders}. Received: {logs!r}"
+        )
+    judged = ((record, runs[record.run]) for record in series.records if record.run in runs)
+    return {record.window: Candidate(record, baseline_of(run), _examples(run)) for record, run in judged}
 
 
 def choose(known: Mapping[int, Candidate], wanted: Sequence[int], bundle: Bundle) -> list[Candidate]:

@@ -37,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     told_of = "numbers of windows, e.g. 20-40 or 20-29,31-40; all of them must have been fine"
     parser.add_argument("--windows", required=True, metavar="RANGE", help=told_of)
     add_reason(parser, required=True)
+    logs = "folder of logs that the windows are spans of; default: that of the newest run"
+    parser.add_argument("--logs", type=Path, metavar="DIR", help=logs)
     parser.add_argument("--model", default="", metavar="NAME", help="which one, where the settings are of several")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     add_settings(parser, "root=runs")
@@ -47,12 +49,12 @@ def run(options: argparse.Namespace) -> int:
     config = _config(options)
     wanted = rebaseline.numbers(options.windows)
     if options.dry_run:
-        bundle, chosen = _chosen(config, wanted)
+        bundle, chosen = _chosen(config, wanted, options.logs)
         _say(bundle, chosen, config, make_console())
         say(make_console(), "Nothing was done (--dry-run).")
         return EXIT_FINE
     with holding(config, "rebaseline", options.wait):
-        bundle, chosen = _chosen(config, wanted)
+        bundle, chosen = _chosen(config, wanted, options.logs)
         return _rebaseline(config, bundle, chosen, options)
 
 
@@ -67,9 +69,10 @@ def _config(options: argparse.Namespace) -> WatchConfig:
     return several[0]
 
 
-def _chosen(config: WatchConfig, wanted: list[int]) -> tuple[Bundle, list[Candidate]]:
+def _chosen(config: WatchConfig, wanted: list[int], logs: Path | None) -> tuple[Bundle, list[Candidate]]:
     bundle = monitoring.served(config)
-    known = rebaseline.candidates(History(open_store(config.metadata_path)), config.name)
+    history, folder = History(open_store(config.metadata_path)), str(logs.absolute()) if logs else ""
+    known = rebaseline.candidates(history, config.name, folder)
     return bundle, rebaseline.choose(known, wanted, bundle)
 
 

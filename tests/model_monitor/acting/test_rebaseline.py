@@ -11,7 +11,11 @@ from components.common.errors import MonitorError
 from components.common.two_sample.false_alarms import p_value_threshold
 from model_monitor.acting import rebaseline, rollback
 from model_monitor.acting.rebaseline import Candidate, Made
+from model_monitor.acting.recorded import Act, Came, What
+from model_monitor.reading.history import History
+from model_monitor.showing.acts import words
 from tests.model_monitor.incidents.windows import window
+from tests.support.example_runs import Story
 from tests.support.pushed_version import write_version
 
 
@@ -155,3 +159,32 @@ def test_going_back_from_the_next_push_goes_to_the_reference_too(serving, served
     assert rollback.choose(serving)[0].version_dir == str(serving / "3")  # the same model is no way back
     write_version(serving, int(Path(folder).name) + 1)
     assert rollback.choose(serving)[0].version_dir == folder
+
+
+def test_windows_are_those_of_the_newest_run_or_of_the_logs_that_are_named(tmp_path, serving, served):
+    story = Story(tmp_path / "runs")
+    story.span("2026-11-25T09:28:01", 1, bundle=served.version_dir)
+    story.span("2026-11-25T09:28:02", 2, changed=("image_noise",), bundle=str(serving / "3"))
+    history = History(story.writer.store)
+    known = rebaseline.candidates(history, "monitoring")
+    assert {number: each.bundle for number, each in known.items()} == {1: served.version_dir, 2: str(serving / "3")}
+    with pytest.raises(MonitorError, match=r"2 of version 3; 3 not judged"):
+        rebaseline.choose(known, [1, 2, 3], served)
+    with pytest.raises(
+        MonitorError, match=r"`--logs` must be a folder of which windows of monitoring were judged: .*/a"
+    ):
+        rebaseline.candidates(history, "monitoring", "/a")
+
+
+@pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        ({"version": "/serving/9"}, "Windows 1-2 made the reference of version 5, which is version 9 now, by ann, "),
+        ({"bundle": "/serving/5"}, "Windows 1-2 made the reference of version 5 by ann, "),
+    ],
+)
+def test_the_act_is_told_in_one_sentence(details, said):
+    known = {"windows": "1-2", "of": "/serving/5", **details}
+    act = Act(What.REBASELINED, "m 1-2", Came.DONE, "a new camera", "ann", 1_800_000_000.0, details=known)
+    assert words(act).startswith(said)
+    assert words(act).endswith(": a new camera")
