@@ -109,11 +109,9 @@ def _rebaseline(config: WatchConfig, bundle: Bundle, chosen: list[Candidate], op
 def _say(bundle: Bundle, chosen: list[Candidate], config: WatchConfig, console: Console) -> None:
     windows = rebaseline.in_words(each.record.window for each in chosen)
     total = sum(each.record.examples for each in chosen)
-    say(
-        console,
-        f"[bold]Windows {windows}[/], {total:,} examples, become the reference of "
-        f"{escape(Path(bundle.version_dir).name)}.",
-    )
+    name = escape(Path(bundle.version_dir).name)
+    of = f"version {name}" if bundle.manifest.model_version else name
+    say(console, f"[bold]Windows {windows}[/], {total:,} examples, become the reference of {of}.")
     say(console, _promised(rebaseline.promise(chosen, config.window_examples, config.monitor.false_alarm_rate)))
 
 

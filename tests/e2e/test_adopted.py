@@ -107,6 +107,9 @@ def test_fine_windows_become_the_reference_of_those_to_come(home: Path, watched:
     assert re.search("can be the reference: 2 (changed|degraded|invalid)", words(refused.stderr))
     before = baseline_bundle.read(str(home / "models" / "7"))
     assert monitored(home, "--span", "5", code=2)
+    dry = model_monitor("rebaseline", "--windows", "3-4", *because, "--dry-run", folder=home)
+    assert "600 examples, become the reference of version 7" in words(dry.stdout)
+    assert baseline_bundle.read(str(home / "models" / "7")).manifest == before.manifest
 
     done = model_monitor("rebaseline", "--windows", "3-4", *because, folder=home)
     assert done.returncode == 0, done.stdout + done.stderr
