@@ -70,10 +70,18 @@ MEANINGS = {
         _FAILED, "changed", EXIT_BLOCKED, "the window differs by more than chance explains, and its accuracy holds"
     ),
     State.DEGRADED: Meaning(
-        _FAILED, "degraded", EXIT_BLOCKED, "the accuracy, estimated or by labels, fell by more than is allowed"
+        _FAILED,
+        "degraded",
+        EXIT_BLOCKED,
+        "the accuracy fell by more than is allowed: by labels, or by an estimate whose own errors do not explain it",
     ),
     State.INVALID: Meaning(_FAILED, "invalid", EXIT_BLOCKED, "the logs are broken, or the data are outside the schema"),
-    State.UNDECIDED: Meaning(_UNDECIDED, "undecided", EXIT_BLOCKED, "something could not be decided"),
+    State.UNDECIDED: Meaning(
+        _UNDECIDED,
+        "undecided",
+        EXIT_BLOCKED,
+        "something could not be decided: an input is missing, there are too few examples, or only labels tell",
+    ),
     State.PUSHED: Meaning(_PASSED, "passed", EXIT_FINE, "the model is in the serving folder"),
     State.NOT_PUSHED: Meaning(_FAILED, "failed", EXIT_BLOCKED, "a check blocked the push"),
     State.BLESSED: Meaning(_PASSED, "passed", EXIT_FINE, "every check let the model pass"),

@@ -75,9 +75,9 @@ def measure(  # noqa: PLR0913 - two samples and what the component takes
     bounds = None
     by_estimate = cannot or accuracy_check(Outcome.UNDECIDED, "nothing was estimated", NO_BASELINE_ANOMALY)
     if guess is not None and accuracy is not None:
-        by_estimate = _judge(f"Estimated accuracy{_on(scored.examples)}", guess, accuracy, max_accuracy_drop)
         others = [] if estimator == SECOND_OPINION else [_estimate(SECOND_OPINION, known, scored, seed)]
         bounds = accuracy_bounds([guess, *others], accuracy.value)
+        by_estimate = judge(f"Estimated accuracy{_on(scored.examples)}", guess, accuracy, max_accuracy_drop, bounds)
     by_labels = None if labelled is None else wrong or _judge_labels(labelled, accuracy, max_accuracy_drop)
     return Performance(
         check=_joint(by_estimate, by_labels),
@@ -208,21 +208,40 @@ def _undecided(reason: str, anomaly: str) -> Check:
     return accuracy_check(Outcome.UNDECIDED, f"{reason}, so whether accuracy is degraded is undecided", anomaly)
 
 
-def _judge(what: str, found: Proportion, baseline: Proportion, allowed: float) -> Check:
-    """Degraded when even the upper end of the interval lies lower than is allowed."""
+def judge(
+    what: str, found: Proportion, baseline: Proportion, allowed: float, bounds: tuple[float, float] | None = None
+) -> Check:
+    """What an accuracy says of a window.
+
+    Degraded when even the upper end of where it may lie is lower than is allowed; undecided when the upper end of the
+    interval is, and that of the bounds is not.
+
+    Args:
+      what: the accuracy, as a sentence begins.
+      found: its value and interval, which holds what chance does.
+      baseline: the accuracy that it is held against.
+      allowed: how far below that it may lie, in [0, 1].
+      bounds: of an estimate, where it may lie when its own errors are allowed for; None for what was measured.
+
+    """
     if not (found.low <= found.value <= found.high and 0 <= baseline.value <= 1):  # NaN is below nothing
         return _undecided(f"{what} is {found}, whose interval is not known", NO_WINDOW_ANOMALY)
-    points = 100 * (baseline.value - found.value)
-    if found.high < baseline.value - allowed:
-        reason = f"{what} fell by {points:.1f} points, more than the {100 * allowed:g} allowed: {found}"
-        return accuracy_check(Outcome.FAILED, f"{reason}; the baseline's is {baseline.value:.3f}", DEGRADED_ANOMALY)
+    points, least = 100 * (baseline.value - found.value), baseline.value - allowed
+    fell = f"{what} fell by {points:.1f} points, more than the {100 * allowed:g} allowed: {found}"
+    of_baseline = f"the baseline's is {baseline.value:.3f}"
+    if found.high < least and bounds is not None and not bounds[1] < least:
+        told = f"it may lie between {bounds[0]:.3f} and {bounds[1]:.3f} when its own errors are allowed for"
+        reason = f"{fell}; {of_baseline}. But {told}, and {least:.3f} is allowed: labels decide"
+        return accuracy_check(Outcome.UNDECIDED, reason, TOO_FEW_ANOMALY)
+    if found.high < least:
+        return accuracy_check(Outcome.FAILED, f"{fell}; {of_baseline}", DEGRADED_ANOMALY)
     direction = "below" if points >= 0 else "above"
     where = f"{abs(points):.1f} points {direction} the baseline's {baseline.value:.3f}"
     limit = f"{100 * allowed:g} below are allowed"
-    if found.value < baseline.value - allowed:
+    if found.value < least:
         limit = f"so few examples cannot tell whether that is more than the {100 * allowed:g} allowed"
-    least = 100 * least_visible_drop(found, allowed)
-    visible = f"{found.total:,} examples show a fall of {least:.1f} points or more"
+    visible_drop = 100 * least_visible_drop(found, allowed)
+    visible = f"{found.total:,} examples show a fall of {visible_drop:.1f} points or more"
     return accuracy_check(Outcome.PASSED, f"{what} is {found}, {where}; {limit}; {visible}")
 
 
@@ -247,7 +266,7 @@ def _judge_labels(labelled: LabelledAccuracy, baseline: Proportion | None, allow
         told = f"{labelled.disagreeing:,} of {labelled.examples:,} examples"
         reason = f"The class_id of {told} is not the class of their largest probability"
         return _undecided(reason, NO_WINDOW_ANOMALY)
-    check = _judge(f"Accuracy on {total} labelled examples", labelled.overall, baseline, allowed)
+    check = judge(f"Accuracy on {total} labelled examples", labelled.overall, baseline, allowed)
     return replace(check, reason=f"{check.reason}; {wrong}") if wrong else check
 
 

@@ -2,9 +2,10 @@
 
 For some windows after a push both versions answer the same requests, and both are held against the baseline that each
 was pushed with, by the same checks. What the traffic does to both is no fault of the new one. It is worse where its
-answers cannot be used and the other's can, or where it is degraded, the other is not, and its accuracy is lower by
-more than chance explains: at a level of the false-alarm rate over the number of windows, so that all windows of the
-period together roll back a version that is no worse at that rate at most (Bonferroni).
+answers cannot be used and the other's can, or where its accuracy is below what is allowed, the other's is not, and it
+is lower by more than chance explains. Below is what is degraded, and what is undecided only because an estimate may be
+wrong: that of the other is of the same images. Chance is at a level of the false-alarm rate over the number of windows,
+so that all windows of the period together roll back a version that is no worse at that rate at most (Bonferroni).
 """
 
 import math
@@ -55,13 +56,14 @@ def _why_worse(pair: Pair, level: float) -> str:
     usable = (State.FINE, State.CHANGED)
     if new.state is State.INVALID and old.state in usable:
         return f"it is invalid, and {before} is {old.state.words} on the same requests"
-    if new.state is not State.DEGRADED or old.state not in usable:
+    fell = new.state is State.DEGRADED or new.fell_by_estimate
+    if not fell or old.state not in usable:
         return ""
     chance = p_value(new.accuracy, old.accuracy)
     if chance is None or not chance <= level or new.accuracy is None or old.accuracy is None:
         return ""
-    fell = f"accuracy {new.accuracy.value:.3f} against {old.accuracy.value:.3f} of {before} on the same requests"
-    return f"{fell}, p {'< 1e-12' if chance < 1e-12 else f'= {chance:.2g}'}"
+    told = f"accuracy {new.accuracy.value:.3f} against {old.accuracy.value:.3f} of {before} on the same requests"
+    return f"{told}, p {'< 1e-12' if chance < 1e-12 else f'= {chance:.2g}'}"
 
 
 def p_value(new: Proportion | None, old: Proportion | None) -> float | None:

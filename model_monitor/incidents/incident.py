@@ -225,14 +225,16 @@ def cause_of(record: WindowRecord, rings: tuple[Ring, ...] = ()) -> Cause | None
     """Why a window is not fine; None where it is.
 
     One that is fine by itself is not where a test of many windows rings after it. That the accuracy has fallen over
-    time is worse than what a window that was changed, or could not be decided, says by itself.
+    time is worse than what a window that was changed, or could not be decided, says by itself; where it has by
+    estimates, labels decide.
     """
-    ringing = {each.test for each in rings if each.rings}
+    ringing = {each.test: each for each in rings if each.rings}
     if ACCURACY in ringing and record.state not in (State.DEGRADED, State.INVALID):
-        return Cause(State.DEGRADED, (ACCURACY,))
+        return Cause(State.UNDECIDED if ringing[ACCURACY].estimated else State.DEGRADED, (ACCURACY,))
     if record.fine:
         return Cause(State.CHANGED, (SLOW_DRIFT,)) if SLOW_DRIFT in ringing else None
-    if record.state in (State.CHANGED, State.DEGRADED) and record.features:
+    moved = record.state in (State.CHANGED, State.DEGRADED) or record.fell_by_estimate
+    if moved and record.features:
         return Cause(record.state, record.features[:LEADING])
     return Cause(record.state, tuple(of for of, word in (record.checks or {}).items() if word == record.state.value))
 
@@ -257,7 +259,8 @@ def _counted(before: Following, record: WindowRecord, cause: Cause) -> Following
 def _severity(after: Following, record: WindowRecord, cause: Cause, rules: IncidentsConfig) -> Severity:
     if cause.word is State.UNDECIDED:
         hours = (ended(record) - after.undecided_since) / 3600
-        if after.undecided >= rules.undecided_windows or hours >= rules.undecided_hours:
+        for_long = after.undecided >= rules.undecided_windows or hours >= rules.undecided_hours
+        if for_long or record.fell_by_estimate or ACCURACY in cause.of:
             return Severity.WARNING
     return SEVERITIES[cause.word]
 

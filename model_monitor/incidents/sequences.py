@@ -2,8 +2,8 @@
 
 The tests are those of `components.common.sequential`; here they are given the records of a model's windows. Each begins
 anew with another version or another reference, for it is compared with something else then, and with the first window
-that is fine after some that were changed or degraded by themselves: what these said was told, and the model is not held
-to it any longer.
+that is fine after some that were changed or degraded, or whose accuracy fell by its estimate, by themselves: what these
+said was told, and the model is not held to it any longer.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,6 +30,8 @@ class Ring:
       threshold: what the CUSUM has to reach; or the accuracy that the bound must not be below.
       rings: whether it does, and has not recovered since.
       since: number of the window that it began with; None where nothing has begun.
+      estimated: whether the accuracy is one without labels in some of the windows: the estimate's own errors are in no
+        interval, and do not even out over time.
 
     """
 
@@ -38,6 +40,7 @@ class Ring:
     threshold: float
     rings: bool
     since: int | None = None
+    estimated: bool = False
 
 
 class Sequences:
@@ -50,7 +53,8 @@ class Sequences:
         self._drifted: DriftState | None = None
         self._accuracy: AccuracyFollowed | None = None
         self._accurate: AccuracyState | None = None
-        self._rang = False  # whether the last window was changed or degraded by itself
+        self._estimated = False  # whether one of these accuracies is an estimate
+        self._rang = False  # whether the last window said by itself that something is wrong
 
     def step(self, record: WindowRecord) -> tuple[Ring, ...]:
         """What each test says after one more window. Late windows are about a time that is over, and change nothing."""
@@ -60,8 +64,8 @@ class Sequences:
             before = self._begun(record, self._drift)
             self._drifted = self._drift.step(before, _compared(record))
             self._follow_accuracy(record, self._budget)
-            self._rang = record.state in (State.CHANGED, State.DEGRADED)
-        return (*_drift_rings(self._drifted), *_accuracy_rings(self._accurate))
+            self._rang = record.state in (State.CHANGED, State.DEGRADED) or record.fell_by_estimate
+        return (*_drift_rings(self._drifted), *_accuracy_rings(self._accurate, estimated=self._estimated))
 
     def _begun(self, record: WindowRecord, drift: Cusum) -> DriftState:
         """Where the drift stands before a window; begins both tests anew where it is time for that."""
@@ -77,8 +81,11 @@ class Sequences:
     def _follow_accuracy(self, record: WindowRecord, budget: Budget) -> None:
         self._accuracy = self._accuracy or _followed(record, budget)
         if self._accuracy is not None:
-            before = self._accurate or self._accuracy.start()
-            self._accurate = self._accuracy.step(before, _labelled(record))
+            before, window = self._accurate or self._accuracy.start(), _labelled(record)
+            begun = self._accurate is not None
+            by_estimate = bool(window.labelled) and not _by_labels(record)
+            self._estimated = by_estimate or (begun and self._estimated)
+            self._accurate = self._accuracy.step(before, window)
 
 
 def rings_of(records: Iterable[WindowRecord], budget: Budget | None) -> dict[int, tuple[Ring, ...]]:
@@ -104,11 +111,15 @@ def _labelled(record: WindowRecord) -> AccuracyWindow:
     """The answers that are known to be right or wrong, or else what the estimate is worth of such."""
     window, measured, estimated = str(record.window), record.measured, record.estimated
     if record.state is not State.INVALID:
-        if measured is not None and measured.total:
+        if measured is not None and _by_labels(record):
             return AccuracyWindow(window, measured.count, measured.total)
         if estimated is not None and estimated.bounded and estimated.high > estimated.low:
             return AccuracyWindow.estimated(window, estimated)
     return AccuracyWindow(window, 0, 0)
+
+
+def _by_labels(record: WindowRecord) -> bool:
+    return record.measured is not None and record.measured.total > 0
 
 
 def _followed(record: WindowRecord, budget: Budget) -> AccuracyFollowed | None:
@@ -131,8 +142,8 @@ def _drift_rings(state: DriftState | None) -> list[Ring]:
     return [Ring(SLOW_DRIFT, state.value, state.threshold, state.rings, since)]
 
 
-def _accuracy_rings(state: AccuracyState | None) -> list[Ring]:
+def _accuracy_rings(state: AccuracyState | None, *, estimated: bool) -> list[Ring]:
     if state is None:
         return []
     since = int(state.since) if state.since else None
-    return [Ring(ACCURACY, state.highest, state.allowed, state.rings, since)]
+    return [Ring(ACCURACY, state.highest, state.allowed, state.rings, since, estimated)]

@@ -60,6 +60,7 @@ class Evaluation:
       p_value: of the comparison; None where nothing was compared.
       statistics: the folder of its statistics.
       delivered: when, in UTC.
+      besides: the other words that its checks say, such as that it is changed where its accuracy is undecided.
 
     """
 
@@ -73,6 +74,7 @@ class Evaluation:
     statistics: str
     files: tuple[FileStamp, ...] = ()
     delivered: str = ""
+    besides: tuple[str, ...] = ()
 
     @property
     def comparable(self) -> bool:
@@ -166,7 +168,7 @@ class Evaluations:
         return SpanHistory(
             not_fine=tuple(each.span for each in reversed(not_fine)),
             again=again,
-            incident=any(each.state != State.UNDECIDED for each in not_fine),
+            incident=any({each.state, *each.besides} != {State.UNDECIDED.value} for each in not_fine),
             seen=Seen(last.examples, last.state, last.run) if last is not None and other else None,
         )
 
@@ -201,7 +203,8 @@ def _read(text: str) -> tuple[Evaluation, ...]:
 
 
 def _evaluation(record: dict[str, Any]) -> Evaluation:
-    return Evaluation(**{**record, "files": tuple(FileStamp(**each) for each in record["files"])})
+    files = tuple(FileStamp(**each) for each in record["files"])
+    return Evaluation(**{**record, "files": files, "besides": tuple(record.get("besides", ()))})
 
 
 def _stamp(logs: Path, name: str, known: Mapping[str, FileStamp]) -> FileStamp:

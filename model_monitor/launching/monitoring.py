@@ -187,6 +187,7 @@ def _judged(config: MonitoringConfig, run: Run, span: int, bundle: str, files: t
         p_value=says.p_value,
         statistics=run.node(roles.IMAGE_STATISTICS).output("statistics").uri,
         files=files,
+        besides=tuple(state.value for state in says.besides),
     )
     return Judged(run, says, evaluation)
 

@@ -183,7 +183,7 @@ SERIES = (
         _accuracy(lambda each: each.high), ("kind",), of_window=True,
     ),
     Series(
-        "accuracy_least", "gauge", "The accuracy below which a window is degraded",
+        "accuracy_least", "gauge", "The least accuracy that is allowed",
         _of_last(lambda last: last.least_accuracy), of_window=True,
     ),
     Series(

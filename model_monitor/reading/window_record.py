@@ -54,7 +54,7 @@ class WindowRecord:
       checks: what each check says of the window in a word, by what it looks at.
       estimated, measured: the accuracy without labels and by labels; None where it is not known.
       baseline_accuracy: of the held-out examples; None where it is not known.
-      least_accuracy: the accuracy below which the window is degraded, in [0, 1]; None where it is not known.
+      least_accuracy: the least accuracy that is allowed, in [0, 1]; None where it is not known.
 
     """
 
@@ -95,6 +95,17 @@ class WindowRecord:
     def accuracy(self) -> Proportion | None:
         """By labels where there are some, else estimated."""
         return self.measured or self.estimated
+
+    @property
+    def fell_by_estimate(self) -> bool:
+        """Whether the window is undecided although the interval of its estimated accuracy is below what is allowed.
+
+        Then only the estimate's own errors may explain the fall, and labels decide.
+        """
+        check, estimated, least = (self.checks or {}).get(CheckOf.ACCURACY.value), self.estimated, self.least_accuracy
+        if {self.state.value, check} != {State.UNDECIDED.value} or estimated is None or least is None:
+            return False
+        return estimated.bounded and estimated.high < least
 
     def to_json(self) -> str:
         record = {**asdict(self), "state": self.state.value, "format_version": FORMAT_VERSION}

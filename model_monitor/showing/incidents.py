@@ -44,7 +44,8 @@ def what_changed(incident: Incident) -> str:
     if SLOW_DRIFT in cause.of:
         return "slow drift: no window by itself differs from the baseline, and together they do"
     if ACCURACY in cause.of:
-        return "accuracy over time: many windows together show that it has fallen by more than is allowed"
+        so_far = ", by estimates: labels decide" if cause.word is State.UNDECIDED else ""
+        return f"accuracy over time: many windows together show that it has fallen by more than is allowed{so_far}"
     if cause.of and not set(cause.of) & set(incident.worst.checks or {}):
         return f"{cause.word.words}, first in {', '.join(cause.of)}"
     return f"{cause.word.words}, by the check of the {' and the '.join(cause.of)}" if cause.of else cause.word.words
@@ -101,6 +102,8 @@ def whether_it_hurts(incident: Incident) -> str:
     fell = worst.least_accuracy is not None and worst.accuracy.value < worst.least_accuracy
     if incident.cause.word is State.DEGRADED or worst.state is State.DEGRADED or (fell and worst.measured):
         return f"yes: {known}"
+    if worst.fell_by_estimate or ACCURACY in incident.cause.of:
+        return f"likely: {known}, and labels decide"
     if worst.state in (State.CHANGED, State.FINE):
         return f"not as far as can be seen: {known}"
     return f"not known: {known}, which says little of a window that is {worst.state.words}"
@@ -112,6 +115,8 @@ def next_step(incident: Incident) -> Advice:
     of = ("images" if any(name.startswith("image_") for name in cause.of) else
           next((name for name in ("logs", SLOW_DRIFT, "prediction_class") if name in cause.of), ""))  # fmt: skip
     known = cause.word.value if cause.word in (State.UNDECIDED, State.DEGRADED) else of
+    if cause.word is State.UNDECIDED and (worst.fell_by_estimate or ACCURACY in cause.of):
+        known = ACCURACY
     sentence, command, section = _ADVICE[known if known in _ADVICE else ""]
     return Advice(sentence, command.format(span=f"span:{worst.window}", run=worst.run), section)
 
@@ -129,7 +134,7 @@ _ADVICE = {  # by the cause: what to do, by which command, and where more is sai
         "model-monitor inspect {run} --type ExampleAnomalies",
         "broken-logs",
     ),
-    ACCURACY: ("Look at the images, label a hundred of them, then retrain", _REPORT, "the-estimated-accuracy-fell"),
+    ACCURACY: ("Look at the images and label a hundred of them: labels decide", _REPORT, "the-estimated-accuracy-fell"),
     SLOW_DRIFT: ("Compare it with a window of weeks ago", "model-monitor compare span:N {span}", "slow-drift"),
     "images": ("Look at the images beside those of the baseline", _REPORT, "the-images-have-changed"),
     "prediction_class": (

@@ -149,13 +149,16 @@ def test_a_clean_span_is_fine_and_a_shifted_one_is_not(adopted: Place):
     assert "Span 1 is fine" in adopted.shell("monitor")
     adopted.kind.serve(adopted.folder / "serving" / "1", adopted.folder / "logs", 2, adopted.kind.data()[3])
     told = words(adopted.shell("monitor", code=2))
-    assert re.search("Span 2 is (changed|degraded|invalid): ", told)
+    assert re.search("Span 2 is (changed|degraded|undecided): ", told)
     assert "he window differs from the baseline" in told
     assert "image_sharpness" in told
     if adopted.kind is KINDS["digits"]:
         shown = words(named(PAGE, "monitor output").text)
         assert shown.split(" image_")[0] in told
-        assert re.search(r"Estimated accuracy fell by .* points, more than the \d+ allowed", shown)[0][:26] in told
+        assert "Estimated accuracy fell by " in shown
+        assert "Estimated accuracy fell by " in told
+        assert shown.endswith("is allowed: labels decide.")
+        assert "is allowed: labels decide." in told
     assert "Span 1" not in told  # it was evaluated before
     reports = adopted.folder / "runs" / "artifacts" / "ValidationReport" / "report"
     pages = sorted(reports.glob("*/report.html"), key=lambda page: int(page.parent.name))

@@ -115,7 +115,7 @@ class Performance:
 
     @property
     def visible_drop(self) -> float | None:
-        """The smallest fall of the estimated accuracy at which this window is degraded; None without an estimate."""
+        """The smallest fall of the estimated accuracy at which this window does not pass; None without an estimate."""
         return None if self.estimate is None else least_visible_drop(self.estimate, self.max_accuracy_drop)
 
     @property
@@ -132,7 +132,7 @@ class Performance:
 
     @property
     def least(self) -> float | None:
-        """The accuracy below which a window is degraded; None where there is no baseline."""
+        """The least accuracy that is allowed; None where there is no baseline."""
         return None if self.baseline is None else max(0.0, self.baseline.value - self.max_accuracy_drop)
 
     def to_json(self) -> str:

@@ -30,7 +30,7 @@ class SpanHistory:
     Attributes:
       not_fine: the spans since the last one that was fine, ascending; of several evaluations of one the last counts.
       again: whether there was one that was fine before these.
-      incident: whether one of them was known not to be fine, and not all of them were undecided.
+      incident: whether one of them was known not to be fine: some check failed, whatever else was undecided.
       seen: the last evaluation of this span, where that had other files; None where there was none.
 
     """

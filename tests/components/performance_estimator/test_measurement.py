@@ -97,6 +97,41 @@ def test_bounds_allow_for_what_the_estimators_are_wrong_by(sample):
     assert (before.bounds, len(before.caveats)) == (None, 1)
 
 
+@pytest.mark.parametrize(
+    ("bounds", "outcome", "anomaly"),
+    [
+        ((0.7, 0.849), Outcome.FAILED, "CUSTOM_VALIDATION"),
+        ((0.7, 0.86), Outcome.UNDECIDED, "COMPARATOR_LOW_NUM_EXAMPLES"),
+        ((0.7, math.nan), Outcome.UNDECIDED, "COMPARATOR_LOW_NUM_EXAMPLES"),
+        (None, Outcome.FAILED, "CUSTOM_VALIDATION"),  # measured by labels, which have no error of their own
+    ],
+)
+def test_a_fall_that_the_estimate_s_own_errors_may_explain_is_undecided_and_not_degraded(bounds, outcome, anomaly):
+    found = Proportion(0.8, 0.78, 0.82, 1000)
+    check = measurement.judge("Estimated accuracy", found, Proportion(0.9, 0.88, 0.92, 1000), 0.05, bounds)
+    assert (check.outcome, check.findings[0].what) == (outcome, anomaly)
+    assert check.reason.startswith("Estimated accuracy fell by 10.0 points, more than the 5 allowed: 0.800")
+    told = "may lie between 0.700 and 0.860 when its own errors are allowed for, and 0.850 is allowed: labels decide"
+    assert check.reason.endswith(told) == (bounds == (0.7, 0.86))
+
+
+def test_of_a_window_the_bounds_decide(sample):
+    """Half of it has lost its confidence: by transport too much is lost, by thresholds it may not be."""
+    settings = {"estimator": "cott", "max_accuracy_drop": 0.05}
+    found = measure(sample(1000, right=0.9), sample(500, right=0.7, labels=False), None, **settings)
+    least = found.baseline.value - 0.05
+    assert found.estimate.high < least
+    expected = Outcome.FAILED if found.bounds[1] < least else Outcome.UNDECIDED
+    assert found.check.outcome is found.estimate_check.outcome is expected
+    allowed = max(0.0, found.baseline.value - found.bounds[1] + 0.001)
+    doubted = measure(
+        sample(1000, right=0.9), sample(500, right=0.7, labels=False), None, estimator="cott", max_accuracy_drop=allowed
+    )
+    assert doubted.estimate.high < doubted.baseline.value - allowed < doubted.bounds[1]
+    assert doubted.check.outcome is Outcome.UNDECIDED
+    assert "labels decide" in doubted.check.reason
+
+
 def without_probabilities(sample, count):
     rows = sample.probabilities.copy()
     rows[:count] = np.nan
@@ -238,6 +273,6 @@ def test_class_ids_that_contradict_the_probabilities_are_said_before_accuracy_is
     "found", [Proportion(0.9), Proportion(math.nan, 0.8, 0.9), Proportion(0.9, math.nan, math.nan)]
 )
 def test_an_accuracy_without_an_interval_is_undecided_and_never_within_what_is_allowed(found):
-    check = measurement._judge("Estimated accuracy", found, Proportion.of(90, 100), 0.05)
+    check = measurement.judge("Estimated accuracy", found, Proportion.of(90, 100), 0.05)
     assert check.outcome is Outcome.UNDECIDED
     assert "whose interval is not known" in check.reason

@@ -15,7 +15,14 @@ POLICY = RollBackPolicy(when_worse=True, windows=4, false_alarm_rate=0.01)
 
 
 def window(state: State, right: int = 900, total: int = 1000, number: int = 1):
-    return replace(RECORD, window=number, state=state, estimated=Proportion.of(right, total), measured=None)
+    return replace(
+        RECORD,
+        window=number,
+        state=state,
+        checks={"accuracy": state.value},
+        estimated=Proportion.of(right, total),
+        measured=None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -29,7 +36,11 @@ def window(state: State, right: int = 900, total: int = 1000, number: int = 1):
         ((State.CHANGED, 700), (State.FINE, 900), False),  # not beyond what is allowed
         ((State.INVALID, 700), (State.FINE, 900), True),
         ((State.INVALID, 700), (State.INVALID, 900), False),  # the clients are at fault
-        ((State.UNDECIDED, 700), (State.FINE, 900), False),
+        ((State.UNDECIDED, 700), (State.FINE, 900), True),  # its estimate is below what is allowed, the other's is not
+        ((State.UNDECIDED, 700), (State.CHANGED, 880), True),
+        ((State.UNDECIDED, 840), (State.FINE, 900), False),  # its interval reaches what is allowed
+        ((State.UNDECIDED, 700), (State.UNDECIDED, 710), False),  # the traffic is at fault
+        ((State.UNDECIDED, 700), (State.DEGRADED, 600), False),
         ((State.DEGRADED, 700), (State.UNDECIDED, 900), False),  # nobody knows of the other
     ],
 )
@@ -43,6 +54,13 @@ def test_an_accuracy_that_is_not_known_is_no_reason():
     new, old = window(State.DEGRADED, 700), window(State.FINE, 900)
     for unknown in (None, Proportion(0.7), Proportion(float("nan"), 0.1, 0.2, 10)):
         assert not worse([Pair(replace(new, estimated=unknown), old)], POLICY).act
+
+
+def test_what_is_undecided_for_another_reason_is_no_reason():
+    new, old = window(State.UNDECIDED, 700), window(State.FINE, 900)
+    assert worse([Pair(new, old)], POLICY).act
+    for known in ({"checks": {"accuracy": "fine", "data": "undecided"}}, {"checks": None}, {"least_accuracy": None}):
+        assert not worse([Pair(replace(new, **known), old)], POLICY).act
 
 
 def test_windows_after_the_period_are_not_looked_at():

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.common.proportion import Proportion
 from components.common.verdict_words import State
 from model_monitor.incidents.incident import (
     MOST_CAUSES,
@@ -16,6 +17,7 @@ from model_monitor.incidents.incident import (
 )
 from model_monitor.incidents.sequences import ACCURACY, SLOW_DRIFT, Ring
 from model_monitor.incidents.settings import IncidentsConfig
+from model_monitor.showing.incidents import next_step, what_changed, whether_it_hurts
 from tests.model_monitor.incidents.windows import HOUR, window, windows
 
 
@@ -96,6 +98,9 @@ def test_causes_without_end_are_told_up_to_a_limit():
     assert len(incident.causes) == len(changes) == MOST_CAUSES
 
 
+FELL = {"logs": "fine", "data": "changed", "accuracy": "undecided"}
+
+
 def drift(statistic):
     return (Ring(SLOW_DRIFT, statistic, 5.0, statistic >= 5, 2),)
 
@@ -117,6 +122,35 @@ def test_an_accuracy_that_fell_over_time_is_critical_whatever_the_windows_say():
         (Kind.WORSE, "critical"),
     ]
     assert incident.cause == Cause(State.DEGRADED, (ACCURACY,))
+
+
+def test_an_accuracy_that_fell_over_time_by_estimates_is_a_warning_which_labels_decide():
+    rings = {number: (Ring(ACCURACY, 0.84, 0.86, rings=True, estimated=True),) for number in (2, 3)}
+    (incident,), changes = follow(windows("cffi"), rings)
+    assert [(change.kind, change.incident.severity.value) for change in changes] == [
+        (Kind.OPENED, "information"),
+        (Kind.WORSE, "warning"),
+    ]
+    assert incident.cause == Cause(State.UNDECIDED, (ACCURACY,))
+    assert "by estimates: labels decide" in what_changed(incident)
+    assert whether_it_hurts(incident).startswith("likely: ")
+    assert "label a hundred of them" in next_step(incident).sentence
+
+
+def test_a_window_whose_accuracy_fell_by_its_estimate_alone_is_a_warning_at_once():
+    fell = window(1, "u", ("noise",), checks=FELL)
+    assert fell.fell_by_estimate
+    (incident,), _ = follow([fell])
+    assert (incident.severity.value, incident.cause) == ("warning", Cause(State.UNDECIDED, ("noise",)))
+    assert whether_it_hurts(incident).startswith("likely: accuracy estimated 0.700")
+    assert "label a hundred of them" in next_step(incident).sentence
+    within = Proportion(0.84, 0.81, 0.87, 1000)
+    for known in ({"checks": FELL, "estimated": within}, {"checks": FELL, "estimated": None}, {}):
+        other = window(1, "u", **known)
+        assert not other.fell_by_estimate
+        (incident,), _ = follow([other])
+        assert incident.severity.value == "information"
+        assert whether_it_hurts(incident).startswith("not known: ")
 
 
 def test_what_an_incident_says_of_itself():

@@ -63,6 +63,15 @@ def test_the_first_window_that_is_fine_again_begins_both_anew():
     }
 
 
+def test_windows_whose_accuracy_fell_by_its_estimate_said_so_by_themselves():
+    """So the next one that is fine begins anew, as after windows that are degraded."""
+    fell = {"checks": {"data": "changed", "accuracy": "undecided"}, "skew_p_value": 0.0005}
+    records = [window(number, word, **(fell if word == "u" else {})) for number, word in enumerate("fuuuff", start=1)]
+    rings = rings_of(records, BUDGET)
+    assert {ring.test: ring.rings for ring in rings[4]} == {SLOW_DRIFT: True, ACCURACY: True}
+    assert not any(ring.rings for ring in rings[5])
+
+
 def with_accuracy(count, value, **known):
     """Windows whose accuracy is a little below what is allowed: each may be chance."""
     measured = Proportion.of(round(value * 1000), 1000)
@@ -83,6 +92,17 @@ def test_an_estimate_counts_where_there_are_no_labels_and_nothing_where_it_has_n
     rings = rings_of([window(1, "f", estimated=low), window(2, "f", estimated=Proportion(0.1))], BUDGET)
     assert of_test(rings[1], ACCURACY).statistic < 1
     assert of_test(rings[2], ACCURACY).statistic == of_test(rings[1], ACCURACY).statistic
+
+
+def test_whether_an_estimate_is_among_what_a_ring_rests_on_is_said():
+    labelled, unlabelled = with_accuracy(2, 0.9), [window(3), window(4, "i", measured=Proportion.of(9, 10))]
+    rings = rings_of([*labelled, *unlabelled], BUDGET)
+    assert [of_test(rings[number], ACCURACY).estimated for number in range(1, 5)] == [False, False, True, True]
+    anew = [window(number, "f", version="8", measured=Proportion.of(900, 1000)) for number in (5, 6)]
+    rings = rings_of([*labelled, *unlabelled, *anew], BUDGET)
+    assert [of_test(rings[number], ACCURACY).estimated for number in (5, 6)] == [False, False]
+    nothing = [window(1, estimated=None), *with_accuracy(3, 0.9)[1:]]
+    assert not any(of_test(each, ACCURACY).estimated for each in rings_of(nothing, BUDGET).values())
 
 
 @pytest.mark.parametrize(

@@ -174,3 +174,10 @@ def test_a_night_without_traffic_is_no_incident(known):
     deliver(known, 1)
     deliver(known, 2, state="undecided")
     assert known.history(3, ()) == SpanHistory(not_fine=(2,), again=True, incident=False)
+
+
+def test_a_span_that_is_changed_and_whose_accuracy_is_undecided_is_an_incident(known):
+    deliver(known, 1)
+    deliver(known, 2, state="undecided", besides=("changed",))
+    assert known.last(2).besides == ("changed",)
+    assert known.history(3, ()) == SpanHistory(not_fine=(2,), again=True, incident=True)
