@@ -4,9 +4,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from components.common.errors import MonitorError
+
 from ..acting import recorded
 from ..acting.recorded import Act
 from ..reading.explanation import explain
+from ..reading.history import History
+from ..reading.run_store import Run
 from ..showing import reasons
 from ..showing.acts import records, words
 from ..showing.json_records import explanation_record
@@ -35,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     history, console = open_history(options), make_console()
     done = recorded.recorded(history.store)
     subject, way = _origin(options.subject, done)
-    found = explain(history, history.subject(subject))
+    found = explain(history, _subject(history, subject, way))
     about = {"run": str(found.run.id), "reference": found.reference}
     others = (act for act in done if any(value and act.details.get(key) == value for key, value in about.items()))
     acts = [*way, *(act for act in others if act not in way)]
@@ -44,6 +48,17 @@ def run(options: argparse.Namespace) -> int:
     else:
         reasons.show(history, found, console, [words(act) for act in acts])
     return found.verdict.exit_code(fail_on(options)) if options.exit_code else EXIT_FINE
+
+
+def _subject(history: History, name: str, way: Sequence[Act]) -> Run:
+    """The run that a name stands for; of a version of what no run pushed, the one of the act that made it."""
+    try:
+        return history.subject(name)
+    except MonitorError:
+        known = next((act.details["run"] for act in way if "run" in act.details), "")
+        if not known:
+            raise
+        return history.run(known)
 
 
 def _origin(subject: str, acts: Sequence[Act]) -> tuple[str, list[Act]]:

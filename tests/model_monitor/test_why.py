@@ -5,6 +5,8 @@ import json
 import pytest
 
 from model_monitor import cli
+from model_monitor.acting.recorded import Act, Came, What, record
+from model_monitor.incidents.contexts import Contexts
 from model_monitor.reading.explanation import explain
 from model_monitor.showing.words import data_files
 from tests.support import printed
@@ -205,3 +207,14 @@ def test_the_exit_code_is_the_verdict_where_it_is_asked_for(stored, subject, exp
 def test_the_exit_code_goes_with_json(stored, capsys):
     assert why(stored, "span:2", "--json", "--exit-code") == 2
     assert json.loads(capsys.readouterr().out)
+
+
+def test_a_version_that_goes_back_to_what_nobody_pushed_is_told_by_the_act_that_made_it(fresh, capsys):
+    run = fresh.run("penguin-1")
+    details = {"version": "/models/987654321", "of": "/models/7", "windows": "4-5", "run": str(run.id)}
+    act = Act(What.REBASELINED, "m 4-5", Came.DONE, "a new camera", "ann", 1_800_000_000.0, details=details)
+    record(Contexts(fresh.metadata, make=True), act)
+    text = told(fresh, capsys, "987654321")
+    assert f"Run {run.id} of " in text
+    assert "Windows 4-5 made the reference of version 7, which is version 987654321 now, by ann" in text
+    assert why(fresh, "123456789") == 1  # no act, no run
