@@ -31,7 +31,7 @@ from .processes import Process, running
 from .story import CLEAN, PUSH, STORY, Chapter
 from .telling import Teller
 
-MODEL = "cifar10"
+MODEL = "live"  # what the server calls it
 MARKER = ".live-demonstration"  # in a folder that may be emptied
 _START_SECONDS, _VERDICT_SECONDS, _SEEN_SECONDS = 120.0, 180.0, 60.0
 _PAUSE = 0.2
