@@ -16,7 +16,7 @@ install: ## an environment in .venv with the locked requirements
 demo: install ## train, validate, gate and push on the embedded sample of CIFAR-10
 	@$(BIN)/model-monitor train --dataset sample
 
-live: demo ## serve, log and watch that model on this machine: a story of five minutes
+live: demo ## serve, log and watch that model on this machine: a story of two to five minutes
 	@$(BIN)/model-monitor demo --live
 
 # The commands that tests start compile our own sources once: an environment may forbid to keep what was compiled.

@@ -23,7 +23,7 @@ from . import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE
 
 DESCRIPTION = """Serves the pushed model of the worked example, sends it test images as clients would, and watches it:
 clean traffic, a shift that hurts, one that does not, a slow drift, a bad push that is rolled back. Tells the story as
-it happens, in about five minutes, and ends with the timeline. Exit code: 0 it came as told, 2 otherwise, 1 error."""
+it happens, in two to five minutes, and ends with the timeline. Exit code: 0 it came as told, 2 otherwise, 1 error."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     def client_of(address: str) -> Client:
         return Client(address, playing.MODEL, spec.input, images, labels)
 
-    console.print(f"[bold]{length()} windows of {options.window} images, in about five minutes[/]")
+    console.print(f"[bold]{length()} windows of {options.window} images, in two to five minutes[/]")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_ERROR))  # so that the processes are ended too
     played = playing.play(settings, client_of, Teller(console))
     root = f"--set root={settings.root}"

@@ -72,7 +72,7 @@ STORY = (
     Chapter(
         "A slow drift",
         "Dust gathers: in each window a few more of the images are noisy, too few for any one window to show.",
-        tuple(Traffic("gaussian_noise", 2, share / 100) for share in (2, 3, 3, 4, 4, 5)),
+        tuple(Traffic("gaussian_noise", 2, share / 100) for share in (3, 4, 4, 5, 5, 5, 5, 5)),
         (State.FINE, State.CHANGED, State.UNDECIDED, State.DEGRADED),
     ),
     Chapter("Clean once more", "The dust is blown away.", (CLEAN,), _FINE),
