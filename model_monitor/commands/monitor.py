@@ -23,7 +23,18 @@ from ..terminal import make_console, quiet
 from ..watch.hooks import alerts_of
 from ..watch.settings import WatchConfig, configuration
 from . import EXIT_ERROR, worst_code
-from .running import add_settings, add_wait, holding, log_path, plain, summary_of, told
+from .running import (
+    add_labels_and_model,
+    add_logs,
+    add_settings,
+    add_wait,
+    given_of,
+    holding,
+    log_path,
+    plain,
+    summary_of,
+    told,
+)
 
 DESCRIPTION = """Runs the monitoring pipeline on one span, or in order on each that was not evaluated yet with all its
 files. What the model takes and answers, its version and its baseline come from its bundle: the one that `adopt` made
@@ -34,25 +45,15 @@ _SENDING_SECONDS = 20.0  # for what is due at the end; what is left is sent by t
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--logs", metavar="DIR", help="folder of serving logs, one folder a span, named by its number")
-    parser.add_argument(
-        "--pattern", metavar="PATTERN", help="how spans are named in it, e.g. '{SPAN:2}/*' or '{YYYY}-{MM}-{DD}/*'"
-    )
+    add_logs(parser)
     parser.add_argument("--span", type=int, metavar="N", help="this span, whether it was evaluated before or not")
-    parser.add_argument("--labels", metavar="FILE", help="delayed labels: CSV or TFRecord of id and label")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--serving", metavar="DIR", help="folder of pushed versions, the newest is the served one")
-    which.add_argument("--bundle", metavar="DIR", help="folder of the served version, adopted or pushed")
+    add_labels_and_model(parser)
     add_settings(parser, "monitor.false_alarm_rate=0.05")
     add_wait(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    given = {"serving_logs": options.logs, "serving_logs_pattern": options.pattern, "labels": options.labels}
-    given |= {"bundle": options.bundle} if options.bundle else {}
-    given |= {"serving_dir": options.serving, "bundle": ""} if options.serving else {}
-    given = {key: value for key, value in given.items() if value is not None}
-    config = configuration(options.config, options.set, given)
+    config = configuration(options.config, options.set, given_of(options))
     bundle = monitoring.served(config)
     with holding(config, "monitor", options.wait):
         # only now: what another command evaluated meanwhile is not to be evaluated again

@@ -32,6 +32,30 @@ def add_settings(parser: argparse.ArgumentParser, example: str) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=f"one setting, e.g. {example}")
 
 
+def add_logs(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every command that judges serving logs: which logs."""
+    parser.add_argument("--logs", metavar="DIR", help="folder of serving logs, one folder a span, named by its number")
+    parser.add_argument(
+        "--pattern", metavar="PATTERN", help="how spans are named in it, e.g. '{SPAN:2}/*' or '{YYYY}-{MM}-{DD}/*'"
+    )
+
+
+def add_labels_and_model(parser: argparse.ArgumentParser) -> None:
+    """Likewise: what is known besides, and the model that is served."""
+    parser.add_argument("--labels", metavar="FILE", help="delayed labels: CSV or TFRecord of id and label")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--serving", metavar="DIR", help="folder of pushed versions, the newest is the served one")
+    which.add_argument("--bundle", metavar="DIR", help="folder of the served version, adopted or pushed")
+
+
+def given_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings that these arguments stand for: those that were given."""
+    given = {"serving_logs": options.logs, "serving_logs_pattern": options.pattern, "labels": options.labels}
+    given |= {"bundle": options.bundle} if options.bundle else {}
+    given |= {"serving_dir": options.serving, "bundle": ""} if options.serving else {}
+    return {key: value for key, value in given.items() if value is not None}
+
+
 def add_wait(parser: argparse.ArgumentParser) -> None:
     """The argument of every command that works under a root."""
     told = "for another command that works under the same root; default: refuse at once"

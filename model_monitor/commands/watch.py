@@ -21,7 +21,7 @@ from ..watch.hooks import hooks_of
 from ..watch.journal import FILE, SET_ASIDE, Journal
 from ..watch.settings import WatchConfig, configuration, models
 from . import EXIT_FINE, worst_code
-from .running import add_settings, add_wait, log_path
+from .running import add_labels_and_model, add_logs, add_settings, add_wait, given_of, log_path
 
 DESCRIPTION = """Follows the serving logs of one or several served models as they arrive: closes a window every so
 many examples or minutes (`watch.window_examples`, `watch.window_minutes`), evaluates it by the pipeline, and tells
@@ -31,14 +31,8 @@ or another error."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--logs", metavar="DIR", help="folder of serving logs, one folder a span, named by its number")
-    parser.add_argument(
-        "--pattern", metavar="PATTERN", help="how spans are named in it, e.g. '{SPAN:2}/*' or '{YYYY}-{MM}-{DD}/*'"
-    )
-    parser.add_argument("--labels", metavar="FILE", help="delayed labels: CSV or TFRecord of id and label")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--serving", metavar="DIR", help="folder of pushed versions, the newest is the served one")
-    which.add_argument("--bundle", metavar="DIR", help="folder of the served version, adopted or pushed")
+    add_logs(parser)
+    add_labels_and_model(parser)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--once", action="store_true", help="judge what is there, in windows, and end")
     what.add_argument("--status", action="store_true", help="say what was judged, what waits, and what was set aside")
@@ -50,11 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    given = {"serving_logs": options.logs, "serving_logs_pattern": options.pattern, "labels": options.labels}
-    given |= {"bundle": options.bundle} if options.bundle else {}
-    given |= {"serving_dir": options.serving, "bundle": ""} if options.serving else {}
-    given = {key: value for key, value in given.items() if value is not None}
-    config = configuration(options.config, options.set, given)
+    config = configuration(options.config, options.set, given_of(options))
     configs = models(config)
     if options.status:
         return _status(configs, as_json=options.json)
