@@ -19,8 +19,9 @@ from ..reading.run_store import open_store, pipelines, reading
 from ..reading.window_record import WindowRecord
 from ..reading.window_series import all_series
 from . import contexts
-from .incident import NOTHING, Cause, Change, Following, Incident, Kind, Severity, began, ended, step
-from .sequences import Ring, Sequences
+from .course import Steps
+from .incident import Cause, Change, Incident, Kind, Severity, began, ended
+from .sequences import Ring
 from .settings import IncidentsConfig
 
 INCIDENT = "ModelMonitorIncident"
@@ -47,7 +48,6 @@ class Record:
       rules: what makes an incident severe.
       incidents: all of them so far, by number.
       changes: all that the windows made to them.
-      rings: what the tests of many windows say after the last one.
 
     """
 
@@ -57,9 +57,7 @@ class Record:
     rules: IncidentsConfig
     incidents: dict[int, Incident] = field(default_factory=dict, init=False)
     changes: list[Change] = field(default_factory=list, init=False)
-    rings: tuple[Ring, ...] = field(default=(), init=False)
-    _at: Following = field(default=NOTHING, init=False)
-    _sequences: Sequences = field(init=False)
+    _steps: Steps = field(init=False)
     _runs: list[tuple[int, int]] = field(default_factory=list, init=False)  # window and run, of those in time
     _known: int = field(default=0, init=False)  # records that are followed
     _there: dict[str, dict[str, contexts.Value]] | None = field(default=None, init=False)
@@ -108,8 +106,16 @@ class Record:
             self._follow(next((each.records for each in known if each.logs == self.logs), ()))
 
     def _begin(self) -> None:
-        self.incidents, self.changes, self._at, self._runs, self._known = {}, [], NOTHING, [], 0
-        self._sequences = Sequences(self.rules.budget)
+        self.incidents, self.changes, self._runs, self._known = {}, [], [], 0
+        self._steps = Steps(self.rules)
+
+    def __post_init__(self) -> None:
+        self._begin()
+
+    @property
+    def rings(self) -> tuple[Ring, ...]:
+        """What the tests of many windows say after the last one."""
+        return self._steps.rings
 
     @cached_property
     def written(self) -> contexts.Contexts:
@@ -127,11 +133,10 @@ class Record:
         """Goes on from the windows that are known; the numbers of the incidents that are others now."""
         touched: dict[int, None] = {}
         for record in records:
-            self.rings = self._sequences.step(record)
-            self._at, change = step(self._at, record, self.rings, self.rules)
+            change = self._steps.take(record)
             self.changes += [change] if change else []
             self._runs += [] if record.late else [(record.window, record.run)]
-            for incident in (change.incident if change else None, self._at.incident):
+            for incident in (change.incident if change else None, self._steps.incident):
                 if incident is not None:
                     self.incidents[incident.number] = incident
                     touched[incident.number] = None
