@@ -105,7 +105,13 @@ def test_numbers_and_strings_come_back_as_they_were_unless_they_are_too_many(tmp
     [
         ("LoopsWhenLoaded", Bounds(1.5, 3000), TimeOutError, "the model did not load within the 1.5 s that it has"),
         ("Aborts", ROOM, ModelFailedError, "the process that was to answer ended by signal SIGABRT: .*I give up"),
-        ("Exits", ROOM, ModelFailedError, "the process that was to answer ended with exit code 0"),
+        # C's exit() beside TensorFlow's threads: what it tears down may crash one of them before the process is gone.
+        (
+            "Exits",
+            ROOM,
+            ModelFailedError,
+            "the process that was to answer ended (with exit code 0|by signal SIG(SEGV|ABRT))",
+        ),
     ],
 )
 def test_what_would_harm_a_server_ends_with_its_process_and_is_told(saved, name, bounds, kind, told):
