@@ -29,7 +29,11 @@ def modules(package: str, *but: str) -> list[str]:
 
 # Packages that import nothing heavy, and the modules in them that may.
 LIGHT = {
-    "components/common": ("components.common.tfx_files", "components.common.beam_here"),
+    "components/common": (
+        "components.common.tfx_files",
+        "components.common.step_executor",
+        "components.common.beam_here",
+    ),
     "components/serving_log_writer": (),
     "model_monitor": ("model_monitor.launching", "model_monitor.serving.server", "model_monitor.traffic"),
 }

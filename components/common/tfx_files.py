@@ -1,15 +1,18 @@
-"""Artifacts and files as TFX has them, for executors. The one module of `common` that imports TFX."""
+"""Artifacts and files as TFX has them, for executors."""
 
 import errno
 import os
+import re
 
 import tensorflow as tf
 from tfx import types
 from tfx.dsl.io import fileio
+from tfx.utils import io_utils
 
 from .artifacts.files import Artifact, Files
 from .artifacts.properties import scalars
 from .artifacts.record_files import is_remote
+from .artifacts.writing import Writing
 from .bounded_files import read_bounded, too_large
 
 _MOST_BYTES = 4 << 30  # what executors read is the pipeline's own, and may be a shard of large examples
@@ -19,6 +22,11 @@ _ERRORS = (fileio.NotFoundError, tf.errors.OpError)
 def tfx_files() -> Files:
     """Files wherever TFX can read them. TensorFlow's errors become what Python says of local files."""
     return Files(_read, _names, remote=True, most=_MOST_BYTES)
+
+
+def tfx_writing() -> Writing:
+    """Files wherever TFX can write them."""
+    return Writing(io_utils.write_bytes_file, _copy_tree)
 
 
 def artifact_of(artifact: types.Artifact, producer: str = "") -> Artifact:
@@ -53,3 +61,11 @@ def _as_local(error: Exception, path: str) -> OSError:
     if isinstance(error, fileio.NotFoundError | tf.errors.NotFoundError):
         return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     return OSError(str(error))
+
+
+def _copy_tree(source: str, target: str, leave_out: str) -> None:
+    left = "^" + re.escape(os.path.join(source.rstrip("/"), leave_out)) + "(/|$)"
+    try:
+        io_utils.copy_dir(source, target, deny_regex_patterns=[left] if leave_out else [])
+    except _ERRORS as error:
+        raise _as_local(error, source) from error

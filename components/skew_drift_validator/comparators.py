@@ -1,7 +1,6 @@
 """TFDV's own comparators, run on the window with the thresholds that were computed for it."""
 
 import numpy as np
-import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from ..common.errors import MonitorError, require
@@ -17,6 +16,7 @@ from ..common.statistics.monitored_features import (
     standard_histogram,
     statistic_of,
 )
+from ..common.statistics.tfdv_native import validate_statistics
 from ..common.two_sample.comparison import CLASS_FEATURE, Feature, TwoSampleTest
 from ..common.two_sample.frequencies import BinnedFeature
 from .anomaly_list import add_problem, soften_new_columns
@@ -47,9 +47,9 @@ def compare_statistics(compared: Compared, schema: schema_pb2.Schema) -> tuple[a
     bins = {feature.name: feature for feature in compared.features}
     reference, window = (_only(each, names, bins) for each in (compared.pair.reference, compared.pair.window))
     if compared.pair.comparison == SKEW:
-        found = tfdv.validate_statistics(reference, comparators, serving_statistics=window)
+        found = validate_statistics(reference, comparators, serving=window)
     else:
-        found = tfdv.validate_statistics(window, comparators, previous_statistics=reference)
+        found = validate_statistics(window, comparators, previous=reference)
     _keep_comparisons(found)
     by_hand = sorted(names - {feature for _, feature in compared.limits})
     _require_agreement(found, compared)
@@ -82,8 +82,7 @@ def validate_window(
         feature.ClearField("skew_comparator")
         feature.ClearField("drift_comparator")
     plain.dataset_constraints.ClearField("min_examples_count")
-    statistics = statistics_pb2.DatasetFeatureStatisticsList(datasets=[window.data])
-    found = tfdv.validate_statistics(statistics, plain, environment=environment or None)
+    found = validate_statistics(window.data, plain, environment)
     soften_new_columns(found)
     problems = [_against_schema(name, info) for name, info in sorted(found.anomaly_info.items())]
     if found.HasField("dataset_anomaly_info"):
@@ -132,12 +131,9 @@ def _threshold_for_tfdv(check: TwoSampleTest) -> float:
     return min(max(check.threshold, check.measured + _ROUNDING), 2.0)  # no distance is above 1
 
 
-def _only(
-    described: Described, names: set[str], bins: dict[str, Feature]
-) -> statistics_pb2.DatasetFeatureStatisticsList:
+def _only(described: Described, names: set[str], bins: dict[str, Feature]) -> statistics_pb2.DatasetFeatureStatistics:
     """The statistics of some features; counted over the sample's examples where that is not all of them."""
-    statistics = statistics_pb2.DatasetFeatureStatisticsList()
-    data = statistics.datasets.add(num_examples=described.data.num_examples)
+    data = statistics_pb2.DatasetFeatureStatistics(num_examples=described.data.num_examples)
     data.features.extend(each for each in described.data.features if name_of(each) in names)
     if len(described.sample.values) < described.data.num_examples:
         for feature in data.features:
@@ -145,7 +141,7 @@ def _only(
                 _count_numbers(feature, described.sample, bins[name_of(feature)])
             elif name_of(feature) == CLASS_FEATURE:
                 _count_classes(feature, described.sample)
-    return statistics
+    return data
 
 
 def _count_numbers(described: statistics_pb2.FeatureNameStatistics, sample: FeatureSample, bins: Feature) -> None:

@@ -9,7 +9,8 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from ..common.errors import require
-from . import executor
+from . import step
+from .executor import Executor
 from .window_check import Settings
 
 
@@ -17,25 +18,25 @@ class SkewDriftValidatorSpec(ComponentSpec):
     """Statistics and a schema in, anomalies out."""
 
     PARAMETERS = {  # noqa: RUF012 - as TFX declares it
-        executor.SPLIT: ExecutionParameter(type=str),
-        executor.BASELINE_SPLIT: ExecutionParameter(type=str),
-        executor.FALSE_ALARM_RATE: ExecutionParameter(type=float),
-        executor.MIN_EXAMPLES: ExecutionParameter(type=int),
-        executor.PERMUTATIONS: ExecutionParameter(type=int),
-        executor.SEED: ExecutionParameter(type=int),
-        executor.ENVIRONMENT: ExecutionParameter(type=str),
-        executor.FEATURES: ExecutionParameter(type=str),
-        executor.HAS_BASELINE: ExecutionParameter(type=int),
-        executor.HAS_PREVIOUS: ExecutionParameter(type=int),
+        step.SPLIT: ExecutionParameter(type=str),
+        step.BASELINE_SPLIT: ExecutionParameter(type=str),
+        step.FALSE_ALARM_RATE: ExecutionParameter(type=float),
+        step.MIN_EXAMPLES: ExecutionParameter(type=int),
+        step.PERMUTATIONS: ExecutionParameter(type=int),
+        step.SEED: ExecutionParameter(type=int),
+        step.ENVIRONMENT: ExecutionParameter(type=str),
+        step.FEATURES: ExecutionParameter(type=str),
+        step.HAS_BASELINE: ExecutionParameter(type=int),
+        step.HAS_PREVIOUS: ExecutionParameter(type=int),
     }
     INPUTS = {  # noqa: RUF012
-        executor.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
-        executor.BASELINE_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
-        executor.PREVIOUS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
-        executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
+        step.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        step.BASELINE_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
+        step.PREVIOUS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
+        step.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
     }
     OUTPUTS = {  # noqa: RUF012
-        executor.ANOMALIES_KEY: ChannelParameter(type=standard_artifacts.ExampleAnomalies)
+        step.ANOMALIES_KEY: ChannelParameter(type=standard_artifacts.ExampleAnomalies)
     }
 
 
@@ -79,7 +80,7 @@ class SkewDriftValidator(base_component.BaseComponent):
     """
 
     SPEC_CLASS = SkewDriftValidatorSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(  # noqa: PLR0913 - four channels, where to look in them, and how to judge
         self,
@@ -97,29 +98,29 @@ class SkewDriftValidator(base_component.BaseComponent):
         environment: str = "SERVING",
         features: Sequence[str] = (),
     ) -> None:
-        for what, name in ((executor.SPLIT, split), (executor.BASELINE_SPLIT, baseline_split)):
+        for what, name in ((step.SPLIT, split), (step.BASELINE_SPLIT, baseline_split)):
             require(isinstance(name, str) and name != "", what, "be a split's name", name)
-        require(isinstance(environment, str), executor.ENVIRONMENT, "be an environment's name", environment)
+        require(isinstance(environment, str), step.ENVIRONMENT, "be an environment's name", environment)
         patterns = not isinstance(features, str) and all(isinstance(each, str) and each != "" for each in features)
-        require(patterns, executor.FEATURES, "be patterns of features, such as image_*", features)
+        require(patterns, step.FEATURES, "be patterns of features, such as image_*", features)
         settings = Settings(false_alarm_rate, min_examples, permutations, seed)
         spec = SkewDriftValidatorSpec(
             **{
-                executor.STATISTICS_KEY: statistics,
-                executor.BASELINE_KEY: baseline_statistics,
-                executor.PREVIOUS_KEY: previous_statistics,
-                executor.SCHEMA_KEY: schema,
-                executor.SPLIT: split,
-                executor.BASELINE_SPLIT: baseline_split,
-                executor.FALSE_ALARM_RATE: float(settings.false_alarm_rate),
-                executor.MIN_EXAMPLES: settings.min_examples,
-                executor.PERMUTATIONS: settings.permutations,
-                executor.SEED: settings.seed,
-                executor.ENVIRONMENT: environment,
-                executor.FEATURES: json.dumps(list(features)),
-                executor.HAS_BASELINE: int(baseline_statistics is not None),
-                executor.HAS_PREVIOUS: int(previous_statistics is not None),
-                executor.ANOMALIES_KEY: types.Channel(type=standard_artifacts.ExampleAnomalies),
+                step.STATISTICS_KEY: statistics,
+                step.BASELINE_KEY: baseline_statistics,
+                step.PREVIOUS_KEY: previous_statistics,
+                step.SCHEMA_KEY: schema,
+                step.SPLIT: split,
+                step.BASELINE_SPLIT: baseline_split,
+                step.FALSE_ALARM_RATE: float(settings.false_alarm_rate),
+                step.MIN_EXAMPLES: settings.min_examples,
+                step.PERMUTATIONS: settings.permutations,
+                step.SEED: settings.seed,
+                step.ENVIRONMENT: environment,
+                step.FEATURES: json.dumps(list(features)),
+                step.HAS_BASELINE: int(baseline_statistics is not None),
+                step.HAS_PREVIOUS: int(previous_statistics is not None),
+                step.ANOMALIES_KEY: types.Channel(type=standard_artifacts.ExampleAnomalies),
             }
         )
         super().__init__(spec=spec)

@@ -9,7 +9,8 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from ..common.errors import require, require_known
 from ..common.verdict_words import FAIL_ON, State
-from . import executor
+from . import step
+from .executor import Executor
 
 # What ValidationReport gives; the package is named in front, whatever it is called.
 _TYPE = ".HtmlReport"
@@ -18,7 +19,7 @@ _TYPE = ".HtmlReport"
 class VerdictGuardSpec(ComponentSpec):
     """A page in, nothing out. The input has the type of the channel that is given."""
 
-    PARAMETERS = {executor.FAIL_ON_KEY: ExecutionParameter(type=str)}  # noqa: RUF012 - as TFX declares it
+    PARAMETERS = {step.FAIL_ON_KEY: ExecutionParameter(type=str)}  # noqa: RUF012 - as TFX declares it
     INPUTS: dict[str, ChannelParameter] = {}  # noqa: RUF012
     OUTPUTS: dict[str, ChannelParameter] = {}  # noqa: RUF012
 
@@ -47,17 +48,17 @@ class VerdictGuard(base_component.BaseComponent):
     """
 
     SPEC_CLASS = VerdictGuardSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(self, report: types.BaseChannel, fail_on: Collection[str] = FAIL_ON) -> None:
         kind = getattr(getattr(report, "type", None), "TYPE_NAME", "")
-        require(kind.endswith(_TYPE), executor.REPORT_KEY, "be the output `report` of a ValidationReport", report)
+        require(kind.endswith(_TYPE), step.REPORT_KEY, "be the output `report` of a ValidationReport", report)
         for word in fail_on:
             require_known(word, FAIL_ON, "fail_on")
         words = json.dumps(sorted(str(State(word).value) for word in fail_on))
-        super().__init__(spec=_spec_of(report)(**{executor.REPORT_KEY: report, executor.FAIL_ON_KEY: words}))
+        super().__init__(spec=_spec_of(report)(**{step.REPORT_KEY: report, step.FAIL_ON_KEY: words}))
 
 
 def _spec_of(report: types.BaseChannel) -> type[VerdictGuardSpec]:
-    inputs = {executor.REPORT_KEY: ChannelParameter(type=report.type)}
+    inputs = {step.REPORT_KEY: ChannelParameter(type=report.type)}
     return type(VerdictGuardSpec.__name__, (VerdictGuardSpec,), {"INPUTS": inputs})

@@ -12,7 +12,7 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError, Message
 
 from ..bounded_files import MOST_BYTES, in_words, read_bounded
-from ..errors import MonitorError
+from ..errors import MonitorError, require
 from ..recent import Recent
 from .gunzip import GZIP_MAGIC, Unzipped
 from .tfrecord import read_records
@@ -37,11 +37,12 @@ class Artifact:
     """An artifact of a run.
 
     Attributes:
-      uri: its folder.
+      uri: its folder, where this process reads it.
       type: the name of its type.
       producer: the node that made it, "" where that is not known.
       id: in ML Metadata; 0 where it is not known.
       properties: its properties and custom properties.
+      address: the URI by which everybody else knows it, where that is another: in a container, `uri` is a copy.
 
     """
 
@@ -50,6 +51,19 @@ class Artifact:
     producer: str = ""
     id: int = 0
     properties: Properties = field(default_factory=dict)
+    address: str = ""
+
+    @property
+    def known_as(self) -> str:
+        """What records name it by: it means the same in every process."""
+        return self.address or self.uri
+
+    @property
+    def span(self) -> int:
+        """The number of its span, 0 where it has none. Raises `MonitorError` where it is no whole number."""
+        value = self.properties.get("span") or 0
+        require(not isinstance(value, str) and value % 1 == 0, "span", f"be a whole number in {self.uri}", value)
+        return int(value)
 
     def path(self, *parts: str) -> str:
         """What lies in its folder under these names.
