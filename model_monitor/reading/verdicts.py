@@ -7,7 +7,6 @@ pipelines are read like ours. What cannot be read is never a pass.
 import math
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 from components.common.artifacts import checks
@@ -121,7 +120,7 @@ def _pushed(run: Run, pusher: Node, push: Artifact) -> RunVerdict:
         pushed=push.properties.get("pushed") == 1,
         version=version or destination,
         repeated=pusher.cached,
-        gone=bool(destination) and not Path(destination).is_dir(),
+        gone=bool(destination) and run.files.gone(destination),
     )
     says = verdict_of_push(found, pushed)
     if says.state is not State.PUSHED:

@@ -78,6 +78,19 @@ def _anything(_: str) -> None:
     """Every path may be read."""
 
 
+def _local_sizes(place: str) -> dict[str, int]:
+    """As `Files.count`, of this machine."""
+    if not os.path.isdir(place):
+        return {"": os.stat(place).st_size}
+    paths = (Path(folder, name) for folder, _, names in os.walk(place, onerror=_raise) for name in names)
+    found = {path.relative_to(place).as_posix(): path.stat().st_size for path in paths if path.is_file()}
+    return dict(sorted(found.items()))
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
 @dataclass(frozen=True)
 class Files:
     """How files are read.
@@ -88,6 +101,10 @@ class Files:
       check: raises `MonitorError` for a path that must not be read.
       remote: whether it reads other places than this machine, those with a scheme such as gs://.
       most: bytes of a file that are read; of a record of text it is `MOST_OF_A_RECORD`.
+      there: whether there is such a file or folder.
+      count: gives the bytes of each file below a folder by its name there, or of a file itself under "", or raises
+        `OSError`.
+      local: whether it reads places of this machine.
 
     """
 
@@ -96,10 +113,30 @@ class Files:
     check: Callable[[str], None] = _anything
     remote: bool = False
     most: int = MOST_BYTES
+    there: Callable[[str], bool] = os.path.exists
+    count: Callable[[str], dict[str, int]] = _local_sizes
+    local: bool = True
 
     def reaches(self, uri: str) -> bool:
         """Whether it can read such a place at all, if there is anything."""
-        return self.remote or "://" not in uri
+        return self.remote if "://" in uri else self.local
+
+    def gone(self, uri: str) -> bool:
+        """Whether there is nothing at a place that it reaches; of any place, also one that must not be read."""
+        return self.reaches(uri) and not self.there(uri)
+
+    def sizes(self, place: str) -> dict[str, int]:
+        """The bytes of each file below a folder, by its name there; of a file itself, under "".
+
+        Raises:
+          MonitorError: there is no such place, or it must not be read.
+
+        """
+        self.check(place)
+        try:
+            return self.count(place)
+        except (OSError, ValueError) as error:
+            raise MonitorError(f"{place} must be readable. Received: {_why(error)}") from error
 
     def content(self, path: str, most: int | None = None) -> bytes:
         """Raises `MonitorError` when the file cannot or must not be read, or has more than `most` bytes."""

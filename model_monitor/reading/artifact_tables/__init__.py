@@ -3,9 +3,8 @@
 Imports neither TFX nor TensorFlow. A file that is missing or damaged is a problem that is listed, not an error.
 """
 
-import os
+import posixpath
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 from components.common.artifacts.files import DAMAGE, Artifact, Files, said
 from components.common.errors import MonitorError
@@ -42,11 +41,12 @@ _FILES: Mapping[str, Opener] = {
 
 def open_artifact(artifact: Artifact, files: Files) -> Opened:
     """The tables of an artifact, and what of it could not be read."""
-    problem = _unreachable(artifact)
+    problem = _unreachable(artifact, files)
     if problem:
         return Opened(artifact, (), (problem,))
     openers = [*_OPENERS.get(artifact.type, (_listing, data.noted))]
-    openers += [opener for name, opener in _FILES.items() if os.path.exists(artifact.path(name))]
+    present = _present(artifact, files)
+    openers += [opener for name, opener in _FILES.items() if name in present]
     tables: list[Table] = []
     problems: list[str] = []
     for opener in openers:
@@ -60,22 +60,31 @@ def open_artifact(artifact: Artifact, files: Files) -> Opened:
     return Opened(artifact, tuple(tables), tuple(problems))
 
 
-def _unreachable(artifact: Artifact) -> str:
+def _unreachable(artifact: Artifact, files: Files) -> str:
     """Why the files of an artifact cannot be read; "" when they can."""
-    if "://" in artifact.uri:
+    if not files.reaches(artifact.uri):
         return f"{artifact.uri} is not on this machine"
-    if not artifact.uri or not os.path.exists(artifact.uri):
+    if not artifact.uri or files.gone(artifact.uri):
         return f"{artifact.uri or 'an artifact without a URI'} is gone"
     return ""
 
 
+def _present(artifact: Artifact, files: Files) -> list[str]:
+    """What is in the folder of an artifact; nothing where that cannot be listed, or it is a file."""
+    try:
+        return files.listing(artifact.uri)
+    except MonitorError:
+        return []
+
+
 def _listing(artifact: Artifact, files: Files) -> Iterator[Table]:
     """What is in the folder, for a type that has no table of its own."""
-    whole = Path(artifact.uri)
-    entries = [whole / name for name in files.listing(artifact.uri)] if whole.is_dir() else [whole]
-    yield Table("Files", ("name", "files", "bytes"), tuple((entry.name, *_size(entry)) for entry in entries))
-
-
-def _size(entry: Path) -> tuple[int, int]:
-    files = [path for path in entry.rglob("*") if path.is_file()] if entry.is_dir() else [entry]
-    return len(files), sum(path.stat().st_size for path in files)
+    sizes = files.sizes(artifact.uri)
+    if "" in sizes:
+        found = {posixpath.basename(artifact.uri): [sizes[""]]}
+    else:
+        found = {name: [] for name in files.listing(artifact.uri)}
+        for name, size in sizes.items():
+            found.setdefault(name.partition("/")[0], []).append(size)
+    rows = tuple((name, len(each), sum(each)) for name, each in found.items())
+    yield Table("Files", ("name", "files", "bytes"), rows)

@@ -1,7 +1,6 @@
 """Tables of data: examples, statistics, schemas and anomalies."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
@@ -66,8 +65,8 @@ def examples(artifact: Artifact, files: Files) -> Iterator[Table]:
     """How many files and bytes each split has."""
     rows: list[tuple[Cell, ...]] = []
     for split, folder in split_folders(artifact, files).items():
-        paths = [path for name in files.listing(folder) if (path := Path(folder, name)).is_file()]
-        rows.append((split, len(paths), sum(path.stat().st_size for path in paths)))
+        sizes = [size for name, size in files.sizes(folder).items() if "/" not in name]
+        rows.append((split, len(sizes), sum(sizes)))
     yield Table("Splits", ("split", "files", "bytes"), tuple(rows))
 
 

@@ -119,3 +119,19 @@ def test_a_root_that_is_a_link_is_what_it_points_to(root, tmp_path):
     assert confined_files(tmp_path / "alias").content(str(root / "run" / "file")) == b"shown"
     assert is_below(root / "run", tmp_path / "alias")
     assert not is_below("a\0b", root)
+
+
+def test_the_files_of_a_place_are_counted_with_their_bytes(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c").write_bytes(b"123")
+    (tmp_path / "a" / "d").write_bytes(b"1")
+    files = local_files()
+    assert files.sizes(str(tmp_path / "a")) == {"b/c": 3, "d": 1}
+    assert files.sizes(str(tmp_path / "a" / "d")) == {"": 1}
+    with pytest.raises(MonitorError, match="must be readable"):
+        files.sizes(str(tmp_path / "z"))
+    assert [files.gone(place) for place in (str(tmp_path / "a"), str(tmp_path / "z"), "gs://bucket/z")] == [
+        False,
+        True,
+        False,
+    ]
