@@ -10,24 +10,25 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from ..common import baseline_bundle
 from ..common.errors import MonitorError, require
-from . import executor
+from . import step
+from .executor import Executor
 
 
 class BaselineImporterSpec(ComponentSpec):
     """Parameters in, five artifacts out."""
 
     PARAMETERS = {  # noqa: RUF012 - as TFX declares it
-        executor.BUNDLE_URI_KEY: ExecutionParameter(type=str),
-        executor.CACHE_KEY: ExecutionParameter(type=str, optional=True),
-        executor.AS_OF_KEY: ExecutionParameter(type=str, optional=True),
+        step.BUNDLE_URI_KEY: ExecutionParameter(type=str),
+        step.CACHE_KEY: ExecutionParameter(type=str, optional=True),
+        step.AS_OF_KEY: ExecutionParameter(type=str, optional=True),
     }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
     OUTPUTS = {  # noqa: RUF012
-        executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
-        executor.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
-        executor.BASELINE_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
-        executor.REFERENCE_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
-        executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
+        step.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
+        step.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        step.BASELINE_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        step.REFERENCE_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        step.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
     }
 
 
@@ -52,12 +53,12 @@ class BaselineImporter(base_component.BaseComponent):
     """
 
     SPEC_CLASS = BaselineImporterSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(self, bundle_uri: str | RuntimeParameter, cache_key: str = "") -> None:
-        require(bool(bundle_uri), executor.BUNDLE_URI_KEY, "be the folder of a pushed version", bundle_uri)
+        require(bool(bundle_uri), step.BUNDLE_URI_KEY, "be the folder of a pushed version", bundle_uri)
         as_of = _as_of(bundle_uri) if isinstance(bundle_uri, str) else ""
-        given = {executor.BUNDLE_URI_KEY: bundle_uri, executor.CACHE_KEY: cache_key, executor.AS_OF_KEY: as_of}
+        given = {step.BUNDLE_URI_KEY: bundle_uri, step.CACHE_KEY: cache_key, step.AS_OF_KEY: as_of}
         outputs = {key: types.Channel(type=each.type) for key, each in BaselineImporterSpec.OUTPUTS.items()}
         parameters = {key: value for key, value in given.items() if value}
         super().__init__(spec=BaselineImporterSpec(**parameters, **outputs))
