@@ -9,8 +9,9 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from ..common.errors import require
-from . import executor
+from . import step
 from .calibration import Settings, as_tuple
+from .executor import Executor
 
 
 class ThresholdCalibratorSpec(ComponentSpec):
@@ -20,22 +21,22 @@ class ThresholdCalibratorSpec(ComponentSpec):
     """
 
     PARAMETERS = {  # noqa: RUF012 - as TFX declares it
-        executor.WINDOW_SIZE: ExecutionParameter(type=int),
-        executor.FALSE_ALARM_RATE: ExecutionParameter(type=float),
-        executor.SPLIT: ExecutionParameter(type=str),
-        executor.PERMUTATIONS: ExecutionParameter(type=int),
-        executor.SEED: ExecutionParameter(type=int),
-        executor.MONITORED: ExecutionParameter(type=str),
-        executor.UNMONITORED: ExecutionParameter(type=str),
+        step.WINDOW_SIZE: ExecutionParameter(type=int),
+        step.FALSE_ALARM_RATE: ExecutionParameter(type=float),
+        step.SPLIT: ExecutionParameter(type=str),
+        step.PERMUTATIONS: ExecutionParameter(type=int),
+        step.SEED: ExecutionParameter(type=int),
+        step.MONITORED: ExecutionParameter(type=str),
+        step.UNMONITORED: ExecutionParameter(type=str),
     }
-    INPUTS = {executor.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics)}  # noqa: RUF012
-    OUTPUTS = {executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema)}  # noqa: RUF012
+    INPUTS = {step.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics)}  # noqa: RUF012
+    OUTPUTS = {step.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema)}  # noqa: RUF012
 
 
 class _WithSchemaSpec(ThresholdCalibratorSpec):
     INPUTS = {  # noqa: RUF012
         **ThresholdCalibratorSpec.INPUTS,
-        executor.CURATED_SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
+        step.CURATED_SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
     }
 
 
@@ -74,7 +75,7 @@ class ThresholdCalibrator(base_component.BaseComponent):
     """
 
     SPEC_CLASS = ThresholdCalibratorSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(  # noqa: PLR0913 - two channels, the promise (size, rate), how it is computed, and for which features
         self,
@@ -89,28 +90,28 @@ class ThresholdCalibrator(base_component.BaseComponent):
         monitored: Sequence[str] = (),
         unmonitored: Sequence[str] = (),
     ) -> None:
-        require(isinstance(split, str) and split != "", executor.SPLIT, "be a split's name", split)
+        require(isinstance(split, str) and split != "", step.SPLIT, "be a split's name", split)
         settings = Settings(
             window_size=window_size,
             false_alarm_rate=false_alarm_rate,
             permutations=permutations,
             seed=seed,
-            monitored=as_tuple(monitored, executor.MONITORED),
-            unmonitored=as_tuple(unmonitored, executor.UNMONITORED),
+            monitored=as_tuple(monitored, step.MONITORED),
+            unmonitored=as_tuple(unmonitored, step.UNMONITORED),
         )
-        curated = {} if schema is None else {executor.CURATED_SCHEMA_KEY: schema}
+        curated = {} if schema is None else {step.CURATED_SCHEMA_KEY: schema}
         spec = (_WithSchemaSpec if curated else ThresholdCalibratorSpec)(
             **{
                 **curated,
-                executor.STATISTICS_KEY: statistics,
-                executor.WINDOW_SIZE: settings.window_size,
-                executor.FALSE_ALARM_RATE: float(settings.false_alarm_rate),
-                executor.SPLIT: split,
-                executor.PERMUTATIONS: settings.permutations,
-                executor.SEED: settings.seed,
-                executor.MONITORED: json.dumps(settings.monitored),
-                executor.UNMONITORED: json.dumps(settings.unmonitored),
-                executor.SCHEMA_KEY: types.Channel(type=standard_artifacts.Schema),
+                step.STATISTICS_KEY: statistics,
+                step.WINDOW_SIZE: settings.window_size,
+                step.FALSE_ALARM_RATE: float(settings.false_alarm_rate),
+                step.SPLIT: split,
+                step.PERMUTATIONS: settings.permutations,
+                step.SEED: settings.seed,
+                step.MONITORED: json.dumps(settings.monitored),
+                step.UNMONITORED: json.dumps(settings.unmonitored),
+                step.SCHEMA_KEY: types.Channel(type=standard_artifacts.Schema),
             }
         )
         super().__init__(spec=spec)

@@ -19,3 +19,10 @@ def test_more_than_one_schema_is_an_error(tmp_path):
         (tmp_path / name).write_text('feature { name: "a" }')
     with pytest.raises(MonitorError, match=r"must hold one schema. Received: 2"):
         read_schema(Artifact(str(tmp_path)), local_files())
+
+
+def test_what_a_person_wrote_is_read_strictly_where_it_is_asked_for(tmp_path):
+    (tmp_path / "schema.pbtxt").write_text('feature { name: "a" flaot_domain { min: 0 } }')
+    assert read_schema(Artifact(str(tmp_path)), local_files()).feature[0].name == "a"
+    with pytest.raises(MonitorError, match=r'schema\.pbtxt must hold a message Schema\. .*"flaot_domain"'):
+        read_schema(Artifact(str(tmp_path)), local_files(), strict=True)
