@@ -153,6 +153,8 @@ class Files:
         self.check(folder)
         try:
             return sorted(name.rstrip("/") for name in self.names(folder))
+        except MonitorError:
+            raise  # says all
         except (OSError, ValueError) as error:
             raise MonitorError(f"{folder} must be a readable folder. Received: {_why(error)}") from error
 

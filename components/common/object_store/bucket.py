@@ -1,0 +1,182 @@
+"""One bucket of a store: what is in it, reading, and writing with or without a precondition."""
+
+import os
+import posixpath
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.store import GCSStore, S3Store
+
+from ..bounded_files import too_large
+from ..errors import MonitorError
+from ..recent import Recent
+from .address import Address
+from .failures import failure
+from .settings import Settings, settings_of
+
+_PART = 8 << 20  # bytes of one part of a large upload, and of a download that is written to a file
+_PARTS_AT_ONCE = 2
+_opened: "Recent[Bucket]" = Recent(16)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object.
+
+    Attributes:
+      key: its key.
+      size: its bytes.
+
+    """
+
+    key: str
+    size: int
+
+
+@dataclass(frozen=True)
+class State:
+    """What an object holds, and how the store tells that from what it may hold later.
+
+    Attributes:
+      content: its bytes.
+      e_tag, version: by which the store knows it; Amazon's goes by the first, Google's by the second.
+
+    """
+
+    content: bytes
+    e_tag: str | None
+    version: str | None
+
+
+class Bucket:
+    """A bucket. Keys are those of `Address`; folders are what keys have before a slash.
+
+    Every method raises `MonitorError` where the store cannot be reached, has no such bucket, or refuses: see `failure`.
+    """
+
+    def __init__(self, address: Address, settings: Settings) -> None:
+        self._root = Address(address.scheme, address.bucket)
+        with self._told(""):
+            self._store = _open(self._root, settings)
+
+    def at(self, key: str) -> Address:
+        """The address of a key."""
+        return Address(self._root.scheme, self._root.bucket, key)
+
+    def names(self, folder: str) -> list[str]:
+        """What is in a folder, sorted; nothing where there is no such folder."""
+        with self._told(folder):
+            found = obstore.list_with_delimiter(self._store, folder or None)
+        keys = {*found["common_prefixes"], *(each["path"] for each in found["objects"])}
+        return sorted(posixpath.basename(key) for key in keys if key != folder)
+
+    def tree(self, folder: str) -> list[Entry]:
+        """Every object below a folder, sorted by key, without the empty ones that stand for a folder in some tools."""
+        with self._told(folder):
+            pages = obstore.list(self._store, folder or None, chunk_size=1000)
+            found = [Entry(each["path"], each["size"]) for page in pages for each in page]
+        folders = {parent for entry in found for parent in _parents(entry.key)} | {folder}
+        return sorted((each for each in found if each.size or each.key not in folders), key=lambda entry: entry.key)
+
+    def holds(self, key: str) -> bool:
+        """Whether there is an object."""
+        try:
+            with self._told(key):
+                obstore.head(self._store, key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def read(self, key: str, most: int) -> State:
+        """An object. Raises `FileNotFoundError`, or `MonitorError` where it has more than `most` bytes."""
+        with self._told(key):
+            found = obstore.get(self._store, key)
+            meta = found.meta
+            if meta["size"] > most:
+                raise too_large(str(self.at(key)), meta["size"], most)
+            return State(bytes(found.bytes()), meta["e_tag"], meta["version"])
+
+    def download(self, entry: Entry, path: Path) -> None:
+        """Writes an object into a file. Raises as `read`, or `MonitorError` where its size is not as listed."""
+        with self._told(entry.key), path.open("wb") as file:
+            for block in obstore.get(self._store, entry.key).stream(min_chunk_size=_PART):
+                file.write(block)
+            size = file.tell()
+        if size != entry.size:
+            raise MonitorError(f"{self.at(entry.key)} had {entry.size} bytes when it was listed, and {size} when read")
+
+    def upload(self, path: Path, key: str) -> None:
+        """Writes a file's content into an object, which appears whole."""
+        with self._told(key):
+            obstore.put(self._store, key, path, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE)
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Writes an object that is not there. Returns whether it was so; an answer that got lost is asked for again."""
+        return self._put(key, content, "create")
+
+    def replace(self, key: str, content: bytes, state: State) -> bool:
+        """Writes an object in the place of the `state` that was read of it. Returns whether it still was that one."""
+        known = {"e_tag": state.e_tag, "version": state.version}
+        return self._put(key, content, {name: value for name, value in known.items() if value is not None})
+
+    def copy(self, source: str, target: str) -> None:
+        """Copies an object within the store, whole. Raises `FileNotFoundError` where there is no source."""
+        with self._told(source):
+            obstore.copy(self._store, source, target)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Deletes objects. Those that are gone already are no error."""
+        wanted = list(keys)
+        if wanted:
+            with self._told(posixpath.commonpath(wanted)):
+                obstore.delete(self._store, wanted)
+
+    def _put(self, key: str, content: bytes, mode: Any) -> bool:
+        try:
+            with self._told(key):
+                obstore.put(self._store, key, content, mode=mode)
+        except (AlreadyExistsError, PreconditionError):
+            # The client asks again where no answer came, and finds then what it has written itself.
+            return self._is(key, content)
+        except FileNotFoundError:  # what was to be replaced is gone
+            return False
+        return True
+
+    def _is(self, key: str, content: bytes) -> bool:
+        try:
+            return self.read(key, max(len(content), 1 << 20)).content == content
+        except FileNotFoundError:
+            return False
+
+    @contextmanager
+    def _told(self, key: str) -> Iterator[None]:
+        """Makes one sentence of what the client raises; of a precondition that does not hold its caller makes sense."""
+        try:
+            yield
+        except (MonitorError, AlreadyExistsError, PreconditionError):
+            raise
+        except (BaseError, FileNotFoundError, ValueError) as error:
+            raise failure(error, self.at(key)) from error
+
+
+def bucket_of(address: Address) -> Bucket:
+    """The bucket of an address, by the environment's settings. Raises `MonitorError` where there are no credentials."""
+    settings = settings_of(address, os.environ)
+    key = (os.getpid(), address.root, repr(settings), repr(settings.config))
+    return _opened.get(key, lambda: Bucket(address, settings))
+
+
+def _open(root: Address, settings: Settings) -> S3Store | GCSStore:
+    kind: Callable[..., Any] = GCSStore if root.scheme == "gs" else S3Store
+    return kind(root.bucket, client_options=settings.client, retry_config=settings.retry, **settings.config)
+
+
+def _parents(key: str) -> Iterator[str]:
+    while "/" in key:
+        key = key.rpartition("/")[0]
+        yield key

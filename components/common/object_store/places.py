@@ -1,0 +1,182 @@
+"""Files and folders on this machine or in a store: one way to look at both, and to copy trees between them."""
+
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from ..artifacts.files import Files
+from ..bounded_files import MOST_BYTES, read_bounded
+from ..errors import MonitorError
+from .address import Address, is_address, parse
+
+if TYPE_CHECKING:
+    from .bucket import Bucket, Entry
+
+_AT_ONCE = 4  # files under way; the large ones among them in parts, see `Bucket.upload`
+Job = TypeVar("Job")
+
+
+def store_files(most: int = MOST_BYTES) -> Files:
+    """Files of this machine and of object stores, of at most `most` bytes each."""
+    return Files(_read, names, remote=True, most=most)
+
+
+def names(folder: str) -> list[str]:
+    """What is in a folder. Raises `OSError` where there is no such folder, and `MonitorError` as a `Bucket` does."""
+    if not is_address(folder):
+        return os.listdir(folder)
+    address = parse(folder)
+    found = bucket_of(address).names(address.key)
+    if not found and address.key:
+        raise FileNotFoundError(2, "No such folder in the store", folder)
+    return found
+
+
+def is_folder(path: str) -> bool:
+    """Whether there is a folder. Raises `MonitorError` as a `Bucket` does."""
+    if not is_address(path):
+        return os.path.isdir(path)
+    address = parse(path)
+    return bool(bucket_of(address).names(address.key)) or not address.key
+
+
+def is_file(path: str) -> bool:
+    """Whether there is a file. Raises `MonitorError` as a `Bucket` does."""
+    if not is_address(path):
+        return os.path.isfile(path)
+    address = parse(path)
+    return bool(address.key) and bucket_of(address).holds(address.key)
+
+
+def copy_here(source: str, folder: str, leave_out: Callable[[str], bool] = lambda _: False) -> None:
+    """Copies a folder of this machine or of a store, with all that is in it, into a folder of this machine.
+
+    Args:
+      source: what is copied; it must hold something.
+      folder: made where it is missing; what is there already stays beside what is copied.
+      leave_out: says of a path below `source`, such as `assets.extra/baseline/manifest.json`, whether it is left out.
+
+    Raises:
+      MonitorError: as a `Bucket` does, or the store has an object and a folder of the same name.
+      OSError: from the file system, or there is no such folder.
+
+    """
+    found = _tree(source)
+    if not found:
+        raise FileNotFoundError(2, "No such folder", source)
+    wanted = {name: bring for name, bring in found.items() if not leave_out(name)}
+    _refuse_both(source, wanted)
+    for parent in {Path(folder), *(Path(folder, name).parent for name in wanted)}:
+        parent.mkdir(parents=True, exist_ok=True)
+    at_once(lambda name: wanted[name](Path(folder, name)), wanted)
+
+
+def copy_out(folder: str, target: str, leave_out: Callable[[str], bool] = lambda _: False) -> None:
+    """Copies a folder of this machine, with all that is in it, to a folder of this machine or of a store.
+
+    In a store each object appears whole, and all of them in no order.
+
+    Args:
+      folder: what is copied.
+      target: where to, see `copy_here` of what is there.
+      leave_out: as of `copy_here`.
+
+    Raises:
+      MonitorError: as a `Bucket` does, or what is in the store afterwards is not what was copied.
+      OSError: from the file system.
+
+    """
+    if not is_address(target):
+        copy_here(folder, target, leave_out)
+        return
+    address = parse(target)
+    bucket, files = bucket_of(address), {name: path for name, path in local_tree(folder).items() if not leave_out(name)}
+    at_once(lambda name: bucket.upload(files[name], below(address.key, name)), files)
+    require_whole(bucket, address.key, {name: path.stat().st_size for name, path in files.items()})
+
+
+def require_whole(bucket: "Bucket", folder: str, sizes: dict[str, int]) -> None:
+    """Raises `MonitorError` unless a folder of a store has files of these names, below it, and sizes."""
+    there = {entry.key: entry.size for entry in bucket.tree(folder)}
+    wrong = [name for name, size in sizes.items() if there.get(below(folder, name)) != size]
+    if wrong:
+        size = there.get(below(folder, wrong[0]))
+        raise MonitorError(
+            f"{bucket.at(below(folder, wrong[0]))} must have the {sizes[wrong[0]]} bytes that were uploaded. "
+            f"Received: {'no such object' if size is None else f'{size} bytes'}"
+        )
+
+
+def local_tree(folder: str) -> dict[str, Path]:
+    """Every file below a folder of this machine, by its path below it with slashes."""
+    found = {}
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            path = Path(parent, name)
+            found[path.relative_to(folder).as_posix()] = path
+    return found
+
+
+def at_once(job: Callable[[Job], object], of: Iterable[Job]) -> None:
+    """Does a job for several things at a time. Raises the first error; what has not begun by then is left undone."""
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        under_way = [threads.submit(job, each) for each in of]
+        try:
+            for each in under_way:
+                each.result()
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def below(folder: str, name: str) -> str:
+    """The key of what is below a folder, which is "" for the bucket itself."""
+    return f"{folder}/{name}" if folder else name
+
+
+def bucket_of(address: Address) -> "Bucket":
+    """The bucket of an address. Raises `MonitorError` where the environment has no credentials for it."""
+    from . import bucket  # noqa: PLC0415 - what only reads this machine's files needs no client of stores
+
+    return bucket.bucket_of(address)
+
+
+def _tree(source: str) -> dict[str, Callable[[Path], object]]:
+    """What brings each file below a folder to a path of this machine, by its own path below that folder."""
+    if not is_address(source):
+        return {name: _copying(path) for name, path in local_tree(source).items()}
+    address = parse(source)
+    bucket = bucket_of(address)
+    entries = bucket.tree(address.key)
+    return {_name(entry, address): _downloading(bucket, entry) for entry in entries if entry.key != address.key}
+
+
+def _copying(path: Path) -> Callable[[Path], object]:
+    return lambda target: shutil.copyfile(path, target)
+
+
+def _downloading(bucket: "Bucket", entry: "Entry") -> Callable[[Path], object]:
+    return lambda target: bucket.download(entry, target)
+
+
+def _name(entry: "Entry", folder: Address) -> str:
+    return entry.key[len(folder.key) + 1 :] if folder.key else entry.key
+
+
+def _refuse_both(source: str, wanted: Collection[str]) -> None:
+    folders = {str(parent) for name in wanted for parent in Path(name).parents}
+    both = sorted(folders & set(wanted))
+    if both:
+        raise MonitorError(f"{source} must have no object and folder of one name. Received: {both[0]}")
+
+
+def _read(path: str, most: int) -> bytes:
+    if not is_address(path):
+        return read_bounded(path, most)
+    address = parse(path)
+    if not address.key:
+        raise MonitorError(f"{path} must be an object. Received: a bucket")
+    return bucket_of(address).read(address.key, most).content
