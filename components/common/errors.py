@@ -14,10 +14,15 @@ class MonitorError(ValueError):
 def require(condition: bool, what: str, rule: str, received: Any) -> None:
     """Raises `MonitorError` saying "`what` must `rule`. Received: `received`" unless `condition` holds."""
     if not condition:
-        shown = repr(received)
-        if len(shown) > _MOST_SHOWN:  # a value without end would bury the rule that it breaks
-            shown = f"{shown[:_MOST_SHOWN]} ... ({len(shown):,} characters)"
-        raise MonitorError(f"`{what}` must {rule}. Received: {shown}")
+        raise broken(what, rule, received)
+
+
+def broken(what: str, rule: str, received: Any) -> MonitorError:
+    """The error that `require` raises, for whoever finds the rule broken in another way."""
+    shown = repr(received)
+    if len(shown) > _MOST_SHOWN:  # a value without end would bury the rule that it breaks
+        shown = f"{shown[:_MOST_SHOWN]} ... ({len(shown):,} characters)"
+    return MonitorError(f"`{what}` must {rule}. Received: {shown}")
 
 
 def require_known(name: str, known: Iterable[str], what: str) -> None:

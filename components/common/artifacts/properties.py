@@ -26,10 +26,18 @@ def scalars(*mappings: Mapping[str, Any]) -> dict[str, int | float | str]:
     return found
 
 
-def _scalar(struct: Any) -> int | float | str:
-    """What a structure holds: TFX wraps what is no mapping. A mapping, a list or a truth value is text, as JSON."""
-    record = json_format.MessageToDict(struct)
-    value = record.get(_WRAPPED, record) if len(record) == 1 else record
+def scalar(value: Any) -> int | float | str:
+    """A value of JSON as a property: a whole number is an `int`; a mapping, a list or a truth value is text, as JSON.
+
+    >>> scalar(7.0), scalar(0.5), scalar([1, 2])
+    (7, 0.5, '[1, 2]')
+    """
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < _FIRST_INEXACT else value
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) or type(value) is int else json.dumps(value)
+
+
+def _scalar(struct: Any) -> int | float | str:
+    """What a structure holds: TFX wraps what is no mapping."""
+    record = json_format.MessageToDict(struct)
+    return scalar(record.get(_WRAPPED, record) if len(record) == 1 else record)

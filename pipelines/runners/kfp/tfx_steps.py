@@ -1,0 +1,121 @@
+"""Steps that need TFX: its own entry point runs them in this process, with what it can read. TFX is not patched."""
+
+import argparse
+import importlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from components.common.artifacts.files import Artifact
+from components.common.artifacts.splits import named_splits
+from components.common.errors import MonitorError, broken, require
+
+from . import lost_folders
+from .executor_input import INPUT_ARGUMENT, SPEC_ARGUMENT, Declared, ExecutorInput, Json
+from .executor_output import artifacts_of, read_output
+from .mends import for_tfx
+from .places import Places
+
+_FILE_BASED = {"input_base", "input_config"}  # parameters of ExampleGens that read files, and of no other component
+_FILE = "executor_output.json"
+_KUBEFLOW = "system."  # how the names of its own types begin
+
+
+@dataclass(frozen=True)
+class TfxStep:
+    """How an executor is run.
+
+    Attributes:
+      executor_class: its path.
+      spec: what the compiler wrote down of its inputs, as it came; "" for nothing.
+      beam_args: arguments for Beam.
+      places: where this machine has copies.
+
+    """
+
+    executor_class: str
+    spec: str
+    beam_args: Sequence[str]
+    places: Places
+
+    def make(self, given: ExecutorInput, declared: Declared, driven: Json) -> tuple[dict[str, list[Json]], Json]:
+        """Runs it and gives the artifacts that it made, and what else it says.
+
+        Args:
+          given: what it is given, mended.
+          declared: what the compiler wrote down of its inputs.
+          driven: what the driver of an ExampleGen has said already; nothing, if it has not run.
+
+        Raises:
+          MonitorError: the image has no TFX for Kubeflow, or not the executor, or an artifact is of no type of TFX's.
+          Exception: whatever the executor raises.
+
+        """
+        _check_class(self.executor_class)
+        for key, several in (*given.inputs.items(), *given.outputs.items()):
+            for each in several:
+                known = bool(each.title) and not each.title.startswith(_KUBEFLOW)
+                require(known, f"type of {key}", "be one that TFX has, as the compiler writes it down", each.type)
+        with tempfile.TemporaryDirectory(prefix="step-") as folder:
+            local = replace(for_tfx(given, self.places), output_file=os.path.join(folder, _FILE))
+            _restore_folders(given, local, self.places)
+            if declared.parameters.keys() >= _FILE_BASED:
+                local = _resolved(local, self.spec, driven)
+            told = _arguments(local, self.spec, executor_class_path=self.executor_class)
+            _module("container.kubeflow_v2_run_executor").main((told, list(self.beam_args)))
+            said = read_output(local.output_file)
+        return artifacts_of(said), {key: value for key, value in said.items() if key != "artifacts"}
+
+
+def _resolved(local: ExecutorInput, spec: str, driven: Json) -> ExecutorInput:
+    """What the driver of ExampleGens resolves, which only Vertex AI runs by itself: span, version and fingerprint.
+
+    Its parameters stay in the output file, where TFX's entry point looks for them; its properties of the examples are
+    given to them, as Vertex AI does.
+    """
+    if driven:
+        with open(local.output_file, "w", encoding="utf-8") as file:
+            json.dump(driven, file)
+    else:
+        _module("file_based_example_gen.driver").main(_arguments(local, spec))
+    known = read_output(local.output_file)
+    metadata = {key: each[0].get("metadata", {}) for key, each in artifacts_of(known).items() if each}
+    outputs = {
+        key: [replace(each, metadata={**each.metadata, **metadata.get(key, {})}) for each in several]
+        for key, several in local.outputs.items()
+    }
+    return replace(local, outputs=outputs)
+
+
+def _restore_folders(given: ExecutorInput, local: ExecutorInput, places: Places) -> None:
+    for key, several in given.inputs.items():
+        for before, after in zip(several, local.inputs[key], strict=True):
+            if places.has(before.uri):
+                known = Artifact(after.uri, properties={"split_names": str(after.metadata.get("split_names") or "[]")})
+                lost_folders.restore(after.uri, named_splits(known))
+
+
+def _check_class(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module or name), name, None)
+    except ImportError as error:
+        raise broken("--executor_class_path", f"be a class that the image holds: {error}", path) from error
+    require(isinstance(found, type), "--executor_class_path", "be a class that the image holds", path)
+
+
+def _arguments(local: ExecutorInput, spec: str, **more: str) -> argparse.Namespace:
+    said: dict[str, Any] = {INPUT_ARGUMENT: json.dumps(local.to_json()), SPEC_ARGUMENT: spec, **more}
+    return argparse.Namespace(**said)
+
+
+def _module(name: str) -> Any:
+    """One of TFX's modules for Kubeflow."""
+    try:
+        return importlib.import_module(f"tfx.orchestration.kubeflow.v2.{name}")
+    except ModuleNotFoundError as error:
+        rule = "the image must hold TFX and kfp-pipeline-spec, which the extra `kfp` installs"
+        raise MonitorError(f"This step runs in TFX: {rule}. Received: {error}") from error
