@@ -1,19 +1,18 @@
-"""Libraries of the extra `live`, imported where they are used; one sentence where they are not installed."""
+"""Libraries of the project's extras, imported where they are used; one sentence where they are not installed."""
 
 import importlib
 from types import ModuleType
 
 from components.common.errors import MonitorError
 
-INSTALL = "pip install 'tfx-model-monitor[live]'"
 
-
-def imported(module: str, what: str) -> ModuleType:
+def imported(module: str, what: str, extra: str = "live") -> ModuleType:
     """A module of the extra.
 
     Args:
       module: its name.
       what: the setting or command that needs it, for the message.
+      extra: which one has it.
 
     Raises:
       MonitorError: it is not installed.
@@ -24,4 +23,6 @@ def imported(module: str, what: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if not module.startswith(f"{error.name}"):
             raise
-        raise MonitorError(f"`{what}` needs {module.partition('.')[0]}: {INSTALL}") from error
+        raise MonitorError(
+            f"`{what}` needs {module.partition('.')[0]}: pip install 'tfx-model-monitor[{extra}]'"
+        ) from error

@@ -7,6 +7,7 @@ stand for billions of values, both go as deep as the text does, and both know va
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -54,12 +55,28 @@ def parse_yaml(text: str) -> Any:
         `MOST_LEVELS` or `MOST_DIGITS` allow.
 
     """
+    return _loaded(text, lambda loader: loader.get_single_data())
+
+
+def parse_yaml_documents(text: str) -> list[Any]:
+    """The value of each document of a YAML text, in order. Raises as `parse_yaml`, whose bounds hold for a document."""
+
+    def documents(loader: "_Loader") -> list[Any]:
+        values = []
+        while loader.check_node():
+            values.append(loader.get_data())
+        return values
+
+    return _loaded(text, documents)
+
+
+def _loaded(text: str, load: "Callable[[_Loader], Any]") -> Any:
     if len(text) > MOST_CHARACTERS:
         raise TextError(f"must have at most {MOST_CHARACTERS:,} characters. Received: {len(text):,}")
     try:
         loader = _Loader(text)
         try:
-            return loader.get_single_data()
+            return load(loader)
         finally:
             loader.dispose()
     except TextError:
@@ -140,7 +157,13 @@ class _Loader(yaml.SafeLoader):
         self._counted: dict[int, tuple[int, int]] = {}  # of a node, by its identity: its values, and its levels
 
     def get_single_node(self) -> yaml.Node | None:
-        node: yaml.Node | None = super().get_single_node()
+        return self._counted_node(super().get_single_node())
+
+    def get_node(self) -> yaml.Node | None:
+        return self._counted_node(super().get_node())
+
+    def _counted_node(self, node: yaml.Node | None) -> yaml.Node | None:
+        self._counted.clear()  # nodes of the document before are gone, and others may have their identities
         if node is not None:
             self._count(node, frozenset())
         return node

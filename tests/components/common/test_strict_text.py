@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from components.common.errors import MonitorError
-from components.common.strict_text import MOST_CHARACTERS, TextError, parse_json, parse_yaml
+from components.common.strict_text import MOST_CHARACTERS, TextError, parse_json, parse_yaml, parse_yaml_documents
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -120,6 +120,13 @@ def test_json_within_bounds_is_read():
     assert parse_json('{"a": [1, -2, 1.5, "x", null, true], "b": 18446744073709551615}')["b"] == 2**64 - 1
     assert parse_json('"\\ud83d\\ude00"') == "\U0001f600"
     assert issubclass(TextError, MonitorError)
+
+
+def test_documents_of_a_text_are_read_each_within_bounds():
+    assert parse_yaml_documents("a: 1\n---\n[b]\n") == [{"a": 1}, ["b"]]
+    assert parse_yaml_documents("# nothing\n") == []
+    with pytest.raises(TextError, match="must not have an anchor that holds itself"):
+        parse_yaml_documents("a: 1\n---\nb: &b [*b]\n")
 
 
 def test_nothing_else_reads_yaml_or_json():
