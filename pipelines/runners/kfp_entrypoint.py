@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from components.common.artifacts.files import local_files
 from components.common.errors import MonitorError
+from components.common.object_store.places import store_files
 
 from .kfp.executor_input import INPUT_ARGUMENT, SPEC_ARGUMENT, Declared, ExecutorInput, Json, read_declared, read_input
 from .kfp.executor_output import driver_output, make_room, write_output
@@ -108,7 +108,7 @@ def run(told: Arguments) -> None:
     make_room(given.output_file)
     places = Places(prefix) if step else Places(prefix, _schemes(told))
     if step:
-        light = LightStep(step, places, local_files(_LARGEST_READ), run_names(told.given, told.pipeline_name))
+        light = LightStep(step, places, store_files(_LARGEST_READ), run_names(told.given, told.pipeline_name))
         made, more = light.make(given, told.declared), Json()
     else:
         heavy = TfxStep(told.executor_class, told.spec, told.beam_args, places)

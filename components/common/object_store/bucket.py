@@ -31,11 +31,13 @@ class Entry:
     Attributes:
       key: its key.
       size: its bytes.
+      changed: when it was written, in seconds since 1970.
 
     """
 
     key: str
     size: int
+    changed: float
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ class Bucket:
         """Every object below a folder, sorted by key, without the empty ones that stand for a folder in some tools."""
         with self._told(folder):
             pages = obstore.list(self._store, folder or None, chunk_size=1000)
-            found = [Entry(each["path"], each["size"]) for page in pages for each in page]
+            found = [
+                Entry(each["path"], each["size"], each["last_modified"].timestamp()) for page in pages for each in page
+            ]
         folders = {parent for entry in found for parent in _parents(entry.key)} | {folder}
         return sorted((each for each in found if each.size or each.key not in folders), key=lambda entry: entry.key)
 

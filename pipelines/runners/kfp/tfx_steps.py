@@ -7,19 +7,23 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from components.common.artifacts.files import Artifact
 from components.common.artifacts.splits import named_splits
 from components.common.errors import MonitorError, broken, require
+from components.common.strict_text import parse_json
 
 from . import lost_folders
 from .executor_input import INPUT_ARGUMENT, SPEC_ARGUMENT, Declared, ExecutorInput, Json
 from .executor_output import artifacts_of, read_output
 from .mends import for_tfx
 from .places import Places
+from .remote_input import RemoteInput
 
-_FILE_BASED = {"input_base", "input_config"}  # parameters of ExampleGens that read files, and of no other component
+_BASE, _CONFIG = "input_base", "input_config"
+_FILE_BASED = {_BASE, _CONFIG}  # parameters of ExampleGens that read files, and of no other component
 _FILE = "executor_output.json"
 _KUBEFLOW = "system."  # how the names of its own types begin
 
@@ -63,25 +67,40 @@ class TfxStep:
             local = replace(for_tfx(given, self.places), output_file=os.path.join(folder, _FILE))
             _restore_folders(given, local, self.places)
             if declared.parameters.keys() >= _FILE_BASED:
-                local = _resolved(local, self.spec, driven)
+                local = self._resolved(local, driven, folder)
             told = _arguments(local, self.spec, executor_class_path=self.executor_class)
             _module("container.kubeflow_v2_run_executor").main((told, list(self.beam_args)))
             said = read_output(local.output_file)
         return artifacts_of(said), {key: value for key, value in said.items() if key != "artifacts"}
 
+    def _resolved(self, local: ExecutorInput, driven: Json, folder: str) -> ExecutorInput:
+        """What the driver of ExampleGens resolves, which only Vertex AI runs by itself: span, version, fingerprint.
 
-def _resolved(local: ExecutorInput, spec: str, driven: Json) -> ExecutorInput:
-    """What the driver of ExampleGens resolves, which only Vertex AI runs by itself: span, version and fingerprint.
+        Its parameters stay in the output file, where TFX's entry point looks for them. Files of a store are fetched.
+        """
+        base = str(local.parameters.get(_BASE) or "")
+        remote = None
+        if self.places.has(base):
+            remote = RemoteInput.outline(base, Path(folder, "input"), _patterns(local.parameters))
+            local = replace(local, parameters={**local.parameters, _BASE: str(remote.folder)})
+        if driven:
+            Path(local.output_file).write_text(json.dumps(driven), encoding="utf-8")
+        else:
+            _module("file_based_example_gen.driver").main(_arguments(local, self.spec))
+        known = read_output(local.output_file)
+        if remote:
+            remote.fetch(_patterns({**local.parameters, **known["parameterValues"]}))
+        return _with_metadata(local, known)
 
-    Its parameters stay in the output file, where TFX's entry point looks for them; its properties of the examples are
-    given to them, as Vertex AI does.
-    """
-    if driven:
-        with open(local.output_file, "w", encoding="utf-8") as file:
-            json.dump(driven, file)
-    else:
-        _module("file_based_example_gen.driver").main(_arguments(local, spec))
-    known = read_output(local.output_file)
+
+def _patterns(parameters: Json) -> list[str]:
+    """The patterns of an ExampleGen's splits."""
+    said = parse_json(str(parameters[_CONFIG]), _CONFIG)
+    return [str(split["pattern"]) for split in said.get("splits", [])]
+
+
+def _with_metadata(local: ExecutorInput, known: Json) -> ExecutorInput:
+    """With the properties of the outputs that the driver gives them, as Vertex AI has them."""
     metadata = {key: each[0].get("metadata", {}) for key, each in artifacts_of(known).items() if each}
     outputs = {
         key: [replace(each, metadata={**each.metadata, **metadata.get(key, {})}) for each in several]
