@@ -4,8 +4,10 @@ BIN := .venv/bin
 # Each process of `make test` imports TFX, which takes a gigabyte: one for every core would be too much for many machines.
 WORKERS ?= 2
 
+IMAGE ?= model-monitor:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo live test soak lint format notebook docs lock clean bench-detection
+.PHONY: help install demo live test soak image lint format notebook docs lock clean bench-detection
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -38,6 +40,9 @@ build/peers: requirements/bench.txt | install
 	@.tools/bin/uv venv -q --clear --python $(BIN)/python $@
 	@.tools/bin/uv pip install -q --python $@/bin/python -r $<
 	@touch $@
+
+image: install ## the container image model-monitor:VERSION, from a base of local files where no registry is in reach
+	@$(PYTHON) .ci/with_docker.py $(BIN)/python requirements/image.py --tag $(IMAGE)
 
 lint: install ## format, lint, types and import contracts
 	@$(BIN)/ruff format --check .
