@@ -75,7 +75,8 @@ class AtomicPusher(pusher_component.Pusher):
         where they are, so that reports of serving can show the baseline's images.
       schema: channel of the `Schema` that the data was held against; ThresholdCalibrator's, to carry the comparators.
       evaluation: channel of the `ModelEvaluation`; may be left out.
-      push_destination: as for TFX's Pusher; a local or mounted file system, for object stores cannot rename.
+      push_destination: as for TFX's Pusher: a folder of a local or mounted file system, or of an object store (s3://,
+        gs://, minio://).
       run_key: what tells this run's settings and data from another's; see `baseline_bundle.choose_baseline`.
       judged_against: the folder of the pushed version that was the model's baseline; empty when there was none.
 

@@ -14,8 +14,10 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from ..common import baseline_bundle
+from ..common.artifacts.record_files import is_remote
 from ..common.errors import MonitorError, require
 from ..common.model_spec import ModelSpec
+from ..common.object_store.address import is_address, parse
 from . import bundle_files
 from .bundle_files import BundleSources, Run
 from .publish import publish
@@ -46,14 +48,15 @@ class Executor(pusher_executor.Executor):
         version's folder) and `pushed_version`.
 
     Execution properties:
-      push_destination: a `PushDestination` as JSON, its file system a local or mounted one.
+      push_destination: a `PushDestination` as JSON: a folder of a local or mounted file system, or of an object store.
       spec: the model's `ModelSpec` as JSON; goes into the bundle, with the baseline's channel means where it has none.
       run_key: what `baseline_bundle.choose_baseline` tells a repeated run by.
       judged_against: the pushed version that was the model's baseline; empty when there was none.
 
     Raises:
-      MonitorError: if the blessing is missing or is another model's, the model is no SavedModel, or the destination
-        cannot be renamed in. An unblessed model is no error; it is marked as not pushed.
+      MonitorError: if the blessing is missing or is another model's, the model is no SavedModel, the destination is no
+        such folder, or another push to a store has won meanwhile. An unblessed model is no error; it is marked as not
+        pushed.
 
     """
 
@@ -109,7 +112,7 @@ def base_directory(push_destination: str) -> str:
     """The serving folder that a `PushDestination`, given as JSON, names.
 
     Raises:
-      MonitorError: unless it is a folder in which a rename is atomic, with TFX's default versioning.
+      MonitorError: unless it is a folder of this machine or of an object store, with TFX's default versioning.
 
     """
     destination = pusher_pb2.PushDestination()
@@ -120,13 +123,13 @@ def base_directory(push_destination: str) -> str:
     versioning = destination.filesystem.versioning
     require(versioning in known, "versioning", "be AUTO or UNIX_TIMESTAMP", versioning)
     folder: str = destination.filesystem.base_directory
-    if not folder or re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", folder):
+    if not folder or (is_remote(folder) and not is_address(folder)):
         raise MonitorError(
-            "`push_destination.filesystem.base_directory` must be a path on a local or mounted POSIX file system, "
-            f"where renaming a folder is atomic; object stores cannot do that. Received: {folder!r}. Mount a volume, "
-            "or use TFX's Pusher, which obeys the same blessing"
+            "`push_destination.filesystem.base_directory` must be a path on a local or mounted POSIX file system, in "
+            "which renaming is atomic, or a folder of an object store, such as s3://bucket/serving, gs:// or minio://. "
+            f"Received: {folder!r}"
         )
-    return folder
+    return str(parse(folder, "push_destination.filesystem.base_directory")) if is_remote(folder) else folder
 
 
 def _uri_or_none(artifacts: list[types.Artifact] | None) -> str | None:

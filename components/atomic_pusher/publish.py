@@ -8,16 +8,17 @@ atomic, to other processes and, the folder being synced first, to a crash of the
 import errno
 import logging
 import os
-import re
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from ..common.baseline_bundle import BUNDLE, LAST_VERSION, MODEL_FILES, is_version
+from ..common.baseline_bundle import BUNDLE, MODEL_FILES
 from ..common.durable_files import locked, locked_folder, open_to_lock, sync, sync_tree, try_to_take
 from ..common.errors import MonitorError, require
+from ..common.object_store.address import is_address, refuse_remote
+from .version_numbers import next_version
 
 _logger = logging.getLogger(__name__)
 STAGING_PREFIX = ".push-"
@@ -38,13 +39,13 @@ def publish(
 ) -> int:
     """Publishes what `fill` writes as a new version.
 
-    The number is the time in seconds, or one more than the highest there is when the clock is not beyond that. What is
-    called by a number that no server can read, for it does not fit 64 bits, is no version; the log says so. Pushes
+    The number is the time in seconds, or one more than the highest there is when the clock is not beyond that. Pushes
     at the same time, from any number of processes on one file system, get a number each. When anything fails before
-    the rename nothing is published, and what was staged is removed now or, after a crash, by the next push.
+    the rename nothing is published, and what was staged is removed now or, after a crash, by the next push. Object
+    stores cannot rename: see `publish_remote` for how it is done there, where one of two pushes at once wins.
 
     Args:
-      serving_dir: the folder that the model server watches; made when missing.
+      serving_dir: the folder that the model server watches, of this machine or in an object store; made when missing.
       fill: writes the version's content into the folder it is given, which exists and is empty.
       seal: called after `fill` with the folder and the version's number, and again should the number turn out taken.
       clock: seconds since the epoch.
@@ -57,11 +58,15 @@ def publish(
       OSError: from the file system.
 
     """
+    if is_address(serving_dir):
+        from .publish_remote import publish_remote  # noqa: PLC0415 - only then is a client of stores needed
+
+        return publish_remote(serving_dir, fill, seal, clock)
     os.makedirs(serving_dir, exist_ok=True)
     with _staging(serving_dir) as payload:
         fill(payload)
         for _ in range(_ATTEMPTS):
-            version = _next_version(serving_dir, clock())
+            version = next_version(serving_dir, os.listdir(serving_dir), clock())
             seal(payload, version)
             sync_tree(payload)
             if _rename(payload, os.path.join(serving_dir, str(version))):
@@ -90,6 +95,7 @@ def publish_bundle(
       OSError: from the file system.
 
     """
+    refuse_remote(version_dir, "version_dir", "Copy the version to this machine, adopt it, and push it again")
     names = os.listdir(version_dir) if os.path.isdir(version_dir) else []
     require(any(name in names for name in MODEL_FILES), version_dir, f"hold a SavedModel ({MODEL_FILES[0]})", names)
     target = os.path.join(version_dir, BUNDLE)
@@ -115,19 +121,6 @@ def publish_bundle(
 def _refuse_taken(target: str, *, replace: bool) -> None:
     if os.path.exists(target) and not replace:
         raise MonitorError(f"{target} is there already. Say `replace` to put another bundle in its place")
-
-
-def _next_version(serving_dir: str, now: float) -> int:
-    # Files count too: a name that is taken by anything cannot be renamed to.
-    names = [name for name in os.listdir(serving_dir) if re.fullmatch(r"[0-9]+", name)]
-    taken = {int(name): name for name in names if is_version(name)}
-    beyond = sorted(name for name in names if not is_version(name))
-    if beyond:
-        _logger.warning("%s: %s is no version, for servers read numbers below 2^63 only", serving_dir, beyond[0])
-    highest = max(taken, default=0)
-    rule = f"leave room for a version below 2^63, and has {taken.get(highest)}"
-    require(highest < LAST_VERSION, serving_dir, rule, taken.get(highest))
-    return max(int(now), highest + 1)
 
 
 def _rename(source: str, target: str) -> bool:

@@ -10,6 +10,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from ..common import baseline_bundle
 from ..common.errors import MonitorError, require
+from ..common.object_store.address import is_address
 from . import step
 from .executor import Executor
 
@@ -43,7 +44,8 @@ class BaselineImporter(base_component.BaseComponent):
       evaluator = Evaluator(..., baseline_model=baseline.outputs["model"])
 
     Args:
-      bundle_uri: the folder of a version that AtomicPusher pushed. It is read when the component runs.
+      bundle_uri: the folder of a version that AtomicPusher pushed, of this machine or of an object store. It is read
+        when the component runs.
       cache_key: anything that another value of makes it import again. TFX reads all runs that took a result from its
         cache to take it once more, so that whoever imports thousands of times changes it now and then.
 
@@ -65,7 +67,12 @@ class BaselineImporter(base_component.BaseComponent):
 
 
 def _as_of(bundle_uri: str) -> str:
-    """When the bundle was made, where it can be read already; "" where it cannot, which the executor says then."""
+    """When the bundle was made, where it can be read already; "" where it cannot, which the executor says then.
+
+    In an object store no bundle gives way to another in its place, and the machine that compiles may not reach it.
+    """
+    if is_address(bundle_uri):
+        return ""
     try:
         return baseline_bundle.read(bundle_uri).manifest.pushed_at
     except MonitorError:

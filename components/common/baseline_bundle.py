@@ -24,9 +24,10 @@ from typing import Any
 
 from .artifacts.names import SCHEMA_FILE as SCHEMA_NAME
 from .artifacts.names import SPLIT_PREFIX
-from .bounded_files import read_bounded
 from .errors import MonitorError, require
 from .model_spec import ModelSpec
+from .object_store import places
+from .object_store.address import is_address
 from .records.decision import REASONS_JSON
 from .strict_text import TextError, parse_json
 
@@ -183,16 +184,35 @@ class Bundle:
 
     def splits(self, part: str = BASELINE_STATISTICS_DIR) -> list[str]:
         """The splits that there are statistics of in a part of the bundle, sorted; none where there is no such part."""
-        names = os.listdir(self.path(part)) if self.has(part) else []
+        names = places.names(self.path(part)) if self.has(part) else []
         return sorted(name[len(SPLIT_PREFIX) :] for name in names if name.startswith(SPLIT_PREFIX))
 
 
 def versions(serving_dir: str) -> list[str]:
-    """The folders that a model server takes for versions, oldest first. None where there is no serving folder yet."""
-    if not os.path.isdir(serving_dir):
+    """The folders that a model server takes for versions, oldest first. None where there is no serving folder yet.
+
+    In an object store, where versions are uploaded file by file, those are the ones that have their SavedModel's file.
+
+    Raises:
+      MonitorError: the store cannot be reached, has no such bucket, or refuses.
+
+    """
+    return [folder for folder in _numbered(serving_dir) if _is_served(folder)]
+
+
+def _numbered(serving_dir: str) -> list[str]:
+    """What is in a serving folder under the name of a version, the lowest number first."""
+    try:
+        names = [name for name in places.names(serving_dir) if is_version(name)]
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    names = (name for name in os.listdir(serving_dir) if is_version(name))
-    return [os.path.join(serving_dir, name) for name in sorted(names, key=int) if _is_dir(serving_dir, name)]
+    return [os.path.join(serving_dir, name) for name in sorted(names, key=int)]
+
+
+def _is_served(version_dir: str) -> bool:
+    if not is_address(version_dir):
+        return os.path.isdir(version_dir)
+    return any(places.is_file(os.path.join(version_dir, name)) for name in MODEL_FILES)
 
 
 def is_version(name: str) -> bool:
@@ -222,10 +242,10 @@ def read(version_dir: str) -> Bundle:
 
 def read_bundle(version_dir: str, folder: str) -> Bundle:
     """As `read`, of a bundle that is being put together in `folder`, which is the version's own where it is empty."""
-    require(os.path.isdir(version_dir), "the pushed version", "be a folder", version_dir)
+    require(places.is_folder(version_dir), "the pushed version", "be a folder", version_dir)
     path = os.path.join(folder or os.path.join(version_dir, BUNDLE), MANIFEST_FILE)
     try:
-        manifest = Manifest.from_json(read_bounded(path).decode(), path)
+        manifest = Manifest.from_json(places.read(path).decode(), path)
     except FileNotFoundError as error:
         raise MonitorError(
             f"{version_dir} has no baseline bundle ({path} is missing), so AtomicPusher did not push it. "
@@ -249,8 +269,8 @@ def newest(serving_dir: str) -> Bundle | None:
       MonitorError: as `read`.
 
     """
-    found = versions(serving_dir)
-    return read(found[-1]) if found else None
+    found = next(filter(_is_served, reversed(_numbered(serving_dir))), None)
+    return read(found) if found else None
 
 
 def choose_baseline(serving_dir: str, run_key: str) -> str:
@@ -269,13 +289,9 @@ def choose_baseline(serving_dir: str, run_key: str) -> str:
         return ""
     if run_key and bundle.manifest.run_key == run_key:
         before = bundle.manifest.judged_against
-        if before is None or os.path.isdir(before):
+        if before is None or places.is_folder(before):
             return before or ""
     return bundle.version_dir
-
-
-def _is_dir(parent: str, name: str) -> bool:
-    return os.path.isdir(os.path.join(parent, name))
 
 
 def _check_format(record: dict[str, Any], path: str) -> None:
@@ -311,13 +327,15 @@ def _require_types(record: dict[str, Any], keys: Iterable[str], kind: type, path
 
 
 def _check_parts(bundle: Bundle) -> None:
-    present = any(os.path.isfile(os.path.join(bundle.version_dir, name)) for name in MODEL_FILES)
+    present = any(places.is_file(os.path.join(bundle.version_dir, name)) for name in MODEL_FILES)
     require(
-        present, bundle.version_dir, f"hold a SavedModel ({' or '.join(MODEL_FILES)})", os.listdir(bundle.version_dir)
+        present, bundle.version_dir, f"hold a SavedModel ({' or '.join(MODEL_FILES)})", places.names(bundle.version_dir)
     )
     for part in (BASELINE_STATISTICS_DIR, *bundle.manifest.parts):
-        require(os.path.isdir(bundle.path(part)), f"the bundle of {bundle.version_dir}", f"have a folder {part}", None)
-    found = os.path.isfile(bundle.path(SCHEMA_FILE))
+        require(
+            places.is_folder(bundle.path(part)), f"the bundle of {bundle.version_dir}", f"have a folder {part}", None
+        )
+    found = places.is_file(bundle.path(SCHEMA_FILE))
     require(found, f"the bundle of {bundle.version_dir}", f"have a file {SCHEMA_FILE}", None)
     for part in (STATISTICS_DIR, BASELINE_STATISTICS_DIR, REFERENCE_STATISTICS_DIR):
         whole = bool(bundle.splits(part)) or not bundle.has(part)

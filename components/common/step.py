@@ -16,6 +16,9 @@ from .artifacts.files import Artifact, Files, Properties, local_files
 from .artifacts.names import SPLIT_PREFIX
 from .artifacts.writing import Writing, local_writing
 from .errors import MonitorError
+from .object_store.address import is_address
+from .object_store.files import files_for
+from .object_store.places import copy_tree
 
 Inputs = Mapping[str, Sequence[Artifact]]
 
@@ -119,19 +122,22 @@ class Step:
             self.writing.write(path, message.SerializeToString())
 
     def copy_file(self, source: str, target: str) -> None:
-        """Copies a small file. Raises `MonitorError` where it cannot be read."""
-        self.writing.write(target, self.files.content(source))
+        """Copies a small file, also from an object store. Raises `MonitorError` where it cannot be read."""
+        self.writing.write(target, files_for(source, self.files).content(source))
 
     def copy_tree(self, source: str, target: str, leave_out: str = "") -> None:
         """Copies a folder with all that is in it, to a place that is replaced.
 
         Args:
-          source: the folder.
+          source: the folder, also one in an object store.
           target: where to.
           leave_out: the path in it of what is not copied; "" for nothing.
 
         """
-        self.writing.copy_tree(source, target, leave_out)
+        if is_address(source):  # a pushed version may be in a store that whoever runs the step does not read
+            copy_tree(source, target, leave_out)
+        else:
+            self.writing.copy_tree(source, target, leave_out)
 
 
 def _only(artifacts: Sequence[Any], what: str) -> Any:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from components.common.errors import MonitorError
-from components.common.object_store.places import store_files
+from components.common.object_store.files import store_files
 
 from .kfp.executor_input import INPUT_ARGUMENT, SPEC_ARGUMENT, Declared, ExecutorInput, Json, read_declared, read_input
 from .kfp.executor_output import driver_output, make_room, write_output

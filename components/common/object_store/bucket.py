@@ -90,11 +90,15 @@ class Bucket:
     def holds(self, key: str) -> bool:
         """Whether there is an object."""
         try:
-            with self._told(key):
-                obstore.head(self._store, key)
+            self.size(key)
         except FileNotFoundError:
             return False
         return True
+
+    def size(self, key: str) -> int:
+        """The bytes of an object. Raises `FileNotFoundError`."""
+        with self._told(key):
+            return obstore.head(self._store, key)["size"]
 
     def read(self, key: str, most: int) -> State:
         """An object. Raises `FileNotFoundError`, or `MonitorError` where it has more than `most` bytes."""

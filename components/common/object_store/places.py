@@ -1,13 +1,13 @@
-"""Files and folders on this machine or in a store: one way to look at both, and to copy trees between them."""
+"""Files and folders of this machine or of a store: one way to look at both, and to copy trees between them."""
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ..artifacts.files import Files
 from ..bounded_files import MOST_BYTES, read_bounded
 from ..errors import MonitorError
 from .address import Address, is_address, parse
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 4  # files under way; the large ones among them in parts, see `Bucket.upload`
 Job = TypeVar("Job")
-
-
-def store_files(most: int = MOST_BYTES) -> Files:
-    """Files of this machine and of object stores, of at most `most` bytes each."""
-    return Files(_read, names, remote=True, most=most)
 
 
 def names(folder: str) -> list[str]:
@@ -51,6 +46,36 @@ def is_file(path: str) -> bool:
     return bool(address.key) and bucket_of(address).holds(address.key)
 
 
+def read(path: str, most: int = MOST_BYTES) -> bytes:
+    """A file's content of at most `most` bytes. Raises as `read_bounded`, or as `Bucket.read`."""
+    if not is_address(path):
+        return read_bounded(path, most)
+    address = parse(path)
+    if not address.key:
+        raise MonitorError(f"{path} must be an object. Received: a bucket")
+    return bucket_of(address).read(address.key, most).content
+
+
+def is_there(path: str) -> bool:
+    """Whether there is a file or a folder. Raises `MonitorError` as a `Bucket` does."""
+    return is_file(path) or is_folder(path)
+
+
+def sizes(path: str) -> dict[str, int]:
+    """The bytes of each file below a folder of a store by its name there, or of an object itself under "".
+
+    Raises:
+      FileNotFoundError: there is no such object and no such folder.
+      MonitorError: as a `Bucket` does.
+
+    """
+    address = parse(path)
+    found = {_name(entry, address): entry.size for entry in bucket_of(address).tree(address.key)}
+    if address.key and not found:
+        found = {"": bucket_of(address).size(address.key)}
+    return found
+
+
 def copy_here(source: str, folder: str, leave_out: Callable[[str], bool] = lambda _: False) -> None:
     """Copies a folder of this machine or of a store, with all that is in it, into a folder of this machine.
 
@@ -72,6 +97,31 @@ def copy_here(source: str, folder: str, leave_out: Callable[[str], bool] = lambd
     for parent in {Path(folder), *(Path(folder, name).parent for name in wanted)}:
         parent.mkdir(parents=True, exist_ok=True)
     at_once(lambda name: wanted[name](Path(folder, name)), wanted)
+
+
+def copy_tree(source: str, target: str, leave_out: str = "") -> None:
+    """Copies a folder of a store, with all that is in it, to a place that is replaced.
+
+    Args:
+      source: the folder.
+      target: a folder of this machine, or of a store, where nothing is taken away from what is there.
+      leave_out: the path in it of what is not copied; "" for nothing.
+
+    Raises:
+      MonitorError: there is no such folder, or as `copy_here` and `copy_out`.
+      OSError: from the file system.
+
+    """
+    if not is_folder(source):
+        raise MonitorError(f"{source} must be a folder that is there")
+    if is_address(target):
+        with tempfile.TemporaryDirectory(prefix="copy-") as here:
+            copy_tree(source, here, leave_out)
+            copy_out(here, target)
+        return
+    if os.path.isdir(target):
+        shutil.rmtree(target)
+    copy_here(source, target, lambda name: bool(leave_out) and f"{name}/".startswith(f"{leave_out}/"))
 
 
 def copy_out(folder: str, target: str, leave_out: Callable[[str], bool] = lambda _: False) -> None:
@@ -171,12 +221,3 @@ def _refuse_both(source: str, wanted: Collection[str]) -> None:
     both = sorted(folders & set(wanted))
     if both:
         raise MonitorError(f"{source} must have no object and folder of one name. Received: {both[0]}")
-
-
-def _read(path: str, most: int) -> bytes:
-    if not is_address(path):
-        return read_bounded(path, most)
-    address = parse(path)
-    if not address.key:
-        raise MonitorError(f"{path} must be an object. Received: a bucket")
-    return bucket_of(address).read(address.key, most).content

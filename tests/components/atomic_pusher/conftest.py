@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.stores.fixtures import bucket, store  # noqa: F401 - fixtures
+
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):

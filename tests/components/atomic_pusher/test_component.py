@@ -63,5 +63,6 @@ def test_the_spec_must_be_one():
 def test_destinations_are_checked_when_the_pipeline_is_built(changes, expected):
     with pytest.raises(MonitorError, match=expected):
         pusher("/serving", **changes)
-    with pytest.raises(MonitorError, match="object stores"):
-        pusher("gs://bucket/serving")
+    with pytest.raises(MonitorError, match="or a folder of an object store"):
+        pusher("hdfs://node/serving")
+    pusher("gs://bucket/serving")

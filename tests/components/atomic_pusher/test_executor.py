@@ -13,6 +13,7 @@ from tfx.utils import io_utils, proto_utils
 from components.atomic_pusher.executor import Executor, base_directory
 from components.common import baseline_bundle
 from components.common.errors import MonitorError
+from components.common.object_store.places import copy_tree
 from tests.support.model_specs import digits_spec
 from tests.support.warm.starting import warm
 
@@ -67,6 +68,18 @@ def test_model_and_bundle_arrive_together(push, serving, inputs, model):
     assert pushed.get_string_custom_property("pushed_destination") == str(folder)
     assert pushed.get_string_custom_property("pushed_version") == folder.name
     assert load(Path(pushed.uri)) == 42.0
+
+
+def test_a_store_gets_what_a_folder_gets(push, bucket, tmp_path):
+    pushed = push(push_destination=destination(f"{bucket}/serving"), judged_against=f"{bucket}/serving/1")
+    (version,) = baseline_bundle.versions(f"{bucket}/serving")
+    assert pushed.get_string_custom_property("pushed_destination") == version
+    bundle = baseline_bundle.newest(f"{bucket}/serving")
+    assert bundle.version_dir == version
+    assert (bundle.splits("statistics"), bundle.manifest.judged_against) == (["eval", "train"], f"{bucket}/serving/1")
+    copy_tree(version, str(tmp_path / "copy"))
+    assert load(tmp_path / "copy") == 42.0
+    assert baseline_bundle.read(str(tmp_path / "copy")).manifest == bundle.manifest
 
 
 def test_the_bundle_says_where_the_held_out_examples_are(push, serving, inputs):
@@ -286,8 +299,9 @@ def watch(serving: Path, done: threading.Event, loaded: dict[str, float], errors
 @pytest.mark.parametrize(
     ("push_destination", "expected"),
     [
-        (destination("gs://bucket/serving"), "object stores cannot do that. Received: 'gs://bucket/serving'"),
-        (destination("s3://bucket/serving"), "object stores"),
+        (destination("hdfs://node/serving"), "or a folder of an object store.* Received: 'hdfs://node/serving'"),
+        (destination("s3://B/serving"), "base_directory` must name a bucket"),
+        (destination("gs://bucket/../serving"), "base_directory` must have names between its slashes"),
         (destination(""), "must be a path"),
         ("{}", "must have a filesystem"),
         (destination("/serving", versioning=9), "must be AUTO or UNIX_TIMESTAMP"),

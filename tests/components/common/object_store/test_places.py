@@ -7,7 +7,8 @@ import pytest
 from components.common.errors import MonitorError
 from components.common.object_store import places
 from components.common.object_store.address import parse
-from components.common.object_store.places import copy_here, copy_out, store_files
+from components.common.object_store.files import store_files
+from components.common.object_store.places import copy_here, copy_out
 
 FILES = {
     "saved_model.pb": b"1" * 5000,
@@ -51,10 +52,19 @@ def test_files_are_listed_and_read_as_those_of_this_machine(bucket, tmp_path):
         assert (places.is_folder(f"{root}/variables"), places.is_folder(f"{root}/saved_model.pb")) == (True, False)
         assert (places.is_file(f"{root}/variables"), places.is_file(f"{root}/saved_model.pb")) == (False, True)
         assert not places.is_folder(f"{root}/variab")  # names are whole
+        assert files.sizes(root) == {name: len(content) for name, content in sorted(FILES.items())}
+        assert files.sizes(f"{root}/saved_model.pb") == {"": 5000}
+        assert [files.gone(f"{root}/{name}") for name in ("variables", "saved_model.pb", "none")] == [
+            False,
+            False,
+            True,
+        ]
         with pytest.raises(MonitorError, match=f"{root}/none must be a readable file. Received: No such file"):
             files.content(f"{root}/none")
         with pytest.raises(MonitorError, match=f"{root}/none must be a readable folder. Received: No such"):
             files.listing(f"{root}/none")
+        with pytest.raises(MonitorError, match=f"{root}/none must be readable. Received: No such"):
+            files.sizes(f"{root}/none")
         with pytest.raises(MonitorError, match=r"must have at most 100 bytes to be read. Received: 5.0 kB"):
             files.content(f"{root}/saved_model.pb", 100)
 
