@@ -60,7 +60,7 @@ def message(spoken: Spoken) -> str:
     """ExecutorInput of a step with two inputs of the same kind, as one runner says it."""
     inputs = {
         key: {"artifacts": [{"name": name, "uri": f"{MINIO}/{key}", "type": spoken.input_type,
-                             "metadata": {"span": 7.0, "split_names": '["serving"]', "of": f"{MINIO}/model"}}]}
+                             "metadata": {"span": 7.0, "split_names": '["serving"]', "of": f"{MINIO}/{key}/7", "away": "s3://b/7"}}]}
         for key, name in zip(("statistics", "baseline"), spoken.names, strict=True)
     }  # fmt: skip
     report = {"name": "report", "uri": f"{spoken.place}/report", "type": HTML}
@@ -116,7 +116,9 @@ def test_what_tfx_is_given_names_copies_and_what_everybody_is_told_names_the_sto
     told = for_tfx(given, places).to_json()
     statistics = told["inputs"]["artifacts"]["statistics"]["artifacts"][0]
     assert statistics["uri"] == "/pod/minio/mlpipeline/v2/artifacts/monitoring/statistics"
-    assert statistics["metadata"]["of"] == "/pod/minio/mlpipeline/v2/artifacts/monitoring/model"
+    assert statistics["metadata"]["of"] == "/pod/minio/mlpipeline/v2/artifacts/monitoring/statistics/7"
+    assert statistics["metadata"]["away"] == "s3://b/7", "which is none of the step's artifacts"
+    assert told["outputs"]["artifacts"]["report"]["artifacts"][0]["type"] == {"schemaTitle": "components.HtmlReport"}
     made = {"uri": told["outputs"]["artifacts"]["report"]["artifacts"][0]["uri"],
             "metadata": {"model": statistics["metadata"]["of"], "p_value": 0.1}}  # fmt: skip
     Path(said["outputs"]["outputFile"]).parent.mkdir()
@@ -126,7 +128,7 @@ def test_what_tfx_is_given_names_copies_and_what_everybody_is_told_names_the_sto
         {
             "name": "report",
             "uri": f"{DIALECTS['KFP 2.17'].place}/report",
-            "metadata": {"model": f"{MINIO}/model", "p_value": 0.1},
+            "metadata": {"model": f"{MINIO}/statistics/7", "p_value": 0.1},
         }
     ]
 

@@ -14,6 +14,7 @@ from .places import Places
 
 HTML = "system.HTML"  # the type of what Kubeflow's pages show as it is
 _PAGE = ".html"
+_PAGE_OF_OURS = {"schemaTitle": "components.HtmlReport"}  # the class that TFX then has for it
 _VERTEX_NAME = "projects/"  # how names of Vertex AI's resources begin; elsewhere a name is a number, or a key
 # What Kubeflow adds to the outputs of every step since 2.5, for its own use.
 _LOGS = re.compile(r"executor-logs(-\d+)?")
@@ -37,13 +38,23 @@ def mend(given: ExecutorInput, declared: Declared) -> ExecutorInput:
 def for_tfx(given: ExecutorInput, places: Places) -> ExecutorInput:
     """The same with every artifact where its copy is, and named so that two artifacts never have one name.
 
-    TFX knows an artifact by a number that it makes of its name. Metadata that names a place, such as the model that an
-    Evaluator has blessed, names its copy: TFX's own components compare it with where they find the model.
+    TFX knows an artifact by a number that it makes of its name. Metadata that names one of the artifacts, such as the
+    model that an Evaluator has blessed, names its copy: components compare it with where they find the model.
     """
     taken = {artifact.name for artifact in given.artifacts() if _is_ambiguous(artifact, given)}
+    known = {artifact.uri for artifact in given.artifacts()}
+
+    def for_tfx(artifact: RuntimeArtifact) -> RuntimeArtifact:
+        return replace(
+            artifact,
+            uri=places.local(artifact.uri),
+            name=artifact.name if artifact.name and artifact.name not in taken else artifact.uri,
+            metadata=said_locally(artifact.metadata, places, known),
+            type=_PAGE_OF_OURS if artifact.title == HTML else artifact.type,
+        )
 
     def moved(artifacts: Artifacts) -> Artifacts:
-        return {key: [_for_tfx(each, places, taken) for each in several] for key, several in artifacts.items()}
+        return {key: [for_tfx(each) for each in several] for key, several in artifacts.items()}
 
     return replace(given, inputs=moved(given.inputs), outputs=moved(given.outputs))
 
@@ -53,9 +64,14 @@ def on_vertex(given: ExecutorInput) -> bool:
     return any(artifact.name.startswith(_VERTEX_NAME) for artifact in given.artifacts())
 
 
-def said_locally(metadata: Mapping[str, Any], places: Places) -> dict[str, Any]:
-    """Metadata with what names a URI of an object store naming its copy."""
-    return {key: places.local(value) if isinstance(value, str) else value for key, value in metadata.items()}
+def said_locally(metadata: Mapping[str, Any], places: Places, known: Collection[str]) -> dict[str, Any]:
+    """Metadata with what names one of the known URIs, or a place below one, naming its copy."""
+
+    def said(value: Any) -> Any:
+        named = isinstance(value, str) and any(f"{value}/".startswith(f"{uri}/") for uri in known)
+        return places.local(value) if named else value
+
+    return {key: said(value) for key, value in metadata.items()}
 
 
 def said_to_everybody(metadata: Mapping[str, Any], places: Places) -> dict[str, Any]:
@@ -87,9 +103,3 @@ def _as_folder(artifact: RuntimeArtifact) -> RuntimeArtifact:
 
 def _is_ambiguous(artifact: RuntimeArtifact, given: ExecutorInput) -> bool:
     return any(other.name == artifact.name and other.uri != artifact.uri for other in given.artifacts())
-
-
-def _for_tfx(artifact: RuntimeArtifact, places: Places, taken: Collection[str]) -> RuntimeArtifact:
-    name = artifact.name if artifact.name and artifact.name not in taken else artifact.uri
-    metadata = said_locally(artifact.metadata, places)
-    return replace(artifact, uri=places.local(artifact.uri), name=name, metadata=metadata)

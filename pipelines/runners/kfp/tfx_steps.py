@@ -18,7 +18,7 @@ from components.common.strict_text import parse_json
 from . import lost_folders
 from .executor_input import INPUT_ARGUMENT, SPEC_ARGUMENT, Declared, ExecutorInput, Json
 from .executor_output import artifacts_of, read_output
-from .mends import for_tfx
+from .mends import HTML, for_tfx
 from .places import Places
 from .remote_input import RemoteInput
 
@@ -61,7 +61,7 @@ class TfxStep:
         _check_class(self.executor_class)
         for key, several in (*given.inputs.items(), *given.outputs.items()):
             for each in several:
-                known = bool(each.title) and not each.title.startswith(_KUBEFLOW)
+                known = bool(each.title) and (each.title == HTML or not each.title.startswith(_KUBEFLOW))
                 require(known, f"type of {key}", "be one that TFX has, as the compiler writes it down", each.type)
         with tempfile.TemporaryDirectory(prefix="step-") as folder:
             local = replace(for_tfx(given, self.places), output_file=os.path.join(folder, _FILE))

@@ -449,8 +449,10 @@ def _holds(condition: str, given: Json) -> bool:
     if not condition:
         return True
     python = re.sub(r"!(?!=)", " not ", condition.replace("&&", " and ").replace("||", " or "))
-    python = re.sub(r"\b(inputs|artifacts|metadata|uri|parameter_values)\b(?=[.\[])", r"\1", python)
-    return bool(eval(python, {"__builtins__": {}}, {"inputs": _Fields(given["inputs"])}))  # noqa: S307 - our own YAML
+    try:
+        return bool(eval(python, {"__builtins__": {}}, {"inputs": _Fields(given["inputs"])}))  # noqa: S307 - our own YAML
+    except (KeyError, IndexError) as error:
+        raise RefusedError(f"failed to evaluate the condition {condition}: no such key: {error}") from error
 
 
 class _Fields:
@@ -465,8 +467,6 @@ class _Fields:
 
     def __getitem__(self, key: Any) -> Any:
         found = self._value[key]
-        if isinstance(found, dict) and set(found) == {"artifacts"}:
-            return _Fields(found)
         return _Fields(found) if isinstance(found, dict | list) else found
 
 

@@ -1,0 +1,260 @@
+"""Training and monitoring on Kubeflow come to what the same pipelines come to on this machine, to the last digit.
+
+A story in two roots. On Kubeflow a model is trained and pushed; another, of images a tenth of which are black, is held
+against it and blocked; two spans of logs are judged, the second against the first. Then the same on this machine, with
+the examples and models that Kubeflow has made: how Beam shuffles examples, and so what is learnt, is left to chance.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tfx.dsl.components.common.importer import Importer
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.types import standard_artifacts
+
+from components.common import baseline_bundle
+from components.common.artifacts import evaluation
+from components.common.artifacts.files import local_files
+from model_monitor.reading import run_store
+from pipelines import nodes, training
+from pipelines.cifar10 import training as cifar10
+from pipelines.cifar10.config import SCHEMA_DIR, Cifar10Config
+from pipelines.config import MonitoringConfig, load
+from pipelines.monitoring import monitoring_pipeline, pipeline_for_kubeflow
+from pipelines.runners.kubeflow import compile_pipeline
+from tests.support.kubeflow.walk import KFP_2_0_5, KFP_2_5, KFP_2_14, KFP_2_17, Dialect, Run, Walk
+from tests.support.sample_copies import copy_of_sample
+from tests.support.warm.starting import warm
+
+pytestmark = pytest.mark.e2e
+
+# So that a model that has learnt next to nothing is good enough.
+LENIENT = {"{ value: 0.50 }": "{ value: 0.0 }", "{ value: 0.25 }": "{ value: 0.0 }", "value: 1.5 }": "value: 99 }",
+           "value: 0.20 }": "value: 1.0 }"}  # fmt: skip
+TINY = ("trainer.model=tiny_cnn", "trainer.batch_size=64", "trainer.epochs=1", "cache=false")
+
+
+def blacken_a_tenth(records: np.ndarray) -> None:
+    records[::10, 1:] = 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the story takes place: two serving folders, which are volumes to Kubeflow, and what both sides read."""
+
+    folder: Path
+
+    @property
+    def mounted(self) -> Path:
+        """The volume, with the models that Kubeflow pushes."""
+        return self.folder / "volume"
+
+    def config(self, serving: Path) -> Cifar10Config:
+        mount = json.dumps([{"claim": "models", "path": str(self.mounted)}])
+        places = [f"root={self.folder / 'runs'}", f"serving_dir={serving}", f"schema_dir={self.folder / 'policy'}"]
+        return load(Cifar10Config, None, [*places, f"kubeflow.mounts={mount}", *TINY])
+
+    def monitoring(self) -> MonitoringConfig:
+        return load(MonitoringConfig, None, [f"root={self.folder / 'runs'}", f"bundle={self.mounted}", "cache=false"])
+
+    def on_kubeflow(self, text: str, dialect: Dialect, **parameters: Any) -> Run:
+        walk = Walk(text, self.folder / "kfp", dialect, commands=warm().commands)
+        return walk.run({key: str(value) for key, value in parameters.items()})
+
+    def here(self, pipeline: Any) -> run_store.Run:
+        LocalDagRunner().run(pipeline)
+        store = run_store.open_store(self.folder / "runs" / "metadata.sqlite")
+        return next(iter(run_store.runs(store, pipeline.pipeline_info.pipeline_name, newest_first=True)))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    folder = tmp_path_factory.mktemp("same")
+    copy_of_sample(folder / "data", training=400, held_out=200)
+    copy_of_sample(folder / "black", blacken_a_tenth, training=400, held_out=200)
+    shutil.copytree(SCHEMA_DIR, folder / "policy")
+    thresholds = folder / "policy" / "eval_config.pbtxt"
+    text = thresholds.read_text()
+    for strict, lenient in LENIENT.items():
+        text = text.replace(strict, lenient)
+    thresholds.write_text(text)
+    (folder / "volume").mkdir()
+    return Place(folder)
+
+
+@dataclass(frozen=True)
+class Both:
+    """One run on Kubeflow and the same on this machine."""
+
+    kubeflow: Run
+    here: run_store.Run
+
+    def files(self, node: str, key: str, *names: str) -> list[Path]:
+        """What lies in an artifact, on either side."""
+        there = self.kubeflow.folder(node, key)
+        there = there.parent if there.suffix == ".html" else there
+        return [there.joinpath(*names), Path(self.here.node(node).output(key).uri).joinpath(*names)]
+
+    def properties(self, node: str, key: str, name: str) -> list[Any]:
+        """A property of an artifact, on either side."""
+        said = self.kubeflow.tasks[node].output(key)["metadata"]
+        return [said[name], self.here.node(node).output(key).properties[name]]
+
+    def same(self, node: str, key: str, *names: str, read: Callable[[Path], Any] = Path.read_bytes) -> Any:
+        """What both sides say, which is the same."""
+        there, here = (read(path) for path in self.files(node, key, *names))
+        assert there == here
+        return there
+
+
+@pytest.fixture(scope="module")
+def trained(place: Place) -> Run:
+    """Pushed, without a baseline."""
+    text = compile_pipeline(cifar10.pipeline_for_kubeflow(place.config(place.mounted)), image="image")
+    return place.on_kubeflow(text, KFP_2_17, data=place.folder / "data", baseline="none")
+
+
+@pytest.fixture(scope="module")
+def blocked(place: Place, trained: Run) -> Run:
+    """Held against the first, and blocked."""
+    return place.on_kubeflow(trained.walk.text, KFP_2_5, data=place.folder / "black")
+
+
+def imported(run: Run) -> dict[str, Any]:
+    """The nodes that give what a run has read and learnt, under the ids and outputs of those that did."""
+    said = run.tasks["Cifar10ExampleGen"].output("examples")["metadata"]
+    examples = Importer(
+        source_uri=str(run.folder("Cifar10ExampleGen", "examples")),
+        artifact_type=standard_artifacts.Examples,
+        properties={"split_names": said["split_names"]},
+        custom_properties={key: said[key] for key in ("file_format", "payload_format")},
+        output_key="examples",
+    )
+    model = Importer(
+        source_uri=str(run.folder("Trainer", "model")), artifact_type=standard_artifacts.Model, output_key="model"
+    )
+    return {"example_gen": examples.with_id("Cifar10ExampleGen"), "trainer": model.with_id("Trainer")}
+
+
+@pytest.fixture(scope="module")
+def pushes(place: Place, trained: Run) -> Both:
+    config = place.config(place.folder / "serving")
+    return Both(trained, place.here(training.create_pipeline(config, **imported(trained))))
+
+
+@pytest.fixture(scope="module")
+def version(place: Place, pushes: Both) -> str:
+    """What Kubeflow has pushed."""
+    found = baseline_bundle.newest(str(place.mounted))
+    assert found is not None
+    return found.version_dir
+
+
+@pytest.fixture(scope="module")
+def blocks(place: Place, blocked: Run, version: str) -> Both:
+    config = place.config(place.folder / "serving")
+    return Both(blocked, place.here(training.create_pipeline(config, **imported(blocked), baseline_uri=version)))
+
+
+@pytest.fixture(scope="module")
+def logs(place: Place, version: str) -> Path:
+    """Span 1 as it is, span 2 out of focus."""
+    folder = place.folder / "logs"
+    for shift in ([], ["--shift", "gaussian_blur", "--severity", "5"]):
+        done = warm().call(
+            "model-monitor", "replay", "--serving", str(place.mounted), "--dataset", str(place.folder / "data"),
+            "--logs", str(folder), "--labels", str(place.folder / "labels.csv"), "--count", "150", *shift,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def monitored(place: Place, logs: Path) -> str:
+    """The monitoring pipeline, compiled."""
+    config = place.monitoring()
+    return compile_pipeline(pipeline_for_kubeflow(config), image="image", settings=config.kubeflow)
+
+
+@pytest.fixture(scope="module")
+def first(place: Place, monitored: str, logs: Path, version: str) -> Both:
+    """The first span, which has no previous one, with labels."""
+    given = {"labels": place.folder / "labels.csv"}
+    there = place.on_kubeflow(monitored, KFP_2_0_5, logs=logs, span=1, baseline=version, **given)
+    return Both(there, place.here(local(place, version, logs=logs, span=1, labels=str(given["labels"]))))
+
+
+@pytest.fixture(scope="module")
+def second(place: Place, monitored: str, logs: Path, version: str, first: Both) -> Both:
+    """The newest span, held against the first."""
+    there, here = first.files("ImageStatisticsGen", "statistics")
+    run = place.on_kubeflow(monitored, KFP_2_14, logs=logs, baseline=version, previous=there)
+    return Both(run, place.here(local(place, version, logs=logs, span=2, previous=str(here))))
+
+
+def local(place: Place, version: str, **arguments: Any) -> Any:
+    return monitoring_pipeline(version, **arguments, **nodes.pipeline_arguments(place.monitoring()))
+
+
+def decision(path: Path) -> Any:
+    """What PushGate says, but for where the model is."""
+    return {key: value for key, value in json.loads(path.read_text()).items() if key != "model"}
+
+
+def metrics(path: Path) -> Any:
+    return evaluation.metrics(str(path), local_files())
+
+
+def test_the_same_model_is_pushed(pushes: Both, version: str):
+    assert pushes.properties("AtomicPusher", "pushed_model", "pushed") == [1, 1]
+    assert pushes.same("PushGate", "blessing", "reasons.json", read=decision)["blessed"]
+    assert pushes.same("Evaluator", "evaluation", read=metrics)
+    pushes.same("ThresholdCalibrator", "schema", "schema.pbtxt")
+    pushes.same("AtomicPusher", "pushed_model", "saved_model.pb")
+    manifest = baseline_bundle.read(version).manifest
+    assert (manifest.pipeline_name, manifest.pipeline_run_id) == ("cifar10-training", pushes.kubeflow.run_id)
+    assert manifest.model_uri == pushes.kubeflow.tasks["Trainer"].output("model")["uri"]
+    assert manifest.judged_against is None
+
+
+def test_the_same_model_is_blocked_for_the_same_reasons(blocks: Both, version: str):
+    said = blocks.same("PushGate", "blessing", "reasons.json", read=decision)
+    assert not said["blessed"]
+    assert "image_" in said["summary"]
+    assert blocks.same("Evaluator", "evaluation", read=metrics)
+    assert blocks.properties("AtomicPusher", "pushed_model", "pushed") == [0, 0]
+    assert [Path(version).name] == [path.name for path in Path(version).parent.iterdir() if path.name.isdecimal()]
+
+
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_the_same_is_said_of_a_span(which: str, request: pytest.FixtureRequest):
+    both: Both = request.getfixturevalue(which)
+    drift = both.same(
+        "SkewDriftValidator", "anomalies", "drift_report.json", read=lambda path: json.loads(path.read_text())
+    )
+    assert 0 < drift["p_value"] <= 1
+    both.same("PerformanceEstimator", "anomalies", "performance.json", read=lambda path: json.loads(path.read_text()))
+    sentences = both.properties("ValidationReport", "report", "verdict")
+    assert sentences[0] == sentences[1]
+    for node in ("ServingLogExampleGen", "SkewDriftValidator", "PerformanceEstimator"):
+        both.same(node, "anomalies", "Split-serving", "SchemaDiff.pb")
+
+
+def test_what_differs_between_the_spans_is_told(first: Both, second: Both):
+    assert first.properties("SkewDriftValidator", "anomalies", "state") == ["no_previous_span"] * 2
+    assert second.properties("SkewDriftValidator", "anomalies", "state") != ["no_previous_span"] * 2
+    assert second.properties("SkewDriftValidator", "anomalies", "outcome") == ["failed"] * 2
+
+
+def test_nothing_that_is_kept_names_the_folders_of_a_pod(pushes: Both, second: Both):
+    for run in (pushes.kubeflow, second.kubeflow):
+        for task in run.tasks.values():
+            assert str(run.walk.pod) not in json.dumps(task.outputs)
+        said = run.folder("ValidationReport", "report").read_text()
+        assert str(run.walk.pod) not in said
