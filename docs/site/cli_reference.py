@@ -37,6 +37,8 @@ def _rows(action: argparse.Action) -> list[str]:
         told = {each.dest: each.help or "" for each in action._choices_actions}
         inner = [row for sub in action.choices.values() for each in sub._actions[1:] for row in _rows(each)]
         return [*(f"| `{name}` | {_cell(told[name])} |" for name in action.choices), *inner]
+    if action.help == argparse.SUPPRESS:  # an old name of another
+        return []
     value = "" if action.nargs == 0 else action.metavar or action.dest.upper()
     if action.choices is not None:
         value = "|".join(map(str, action.choices))

@@ -25,6 +25,7 @@ from ..incidents.listing import Listed, find, listed
 from ..incidents.settings import IncidentsConfig
 from ..reading.history import History
 from ..reading.run_store import open_store
+from ..reading.store_server import is_server
 from ..showing import incidents as showing
 from ..showing.lines import say
 from ..showing.outbox import outbox_record, show_outbox
@@ -106,14 +107,15 @@ def _config(options: argparse.Namespace) -> WatchConfig | None:
     return chosen[0]
 
 
-def _store(options: argparse.Namespace) -> Path:
-    config = None if options.metadata else _config(options)
-    return config.metadata_path if config else store_path(options)
+def _store(options: argparse.Namespace, what: str) -> Path:
+    config = None if options.store else _config(options)
+    return config.metadata_path if config else store_path(options, what)
 
 
 def _known(options: argparse.Namespace) -> list[Listed]:
     config = _config(options)
-    history = History(open_store(_store(options)), options.pipeline)
+    place = options.store if is_server(options.store) else _store(options, "read")
+    history = History(open_store(place), options.pipeline)
     return listed(history, config.incidents if config else IncidentsConfig())
 
 
@@ -147,7 +149,7 @@ def _tested(channel: Channel, console: Console) -> str:
 
 def _show_outbox(options: argparse.Namespace, console: Console) -> int:
     """What became of messages: counts by channel, and the dead letters, the newest first."""
-    folder = _store(options).parent / FOLDER
+    folder = _store(options, "sent").parent / FOLDER
     require((folder / FILE).is_file(), "root", "be one under which somebody was told of incidents", str(folder.parent))
     outbox = Outbox(folder)
     counts, dead = outbox.counts(), outbox.dead()
@@ -202,7 +204,7 @@ def _do(options: argparse.Namespace, console: Console) -> int:
     require(not stays or until is None, "--for", f"not be given: what is {what.value} stays so", options.lasting)
     name = "" if options.all else find(_known(options), options.incident).key
     action = Action(what, name, options.because, options.by, now, until)
-    actions.record(Contexts(_store(options)), action)
+    actions.record(Contexts(_store(options, "noted")), action)
     if options.json:
         print_json(console, {"format_version": showing.FORMAT_VERSION, "done": showing.action_record(action)})
     else:

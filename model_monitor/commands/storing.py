@@ -8,11 +8,12 @@ from typing import Any
 
 from rich.console import Console
 
-from components.common.errors import MonitorError
+from components.common.errors import MonitorError, require
 
 from ..incidents.settings import IncidentsConfig
 from ..reading.history import History
 from ..reading.run_store import open_store
+from ..reading.store_server import is_server
 
 _NAMES = ("metadata.sqlite", "metadata.db")  # ours, and that of TFX's examples
 
@@ -25,8 +26,14 @@ NEWEST = "the newest run with a verdict"
 def add_store(parser: argparse.ArgumentParser) -> None:
     """The arguments that say where to read."""
     parser.add_argument(
-        "--metadata", type=Path, metavar="PATH", help="ML Metadata store (SQLite), or its folder; default: of the root"
+        "--store",
+        default="",
+        metavar="PLACE",
+        help="ML Metadata store: a SQLite file, its folder, or kfp://HOST:PORT of Kubeflow's; default: of the root",
     )
+    parser.add_argument(
+        "--metadata", dest="store", help=argparse.SUPPRESS
+    )  # as it was called before it read Kubeflow's
     parser.add_argument("--pipeline", default="", metavar="NAME", help="runs of this pipeline only")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML, for the root")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, e.g. root=runs")
@@ -38,12 +45,27 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def open_history(options: argparse.Namespace) -> History:
     """The runs in the store that the arguments name. Raises `MonitorError` when it cannot be read."""
-    return History(open_store(store_path(options)), options.pipeline)
+    return History(open_store(store_place(options)), options.pipeline)
 
 
-def store_path(options: argparse.Namespace) -> Path:
-    """The file of the store that the arguments name, whether it is there or not."""
-    path: Path = options.metadata or _configured(options)
+def store_place(options: argparse.Namespace) -> str:
+    """The address or the file of the store that the arguments name, whether it is there or not."""
+    return options.store if is_server(options.store) else str(store_path(options, "read"))
+
+
+def store_path(options: argparse.Namespace, what: str) -> Path:
+    """The file of the store that the arguments name, whether it is there or not.
+
+    Args:
+      options: the arguments.
+      what: what is done there, for the error.
+
+    Raises:
+      MonitorError: they name a server, which is only read.
+
+    """
+    require(not is_server(options.store), "--store", f"be a file for what is {what}", options.store)
+    path = Path(options.store) if options.store else _configured(options)
     if path.is_dir():
         return next((path / name for name in _NAMES if (path / name).is_file()), path / _NAMES[0])
     return path
@@ -91,6 +113,6 @@ def _finite(value: Any) -> Any:
 
 def _configured(options: argparse.Namespace) -> Path:
     """The store under the root of a configuration, which may be one of either pipeline."""
-    from ..worked_example import any_config  # noqa: PLC0415 - not needed with `--metadata`
+    from ..worked_example import any_config  # noqa: PLC0415 - not needed with `--store`
 
     return any_config(options.config, options.set).metadata_path

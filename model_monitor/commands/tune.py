@@ -71,6 +71,8 @@ def run(options: argparse.Namespace) -> int:
     require(options.last >= 0, "--last", "be 0 or more", options.last)
     both = bool(options.choose) == (options.write is not None)
     require(both, "--choose", "be given together with --write", options.choose or options.write)
+    if options.write is not None:
+        store_path(options, "noted")  # says now that a server's is not written
     config = monitoring.configuration(options.config, options.set, {"bundle": options.bundle} if options.bundle else {})
     settings = _settings(options, config)
     require(0 <= options.choose <= len(settings), "--choose", f"be 1 to {len(settings)}", options.choose)
@@ -141,7 +143,7 @@ def _write(options: argparse.Namespace, setting: Setting, console: Console) -> N
         now,
         details=details,
     )
-    store = Contexts(store_path(options))
+    store = Contexts(store_path(options, "noted"))
     recorded.record(store, act)
     try:
         write_whole(

@@ -168,7 +168,7 @@ def finished(config: MonitoringConfig, logs: SpanLogs) -> Judged | None:
     for run in history.runs[:_NEWEST]:
         of_logs = run.pipeline == config.name and logs_of(run) == str(config.serving_logs_path)
         if of_logs and baseline_of(run) == bundle and history.verdict(run).span == logs.span:
-            if not any(node.type.rpartition(".")[2] == roles.REPORT and node.complete for node in run.nodes.values()):
+            if not any(node.component == roles.REPORT and node.complete for node in run.nodes.values()):
                 return None
             known = evaluations(config)
             return _judged(config, run, logs.span, bundle, known.stamps(logs.files, known.last(logs.span)))

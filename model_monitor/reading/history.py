@@ -163,7 +163,7 @@ class History:
 
     def _model(self, name: str) -> Run | None:
         """The run that pushed a version or trained a model; None when the name is of no model."""
-        path = Path(name).absolute()
+        path = place_of(name)
         for run in reversed(self.runs):
             if (name and name == self.verdict(run).version) or self._pushed_to(run) == path:
                 return run
@@ -171,6 +171,15 @@ class History:
             if any(found.type == "Model" and (found.uri == name or Path(found.uri) == path) for found in made):
                 return run
         return None
+
+
+def place_of(name: str) -> Path:
+    """What a person calls a folder, to be compared with those of runs; an address is one already.
+
+    >>> place_of("s3://bucket/serving/7/") == Path("s3://bucket/serving/7"), place_of("7").is_absolute()
+    (True, True)
+    """
+    return Path(name) if "://" in name else Path(name).absolute()
 
 
 def _verdict(run: Run) -> RunVerdict:

@@ -30,7 +30,9 @@ def sources_of(found: Run) -> Sources:
     )
     served = (roles.SERVING_STATISTICS, roles.BASELINE_STATISTICS)
     others = [name for name in nodes if roles.makes_statistics(name) and name not in served]
-    problems: list[str] = [_failed(node) for node in nodes.values() if not node.complete]
+    problems: list[str] = [
+        _failed(node) for node in nodes.values() if not (node.complete or node.component == roles.GUARD)
+    ]
     return Sources(
         statistics=window,
         baseline_statistics=baseline,

@@ -10,6 +10,7 @@ BASELINE = "BaselineImporter"
 DRIFT = "SkewDriftValidator"
 ACCURACY = "PerformanceEstimator"
 REPORT = "ValidationReport"
+GUARD = "VerdictGuard"
 PREVIOUS_STATISTICS = "PreviousStatistics"
 MONITORING = (LOGS, BASELINE, DRIFT, ACCURACY)  # what a run that has evaluated a span has finished
 

@@ -5,6 +5,7 @@ pipelines are read like ours. What cannot be read is never a pass.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -81,11 +82,20 @@ class SpanCheck:
 
 
 def verdict(run: Run) -> RunVerdict:
-    """What became of a run, by the artifacts that its checks left and by what ML Metadata says of them."""
-    failed = [_failure(node) for node in run.nodes.values() if node.state in ("FAILED", "CANCELED")]
+    """What became of a run, by the artifacts that its checks left and by what ML Metadata says of them.
+
+    A guard fails because of what the checks say, and that is told. It is a failure of its own where they found nothing.
+    """
+    failed = [node for node in run.nodes.values() if node.state in ("FAILED", "CANCELED")]
+    others = [node for node in failed if node.component != roles.GUARD]
+    says = _verdict(run, others)
+    return _verdict(run, failed) if says.outcome is Outcome.PASSED and len(others) < len(failed) else says
+
+
+def _verdict(run: Run, failed: Sequence[Node]) -> RunVerdict:
     running = [node.name for node in run.nodes.values() if node.state in ("NEW", "RUNNING")]
     if failed:
-        return RunVerdict(Outcome.FAILED, "The run failed", "; ".join(failed), State.FAILED)
+        return RunVerdict(Outcome.FAILED, "The run failed", "; ".join(map(_failure, failed)), State.FAILED)
     pushes = run.made("PushedModel")
     if pushes:
         return _pushed(run, *pushes[-1])
@@ -147,7 +157,7 @@ def history_of(run: Run) -> SpanHistory:
       MonitorError: it is damaged.
 
     """
-    reports = [node for node in run.nodes.values() if node.type.rpartition(".")[2] == roles.REPORT]
+    reports = [node for node in run.nodes.values() if node.component == roles.REPORT]
     return SpanHistory.from_json(str(reports[-1].parameters.get(HISTORY_PARAMETER) or "") if reports else "")
 
 

@@ -1,6 +1,5 @@
 """Runs, nodes and artifacts as a person reads them, in at most 100 columns."""
 
-import os
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
@@ -60,7 +59,7 @@ def show_artifacts(found: Sequence[Origin], more: int, console: Console, *, with
     table = _table("artifact", *run_column, "node", "type", "place")
     for run, node, _, artifact in found:
         where = escape(artifact.uri.removeprefix(shared) if shared else place(artifact.uri))
-        if "://" not in artifact.uri and not os.path.exists(artifact.uri):
+        if "://" not in artifact.uri and run.files.gone(artifact.uri):
             where = f"[red]gone:[/] {where}"
         runs = [str(run.id)] if with_run else []
         table.add_row(str(artifact.id), *runs, escape(node.name), escape(artifact.type), where)

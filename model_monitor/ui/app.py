@@ -29,7 +29,7 @@ from ..incidents.listing import NoIncidentError
 from ..reading.history import History
 from ..reading.run_store import Run, open_store
 from . import pages
-from .pages import Site
+from .pages import MOST_BYTES, Site
 
 Made = TypeVar("Made")
 _HOST = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]+)|\[(?P<v6>[0-9A-Fa-f:.]+)\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
@@ -76,7 +76,6 @@ _PAGE_POLICY = f"{_OURS}; frame-ancestors 'none'"
 _FRAME_POLICY = f"{_OURS}; frame-src 'self'; frame-ancestors 'none'"
 # A report is a file that somebody may have changed. It has its style inside; of scripts, the package's own runs alone.
 _REPORT_POLICY = f"{_NOTHING}; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
-MOST_BYTES = 64 << 20  # of a file that a page is made from, or a report that is shown
 _MOST_AT_ONCE = 8  # pages that are being made; others wait their turn
 
 
@@ -126,10 +125,10 @@ class Application:
             raise _Misdirected(f"This address answers to {known}. Received: {header[:_HEADER_SHOWN]!r}")
 
     def _reading(self, make: Callable[[History], Made]) -> Made:
-        """What is made of what the store holds now. Each page opens the store for itself and waits for no other one."""
+        """What is made of what the store holds now. Each page opens a file for itself and waits for no other one."""
         with self._turn:
-            files = confined_files(self.site.root, MOST_BYTES)
-            return make(History(open_store(self.site.metadata), self.pipeline, files))
+            files = self.site.files or confined_files(self.site.root, MOST_BYTES)
+            return make(History(self.site.store or open_store(self.site.metadata), self.pipeline, files))
 
     def _home(self, request: Request) -> Response:
         wanted = {f"all_{name}": request.args.get(name) == "all" for name in ("spans", "runs")}

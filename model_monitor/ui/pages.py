@@ -3,7 +3,6 @@
 Each function gives the page's HTML. What cannot be read of an artifact is a line on its page.
 """
 
-import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,11 +10,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import jinja2
+from ml_metadata.metadata_store import MetadataStore
 
 from components.common.artifacts.files import DAMAGE, Artifact, Files, said
-from components.common.bounded_files import open_regular, require_size
 from components.common.errors import MonitorError
-from components.common.pages.page_artifact import PAGE_FILE
 from components.common.pages.parts import cut
 from components.common.proportion import Proportion
 from components.common.statistics.monitored_features import short_name_of_test
@@ -39,24 +37,36 @@ from ..reading.verdicts import CheckOf, RunVerdict, span_checks
 from ..reading.window_images import WindowImages, window_images
 from ..showing import incidents as incident_words
 from ..showing.words import brief, cell_text, data_files, moment, nodes_in_words, place, short, took
-from . import drawing
+from . import drawing, stored_report
 
 SPANS_SHOWN, RUNS_SHOWN = 60, 25  # the newest ones, unless all are asked for
 _ROWS_SHOWN = 400  # of a table of an artifact
 _INCIDENTS_SHOWN = 3  # open ones of a timeline, with their images
 _WINDOWS_SHOWN = 60  # of an incident, the last ones
 _FINDINGS_SHOWN = 6  # of a check, before the rest is folded away
-_REPORT_TYPE = "HtmlReport"
-_BEGINNING = 1 << 16  # bytes of a report that say whether it is text
+MOST_BYTES = 64 << 20  # of a file that a page is made from, or a report that is shown
 
 
 @dataclass(frozen=True)
 class Site:
-    """The store that the pages are about, the folder that nothing outside of is shown, and how incidents are told."""
+    """What the pages are about.
 
-    metadata: Path
-    root: Path
+    Attributes:
+      metadata: the file or the address of the store.
+      root: the folder that nothing outside of is shown; "" for none of this machine.
+      rules: how incidents are told.
+      places: the addresses that nothing of object stores outside of is shown.
+      files: how artifacts are read; None for those of this machine below `root`.
+      store: the store, where it is a server that every page asks; None where each page opens the file.
+
+    """
+
+    metadata: Path | str
+    root: Path | str
     rules: IncidentsConfig = field(default_factory=IncidentsConfig)
+    places: tuple[str, ...] = ()
+    files: Files | None = None
+    store: MetadataStore | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +133,7 @@ def run(site: Site, history: History, chosen: Run) -> str:
     found, problem = _explained(history, chosen)
     same = [each for each in history.runs if each.pipeline == chosen.pipeline]
     number = same.index(chosen)
-    page, trouble = stored_report(chosen)
+    page, trouble = stored_report.file_of(chosen)
     return _render(
         "run.html.jinja",
         site=site,
@@ -187,23 +197,21 @@ def artifact(site: Site, chosen: Run, node: Node, key: str, found: Artifact) -> 
 
 def report(site: Site, history: History, chosen: Run) -> str:
     """A run's report inside a frame that keeps it from everything else."""
-    _, trouble = stored_report(chosen)
+    _, trouble = stored_report.file_of(chosen)
     return _render("report.html.jinja", site=site, history=history, run=chosen, problems=[trouble] if trouble else [])
 
 
 def report_content(history: History, chosen: Run) -> str | BinaryIO:
     """The page that a run made of itself, as an open file; or one that is made now from what ML Metadata knows of it.
 
+
     Raises:
       MonitorError: it could not be made.
 
     """
-    path, _ = stored_report(chosen)
-    try:
-        if path is not None:
-            return open_regular(path)
-    except OSError as error:
-        raise MonitorError(f"The run's own report, {path}, cannot be read: {error.strerror}") from error
+    path, _ = stored_report.file_of(chosen)
+    if path is not None:
+        return stored_report.content_of(path, chosen.files)
     try:
         return rendering.render(build.build_page(sources_of(chosen), chosen.files, history.verdict(chosen)))
     except DAMAGE as error:
@@ -215,35 +223,14 @@ def message(title: str, text: str) -> str:
     return _render("message.html.jinja", title=title, text=text)
 
 
-def stored_report(chosen: Run) -> tuple[str | None, str]:
-    """The file of the page that a run made of itself; or None, and why there is none where there should be one.
-
-    It is not read whole here: it may be large, and whoever shows it passes it on in blocks.
-    """
-    reports = [each for node in chosen.nodes.values() for each in node.made if each.type.endswith(_REPORT_TYPE)]
-    if not reports:
-        return None, ""
-    path = reports[-1].path(PAGE_FILE)
-    try:
-        chosen.files.check(path)
-        with open_regular(path) as file:
-            require_size(file, path, chosen.files.most)
-            beginning = file.read(_BEGINNING)
-        # a character may be cut at the end of what was read
-        codecs.getincrementaldecoder("utf-8")().decode(beginning)
-    except (ValueError, OSError) as error:
-        return None, f"The run's own report cannot be shown: {said(error)}"
-    if not beginning.strip():
-        return None, f"The run's own report, {path}, is empty"
-    return path, ""
-
-
 def unshown(artifact: Artifact, files: Files) -> str:
     """Why the files of an artifact are not shown: "gone", "elsewhere" or "outside"; "" where they are."""
-    if "://" in artifact.uri:
+    if not files.reaches(artifact.uri):
         return "elsewhere"
     try:
         files.check(artifact.uri)
+        if "://" in artifact.uri:  # asking for each of a page's would take long
+            return ""
         return "" if artifact.uri and Path(artifact.uri).exists() else "gone"
     except (ValueError, OSError):
         return "outside"
@@ -373,5 +360,7 @@ def measured(found: RunFinding) -> str:
 
 def below(site: Site, uri: str) -> str:
     """A place as it is named below the root, and in full where it is not below."""
-    root = f"{site.root}/"
-    return uri.removeprefix(root) if uri.startswith(root) else uri
+    for root in (*([str(site.root)] if site.root else []), *site.places):
+        if uri.startswith(f"{root}/"):
+            return uri.removeprefix(f"{root}/")
+    return uri

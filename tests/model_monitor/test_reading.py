@@ -110,7 +110,7 @@ def test_a_store_that_is_locked_for_a_moment_is_asked_again(fresh, tmp_path):
 
 
 def test_a_store_that_stays_locked_is_an_error(fresh, monkeypatch):
-    monkeypatch.setattr("model_monitor.reading.run_store._BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("model_monitor.reading.stores._BUSY_SECONDS", 0.2)
     locked = written_by_another_process(fresh.metadata, "EXCLUSIVE")
     with locked, pytest.raises(MonitorError, match=r"metadata\.sqlite cannot be read: database is locked"):
         open_store(fresh.metadata)

@@ -135,6 +135,8 @@ class Files:
         self.check(place)
         try:
             return self.count(place)
+        except MonitorError:
+            raise  # says all
         except (OSError, ValueError) as error:
             raise MonitorError(f"{place} must be readable. Received: {_why(error)}") from error
 

@@ -11,6 +11,10 @@ _ADDRESS = re.compile(rf"(?P<scheme>{'|'.join(SCHEMES)})://(?P<bucket>[^/]*)(?:/
 _MOST_OF_A_KEY = 1024  # bytes, in every store
 
 
+class BucketError(MonitorError):
+    """A bucket cannot be asked at all: there is none, nobody answers, or there are no credentials for it."""
+
+
 @dataclass(frozen=True)
 class Address:
     """Where an object, or a folder of objects, is.

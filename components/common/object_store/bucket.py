@@ -1,5 +1,6 @@
 """One bucket of a store: what is in it, reading, and writing with or without a precondition."""
 
+import itertools
 import os
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
@@ -77,13 +78,19 @@ class Bucket:
         keys = {*found["common_prefixes"], *(each["path"] for each in found["objects"])}
         return sorted(posixpath.basename(key) for key in keys if key != folder)
 
-    def tree(self, folder: str) -> list[Entry]:
-        """Every object below a folder, sorted by key, without the empty ones that stand for a folder in some tools."""
+    def tree(self, folder: str, most: int | None = None) -> list[Entry]:
+        """Every object below a folder, sorted by key, without the empty ones that stand for a folder in some tools.
+
+        Raises `MonitorError` also where there are more than `most` of them.
+        """
         with self._told(folder):
             pages = obstore.list(self._store, folder or None, chunk_size=1000)
-            found = [
+            entries = (
                 Entry(each["path"], each["size"], each["last_modified"].timestamp()) for page in pages for each in page
-            ]
+            )
+            found = list(itertools.islice(entries, None if most is None else most + 1))
+        if most is not None and len(found) > most:
+            raise MonitorError(f"{self.at(folder)} must have at most {most:,} objects below it. Received: more")
         folders = {parent for entry in found for parent in _parents(entry.key)} | {folder}
         return sorted((each for each in found if each.size or each.key not in folders), key=lambda entry: entry.key)
 

@@ -5,7 +5,7 @@ import os
 import re
 
 from ..errors import MonitorError
-from .address import Address
+from .address import Address, BucketError
 from .settings import no_credentials
 
 _CODE = re.compile(r"<Code>([^<]{1,100})</Code>")
@@ -32,7 +32,7 @@ def failure(error: Exception, address: Address) -> OSError | MonitorError:
     """
     text = str(error).split("\n\nDebug source")[0]
     if any(words in text for words in _NO_BUCKET):
-        return MonitorError(f"{address.root} must be a bucket that exists. Received: the store has none of this name")
+        return BucketError(f"{address.root} must be a bucket that exists. Received: the store has none of this name")
     if any(words in str(error) for words in _OF_THE_MACHINE):
         return no_credentials(address)
     if isinstance(error, FileNotFoundError):
@@ -40,7 +40,7 @@ def failure(error: Exception, address: Address) -> OSError | MonitorError:
     if type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError") or _refused(text):
         return MonitorError(f"{address} must be open to whoever asks. Received: {_said(text)}")
     if any(words in text for words in _NOT_REACHED):
-        return MonitorError(f"{address.root} must be in reach. Received: {_said(text)}")
+        return BucketError(f"{address.root} must be in reach. Received: {_said(text)}")
     return MonitorError(f"{address} could not be read or written: {_said(text)}")
 
 

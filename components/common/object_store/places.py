@@ -15,6 +15,7 @@ from .address import Address, is_address, parse
 if TYPE_CHECKING:
     from .bucket import Bucket, Entry
 
+_MOST_FILES = 100_000  # below one folder, where only their sizes are asked for
 _AT_ONCE = 4  # files under way; the large ones among them in parts, see `Bucket.upload`
 Job = TypeVar("Job")
 
@@ -66,11 +67,11 @@ def sizes(path: str) -> dict[str, int]:
 
     Raises:
       FileNotFoundError: there is no such object and no such folder.
-      MonitorError: as a `Bucket` does.
+      MonitorError: as a `Bucket` does, or there are too many objects to look at each.
 
     """
     address = parse(path)
-    found = {_name(entry, address): entry.size for entry in bucket_of(address).tree(address.key)}
+    found = {_name(entry, address): entry.size for entry in bucket_of(address).tree(address.key, _MOST_FILES)}
     if address.key and not found:
         found = {"": bucket_of(address).size(address.key)}
     return found

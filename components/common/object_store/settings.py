@@ -24,7 +24,7 @@ from datetime import timedelta
 from typing import Any
 
 from ..errors import MonitorError, require
-from .address import Address
+from .address import Address, BucketError
 
 _IN_A_CLUSTER = "http://minio-service.kubeflow:9000"  # where Kubeflow Pipelines looks for its own store
 _DEFAULT_PROFILE = "default"
@@ -117,13 +117,13 @@ def _keys(address: Address, environment: Environment) -> dict[str, Any]:
     raise no_credentials(address)
 
 
-def no_credentials(address: Address) -> MonitorError:
+def no_credentials(address: Address) -> BucketError:
     """The error about a store that nobody has given us a key for."""
     if address.scheme == "gs":
         how = "GOOGLE_APPLICATION_CREDENTIALS to the file of a service account"
     else:
         how = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE to a profile in ~/.aws/credentials"
-    return MonitorError(f"{address.root} must be asked with credentials, and there are none: set {how}")
+    return BucketError(f"{address.root} must be asked with credentials, and there are none: set {how}")
 
 
 def _pair(environment: Environment, key: str, secret: str) -> dict[str, Any]:

@@ -36,11 +36,13 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(path: Path) -> Iterator[Server]:
-    """Serves the store in a SQLite file, which is made where it is not there, on a port that is free."""
+def serving(path: Path | None = None) -> Iterator[Server]:
+    """Serves the store in a SQLite file, made where it is not there, or else one in memory, on a port that is free."""
     config = mlmd.ConnectionConfig()
-    config.sqlite.filename_uri = str(path)
-    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    config.fake_database.SetInParent()
+    if path is not None:
+        config.sqlite.filename_uri = str(path)
+        config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
     store = cc_store.CreateMetadataStore(config.SerializeToString(), mlmd.MigrationOptions().SerializeToString())
     lock, server = threading.Lock(), Server()
 

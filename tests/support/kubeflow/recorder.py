@@ -54,6 +54,13 @@ class Recorder:
         config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
         return Recorder(metadata_store.MetadataStore(config), version)
 
+    @staticmethod
+    def in_memory(version: str = "2.17.0") -> "Recorder":
+        """Writes into a store that is nowhere else, and gone with this process."""
+        config = mlmd.ConnectionConfig()
+        config.fake_database.SetInParent()
+        return Recorder(metadata_store.MetadataStore(config), version)
+
     def from_version(self, version: str) -> bool:
         """Whether the version is this one or a later one."""
         return _numbers(self.version) >= _numbers(version)
@@ -67,7 +74,7 @@ class Recorder:
         parameters: Mapping[str, Any] | None = None,
         namespace: str = "kubeflow",
     ) -> "RunRecorder":
-        """The start of a run, as the driver of its root records it.
+        """The start of a run, as the driver of its root records it; a run that has begun already, as it is.
 
         Args:
           pipeline: its name.
@@ -85,7 +92,9 @@ class Recorder:
         if not self.store.get_parent_contexts_by_context(run.id):
             self.store.put_parent_contexts([mlmd.ParentContext(parent_id=owner.id, child_id=run.id)])
         recorded = RunRecorder(self, place, (owner, run))
-        recorded.dag = recorded._created(DAG, "", 0, parameters=parameters or {}, name=f"run/{run_id}").id
+        there = self.store.get_execution_by_type_and_name(DAG, f"run/{run_id}") if self._knows(DAG) else None
+        root = there or recorded._created(DAG, "", 0, parameters=parameters or {}, name=f"run/{run_id}")
+        recorded.dag = root.id
         return recorded
 
     def runtime_artifact(self, artifact_id: int) -> dict[str, Any]:
@@ -106,6 +115,9 @@ class Recorder:
             if event.type == mlmd.Event.OUTPUT:
                 found.setdefault(event.path.steps[0].key, []).append(event.artifact_id)
         return found
+
+    def _knows(self, kind: str) -> bool:
+        return kind in [each.name for each in self.store.get_execution_types()]
 
     def _context(self, kind: str, name: str, properties: Mapping[str, str]) -> mlmd.Context:
         there = self.store.get_context_by_type_and_name(kind, name)

@@ -27,9 +27,9 @@ class RunningStore:
         """The variables by which it is found."""
         return environment(self.port)
 
-    def make_bucket(self) -> str:
+    def make_bucket(self, name: str = "") -> str:
         """The name of a new bucket."""
-        name = f"bucket-{next(self._numbers)}"
+        name = name or f"bucket-{next(self._numbers)}"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request("PUT", f"/{name}", headers={"Authorization": _SIGNED})
         answer = connection.getresponse()

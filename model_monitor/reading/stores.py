@@ -1,0 +1,70 @@
+"""A store of ML Metadata, opened to be read, and how it is asked."""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from ml_metadata import errors, metadata_store
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from components.common.errors import MonitorError
+
+from . import store_server
+
+_BUSY_SECONDS = 5.0  # how long a store that is locked is waited for
+Answer = TypeVar("Answer")
+
+
+def open_store(path: str | Path) -> metadata_store.MetadataStore:
+    """An ML Metadata store that is there already, to be read and not written.
+
+    Args:
+      path: a SQLite file, or the address of a server such as `kfp://localhost:8080`.
+
+    Raises:
+      MonitorError: when there is no such file or server, or it is no such store.
+
+    """
+    if store_server.is_server(path):
+        return store_server.open_server(str(path))
+    if not Path(path).is_file():
+        raise MonitorError(f"The ML Metadata store must be a SQLite file. Received: {str(path)!r}, which is not there")
+    _require_readable(Path(path))
+    config = mlmd.ConnectionConfig()
+    config.sqlite.filename_uri = str(path)
+    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
+    return reading(lambda: metadata_store.MetadataStore(config), str(path))
+
+
+def _require_readable(path: Path) -> None:
+    """Raises `MonitorError` when SQLite cannot read a file, or not soon: ML Metadata tries a locked one for 36 s.
+
+    What a process was writing when it was killed in the middle of a commit is taken back, which only somebody who may
+    write can do, and ML Metadata, reading, does not. Where there is no such thing nothing is written.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=rw"  # of a file that may not be written SQLite makes that `ro` by itself
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as database:
+            database.execute("SELECT name FROM sqlite_master LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        raise MonitorError(f"{path} cannot be read: {error}") from error
+
+
+def reading(question: Callable[[], Answer], store: str = "the ML Metadata store", done: str = "read") -> Answer:
+    """The answer to a question to a store; ML Metadata asks again by itself while another process is writing it.
+
+    Args:
+      question: asks it.
+      store: what it is called in the error.
+      done: what the question does with it, likewise.
+
+    Raises:
+      MonitorError: when the store cannot be read.
+
+    """
+    try:
+        return question()
+    except (errors.StatusError, RuntimeError) as error:
+        raise MonitorError(f"{store} cannot be {done}: {store_server.said(error)}") from error
