@@ -58,12 +58,34 @@ for name in {["components", *everything]}:
     python(code)
 
 
+STEPS = sorted(path.parent.name for path in (REPOSITORY / "components").glob("*/step.py"))
+# What costs seconds or a hundred megabytes besides: whatever brings one of these in has no place in a step.
+COSTLY = (*HEAVY, "tfx_bsl", "ml_metadata", "keras", "sklearn", "pandas", "pyarrow", "grpc", "kubernetes", "IPython")
+
+
+def test_the_components_whose_work_needs_no_tfx_have_it_in_a_step():
+    assert {
+        "atomic_pusher", "baseline_importer", "performance_estimator", "push_gate", "skew_drift_validator",
+        "threshold_calibrator", "validation_report", "verdict_guard",
+    } <= set(STEPS)  # fmt: skip
+
+
+@pytest.mark.parametrize("component", STEPS)
+def test_a_step_is_imported_without_anything_costly(component: str):
+    loaded = f"print([name for name in {COSTLY} if name in sys.modules])"
+    assert python(f"import sys, components.{component}.step; {loaded}") == "[]\n"
+
+
 # (module, the line it gets, the contract that this breaks, the import as it is reported)
 BREAKING = [
     ("components/common/artifacts/splits.py", "import tfx",
      "what components share is read without TFX", "components.common.artifacts.splits -> tfx"),
     ("components/common/errors.py", "from . import tfx_files",
      "TFX's files are for executors", "components.common.errors -> components.common.tfx_files"),
+    ("components/verdict_guard/step.py", "from . import component",
+     "a step runs without TFX", "components.verdict_guard.component -> tfx"),
+    ("components/push_gate/policy.py", "from ..common import step_executor",
+     "TFX runs steps by executors", "components.push_gate.policy -> components.common.step_executor"),
     ("components/common/errors.py", "from .. import push_gate",
      "components share by components.common, which knows none", "components.common.errors -> components.push_gate"),
     ("components/push_gate/policy.py", "import tensorflow",

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from google.protobuf.json_format import ParseError
 from tfx import types
 from tfx.components.pusher import component as pusher_component
 from tfx.dsl.components.base import executor_spec
@@ -14,7 +13,9 @@ from tfx.utils import proto_utils
 
 from ..common.errors import MonitorError, require
 from ..common.model_spec import ModelSpec
-from . import executor
+from . import step
+from .destination import PUSH_DESTINATION_KEY, base_directory
+from .executor import Executor
 
 
 class AtomicPusherSpec(ComponentSpec):
@@ -26,24 +27,24 @@ class AtomicPusherSpec(ComponentSpec):
     """
 
     PARAMETERS = {  # noqa: RUF012 - as TFX declares it
-        executor.PUSH_DESTINATION_KEY: ExecutionParameter(type=pusher_pb2.PushDestination),
-        executor.SPEC_KEY: ExecutionParameter(type=str),
-        executor.RUN_KEY: ExecutionParameter(type=str),
-        executor.JUDGED_AGAINST_KEY: ExecutionParameter(type=str),
+        PUSH_DESTINATION_KEY: ExecutionParameter(type=pusher_pb2.PushDestination),
+        step.SPEC_KEY: ExecutionParameter(type=str),
+        step.RUN_KEY: ExecutionParameter(type=str),
+        step.JUDGED_AGAINST_KEY: ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
-        executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
-        executor.MODEL_BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),
-        executor.BASELINE_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
-        executor.BASELINE_EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples, optional=True),
-        executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
+        step.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
+        step.MODEL_BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),
+        step.BASELINE_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        step.BASELINE_EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples, optional=True),
+        step.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
     }
-    OUTPUTS = {executor.PUSHED_MODEL_KEY: ChannelParameter(type=standard_artifacts.PushedModel)}  # noqa: RUF012
+    OUTPUTS = {step.PUSHED_MODEL_KEY: ChannelParameter(type=standard_artifacts.PushedModel)}  # noqa: RUF012
 
 
 _MAY_BE_LEFT_OUT = {
-    executor.STATISTICS_KEY: standard_artifacts.ExampleStatistics,
-    executor.EVALUATION_KEY: standard_artifacts.ModelEvaluation,
+    step.STATISTICS_KEY: standard_artifacts.ExampleStatistics,
+    step.EVALUATION_KEY: standard_artifacts.ModelEvaluation,
 }
 
 
@@ -86,7 +87,7 @@ class AtomicPusher(pusher_component.Pusher):
     """
 
     SPEC_CLASS = AtomicPusherSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(  # noqa: PLR0913 - seven inputs and three parameters, all but one by keyword
         self,
@@ -104,22 +105,22 @@ class AtomicPusher(pusher_component.Pusher):
         judged_against: str = "",
     ) -> None:
         _check_destination(push_destination)
-        require(isinstance(spec, ModelSpec), executor.SPEC_KEY, "be a ModelSpec, such as ModelSpec.load gives", spec)
-        channels = {executor.STATISTICS_KEY: statistics, executor.EVALUATION_KEY: evaluation}
+        require(isinstance(spec, ModelSpec), step.SPEC_KEY, "be a ModelSpec, such as ModelSpec.load gives", spec)
+        channels = {step.STATISTICS_KEY: statistics, step.EVALUATION_KEY: evaluation}
         given = {key: channel for key, channel in channels.items() if channel is not None}
         component_spec = _spec_class(given)(
             **{
                 **given,
-                executor.MODEL_KEY: model,
-                executor.MODEL_BLESSING_KEY: model_blessing,
-                executor.BASELINE_STATISTICS_KEY: baseline_statistics,
-                executor.BASELINE_EXAMPLES_KEY: baseline_examples,
-                executor.SCHEMA_KEY: schema,
-                executor.PUSH_DESTINATION_KEY: push_destination,
-                executor.SPEC_KEY: spec.to_json(),
-                executor.RUN_KEY: run_key,
-                executor.JUDGED_AGAINST_KEY: judged_against,
-                executor.PUSHED_MODEL_KEY: types.Channel(type=standard_artifacts.PushedModel),
+                step.MODEL_KEY: model,
+                step.MODEL_BLESSING_KEY: model_blessing,
+                step.BASELINE_STATISTICS_KEY: baseline_statistics,
+                step.BASELINE_EXAMPLES_KEY: baseline_examples,
+                step.SCHEMA_KEY: schema,
+                PUSH_DESTINATION_KEY: push_destination,
+                step.SPEC_KEY: spec.to_json(),
+                step.RUN_KEY: run_key,
+                step.JUDGED_AGAINST_KEY: judged_against,
+                step.PUSHED_MODEL_KEY: types.Channel(type=standard_artifacts.PushedModel),
             }
         )
         # Not Pusher's own: it builds TFX's spec, which has no place for the bundle's inputs.
@@ -133,11 +134,11 @@ def _spec_class(given: Iterable[str]) -> type[AtomicPusherSpec]:
 
 
 def _check_destination(destination: pusher_pb2.PushDestination | RuntimeParameter) -> None:
-    """Checks what is known when the pipeline is built; a runtime parameter is checked by the executor."""
+    """Checks what is known when the pipeline is built; a runtime parameter is checked by the step."""
     if isinstance(destination, RuntimeParameter):
         return
     try:
         text = destination if isinstance(destination, str) else proto_utils.proto_to_json(destination)
-        executor.base_directory(text)
-    except (ParseError, AttributeError) as error:
+        base_directory(text)
+    except AttributeError as error:
         raise MonitorError(f"`push_destination` must be a PushDestination. Received: {destination!r}") from error

@@ -142,7 +142,7 @@ class Step:
 
 def _only(artifacts: Sequence[Any], what: str) -> Any:
     if len(artifacts) != 1:
-        received = _listed(each.uri for each in artifacts)
+        received = _listed(each.known_as for each in artifacts)
         raise MonitorError(f"The {what} must hold one artifact. Received: {received}")
     return artifacts[0]
 

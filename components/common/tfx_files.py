@@ -1,8 +1,10 @@
 """Artifacts and files as TFX has them, for executors."""
 
 import errno
+import io
 import os
 import re
+from typing import Any, BinaryIO
 
 import tensorflow as tf
 from tfx import types
@@ -13,7 +15,7 @@ from .artifacts.files import Artifact, Files
 from .artifacts.properties import scalars
 from .artifacts.record_files import is_remote
 from .artifacts.writing import Writing
-from .bounded_files import read_bounded, too_large
+from .bounded_files import open_regular, read_bounded, too_large
 
 _MOST_BYTES = 4 << 30  # what executors read is the pipeline's own, and may be a shard of large examples
 _ERRORS = (fileio.NotFoundError, tf.errors.OpError)
@@ -21,7 +23,7 @@ _ERRORS = (fileio.NotFoundError, tf.errors.OpError)
 
 def tfx_files() -> Files:
     """Files wherever TFX can read them. TensorFlow's errors become what Python says of local files."""
-    return Files(_read, _names, remote=True, most=_MOST_BYTES)
+    return Files(_read, _names, remote=True, most=_MOST_BYTES, there=fileio.exists, open=_open)
 
 
 def tfx_writing() -> Writing:
@@ -47,6 +49,33 @@ def _read(path: str, most: int) -> bytes:
     if len(content) > most:
         raise too_large(path, len(content), most)
     return content
+
+
+def _open(path: str) -> BinaryIO:
+    return io.BufferedReader(_Remote(path)) if is_remote(path) else open_regular(path)
+
+
+class _Remote(io.RawIOBase):
+    """A file that TFX opens, as Python has files, for `io.BufferedReader`."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file = fileio.open(path, "rb")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            content = self._file.read(len(buffer))
+        except _ERRORS as error:
+            raise _as_local(error, self._path) from error
+        buffer[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _names(folder: str) -> list[str]:

@@ -8,8 +8,10 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from ..common.errors import require, require_known
 from ..common.model_spec import ModelSpec
-from . import executor, readers
+from ..common.tfx_files import tfx_files
+from . import readers, step
 from .accuracy_estimation import DEFAULT_ESTIMATOR, ESTIMATORS
+from .executor import Executor
 
 
 class PerformanceEstimatorSpec(ComponentSpec):
@@ -19,26 +21,26 @@ class PerformanceEstimatorSpec(ComponentSpec):
     """
 
     PARAMETERS = {  # noqa: RUF012 - as TFX declares it
-        executor.LABELS_FILE_KEY: ExecutionParameter(type=str),
-        executor.LABELS_FINGERPRINT_KEY: ExecutionParameter(type=str),
-        executor.SPLIT_KEY: ExecutionParameter(type=str),
-        executor.BASELINE_SPLIT_KEY: ExecutionParameter(type=str),
-        executor.ESTIMATOR_KEY: ExecutionParameter(type=str),
-        executor.MAX_ACCURACY_DROP_KEY: ExecutionParameter(type=float),
-        executor.SPEC_KEY: ExecutionParameter(type=str),
-        executor.SEED_KEY: ExecutionParameter(type=int),
+        step.LABELS_FILE_KEY: ExecutionParameter(type=str),
+        step.LABELS_FINGERPRINT_KEY: ExecutionParameter(type=str),
+        step.SPLIT_KEY: ExecutionParameter(type=str),
+        step.BASELINE_SPLIT_KEY: ExecutionParameter(type=str),
+        step.ESTIMATOR_KEY: ExecutionParameter(type=str),
+        step.MAX_ACCURACY_DROP_KEY: ExecutionParameter(type=float),
+        step.SPEC_KEY: ExecutionParameter(type=str),
+        step.SEED_KEY: ExecutionParameter(type=int),
     }
     INPUTS = {  # noqa: RUF012
-        executor.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
-        executor.BASELINE_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        step.STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        step.BASELINE_STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
     }
-    OUTPUTS = {executor.ANOMALIES_KEY: ChannelParameter(type=standard_artifacts.ExampleAnomalies)}  # noqa: RUF012
+    OUTPUTS = {step.ANOMALIES_KEY: ChannelParameter(type=standard_artifacts.ExampleAnomalies)}  # noqa: RUF012
 
 
 class _WithExamplesSpec(PerformanceEstimatorSpec):
     INPUTS = {  # noqa: RUF012
         **PerformanceEstimatorSpec.INPUTS,
-        executor.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
+        step.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
     }
 
 
@@ -58,7 +60,7 @@ class PerformanceEstimator(base_component.BaseComponent):
     """
 
     SPEC_CLASS = PerformanceEstimatorSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(  # noqa: PLR0913 - two samples, labels, and one setting for each decision
         self,
@@ -91,26 +93,26 @@ class PerformanceEstimator(base_component.BaseComponent):
           MonitorError: an argument breaks a rule above, or there is a labels file and no `examples`.
 
         """
-        require(isinstance(spec, ModelSpec), executor.SPEC_KEY, "be a ModelSpec", spec)
-        require_known(estimator, ESTIMATORS, executor.ESTIMATOR_KEY)
-        require(0 <= max_accuracy_drop < 1, executor.MAX_ACCURACY_DROP_KEY, "be in [0, 1)", max_accuracy_drop)
-        require(isinstance(seed, int) and seed >= 0, executor.SEED_KEY, "be a whole number, 0 or more", seed)
-        for name, value in ((executor.SPLIT_KEY, split), (executor.BASELINE_SPLIT_KEY, baseline_split)):
+        require(isinstance(spec, ModelSpec), step.SPEC_KEY, "be a ModelSpec", spec)
+        require_known(estimator, ESTIMATORS, step.ESTIMATOR_KEY)
+        require(0 <= max_accuracy_drop < 1, step.MAX_ACCURACY_DROP_KEY, "be in [0, 1)", max_accuracy_drop)
+        require(isinstance(seed, int) and seed >= 0, step.SEED_KEY, "be a whole number, 0 or more", seed)
+        for name, value in ((step.SPLIT_KEY, split), (step.BASELINE_SPLIT_KEY, baseline_split)):
             require(isinstance(value, str) and value != "", name, "be a split's name", value)
         given = _labels(labels_file, examples)
         arguments = {
             **given,
-            executor.STATISTICS_KEY: statistics,
-            executor.BASELINE_STATISTICS_KEY: baseline_statistics,
-            executor.SPLIT_KEY: split,
-            executor.BASELINE_SPLIT_KEY: baseline_split,
-            executor.ESTIMATOR_KEY: estimator,
-            executor.MAX_ACCURACY_DROP_KEY: float(max_accuracy_drop),
-            executor.SPEC_KEY: spec.to_json(),
-            executor.SEED_KEY: seed,
-            executor.ANOMALIES_KEY: types.Channel(type=standard_artifacts.ExampleAnomalies),
+            step.STATISTICS_KEY: statistics,
+            step.BASELINE_STATISTICS_KEY: baseline_statistics,
+            step.SPLIT_KEY: split,
+            step.BASELINE_SPLIT_KEY: baseline_split,
+            step.ESTIMATOR_KEY: estimator,
+            step.MAX_ACCURACY_DROP_KEY: float(max_accuracy_drop),
+            step.SPEC_KEY: spec.to_json(),
+            step.SEED_KEY: seed,
+            step.ANOMALIES_KEY: types.Channel(type=standard_artifacts.ExampleAnomalies),
         }
-        inputs = _WithExamplesSpec if executor.EXAMPLES_KEY in given else PerformanceEstimatorSpec
+        inputs = _WithExamplesSpec if step.EXAMPLES_KEY in given else PerformanceEstimatorSpec
         super().__init__(spec=inputs(**arguments))
 
 
@@ -119,9 +121,9 @@ def _labels(labels_file: str | RuntimeParameter, examples: types.BaseChannel | N
     fingerprint = ""
     if isinstance(labels_file, str) and labels_file:
         readers.labels_kind(labels_file)
-        fingerprint = readers.labels_fingerprint(labels_file)
-    given: dict[str, object] = {executor.LABELS_FILE_KEY: labels_file, executor.LABELS_FINGERPRINT_KEY: fingerprint}
+        fingerprint = readers.labels_fingerprint(labels_file, tfx_files())
+    given: dict[str, object] = {step.LABELS_FILE_KEY: labels_file, step.LABELS_FINGERPRINT_KEY: fingerprint}
     if labels_file:
-        require(examples is not None, executor.EXAMPLES_KEY, "be given where there is a `labels_file`", examples)
-        given[executor.EXAMPLES_KEY] = examples
+        require(examples is not None, step.EXAMPLES_KEY, "be given where there is a `labels_file`", examples)
+        given[step.EXAMPLES_KEY] = examples
     return given

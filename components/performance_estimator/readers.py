@@ -8,23 +8,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from tfx import types
-from tfx.components.util import examples_utils
-from tfx.dsl.io import fileio
-from tfx.proto import example_gen_pb2
-from tfx.types import artifact_utils
 
+from ..common.artifacts.examples import split_records
+from ..common.artifacts.files import Artifact, Files
 from ..common.artifacts.names import STATISTICS_FILE
 from ..common.artifacts.splits import split_folder
 from ..common.artifacts.statistics import read_sample, read_statistics
 from ..common.artifacts.tf_example import Values, parse_example
-from ..common.artifacts.tfrecord import read_records
 from ..common.class_scores import disagreeing
-from ..common.errors import MonitorError, require, require_known
+from ..common.errors import MonitorError, require
 from ..common.model_spec import CLASS_ID, PROBABILITIES
 from ..common.statistics.feature_sample import FILE_NAME, FeatureSample
 from ..common.statistics.usability import LABELS, unusable
-from ..common.tfx_files import artifact_of, tfx_files
 from .delayed_labels import ID, LABEL, LabelRow, LoggedExamples, read_csv
 
 MOST_LABEL_BYTES = 1 << 28  # of a labels file, packed and unpacked: ten million rows or so
@@ -46,39 +41,36 @@ def labels_kind(path: str) -> str:
     raise MonitorError(f"`labels_file` must be named *.csv, *.csv.gz or *tfrecord*. Received: {path!r}")
 
 
-def labels_fingerprint(path: str) -> str:
+def labels_fingerprint(path: str, files: Files) -> str:
     """SHA-256 of a labels file, "" where there is none yet: labels that were added since make another result."""
-    if not fileio.exists(path):
-        return ""
-    return hashlib.sha256(tfx_files().content(path, MOST_LABEL_BYTES)).hexdigest()
+    return hashlib.sha256(files.content(path, MOST_LABEL_BYTES)).hexdigest() if files.there(path) else ""
 
 
-def sample(statistics: types.Artifact, split: str, what: str) -> FeatureSample | None:
+def sample(statistics: Artifact, split: str, files: Files, what: str) -> FeatureSample | None:
     """The feature sample of one split; None for statistics without one.
 
     Raises:
       MonitorError: if there is no such split (the message says `what` names it), or the sample is damaged.
 
     """
-    files = tfx_files()
-    folder = split_folder(artifact_of(statistics), split, files, what)
+    folder = split_folder(statistics, split, files, what)
     return read_sample(folder, files) if files.holds(folder, FILE_NAME) else None
 
 
-def unusable_labels(statistics: types.Artifact, split: str, wanted: str) -> str:
+def unusable_labels(statistics: Artifact, split: str, files: Files, wanted: str) -> str:
     """What is said of the labels of one split, where more than 1 % of them mean no class; "" otherwise.
 
     Args:
       statistics: of the baseline.
       split: its split.
+      files: how they are read.
       wanted: what a label must be, in words.
 
     Raises:
       MonitorError: the statistics are damaged.
 
     """
-    files = tfx_files()
-    folder = split_folder(artifact_of(statistics), split, files)
+    folder = split_folder(statistics, split, files)
     if not files.holds(folder, STATISTICS_FILE):
         return ""
     kinds = unusable(read_statistics(folder, files))
@@ -86,50 +78,37 @@ def unusable_labels(statistics: types.Artifact, split: str, wanted: str) -> str:
     return next(told, "")
 
 
-def logged_examples(examples: types.Artifact, split: str) -> LoggedExamples:
+def logged_examples(examples: Artifact, split: str, files: Files) -> LoggedExamples:
     """Id and predicted class of every example of one split: `class_id`, or else the place of the largest probability.
 
     Raises:
       MonitorError: if there is no such split, the payload is another, or a file is damaged.
 
     """
-    payload = examples_utils.get_payload_format(examples)
-    if payload != example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE:
-        name = example_gen_pb2.PayloadFormat.Name(payload)
-        raise MonitorError(f"`examples` must hold tf.Examples (FORMAT_TF_EXAMPLE). Received: {name}")
-    require_known(split, artifact_utils.decode_split_names(examples.split_names), "split")
     ids: list[str] = []
     classes: list[int] = []
     differ = 0
-    for path in sorted(fileio.glob(examples_utils.get_split_file_patterns([examples], split)[0])):
-        records = _records(path)
-        while batch := [parse_example(record, _READ) for record in itertools.islice(records, _BATCH)]:
-            ids += [_only_text(features.get(ID, [])) for features in batch]
-            given = np.array([_only_number(features.get(CLASS_ID, [])) for features in batch])
-            differ += _fill_classes(given, [features.get(PROBABILITIES, []) for features in batch])
-            classes += given.tolist()
+    records = split_records(examples, split, files)
+    while batch := [parse_example(record, _READ) for record in itertools.islice(records, _BATCH)]:
+        ids += [_only_text(features.get(ID, [])) for features in batch]
+        given = np.array([_only_number(features.get(CLASS_ID, [])) for features in batch])
+        differ += _fill_classes(given, [features.get(PROBABILITIES, []) for features in batch])
+        classes += given.tolist()
     return LoggedExamples(ids, classes, differ)
 
 
-def label_rows(path: str) -> Iterator[LabelRow]:
+def label_rows(path: str, files: Files) -> Iterator[LabelRow]:
     """The rows of a labels file, CSV or TFRecord, gzipped or not.
 
     Raises:
       MonitorError: if the file is missing or damaged, or has, or unpacks to, more than `MOST_LABEL_BYTES`.
 
     """
-    require(fileio.exists(path), "labels_file", "be a file that is there", path)
-    files = tfx_files()
+    require(files.there(path), "labels_file", "be a file that is there", path)
     if labels_kind(path) == "CSV":
         return read_csv(files.unpacked(path, MOST_LABEL_BYTES), path)
     records = files.records(path, MOST_LABEL_BYTES)
     return (_record_row(record, f"record {number}") for number, record in enumerate(records))
-
-
-def _records(path: str) -> Iterator[bytes]:
-    with fileio.open(path, "rb") as file:
-        for record in read_records(file, strict=True, source=path):
-            yield record.data
 
 
 def _fill_classes(classes: npt.NDArray[np.int64], scores: Sequence[Values]) -> int:

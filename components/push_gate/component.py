@@ -11,7 +11,8 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from ..common.errors import require
 from ..common.model_spec import ModelSpec
-from . import executor
+from . import step
+from .executor import Executor
 from .policy import Policy, parse_policy
 
 
@@ -22,12 +23,12 @@ class PushGateSpec(ComponentSpec):
     """
 
     PARAMETERS = {  # noqa: RUF012 - as TFX declares it
-        executor.POLICY_KEY: ExecutionParameter(type=str),
-        executor.SPEC_KEY: ExecutionParameter(type=str),
-        executor.SOURCES_KEY: ExecutionParameter(type=str),
+        step.POLICY_KEY: ExecutionParameter(type=str),
+        step.SPEC_KEY: ExecutionParameter(type=str),
+        step.SOURCES_KEY: ExecutionParameter(type=str),
     }
-    INPUTS = {executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
-    OUTPUTS = {executor.BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing)}  # noqa: RUF012
+    INPUTS = {step.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
+    OUTPUTS = {step.BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing)}  # noqa: RUF012
 
 
 class PushGate(base_component.BaseComponent):
@@ -62,7 +63,7 @@ class PushGate(base_component.BaseComponent):
     """
 
     SPEC_CLASS = PushGateSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(  # noqa: PLR0913 - what is judged, by what, and how
         self,
@@ -77,13 +78,13 @@ class PushGate(base_component.BaseComponent):
     ) -> None:
         rule = "be a ModelSpec, such as ModelSpec.load gives, where `examples` are given"
         known = isinstance(spec, ModelSpec) or (spec is None and examples is None)
-        require(known, executor.SPEC_KEY, rule, spec)
+        require(known, step.SPEC_KEY, rule, spec)
         parsed = parse_policy(policy, anomalies_pb2.AnomalyInfo.Type.keys(), spec)
-        keyed = {f"{executor.ANOMALIES_PREFIX}{number}": channel for number, channel in enumerate(anomalies)}
+        keyed = {f"{step.ANOMALIES_PREFIX}{number}": channel for number, channel in enumerate(anomalies)}
         given = {
-            executor.MODEL_BLESSING_KEY: model_blessing,
-            executor.EVALUATION_KEY: evaluation,
-            executor.EXAMPLES_KEY: examples,
+            step.MODEL_BLESSING_KEY: model_blessing,
+            step.EVALUATION_KEY: evaluation,
+            step.EXAMPLES_KEY: examples,
             **keyed,
         }
         inputs = {key: channel for key, channel in given.items() if channel is not None}
@@ -91,29 +92,29 @@ class PushGate(base_component.BaseComponent):
         component_spec = _spec_class(list(inputs))(
             **inputs,
             **{
-                executor.MODEL_KEY: model,
-                executor.POLICY_KEY: policy,
-                executor.SPEC_KEY: "" if spec is None else spec.to_json(),
-                executor.SOURCES_KEY: json.dumps({key: _producer(channel, key) for key, channel in keyed.items()}),
-                executor.BLESSING_KEY: types.Channel(type=standard_artifacts.ModelBlessing),
+                step.MODEL_KEY: model,
+                step.POLICY_KEY: policy,
+                step.SPEC_KEY: "" if spec is None else spec.to_json(),
+                step.SOURCES_KEY: json.dumps({key: _producer(channel, key) for key, channel in keyed.items()}),
+                step.BLESSING_KEY: types.Channel(type=standard_artifacts.ModelBlessing),
             },
         )
         super().__init__(spec=component_spec)
 
 
 def _require_inputs(policy: Policy, inputs: dict[str, types.BaseChannel], anomalies: int) -> None:
-    judged = executor.EVALUATION_KEY in inputs or executor.MODEL_BLESSING_KEY in inputs
+    judged = step.EVALUATION_KEY in inputs or step.MODEL_BLESSING_KEY in inputs
     rule = "be given, or `model_blessing`, because the policy has evaluation.required"
-    require(judged or not policy.evaluation.required, executor.EVALUATION_KEY, rule, None)
+    require(judged or not policy.evaluation.required, step.EVALUATION_KEY, rule, None)
     rule = "hold a channel, because the policy has anomalies.required"
     require(anomalies > 0 or not policy.anomalies.required, "anomalies", rule, [])
 
 
 def _spec_class(keys: list[str]) -> type[PushGateSpec]:
     kinds = {
-        executor.MODEL_BLESSING_KEY: standard_artifacts.ModelBlessing,
-        executor.EVALUATION_KEY: standard_artifacts.ModelEvaluation,
-        executor.EXAMPLES_KEY: standard_artifacts.Examples,
+        step.MODEL_BLESSING_KEY: standard_artifacts.ModelBlessing,
+        step.EVALUATION_KEY: standard_artifacts.ModelEvaluation,
+        step.EXAMPLES_KEY: standard_artifacts.Examples,
     }
     added = {key: ChannelParameter(type=kinds.get(key, standard_artifacts.ExampleAnomalies)) for key in keys}
     return type(PushGateSpec.__name__, (PushGateSpec,), {"INPUTS": {**PushGateSpec.INPUTS, **added}})

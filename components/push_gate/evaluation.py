@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ..common.artifacts.checks import checks_of_blessing
 from ..common.artifacts.evaluation import EvaluatedModels
 from ..common.artifacts.files import Artifact, Files
+from ..common.artifacts.names import BASELINE_MODEL, CURRENT_MODEL
 from ..common.verdict import Check, Effect, Finding, Outcome, worst
 from .policy import EvaluationPolicy
 
@@ -30,8 +31,8 @@ def blessing_of(artifact: Artifact, files: Files) -> Blessing:
     outcome = worst(check.outcome for check in checks)
     return Blessing(
         blessed=None if outcome is Outcome.UNDECIDED else outcome is Outcome.PASSED,
-        model=str(says.get("current_model", "")),
-        has_baseline="baseline_model" in says,
+        model=str(says.get(CURRENT_MODEL, "")),
+        has_baseline=BASELINE_MODEL in says,
         unknown=next((check.reason for check in checks if not check.passed), ""),
     )
 
@@ -59,12 +60,12 @@ def unreadable(message: str) -> Finding:
     return _undecided("input", message)
 
 
-def blessing_findings(blessing: Blessing, model_uri: str, *, explained: bool = False) -> Iterator[Finding]:
-    """Why the Evaluator's blessing does not let the model at `model_uri` pass.
+def blessing_findings(blessing: Blessing, model: Artifact, *, explained: bool = False) -> Iterator[Finding]:
+    """Why the Evaluator's blessing does not let a model pass.
 
     Args:
       blessing: the blessing.
-      model_uri: the model that the gate is to judge.
+      model: the one that the gate is to judge.
       explained: whether it is known already why the Evaluator would not bless the model.
 
     """
@@ -74,15 +75,15 @@ def blessing_findings(blessing: Blessing, model_uri: str, *, explained: bool = F
         yield Finding("blessing", "", Effect.FAIL, "Evaluator did not bless the model")
     elif blessing.blessed and not blessing.model:
         yield _undecided("blessing", "Evaluator's blessing does not say which model it is about")
-    if blessing.model and blessing.model != model_uri:
+    if blessing.model and not model.is_at(blessing.model):
         yield _undecided("blessing", f"Evaluator's blessing is about another model, {blessing.model}")
 
 
-def model_findings(models: EvaluatedModels, model_uri: str) -> Iterator[Finding]:
-    """Why an evaluation says nothing about the model at `model_uri`."""
+def model_findings(models: EvaluatedModels, model: Artifact) -> Iterator[Finding]:
+    """Why an evaluation says nothing about a model."""
     if not models.candidate:
         yield _undecided("evaluation", "the evaluation does not say which model it is about")
-    elif not models.is_of(model_uri):
+    elif not any(models.is_of(uri) for uri in model.places):
         yield _undecided("evaluation", f"the evaluation is about another model, {models.candidate}")
 
 

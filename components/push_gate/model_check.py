@@ -1,22 +1,18 @@
 """Loads the model that is to be pushed in a process of its own, asks it, and judges what it answers."""
 
 import itertools
-import os
 from collections.abc import Iterable, Iterator, Sequence
 
-import tensorflow as tf
-from tfx import types
-from tfx.dsl.io import fileio
-from tfx.types import artifact_utils
-from tfx.utils import path_utils
-
+from ..common.artifacts.examples import split_records
+from ..common.artifacts.files import Artifact, Files
+from ..common.artifacts.model_files import saved_model_folder
+from ..common.artifacts.splits import named_splits
 from ..common.artifacts.tf_example import parse_example
-from ..common.artifacts.tfrecord import read_records
 from ..common.errors import MonitorError
 from ..common.model_spec import ModelSpec
 from ..common.verdict import Check, Effect, Finding
 from ..served_model.asking import Asker, Question
-from ..served_model.model_process import Bounds, ModelProcess, NotStartedError, TimeOutError, TooLargeError
+from ..served_model.model_process import Bounds, ModelProcess, TimeOutError, TooLargeError
 from ..served_model.questions import UnusableImageError, image_in
 from ..served_model.tensors import Askable, Batch, ModelFailedError
 from . import canary
@@ -28,7 +24,7 @@ _Asked = Iterator[tuple[str, int, Batch]]  # what a batch is, its size, and what
 
 
 def judge_model(
-    model: types.Artifact, examples: Sequence[types.Artifact], policy: CanaryPolicy, spec: ModelSpec | None
+    model: Artifact, examples: Sequence[Artifact], policy: CanaryPolicy, spec: ModelSpec | None, files: Files
 ) -> Check:
     """The check of a `Model`: does it load, and does it answer properly, within the time and memory that it has?
 
@@ -37,22 +33,22 @@ def judge_model(
       examples: `Examples` to ask it about; without any, batches are made up.
       policy: what is asked and wanted.
       spec: the model's; None where the policy alone says what it gives.
+      files: how examples are read.
 
     """
     if not policy.run:
         return canary.skipped()
-    path = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
     try:
-        with ModelProcess(path, Bounds(policy.timeout, policy.memory)) as process:
-            return judge_signature(process.signature(policy.signature), examples, policy, spec)
-    except NotStartedError as error:
-        return canary.judge([canary.unusable(str(error), effect=Effect.UNDECIDED)], 0, policy)
+        with ModelProcess(saved_model_folder(model, files), Bounds(policy.timeout, policy.memory)) as process:
+            return judge_signature(process.signature(policy.signature), examples, policy, spec, files)
     except ModelFailedError as error:
         return canary.judge([_failed(error)], 0, policy)
+    except MonitorError as error:  # there is no such process, or not one model
+        return canary.judge([canary.unusable(str(error), effect=Effect.UNDECIDED)], 0, policy)
 
 
 def judge_signature(
-    signature: Askable, examples: Sequence[types.Artifact], policy: CanaryPolicy, spec: ModelSpec | None
+    signature: Askable, examples: Sequence[Artifact], policy: CanaryPolicy, spec: ModelSpec | None, files: Files
 ) -> Check:
     """The check of a model that has been loaded, as `judge_model`."""
     try:
@@ -60,7 +56,7 @@ def judge_signature(
     except MonitorError as error:
         return canary.judge([canary.unusable(str(error))], 0, policy)
     if asker is not None and examples:
-        return _judge(_about_examples(asker, examples, policy), policy, "batches of held-out examples")
+        return _judge(_about_examples(asker, examples, policy, files), policy, "batches of held-out examples")
     return _judge(_about_made_up(signature, policy), policy, "made-up batches")
 
 
@@ -90,13 +86,13 @@ def _about_made_up(signature: Askable, policy: CanaryPolicy) -> _Asked:
         yield name, size, signature(batch)
 
 
-def _about_examples(asker: Asker, examples: Sequence[types.Artifact], policy: CanaryPolicy) -> _Asked:
+def _about_examples(asker: Asker, examples: Sequence[Artifact], policy: CanaryPolicy, files: Files) -> _Asked:
     """Batches of the sizes that the policy wants, of the first examples, again from the front where they are few."""
     most = max(policy.batch_sizes)
-    records = itertools.islice(_records(examples), _READ_PER_IMAGE * most)
+    records = itertools.islice(_records(examples, files), _READ_PER_IMAGE * most)
     questions = list(itertools.islice(_questions(asker, records), most))
     if not questions:
-        known = [each.uri for each in examples]
+        known = [each.known_as for each in examples]
         raise MonitorError(
             f"the examples must hold an image that the model can be asked about. Received: none in {known}"
         )
@@ -114,13 +110,11 @@ def _questions(asker: Asker, records: Iterable[bytes]) -> Iterator[Question]:
             continue  # HeldOutScorer and ImageStatisticsGen count these
 
 
-def _records(examples: Sequence[types.Artifact]) -> Iterator[bytes]:
+def _records(examples: Sequence[Artifact], files: Files) -> Iterator[bytes]:
     for artifact in examples:
-        splits = artifact_utils.decode_split_names(artifact.split_names)
+        splits = named_splits(artifact)
         split = _SPLIT if _SPLIT in splits else next(iter(splits), "")
         try:
-            for path in sorted(fileio.glob(os.path.join(artifact_utils.get_split_uri([artifact], split), "*"))):
-                with fileio.open(path, "rb") as file:
-                    yield from (record.data for record in read_records(file, strict=True, source=path))
-        except (OSError, ValueError, tf.errors.OpError) as error:
-            raise MonitorError(f"{artifact.uri} must hold examples that can be read. Received: {error}") from error
+            yield from split_records(artifact, split, files)
+        except MonitorError as error:
+            raise MonitorError(f"{artifact.known_as} must hold examples that can be read. Received: {error}") from error

@@ -184,7 +184,7 @@ class _Builder:
         what = f"the images of the {name}"
         found = self._try(what, lambda: read_images(given, split, wanted, self.files, self.sources.spec)) or {}
         if found and len(found) < len(wanted):
-            told = f"{len(found)} of {len(wanted)} were found by their id in {given.uri}"
+            told = f"{len(found)} of {len(wanted)} were found by their id in {given.known_as}"
             self.problems.append(f"Images of the {name} are not all shown: {told}")
         return found
 
@@ -242,7 +242,7 @@ class _Builder:
         told: list[str] = []
         evaluated = 0
         for given in self.sources.anomalies:
-            name = given.producer or given.uri
+            name = given.producer or given.known_as
             for split, anomalies in self._anomalies_of(given, f"the anomalies of {name}"):
                 evaluated += 1
                 new = _rows(f"{name}, {split}", anomalies)

@@ -12,8 +12,9 @@ from ..common.errors import require
 from ..common.model_spec import ModelSpec
 from ..common.pages.page_artifact import HISTORY_PARAMETER
 from ..common.records.span_history import SpanHistory
-from . import executor
+from . import step
 from .artifact import HtmlReport
+from .executor import Executor
 
 _TYPES = {
     "statistics": standard_artifacts.ExampleStatistics,
@@ -36,14 +37,14 @@ class ValidationReportSpec(ComponentSpec):
     """
 
     PARAMETERS = {  # noqa: RUF012 - as TFX declares it
-        executor.CONNECTED_KEY: ExecutionParameter(type=str),
-        executor.SPEC_KEY: ExecutionParameter(type=str),
-        executor.SPLIT_KEY: ExecutionParameter(type=str),
-        executor.BASELINE_SPLIT_KEY: ExecutionParameter(type=str),
+        step.CONNECTED_KEY: ExecutionParameter(type=str),
+        step.SPEC_KEY: ExecutionParameter(type=str),
+        step.SPLIT_KEY: ExecutionParameter(type=str),
+        step.BASELINE_SPLIT_KEY: ExecutionParameter(type=str),
         HISTORY_PARAMETER: ExecutionParameter(type=str, optional=True),
     }
     INPUTS: dict[str, ChannelParameter] = {}  # noqa: RUF012
-    OUTPUTS = {executor.REPORT_KEY: ChannelParameter(type=HtmlReport)}  # noqa: RUF012
+    OUTPUTS = {step.REPORT_KEY: ChannelParameter(type=HtmlReport)}  # noqa: RUF012
 
 
 class ValidationReport(base_component.BaseComponent):
@@ -64,7 +65,7 @@ class ValidationReport(base_component.BaseComponent):
     """
 
     SPEC_CLASS = ValidationReportSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(  # noqa: PLR0913 - everything that a run may have to show
         self,
@@ -107,7 +108,7 @@ class ValidationReport(base_component.BaseComponent):
           MonitorError: an argument breaks a rule above, or there is nothing to report on.
 
         """
-        for name, value in ((executor.SPLIT_KEY, split), (executor.BASELINE_SPLIT_KEY, baseline_split)):
+        for name, value in ((step.SPLIT_KEY, split), (step.BASELINE_SPLIT_KEY, baseline_split)):
             require(isinstance(value, str) and value != "", name, "be a split's name", value)
         single = {
             "statistics": statistics, "baseline_statistics": baseline_statistics,
@@ -116,18 +117,18 @@ class ValidationReport(base_component.BaseComponent):
             "evaluation": evaluation, "pushed_model": pushed_model, "schema": schema,
         }  # fmt: skip
         given = {key: channel for key, channel in single.items() if channel is not None}
-        given |= {f"{executor.ANOMALIES_PREFIX}{number}": channel for number, channel in enumerate(anomalies)}
+        given |= {f"{step.ANOMALIES_PREFIX}{number}": channel for number, channel in enumerate(anomalies)}
         require(bool(given), "ValidationReport", "be given at least one channel", given)
         rule = "be a ModelSpec, such as ModelSpec.load gives, or None"
-        require(spec is None or isinstance(spec, ModelSpec), executor.SPEC_KEY, rule, spec)
+        require(spec is None or isinstance(spec, ModelSpec), step.SPEC_KEY, rule, spec)
         arguments = {
             **given,
-            executor.CONNECTED_KEY: json.dumps({key: _producer(channel) for key, channel in given.items()}),
-            executor.SPEC_KEY: "" if spec is None else spec.to_json(),
-            executor.SPLIT_KEY: split,
-            executor.BASELINE_SPLIT_KEY: baseline_split,
+            step.CONNECTED_KEY: json.dumps({key: _producer(channel) for key, channel in given.items()}),
+            step.SPEC_KEY: "" if spec is None else spec.to_json(),
+            step.SPLIT_KEY: split,
+            step.BASELINE_SPLIT_KEY: baseline_split,
             HISTORY_PARAMETER: "" if history is None else history.to_json(),
-            executor.REPORT_KEY: types.Channel(type=HtmlReport),
+            step.REPORT_KEY: types.Channel(type=HtmlReport),
         }
         super().__init__(spec=_spec_of(given)(**arguments))
 

@@ -1,8 +1,5 @@
 """Counts of the data, and the facts of the run."""
 
-import importlib.metadata
-from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from ..common.artifacts.checks import beside
@@ -12,7 +9,6 @@ from ..common.pages.parts import Table, cut
 from ..common.records.log_counts import COUNTS_JSON, DEAD_LETTERS, read_counts
 from ..common.statistics.monitored_features import corrupt_images
 
-_PACKAGES = ("tfx", "tensorflow", "tensorflow-data-validation", "tensorflow-model-analysis", "apache-beam")
 _COUNTS = {
     "files": "Log files",
     "files_not_read": "of them not read",
@@ -32,18 +28,6 @@ _COUNTS = {
     "without_timestamp": "Without a time",
     "without_client": "Without a client",
 }
-
-
-@cache
-def installed_versions() -> Mapping[str, str]:
-    """The versions of what ran the pipeline, without importing it."""
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
 
 
 def data_counts(data: dict[str, Any]) -> tuple[Table, ...]:
@@ -87,7 +71,9 @@ def run_tables(sources: Sources) -> tuple[Table, ...]:
     )
     if parameters:
         tables.append(Table("Parameters", ("Node", "Parameter", "Value"), parameters))
-    given = tuple((name.replace("_", " "), each.type or "-", each.uri) for name, each in sources.artifacts().items())
+    given = tuple(
+        (name.replace("_", " "), each.type or "-", each.known_as) for name, each in sources.artifacts().items()
+    )
     if given:
         tables.append(Table("Artifacts this page was made from", ("What", "Type", "Where"), given))
     return tuple(tables)

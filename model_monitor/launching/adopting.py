@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from components.atomic_pusher import bundle_files
 from components.common import baseline_bundle
 from components.common.artifacts.gunzip import GZIP_MAGIC
 from components.common.artifacts.record_files import choose
@@ -145,8 +146,6 @@ def split_pattern(pattern: str) -> tuple[str, str]:
 
 
 def _publish(run: Run, spec: ModelSpec, model: Path, *, replace: bool) -> Bundle:
-    from components.atomic_pusher import bundle_files  # noqa: PLC0415 - TensorFlow
-
     sources = bundle_files.BundleSources(
         model=str(model),
         baseline_statistics=run.node("BaselineStatisticsGen").output("statistics").uri,

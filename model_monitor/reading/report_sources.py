@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from components.common.artifacts.files import Artifact
 from components.common.artifacts.sources import NodeFacts, RunFacts, Sources
 from components.common.errors import MonitorError
+from components.common.installed import installed_versions
 from components.common.model_spec import ModelSpec
-from components.validation_report import build, facts
+from components.validation_report import build
 
 from . import roles
 from .findings import violations
@@ -52,7 +53,7 @@ def sources_of(found: Run) -> Sources:
             found.pipeline,
             found.run_id,
             f"{found.started:%Y-%m-%d %H:%M:%S}",
-            facts.installed_versions(),
+            installed_versions(),
             _facts(nodes.values()),
         ),
         missing=tuple(problems),

@@ -19,14 +19,15 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.common.artifacts.anomalies import anomaly_types
-from components.common.artifacts.files import Files, local_files
+from components.common.artifacts.files import Artifact, Files, local_files
 from components.common.artifacts.tfma_messages import message_class
 from components.common.artifacts.tfrecord import frame
 from components.common.errors import MonitorError
 from components.common.records.decision import REASONS_JSON, Decision
+from components.common.tfx_files import artifact_of
 from components.common.verdict import Check, Effect, Finding, Outcome, worst
-from components.push_gate.executor import judge_anomalies, judge_evaluation
 from components.push_gate.policy import AnomaliesPolicy, EvaluationPolicy, parse_policy
+from components.push_gate.step import judge_anomalies, judge_evaluation
 from components.served_model import messages
 from components.served_model.model_process import _DAMAGE
 from tests.support.gate import artifact
@@ -127,7 +128,7 @@ def test_anomalies(tmp_path, tries, report, request, values):
 
     def judge(content: bytes) -> bool:
         put(content)
-        return passes(judge_anomalies({"anomalies_0": [made]}, {}, policy, files))
+        return passes(judge_anomalies({"anomalies_0": [artifact_of(made)]}, {}, policy, files))
 
     content = Path(made.uri, "Split-train", "SchemaDiff.pb").read_bytes()
     report(f"gate, anomalies ({request.node.callspec.id})", *attack(content, judge, tries(150, 20_000)))
@@ -139,11 +140,11 @@ def test_evaluation(tmp_path, tries, report, evaluation, model, name):
     """The one text without a checksum says of which model it is: no single bit makes `good` of `other`."""
     made = evaluated(tmp_path / "evaluation", evaluation)
     files, put = over(made.uri, name)
-    policy = EvaluationPolicy(without_baseline="block")
+    policy, about = EvaluationPolicy(without_baseline="block"), Artifact(f"/runs/Trainer/model/{model}")
 
     def judge(content: bytes) -> bool:
         put(content)
-        return judge_evaluation({"evaluation": [made]}, f"/runs/Trainer/model/{model}", policy, files).passed
+        return judge_evaluation({"evaluation": [artifact_of(made)]}, about, policy, files).passed
 
     content = Path(made.uri, name).read_bytes()
     report(f"gate, {name} of {evaluation} for {model}", *attack(content, judge, tries(100, 20_000)))
@@ -165,7 +166,9 @@ def test_blessing(tmp_path, tries, report, marker):
         given = artifact(standard_artifacts.ModelBlessing, uri)
         given.set_int_custom_property("blessed", value)
         given.set_string_custom_property("current_model", "/model")
-        check = judge_evaluation({"model_blessing": [given]}, "/model", EvaluationPolicy(), local_files())
+        check = judge_evaluation(
+            {"model_blessing": [artifact_of(given)]}, Artifact("/model"), EvaluationPolicy(), local_files()
+        )
         tried, held = tried + 1, held + (check.passed is (marker == "BLESSED" and value == 1))
     given.set_int_custom_property("blessed", 1)
     (uri / REASONS_JSON).write_bytes(reasons)
@@ -173,7 +176,9 @@ def test_blessing(tmp_path, tries, report, marker):
 
     def judge(content: bytes) -> bool:
         put(content)
-        return judge_evaluation({"model_blessing": [given]}, "/model", EvaluationPolicy(), files).passed
+        return judge_evaluation(
+            {"model_blessing": [artifact_of(given)]}, Artifact("/model"), EvaluationPolicy(), files
+        ).passed
 
     more = attack(reasons, judge, tries(100, 20_000))
     report(f"gate, blessing ({marker})", tried + more[0], held + more[1])

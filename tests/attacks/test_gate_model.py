@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tfx.types import artifact_utils, standard_artifacts
 
+from components.common.artifacts.files import Artifact, local_files
 from components.common.verdict import Outcome
 from components.push_gate.model_check import judge_model, judge_signature
 from components.push_gate.policy import CanaryPolicy
 from components.served_model.saved_model import SavedModel
 from tests.support import foreign_data
-from tests.support.gate import Classifier, artifact, save
+from tests.support.gate import Classifier, save
 from tests.support.model_specs import digits_spec
 
 POLICY = CanaryPolicy(num_classes=4, timeout=20, batch_sizes=[1])
@@ -45,7 +45,7 @@ def test_damaged_models(tmp_path, tries, report):
         copy = tmp_path / "copy"
         shutil.copytree(made.uri, copy)
         damage(copy / rng.choice(files).relative_to(made.uri), rng)
-        check = judge_model(artifact(standard_artifacts.Model, copy), [], POLICY, None)
+        check = judge_model(Artifact(str(copy)), [], POLICY, None, local_files())
         tried, held = tried + 1, held + (not check.passed)
         shutil.rmtree(copy)
     report("gate, damaged models", tried, held)
@@ -69,8 +69,7 @@ def broken_model(tmp_path_factory):
 
 def test_damaged_examples(tmp_path, tries, report, broken_model):
     signature, spec = broken_model
-    examples = artifact(standard_artifacts.Examples, tmp_path / "examples")
-    examples.split_names = artifact_utils.encode_split_names(["eval"])
+    examples = Artifact(str(tmp_path / "examples"), properties={"split_names": '["eval"]'})
     path = Path(examples.uri, "Split-eval", "data.gz")
     names = {"image": "image/encoded", "label": "image/class/label", "id": "image/id"}
     foreign_data.write_examples(path, foreign_data.digits().part(0, 2), names, "PNG")
@@ -81,12 +80,12 @@ def test_damaged_examples(tmp_path, tries, report, broken_model):
     held = 0
     for cut in cuts:
         path.write_bytes(content[:cut])
-        held += judge_signature(signature, [examples], policy, spec).outcome is not Outcome.PASSED
+        held += judge_signature(signature, [examples], policy, spec, local_files()).outcome is not Outcome.PASSED
     for bit in flips:
         flipped = bytearray(content)
         flipped[bit // 8] ^= 1 << (bit % 8)
         path.write_bytes(flipped)
-        held += judge_signature(signature, [examples], policy, spec).outcome is not Outcome.PASSED
+        held += judge_signature(signature, [examples], policy, spec, local_files()).outcome is not Outcome.PASSED
     report("gate, damaged examples", len(cuts) + len(flips), held)
 
 

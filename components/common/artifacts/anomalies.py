@@ -91,7 +91,9 @@ def read_anomalies(artifact: Artifact, folder: str, files: Files) -> list[Anomal
     legacy = LEGACY_ANOMALIES_FILE in present and ANOMALIES_FILE not in present
     path = f"{folder}/{LEGACY_ANOMALIES_FILE if legacy else ANOMALIES_FILE}"
     if folder == artifact.uri and not legacy and ANOMALIES_FILE not in present:
-        raise MonitorError(f"{artifact.uri} must hold the anomalies of a split. Received: none, and no split is named")
+        raise MonitorError(
+            f"{artifact.known_as} must hold the anomalies of a split. Received: none, and no split is named"
+        )
     proto = files.message(path, anomalies_pb2.Anomalies(), strict=True)
     if proto.data_missing:
         raise MonitorError(f"{path} says that there was no data to validate")
@@ -112,7 +114,7 @@ def _noted(artifact: Artifact) -> dict[str, Any]:
     try:
         noted = parse_json(str(artifact.properties.get("blessed", "{}")))
     except TextError as error:
-        raise MonitorError(f"the property `blessed` of {artifact.uri} {error}") from error
+        raise MonitorError(f"the property `blessed` of {artifact.known_as} {error}") from error
     return noted if isinstance(noted, dict) else {}
 
 
@@ -130,7 +132,7 @@ def unnamed_splits(artifact: Artifact, files: Files) -> str:
     if named_splits(artifact) or WHOLE in folders:
         return ""
     rule = "must name its splits, of which one may be missing"
-    return f"{artifact.uri} {rule}. Received: the folders of {', '.join(folders)}"
+    return f"{artifact.known_as} {rule}. Received: the folders of {', '.join(folders)}"
 
 
 def _reasons(feature: str, info: Any) -> Iterator[Anomaly]:

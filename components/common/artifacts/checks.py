@@ -61,7 +61,7 @@ def check_of_anomalies(artifact: Artifact, files: Files) -> Check:
     Both have to be there and to agree; where they do not, or ML Metadata says another thing than the files, the worse
     outcome counts. What cannot be read is undecided.
     """
-    name, subject = _kind(artifact, files), artifact.producer or artifact.uri
+    name, subject = _kind(artifact, files), artifact.producer or artifact.known_as
     try:
         check = _read_check(name, subject, artifact, files)
     except DAMAGE as error:
@@ -141,7 +141,7 @@ def _marker(name: str, artifact: Artifact, present: list[str], violations: Seque
         return Check(name, "", Outcome.PASSED, f"the model is blessed by {name}")
     if says != 1 and not marked:
         return Check(name, "", Outcome.FAILED, "; ".join(violations) or f"the model is not blessed by {name}")
-    return Check(name, "", Outcome.UNDECIDED, f"the property `blessed` of {artifact.uri} and its files disagree")
+    return Check(name, "", Outcome.UNDECIDED, f"the property `blessed` of {artifact.known_as} and its files disagree")
 
 
 def _unwritten(name: str) -> Check:

@@ -6,12 +6,12 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError, Message
 
-from ..bounded_files import MOST_BYTES, in_words, read_bounded
+from ..bounded_files import MOST_BYTES, in_words, open_regular, read_bounded
 from ..errors import MonitorError, require
 from ..recent import Recent
 from .gunzip import GZIP_MAGIC, Unzipped
@@ -59,10 +59,24 @@ class Artifact:
         return self.address or self.uri
 
     @property
+    def places(self) -> tuple[str, ...]:
+        """Every URI that names it: its address, and where this process reads it, for records of either name it."""
+        return tuple(dict.fromkeys(uri for uri in (self.known_as, self.uri) if uri))
+
+    def is_at(self, uri: str) -> bool:
+        """Whether a URI names it.
+
+        >>> model = Artifact("/minio/bucket/7", address="minio://bucket/7")
+        >>> model.is_at("minio://bucket/7"), model.is_at("/minio/bucket/7"), model.is_at("/minio/bucket/8")
+        (True, True, False)
+        """
+        return uri.rstrip("/") in {place.rstrip("/") for place in self.places}
+
+    @property
     def span(self) -> int:
         """The number of its span, 0 where it has none. Raises `MonitorError` where it is no whole number."""
         value = self.properties.get("span") or 0
-        require(not isinstance(value, str) and value % 1 == 0, "span", f"be a whole number in {self.uri}", value)
+        require(not isinstance(value, str) and value % 1 == 0, "span", f"be a whole number in {self.known_as}", value)
         return int(value)
 
     def path(self, *parts: str) -> str:
@@ -105,6 +119,7 @@ class Files:
       count: gives the bytes of each file below a folder by its name there, or of a file itself under "", or raises
         `OSError`.
       local: whether it reads places of this machine.
+      open: opens a file to be read piece by piece, or raises as `read` does; None: files are read whole.
 
     """
 
@@ -116,6 +131,7 @@ class Files:
     there: Callable[[str], bool] = os.path.exists
     count: Callable[[str], dict[str, int]] = _local_sizes
     local: bool = True
+    open: Callable[[str], BinaryIO] | None = None
 
     def reaches(self, uri: str) -> bool:
         """Whether it can read such a place at all, if there is anything."""
@@ -192,6 +208,18 @@ class Files:
         for record in _within(records, lambda record: record.size, path, self.most if most is None else most):
             yield record.data
 
+    def long_records(self, path: str) -> Iterator[bytes]:
+        """As `records`, of a file of any length, piece by piece where that can be."""
+        self.check(path)
+        try:
+            with self.open(path) if self.open is not None else io.BytesIO(self.content(path)) as file:
+                for record in read_records(file, strict=True, source=path):
+                    yield record.data
+        except MonitorError:
+            raise
+        except (OSError, ValueError) as error:
+            raise MonitorError(f"{path} must be a readable file. Received: {_why(error)}") from error
+
     def message(self, path: str, message: AnyMessage, *, strict: bool = False) -> AnyMessage:
         """Fills a message from a file, binary or text (`*.pbtxt`). Raises `MonitorError` when it holds none.
 
@@ -222,7 +250,7 @@ def _within(parts: Iterable[Part], size_of: Callable[[Part], int], path: str, mo
 
 def local_files(most: int = MOST_BYTES) -> Files:
     """Files of this machine, of at most `most` bytes each."""
-    return Files(read_bounded, os.listdir, most=most)
+    return Files(read_bounded, os.listdir, most=most, open=open_regular)
 
 
 def confined_files(root: str | Path, most: int = MOST_BYTES) -> Files:
@@ -237,7 +265,7 @@ def confined_files(root: str | Path, most: int = MOST_BYTES) -> Files:
         if not is_below(path, real):
             raise MonitorError(f"{path} is outside the pipeline root {real} and is not shown")
 
-    return Files(read_bounded, os.listdir, check, most=most)
+    return Files(read_bounded, os.listdir, check, most=most, open=open_regular)
 
 
 def is_below(path: str | Path, root: str | Path) -> bool:

@@ -7,6 +7,8 @@ LEGACY_STATISTICS_FILE = "stats_tfrecord"  # what TFX wrote before
 ANOMALIES_FILE = "SchemaDiff.pb"  # ExampleValidator's
 LEGACY_ANOMALIES_FILE = "anomalies.pbtxt"  # what TFX wrote before
 SCHEMA_FILE = "schema.pbtxt"  # SchemaGen's
+CURRENT_MODEL = "current_model"  # a property of a blessing: the URI of the model that it is about
+BASELINE_MODEL = "baseline_model"  # ... and of the one that this was compared with
 SERVING_MODEL_DIR = "Format-Serving"  # of a `Model`: the folder of its SavedModel
 PLANNED_NODES = "planned_nodes"  # a property of a run in ML Metadata: the ids of the nodes that it is to have
 # Ours: custom properties of statistics that serving is compared with, where they are of windows of serving.

@@ -13,7 +13,7 @@ def read_schema(artifact: Artifact, files: Files, *, strict: bool = False) -> sc
     With `strict` also where it has a field that no schema has: what a person wrote may be misspelt.
     """
     schemas = read_schemas(artifact, files, strict=strict)
-    require(len(schemas) == 1, f"{artifact.uri}", "hold one schema", len(schemas))
+    require(len(schemas) == 1, f"{artifact.known_as}", "hold one schema", len(schemas))
     return schemas[0]
 
 

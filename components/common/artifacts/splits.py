@@ -42,7 +42,7 @@ def split_folders(artifact: Artifact, files: Files) -> dict[str, str]:
 def named_splits(artifact: Artifact) -> list[str]:
     """The splits that an artifact says it has. Raises `MonitorError` where it does not say it in names."""
     text = str(artifact.properties.get("split_names") or "[]")
-    rule = f"be a JSON list of names in {artifact.uri}"
+    rule = f"be a JSON list of names in {artifact.known_as}"
     try:
         named = parse_json(text)
     except ValueError as error:
@@ -56,7 +56,7 @@ def named_splits(artifact: Artifact) -> list[str]:
 def split_folder(artifact: Artifact, split: str, files: Files, what: str = "split") -> str:
     """The folder of one split. Raises `MonitorError`, in which `what` names the split, when there is none."""
     folders = split_folders(artifact, files)
-    require(split in folders, what, f"be one of {', '.join(folders)} of {artifact.uri}", split)
+    require(split in folders, what, f"be one of {', '.join(folders)} of {artifact.known_as}", split)
     return folders[split]
 
 

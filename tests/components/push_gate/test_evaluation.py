@@ -1,13 +1,14 @@
 import pytest
 
-from components.common.artifacts.evaluation import evaluated_models
-from components.common.artifacts.files import local_files
+from components.common.artifacts.evaluation import EvaluatedModels, evaluated_models
+from components.common.artifacts.files import Artifact, local_files
 from components.common.artifacts.validation import read_validation
 from components.common.verdict import Outcome
 from components.push_gate import evaluation
-from components.push_gate.evaluation import Blessing
+from components.push_gate.evaluation import Blessing, model_findings
 from components.push_gate.policy import EvaluationPolicy
 
+MODEL = Artifact("/model", address="s3://runs/model")
 POLICY = EvaluationPolicy()
 
 
@@ -48,6 +49,7 @@ def test_no_warning_with_a_baseline():
     ("blessing", "expected"),
     [
         (Blessing(True, "/model", True), []),
+        (Blessing(True, "s3://runs/model", True), []),  # as the blessing of another pod names it
         (Blessing(True, "", True), ["Evaluator's blessing does not say which model it is about"]),
         (Blessing(False, "/model", True), ["Evaluator did not bless the model"]),
         (Blessing(None, "", False, "no blessing was written"), ["no blessing was written"]),
@@ -55,11 +57,24 @@ def test_no_warning_with_a_baseline():
     ],
 )
 def test_blessings_in_words(blessing, expected):
-    assert [finding.message for finding in evaluation.blessing_findings(blessing, "/model")] == expected
+    assert [finding.message for finding in evaluation.blessing_findings(blessing, MODEL)] == expected
 
 
 def test_a_blessing_withheld_is_not_said_again_when_the_metrics_say_why():
-    assert list(evaluation.blessing_findings(Blessing(False, "/model", True), "/model", explained=True)) == []
+    assert list(evaluation.blessing_findings(Blessing(False, "/model", True), MODEL, explained=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("candidate", "expected"),
+    [
+        ("/model/Format-Serving", []),
+        ("s3://runs/model/Format-Serving", []),
+        ("s3://runs/model-2", ["the evaluation is about another model, s3://runs/model-2"]),
+    ],
+)
+def test_an_evaluation_names_the_model_as_its_own_process_reads_it_or_as_everybody_does(candidate, expected):
+    found = model_findings(EvaluatedModels(candidate, True), MODEL)
+    assert [finding.message for finding in found] == expected
 
 
 def test_nothing_given_is_undecided_or_fine_as_the_policy_says():

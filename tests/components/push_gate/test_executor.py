@@ -18,9 +18,12 @@ from tfx.utils import proto_utils, writer_utils
 
 from components.atomic_pusher.executor import Executor as AtomicPusherExecutor
 from components.common import baseline_bundle
+from components.common.artifacts.files import Artifact
 from components.common.artifacts.tfma_messages import message_class
 from components.common.records.decision import Decision
+from components.common.step import Output, Step
 from components.common.verdict import Outcome
+from components.push_gate import step as push_gate
 from components.push_gate.executor import Executor
 from tests.support.model_specs import digits_spec
 
@@ -422,3 +425,13 @@ def test_what_the_gate_blessed_is_pushed_with_reasons_and_evaluation(decide, eva
     assert Decision.from_json(Path(bundle.path(baseline_bundle.REASONS_FILE)).read_text()) == decision
     result = tfma.load_eval_result(bundle.path(baseline_bundle.EVALUATION_DIR))
     assert result.get_metrics_for_all_slices()[()]["accuracy"]["doubleValue"] == 1.0
+
+
+def test_the_blessing_names_the_model_as_everybody_knows_it(tmp_path):
+    """Without TFX, in a pod that reads a copy of the model."""
+    blessing = Output(str(tmp_path))
+    model = Artifact("/pod/model", id=3, address="s3://runs/model")
+    push_gate.run(Step({"model": [model]}, {"blessing": [blessing]}, {"policy": LEAST}))
+    named = {key: blessing.properties[key] for key in ("blessed", "current_model", "current_model_id")}
+    assert named == {"blessed": 1, "current_model": "s3://runs/model", "current_model_id": 3}
+    assert json.loads((tmp_path / "reasons.json").read_text())["model"] == "s3://runs/model"

@@ -1,17 +1,15 @@
 """Models of Keras 3 with inputs of every kind, asked by the gate about held-out examples of real images."""
 
-import json
 import sys
 from functools import cache
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx.types import artifact_utils, standard_artifacts
 
 from components.common.artifacts.anomalies import anomaly_types
+from components.common.artifacts.files import Artifact, local_files
 from components.common.errors import MonitorError
 from components.common.verdict import Outcome
 from components.push_gate.model_check import judge_model, judge_signature
@@ -54,12 +52,10 @@ def held_out(tmp_path_factory):
         ("digits", foreign_data.digits().part(0, 20), names, "PNG"),
         ("photos", foreign_data.crops(20), photos, "JPEG"),
     ):
-        artifact = standard_artifacts.Examples()
-        artifact.uri = str(tmp_path_factory.mktemp(kind))
-        artifact.split_names = artifact_utils.encode_split_names(["train", "eval"])
-        foreign_data.write_examples(Path(artifact.uri, "Split-eval", "data.gz"), data, features, file_type)
-        foreign_data.write_examples(Path(artifact.uri, "Split-train", "data.gz"), data, {}, file_type)
-        made[kind] = artifact
+        folder = tmp_path_factory.mktemp(kind)
+        foreign_data.write_examples(folder / "Split-eval" / "data.gz", data, features, file_type)
+        foreign_data.write_examples(folder / "Split-train" / "data.gz", data, {}, file_type)
+        made[kind] = Artifact(str(folder), properties={"split_names": '["train", "eval"]'})
     return made
 
 
@@ -87,13 +83,12 @@ def saved(tmp_path_factory, save):
 
 def judge(folder, spec, examples=None, policy="", own_process=False):
     """The canary's check of the model in a folder, asked in this process or in one of its own."""
-    model = standard_artifacts.Model()
-    model.uri = str(folder)
     given = [examples] if examples else []
     parsed = parse_policy(policy, anomaly_types(), spec).canary
     if own_process:
-        return judge_model(model, given, parsed, spec)
-    return judge_signature(SavedModel(str(folder / "Format-Serving")).signature(parsed.signature), given, parsed, spec)
+        return judge_model(Artifact(str(folder)), given, parsed, spec, local_files())
+    signature = SavedModel(str(folder / "Format-Serving")).signature(parsed.signature)
+    return judge_signature(signature, given, parsed, spec, local_files())
 
 
 @pytest.mark.parametrize("examples", [False, True])
@@ -160,8 +155,7 @@ def test_examples_of_which_none_can_be_asked_about_leave_it_undecided(digits_mod
 
 
 def test_examples_that_are_gone_leave_it_undecided(digits_model):
-    gone = standard_artifacts.Examples()
-    gone.uri, gone.split_names = "/nowhere", json.dumps(["eval"])
+    gone = Artifact("/nowhere", properties={"split_names": '["eval"]'})
     verdict = judge(digits_model(), digits_spec(), gone)
     assert verdict.outcome is Outcome.UNDECIDED
 
@@ -226,17 +220,22 @@ def test_a_policy_that_contradicts_the_spec_is_refused(tmp_path):
 )
 def test_a_model_that_would_harm_a_server_fails(tmp_path, name, bounds, told):
     hostile_models.save(getattr(hostile_models, name), tmp_path / "Format-Serving")
-    model = standard_artifacts.Model()
-    model.uri = str(tmp_path)
-    check = judge_model(model, [], CanaryPolicy(num_classes=2, class_id=None, **bounds), None)
+    policy = CanaryPolicy(num_classes=2, class_id=None, **bounds)
+    check = judge_model(Artifact(str(tmp_path)), [], policy, None, local_files())
     assert check.outcome is Outcome.FAILED
     assert told in check.reason
 
 
 def test_a_process_that_cannot_start_leaves_it_undecided(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    model = standard_artifacts.Model()
-    model.uri = "/nowhere"
-    check = judge_model(model, [], CanaryPolicy(num_classes=2), None)
+    check = judge_model(Artifact("/nowhere"), [], CanaryPolicy(num_classes=2), None, local_files())
     assert check.outcome is Outcome.UNDECIDED
     assert "could not be started: [Errno 2]" in check.reason
+
+
+def test_a_model_of_which_there_are_several_exports_is_undecided(tmp_path):
+    for name in ("1", "2"):
+        (tmp_path / "serving_model_dir" / "export" / "flowers" / name).mkdir(parents=True)
+    check = judge_model(Artifact(str(tmp_path)), [], CanaryPolicy(num_classes=2), None, local_files())
+    assert check.outcome is Outcome.UNDECIDED
+    assert "must hold one model. Received: ['1', '2']" in check.reason
