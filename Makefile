@@ -25,7 +25,7 @@ live: demo ## serve, log and watch that model on this machine: a story of two to
 test: install ## all tests, in WORKERS processes (TESTS=)
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
-soak: install ## all attacks in full, with what was tried and what held (an hour; ATTACKS=)
+soak: install build/versitygw ## all attacks in full, with what was tried and what held (an hour; ATTACKS=)
 	@$(BIN)/python -m pytest -q tests/attacks --soak $(ATTACKS)
 
 bench-detection: install build/peers ## how well shifts are detected, ours and others, on full CIFAR-10 (hours; MODEL=)
@@ -43,6 +43,12 @@ build/peers: requirements/bench.txt | install
 
 image: install ## the container image model-monitor:VERSION, from a base of local files where no registry is in reach
 	@$(PYTHON) .ci/with_docker.py $(BIN)/python requirements/image.py --tag $(IMAGE)
+
+# A server of S3 for the attacks on pushes, beside the one in memory that comes with the requirements.
+build/versitygw:
+	@mkdir -p build
+	@if command -v go >/dev/null; then GOFLAGS=-mod=mod GOBIN=$(CURDIR)/build go install github.com/versity/versitygw/cmd/versitygw@v1.8.0; \
+	  else echo "no Go on this machine: pushes are attacked in front of the store in memory alone"; fi
 
 lint: install ## format, lint, types and import contracts
 	@$(BIN)/ruff format --check .

@@ -1,21 +1,9 @@
 """Pushes and log writers killed at every system call, and several at once: nothing is partial, lost or doubled."""
 
-import json
-import subprocess
-import sys
-
 import pytest
 
 from tests.support import attacks_at_once, kill_attacks
-
-
-def attack(module: str, *arguments: object) -> tuple[int, list[str]]:
-    """How often an attack tried, and what did not hold."""
-    command = [sys.executable, "-m", f"tests.support.{module}", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    return found["tried"], found["broken"]
+from tests.support.attack_process import attack
 
 
 @pytest.mark.parametrize("name", kill_attacks.ATTACKS)

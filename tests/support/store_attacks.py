@@ -1,4 +1,4 @@
-"""Pushes to an object store: killed at every request, two at once, and with faults: `python -m` this, name, step.
+"""Pushes to a store: killed at every request, two at once, and with faults: `python -m` this, name, step, store.
 
 A server that polls the serving folder looks after every request that the store has answered. Prints as JSON how often
 it was tried and what did not hold.
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from tests.support.stores.proxy import Act, Request, StoreProxy, store_proxy
 from tests.support.stores.pushing import Came, Push, Watcher
-from tests.support.stores.running import RunningStore, environment, running_store
+from tests.support.stores.running import RunningStore, environment, running_gateway, running_store
 
 BEFORE, DURING, LATER = 100, 101, 200  # by the clocks of the push before, those under attack, and the one after
 MOST_REQUESTS = 100
@@ -234,9 +234,13 @@ ATTACKS: dict[str, Callable[[RunningStore, int], Iterator[Case]]] = {
 }  # fmt: skip
 
 
+STORES = {"memory": running_store, "gateway": running_gateway}
+
+
 def main() -> None:
-    with running_store() as store:
-        results = list(ATTACKS[sys.argv[1]](store, int(sys.argv[2])))
+    name, step, kind = sys.argv[1:]
+    with STORES[kind]() as store:
+        results = list(ATTACKS[name](store, int(step)))
     broken = [f"{case}: {text}" for case, found in results for text in found[:1]]
     print(json.dumps({"tried": len(results), "broken": broken}))  # noqa: T201 - for the test that started this
 

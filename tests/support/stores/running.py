@@ -1,26 +1,40 @@
-"""A store that tests start, and its buckets."""
+"""Stores that tests start on this machine, and their buckets."""
 
 import contextlib
 import http.client
 import itertools
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
 # What a machine may have set already, and a test must not see.
 _OTHERS = ("AWS_", "MINIO_", "GOOGLE_", "STORAGE_EMULATOR_HOST")
 _SIGNED = "AWS4-HMAC-SHA256 Credential=tester/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+_SECONDS = 60
+# A server of S3 that people run, in front of folders: `make build/versitygw` makes it, where there is Go.
+GATEWAY = Path(__file__).parents[3] / "build" / "versitygw"
 
 
 @dataclass
 class RunningStore:
-    """A store that listens on a port of this machine."""
+    """A store that listens on a port of this machine.
+
+    Attributes:
+      port: where.
+      make: makes a bucket of a name.
+
+    """
 
     port: int
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    make: Callable[[str], object] = field(repr=False)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -28,13 +42,9 @@ class RunningStore:
         return environment(self.port)
 
     def make_bucket(self, name: str = "") -> str:
-        """The name of a new bucket."""
+        """Makes a bucket, and gives its name: the one that is given, or a new one."""
         name = name or f"bucket-{next(self._numbers)}"
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request("PUT", f"/{name}", headers={"Authorization": _SIGNED})
-        answer = connection.getresponse()
-        assert answer.status == 200, answer.read()
-        connection.close()
+        self.make(name)
         return name
 
 
@@ -50,9 +60,49 @@ def without_stores() -> dict[str, str]:
 
 @contextlib.contextmanager
 def running_store() -> Iterator[RunningStore]:
-    """A store, from when it listens until it is not needed any more."""
+    """A store in memory, from when it listens until it is not needed any more."""
     command = [sys.executable, "-m", "tests.support.stores.server"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield RunningStore(int(process.stdout.readline()))
+        port = int(process.stdout.readline())
+        yield RunningStore(port, lambda name: _put_bucket(port, name))
         process.communicate()  # closes its input, with which it ends
+
+
+@contextlib.contextmanager
+def running_gateway() -> Iterator[RunningStore]:
+    """The same of `GATEWAY`, in front of a folder that is gone afterwards. It checks who asks."""
+    with tempfile.TemporaryDirectory(prefix="store-") as folder:
+        port = _free_port()
+        who = ["--access", _KEYS["AWS_ACCESS_KEY_ID"], "--secret", _KEYS["AWS_SECRET_ACCESS_KEY"]]
+        command = [str(GATEWAY), *who, "--port", f"127.0.0.1:{port}", "--quiet", "posix", folder]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            try:
+                _wait_for(port)
+                yield RunningStore(port, lambda name: Path(folder, name).mkdir())
+            finally:
+                process.kill()
+
+
+def _put_bucket(port: int, name: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
+    connection.request("PUT", f"/{name}", headers={"Authorization": _SIGNED})
+    answer = connection.getresponse()
+    assert answer.status == 200, answer.read()
+    connection.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _wait_for(port: int) -> None:
+    end = time.monotonic() + _SECONDS
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < end, "the store does not listen"
+            time.sleep(0.01)
