@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from components.common.bounded_files import read_bounded
 from components.common.errors import MonitorError
 from components.common.model_spec import ModelSpec
+from components.common.object_store.address import absolute, refuse_remote
 from components.common.plain_paths import broken_rule_of_path
 from components.common.settings import Section, explain, read_setting, read_yaml
 from components.common.span_patterns import DEFAULT_PATTERN, Found, SpanPattern, pattern_of
@@ -77,7 +78,8 @@ class PipelineConfig(Section):
 
     name: Annotated[str, Field(pattern=PIPELINE_NAME)]
     root: PlainPath = "runs"  # artifacts, ML Metadata, logs and, unless told otherwise, the serving folder
-    serving_dir: PlainPath = ""  # where models are pushed to; empty: `serving` under the root
+    # where models are pushed to, a folder or s3://, gs:// or minio://; empty: `serving` under the root
+    serving_dir: PlainPath = ""
     # folder of serving logs, one folder a span; training without it looks at no serving logs, monitoring needs it
     serving_logs: PlainPath = ""
     # how spans are named below it, as TFX's ExampleGens have it: {SPAN:2}/*, {YYYY}-{MM}-{DD}/*, {SPAN}/{VERSION}/* ...
@@ -91,8 +93,15 @@ class PipelineConfig(Section):
         return Path(self.root).absolute()
 
     @property
+    def serving(self) -> str:
+        """Where models are pushed to: a folder, or one of an object store."""
+        return absolute(self.serving_dir) if self.serving_dir else str(self.root_path / "serving")
+
+    @property
     def serving_path(self) -> Path:
-        return Path(self.serving_dir).absolute() if self.serving_dir else self.root_path / "serving"
+        """The same for whoever needs a folder of this machine. Raises `MonitorError` for one of an object store."""
+        refuse_remote(self.serving, "serving_dir", "Name a folder that the versions are copied to")
+        return Path(self.serving)
 
     @property
     def serving_logs_path(self) -> Path:

@@ -16,6 +16,8 @@ from .artifacts.properties import scalars
 from .artifacts.record_files import is_remote
 from .artifacts.writing import Writing
 from .bounded_files import open_regular, read_bounded, too_large
+from .object_store import places
+from .object_store.address import is_address, parse
 
 _MOST_BYTES = 4 << 30  # what executors read is the pipeline's own, and may be a shard of large examples
 _ERRORS = (fileio.NotFoundError, tf.errors.OpError)
@@ -23,7 +25,7 @@ _ERRORS = (fileio.NotFoundError, tf.errors.OpError)
 
 def tfx_files() -> Files:
     """Files wherever TFX can read them. TensorFlow's errors become what Python says of local files."""
-    return Files(_read, _names, remote=True, most=_MOST_BYTES, there=fileio.exists, open=_open)
+    return Files(_read, _names, remote=True, most=_MOST_BYTES, there=_there, open=_open)
 
 
 def tfx_writing() -> Writing:
@@ -41,6 +43,8 @@ def artifact_of(artifact: types.Artifact, producer: str = "") -> Artifact:
 def _read(path: str, most: int) -> bytes:
     if not is_remote(path):
         return read_bounded(path, most)
+    if _only_ours(path):
+        return places.read(path, most)
     try:
         with fileio.open(path, "rb") as file:
             content: bytes = file.read(most + 1)
@@ -78,7 +82,18 @@ class _Remote(io.RawIOBase):
         super().close()
 
 
+def _only_ours(path: str) -> bool:
+    """Whether a path is in a store that TFX has no file system for, such as that of a pushed version."""
+    return is_address(path) and parse(path).scheme != "gs"
+
+
+def _there(path: str) -> bool:
+    return places.is_there(path) if _only_ours(path) else bool(fileio.exists(path))
+
+
 def _names(folder: str) -> list[str]:
+    if _only_ours(folder):
+        return places.names(folder)
     try:
         return list(fileio.listdir(folder))
     except _ERRORS as error:

@@ -12,12 +12,14 @@ from components.atomic_pusher.publish import STAGING_PREFIX, publish
 from components.common import baseline_bundle
 from components.common.baseline_bundle import BUNDLE, MANIFEST_FILE, Bundle, Manifest
 from components.common.errors import MonitorError
+from components.common.object_store.address import is_address
+from components.common.object_store.places import copy_here
 
 LEFTOVERS = shutil.ignore_patterns(f"{STAGING_PREFIX}*", ".push.lock")
 
 
 def publish_copy(
-    serving_dir: Path,
+    serving_dir: str,
     of: Bundle,
     newest: Bundle,
     clock: Callable[[], float] = time.time,
@@ -26,7 +28,7 @@ def publish_copy(
     """Publishes the content of a version as the newest.
 
     Args:
-      serving_dir: the folder of versions.
+      serving_dir: the folder of versions, of this machine or of an object store.
       of: the version to copy.
       newest: the newest version as it was looked at: should there be another by now, nothing is published.
       clock: seconds since the epoch, which becomes the number where none is higher.
@@ -43,7 +45,7 @@ def publish_copy(
     said: dict[str, Any] = {}
 
     def fill(payload: str) -> None:
-        shutil.copytree(of.version_dir, payload, dirs_exist_ok=True, ignore=LEFTOVERS)
+        copy_version(of.version_dir, payload)
         said.update(change(Path(payload, BUNDLE)))
 
     def seal(payload: str, number: int) -> None:
@@ -51,7 +53,15 @@ def publish_copy(
         write_manifest(Path(payload, BUNDLE), of.manifest, model_version=number, copied_from=of.version_dir, **said)
         baseline_bundle.read(payload)  # what cannot be read back must not be published
 
-    return publish(str(serving_dir), fill, seal, clock)
+    return publish(serving_dir, fill, seal, clock)
+
+
+def copy_version(version_dir: str, folder: str) -> None:
+    """Copies what a version holds, without what killed pushes have left in it, into a folder of this machine."""
+    if is_address(version_dir):
+        copy_here(version_dir, folder)
+    else:
+        shutil.copytree(version_dir, folder, dirs_exist_ok=True, ignore=LEFTOVERS)
 
 
 def write_manifest(bundle: Path, manifest: Manifest, **changes: Any) -> None:
@@ -61,8 +71,8 @@ def write_manifest(bundle: Path, manifest: Manifest, **changes: Any) -> None:
     (bundle / MANIFEST_FILE).write_text(changed.to_json(), encoding="utf-8")
 
 
-def _refuse_newer(serving_dir: Path, newest: Bundle) -> None:
-    last = baseline_bundle.versions(str(serving_dir))[-1]
+def _refuse_newer(serving_dir: str, newest: Bundle) -> None:
+    last = baseline_bundle.versions(serving_dir)[-1]
     if last != newest.version_dir:
         raise MonitorError(
             f"{last} was pushed meanwhile, and nobody has looked at it: nothing was published. Run the command again "

@@ -114,7 +114,7 @@ class Policies:
         if bundle is None or not pushed or record not in first or bundle.manifest.copied_from is not None:
             return
         try:
-            before, newest = rollback.choose(serving)
+            before, newest = rollback.choose(str(serving))
         except MonitorError:
             return  # there is none before it
         pairs = self._pairs(first, before)
@@ -150,7 +150,7 @@ class Policies:
         )
         recorded.record(self._store, act)
         try:
-            done = rollback.roll_back(self._config.serving_path, before, newest)
+            done = rollback.roll_back(str(self._config.serving_path), before, newest)
         except (MonitorError, OSError) as error:
             recorded.record(self._store, replace(act, came=Came.FAILED, because=f"{why}; {error}"))
             raise

@@ -212,7 +212,7 @@ def publish(serving_dir: Path | None, served: Bundle, made: Made, reference: Ref
         return said
 
     if serving_dir is not None:
-        return os.path.join(str(serving_dir), str(publish_copy(serving_dir, served, served, change=change)))
+        return os.path.join(str(serving_dir), str(publish_copy(str(serving_dir), served, served, change=change)))
 
     def fill(payload: str) -> None:
         if baseline_bundle.read(served.version_dir).manifest != served.manifest:

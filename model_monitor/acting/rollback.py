@@ -14,6 +14,7 @@ from pathlib import Path
 from components.common import baseline_bundle
 from components.common.baseline_bundle import Bundle
 from components.common.errors import MonitorError, nearest
+from components.common.object_store import places
 
 from .copied_version import publish_copy
 
@@ -38,11 +39,11 @@ class RolledBack:
     replaced: Bundle
 
 
-def choose(serving_dir: Path, version: str = "") -> tuple[Bundle, Bundle]:
+def choose(serving_dir: str, version: str = "") -> tuple[Bundle, Bundle]:
     """The version to go back to, and the newest, which gives way.
 
     Args:
-      serving_dir: the folder of versions that servers watch.
+      serving_dir: the folder of versions that servers watch, of this machine or of an object store.
       version: the number of the one to go back to; "": the last one that was pushed before what is served now was. A
         version that was itself rolled back to counts as what it is a copy of, so that going back twice goes further
         back, and never forth.
@@ -51,9 +52,9 @@ def choose(serving_dir: Path, version: str = "") -> tuple[Bundle, Bundle]:
       MonitorError: there is no such version, it was not pushed with a bundle, or it is the newest already.
 
     """
-    folders = baseline_bundle.versions(str(serving_dir))
+    folders = baseline_bundle.versions(serving_dir)
     if not folders:
-        raise MonitorError(f"`serving_dir` must hold pushed versions. Received: {str(serving_dir)!r}, which has none")
+        raise MonitorError(f"`serving_dir` must hold pushed versions. Received: {serving_dir!r}, which has none")
     newest = baseline_bundle.read(folders[-1])
     earlier = {Path(folder).name: folder for folder in folders[:-1]}
     if not version:
@@ -69,9 +70,7 @@ def choose(serving_dir: Path, version: str = "") -> tuple[Bundle, Bundle]:
     return baseline_bundle.read(earlier[version]), newest
 
 
-def roll_back(
-    serving_dir: Path, target: Bundle, replaced: Bundle, clock: Callable[[], float] = time.time
-) -> RolledBack:
+def roll_back(serving_dir: str, target: Bundle, replaced: Bundle, clock: Callable[[], float] = time.time) -> RolledBack:
     """Publishes the content of a version as the newest, all or nothing.
 
     Args:
@@ -86,7 +85,7 @@ def roll_back(
 
     """
     number = publish_copy(serving_dir, target, replaced, clock)
-    return RolledBack(number, os.path.join(str(serving_dir), str(number)), target, replaced)
+    return RolledBack(number, os.path.join(serving_dir, str(number)), target, replaced)
 
 
 def origin(bundle: Bundle) -> str:
@@ -94,7 +93,7 @@ def origin(bundle: Bundle) -> str:
     seen: list[str] = []
     while (before := bundle.manifest.copied_from) is not None and before not in seen:
         seen.append(before)
-        if not os.path.isdir(before):
+        if not places.is_folder(before):
             return before
         bundle = baseline_bundle.read(before)
     return bundle.version_dir
@@ -120,7 +119,8 @@ def _before(newest: Bundle, folders: Sequence[str]) -> Bundle:
         bundle = baseline_bundle.read(folder)
         if bundle.manifest.copied_from is None:
             return _with_its_reference(bundle, newest, folders)
+    folder, number = os.path.split(newest.version_dir)
     raise MonitorError(
-        f"There is no version before {Path(newest.version_dir).name} in {Path(newest.version_dir).parent} to go back to"
+        f"There is no version before {number} in {folder} to go back to"
         + (f": it is version {served} again" if newest.manifest.copied_from else "")
     )

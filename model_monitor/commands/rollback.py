@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.common import baseline_bundle
+from components.common.object_store.address import absolute
 
 from ..acting import recorded, rollback
 from ..acting.recorded import Act, Came, What
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="its number; default: the last one that was pushed before what is served now",
     )
     add_reason(parser, required=True)
-    parser.add_argument("--serving", type=Path, metavar="DIR", help="folder of pushed versions; default: of the root")
+    parser.add_argument("--serving", metavar="DIR", help="folder of pushed versions; default: of the root")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML, for the root")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, e.g. root=runs")
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     config = any_config(options.config, options.set)
-    serving = options.serving.absolute() if options.serving else config.serving_path
+    serving = absolute(options.serving) if options.serving else config.serving
     target, newest = rollback.choose(serving, options.version)
     console = make_console()
     _say(target.version_dir, newest.version_dir, console)

@@ -7,6 +7,7 @@ from typing import Any
 from rich.markup import escape
 
 from components.common import baseline_bundle
+from components.common.object_store.address import absolute
 from pipelines.config import TrainingConfig, load
 
 from ..launching.pipelines import launch
@@ -59,5 +60,5 @@ def _train(config: ExampleConfig, data_dir: Path) -> int:
 def _baseline(config: TrainingConfig, run_key: str) -> str:
     """The folder of the pushed version that the new model is compared with, or nothing."""
     if config.baseline == "newest":
-        return baseline_bundle.choose_baseline(str(config.serving_path), run_key)
-    return "" if config.baseline == "none" else str(Path(config.baseline).absolute())
+        return baseline_bundle.choose_baseline(config.serving, run_key)
+    return "" if config.baseline == "none" else absolute(config.baseline)

@@ -10,6 +10,7 @@ from rich.console import Console
 from components.common import baseline_bundle
 from components.common.baseline_bundle import Bundle
 from components.common.errors import MonitorError, require
+from components.common.object_store.address import absolute
 from components.common.span_patterns import LeftOut, SpanLogs
 from components.serving_log_writer.log_files import WRITING
 from pipelines.config import MonitoringConfig, PipelineConfig, load
@@ -233,12 +234,12 @@ def served(config: MonitoringConfig) -> Bundle:
 
     """
     if config.bundle:
-        return baseline_bundle.read(str(Path(config.bundle).absolute()))
-    bundle = baseline_bundle.newest(str(config.serving_path))
+        return baseline_bundle.read(absolute(config.bundle))
+    bundle = baseline_bundle.newest(config.serving)
     if bundle is None:
         raise MonitorError(
             f"`serving_dir` must hold a pushed version, whose baseline serving is compared with. Received: "
-            f"{str(config.serving_path)!r}, where nothing was pushed yet (`model-monitor train` does, and "
+            f"{config.serving!r}, where nothing was pushed yet (`model-monitor train` does, and "
             "`model-monitor adopt` makes a baseline for a model that is served already)"
         )
     return bundle

@@ -241,3 +241,11 @@ def test_a_configuration_of_any_kind_says_where_things_are(tmp_path: Path):
     with pytest.raises(MonitorError, match="there is no key `lables`") as caught:
         config.load_any(kinds, None, ["lables=l.csv"])
     assert "trainer" in str(caught.value), "the keys are those of the first kind"
+
+
+def test_where_versions_go_may_be_in_a_store_and_whoever_needs_a_folder_says_so(tmp_path):
+    loaded = config.load(Cifar10Config, None, ["serving_dir=s3://bucket/serving"])
+    assert loaded.serving == "s3://bucket/serving"
+    with pytest.raises(MonitorError, match=r"`serving_dir` must be a folder of this machine. Received: 's3://bucket/s"):
+        _ = loaded.serving_path
+    assert config.load(Cifar10Config, None, [f"root={tmp_path}"]).serving == f"{tmp_path}/serving"

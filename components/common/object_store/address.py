@@ -1,5 +1,6 @@
 """Addresses in object stores: a scheme, a bucket and a key."""
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -72,6 +73,16 @@ def parse(path: str, what: str = "address") -> Address:
     require(plain, what, "have names between its slashes, none of them empty, . or ..", path)
     require(len(key.encode()) <= _MOST_OF_A_KEY, what, f"have a key of at most {_MOST_OF_A_KEY} bytes", path)
     return Address(found["scheme"], bucket, key)
+
+
+def absolute(path: str | os.PathLike[str]) -> str:
+    """A path, as it is where it is in a store, and else absolute.
+
+    >>> absolute("s3://bucket/serving"), absolute("/srv/../serving")
+    ('s3://bucket/serving', '/serving')
+    """
+    given = os.fspath(path)
+    return given if is_address(given) else os.path.abspath(given)
 
 
 def refuse_remote(path: str, what: str, instead: str) -> None:

@@ -156,9 +156,9 @@ def test_a_second_reference_takes_the_place_of_the_first(serving, served, made):
 def test_going_back_from_the_next_push_goes_to_the_reference_too(serving, served, made):
     known = reference(rebaseline.choose(judged(served, "ff"), [1, 2], served), made)
     folder = rebaseline.publish(serving, served, made, known)
-    assert rollback.choose(serving)[0].version_dir == str(serving / "3")  # the same model is no way back
+    assert rollback.choose(str(serving))[0].version_dir == str(serving / "3")  # the same model is no way back
     write_version(serving, int(Path(folder).name) + 1)
-    assert rollback.choose(serving)[0].version_dir == folder
+    assert rollback.choose(str(serving))[0].version_dir == folder
 
 
 def test_windows_are_those_of_the_newest_run_or_of_the_logs_that_are_named(tmp_path, serving, served):

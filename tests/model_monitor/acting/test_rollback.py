@@ -7,6 +7,7 @@ import pytest
 
 from components.common import baseline_bundle
 from components.common.errors import MonitorError
+from components.common.object_store.places import copy_here, copy_out
 from model_monitor.acting import copied_version, rollback
 from tests.support.pushed_version import write_version
 
@@ -23,7 +24,7 @@ def serving(tmp_path):
 
 
 def go_back(serving, version="", now=100.0):
-    return rollback.roll_back(serving, *rollback.choose(serving, version), lambda: now)
+    return rollback.roll_back(str(serving), *rollback.choose(str(serving), version), lambda: now)
 
 
 def content(folder) -> dict[str, bytes]:
@@ -83,10 +84,10 @@ def test_a_version_that_cannot_be_gone_back_to_is_refused(serving, version, said
 
 def test_a_folder_without_versions_and_one_without_an_earlier_version_are_refused(tmp_path):
     with pytest.raises(MonitorError, match="must hold pushed versions"):
-        rollback.choose(tmp_path / "serving")
+        rollback.choose(str(tmp_path / "serving"))
     write_version(tmp_path / "serving", 3)
     with pytest.raises(MonitorError, match="There is no version before 3"):
-        rollback.choose(tmp_path / "serving")
+        rollback.choose(str(tmp_path / "serving"))
 
 
 def test_what_was_not_pushed_with_a_bundle_is_no_way_back(serving):
@@ -97,10 +98,10 @@ def test_what_was_not_pushed_with_a_bundle_is_no_way_back(serving):
 
 
 def test_a_push_in_the_meantime_is_not_undone_unseen(serving):
-    chosen = rollback.choose(serving)
+    chosen = rollback.choose(str(serving))
     write_version(serving, 9)
     with pytest.raises(MonitorError, match="pushed meanwhile"):
-        rollback.roll_back(serving, *chosen, lambda: 100.0)
+        rollback.roll_back(str(serving), *chosen, lambda: 100.0)
     assert [Path(folder).name for folder in baseline_bundle.versions(str(serving))] == ["3", "5", "8", "9"]
     assert not [name for name in os.listdir(serving) if name.startswith(".push-")]
 
@@ -116,3 +117,18 @@ def test_what_cannot_be_read_whole_is_not_published(serving, monkeypatch):
 
 def _full(*_arguments, **_options):
     raise OSError(28, "No space left on device")
+
+
+def test_in_a_store_as_in_a_folder(serving, bucket):
+    remote = f"{bucket}/serving"
+    for empty in [path for path in serving.rglob("*") if path.is_dir() and not list(path.iterdir())]:
+        (empty / "FeatureStats.pb").touch()  # a store has no empty folders
+    copy_out(str(serving), remote)
+    done = go_back(remote)
+    assert (done.folder, done.of.version_dir) == (f"{remote}/100", f"{remote}/5")
+    assert baseline_bundle.newest(remote).manifest.copied_from == f"{remote}/5"
+    copy_here(remote, str(serving.parent / "copy"))
+    assert content(serving.parent / "copy" / "100") == content(serving / "5")
+    assert go_back(remote, now=101.0).of.version_dir == f"{remote}/3"
+    with pytest.raises(MonitorError, match=r"no version before 101 in s3://.*/serving to go back to: it is version 3"):
+        go_back(remote)
