@@ -1,5 +1,6 @@
 """ML Metadata over gRPC, to be read: the service `metadata-grpc-service` of Kubeflow Pipelines, or any other."""
 
+import os
 import re
 import threading
 from typing import Any
@@ -42,6 +43,7 @@ def open_server(address: str) -> metadata_store.MetadataStore:
         raise MonitorError(f"`--store` must {rule}. Received: {address!r}")
     port = int(found["port"] or DEFAULT_PORT)
     require(0 < port <= _LAST_PORT, "--store", "have a port in 1 .. 65535", address)
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # it tells of connections that end, on the terminal
     store = _Store(found["host"], port)
     try:
         store.get_context_types()

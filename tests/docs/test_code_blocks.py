@@ -42,6 +42,7 @@ NOT_RUN = {
     "docs/classifier.md": 1,  # a training of two minutes
     "docs/data.md": 1,  # a download
     "docs/detection_benchmark.md": 2,  # hours
+    "docs/inspecting.md": 1,  # a cluster
     "docs/live_benchmark.md": 3,  # an hour, on the full data set; times, for minutes
 }
 
