@@ -24,7 +24,6 @@ from .kfp.light_steps import LightStep, light_step
 from .kfp.mends import mend, on_vertex
 from .kfp.places import FOLDERS, PREFIX_VARIABLE, Places
 from .kfp.run_names import run_names
-from .kfp.tfx_steps import TfxStep
 from .project_version import project_version
 
 # Runners of Beam's whose work is done in this container; the workers of others do not have its folders.
@@ -111,6 +110,8 @@ def run(told: Arguments) -> None:
         light = LightStep(step, places, store_files(_LARGEST_READ), run_names(told.given, told.pipeline_name))
         made, more = light.make(given, told.declared), Json()
     else:
+        from .kfp.tfx_steps import TfxStep  # noqa: PLC0415 - what it imports is nothing to other steps
+
         heavy = TfxStep(told.executor_class, told.spec, told.beam_args, places)
         made, more = heavy.make(given, told.declared, driven)
     write_output(made, more, given, places)

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 
 from components.common import baseline_bundle
@@ -26,7 +27,7 @@ from pipelines import nodes, training
 from pipelines.cifar10 import training as cifar10
 from pipelines.cifar10.config import SCHEMA_DIR, Cifar10Config
 from pipelines.config import MonitoringConfig, load
-from pipelines.monitoring import monitoring_pipeline, pipeline_for_kubeflow
+from pipelines.monitoring import monitoring_pipeline
 from pipelines.runners.kubeflow import compile_pipeline
 from tests.support.kubeflow.walk import KFP_2_0_5, KFP_2_5, KFP_2_14, KFP_2_17, Dialect, Run, Walk
 from tests.support.sample_copies import copy_of_sample
@@ -56,18 +57,18 @@ class Place:
         return self.folder / "volume"
 
     def config(self, serving: Path) -> Cifar10Config:
-        mount = json.dumps([{"claim": "models", "path": str(self.mounted)}])
         places = [f"root={self.folder / 'runs'}", f"serving_dir={serving}", f"schema_dir={self.folder / 'policy'}"]
-        return load(Cifar10Config, None, [*places, f"kubeflow.mounts={mount}", *TINY])
+        return load(Cifar10Config, None, [*places, *TINY])
 
-    def monitoring(self) -> MonitoringConfig:
-        return load(MonitoringConfig, None, [f"root={self.folder / 'runs'}", f"bundle={self.mounted}", "cache=false"])
+    def on_kubeflow(self, pipeline: Pipeline, dialect: Dialect) -> Run:
+        text = compile_pipeline(pipeline, image="image")
+        return Walk(text, self.folder / "kfp", dialect, commands=warm().commands).run()
 
-    def on_kubeflow(self, text: str, dialect: Dialect, **parameters: Any) -> Run:
-        walk = Walk(text, self.folder / "kfp", dialect, commands=warm().commands)
-        return walk.run({key: str(value) for key, value in parameters.items()})
+    def monitoring(self, version: str, logs: Path, **arguments: Any) -> Pipeline:
+        config = load(MonitoringConfig, None, [f"root={self.folder / 'runs'}", "cache=false"])
+        return monitoring_pipeline(version, logs=logs, **arguments, **nodes.pipeline_arguments(config))
 
-    def here(self, pipeline: Any) -> run_store.Run:
+    def here(self, pipeline: Pipeline) -> run_store.Run:
         LocalDagRunner().run(pipeline)
         store = run_store.open_store(self.folder / "runs" / "metadata.sqlite")
         return next(iter(run_store.runs(store, pipeline.pipeline_info.pipeline_name, newest_first=True)))
@@ -116,14 +117,14 @@ class Both:
 @pytest.fixture(scope="module")
 def trained(place: Place) -> Run:
     """Pushed, without a baseline."""
-    text = compile_pipeline(cifar10.pipeline_for_kubeflow(place.config(place.mounted)), image="image")
-    return place.on_kubeflow(text, KFP_2_17, data=place.folder / "data", baseline="none")
+    return place.on_kubeflow(cifar10.create_pipeline(place.config(place.mounted), place.folder / "data"), KFP_2_17)
 
 
 @pytest.fixture(scope="module")
-def blocked(place: Place, trained: Run) -> Run:
+def blocked(place: Place, version: str) -> Run:
     """Held against the first, and blocked."""
-    return place.on_kubeflow(trained.walk.text, KFP_2_5, data=place.folder / "black")
+    config = place.config(place.mounted)
+    return place.on_kubeflow(cifar10.create_pipeline(config, place.folder / "black", baseline_uri=version), KFP_2_5)
 
 
 def imported(run: Run) -> dict[str, Any]:
@@ -149,7 +150,7 @@ def pushes(place: Place, trained: Run) -> Both:
 
 
 @pytest.fixture(scope="module")
-def version(place: Place, pushes: Both) -> str:
+def version(place: Place, trained: Run) -> str:
     """What Kubeflow has pushed."""
     found = baseline_bundle.newest(str(place.mounted))
     assert found is not None
@@ -176,30 +177,19 @@ def logs(place: Place, version: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def monitored(place: Place, logs: Path) -> str:
-    """The monitoring pipeline, compiled."""
-    config = place.monitoring()
-    return compile_pipeline(pipeline_for_kubeflow(config), image="image", settings=config.kubeflow)
-
-
-@pytest.fixture(scope="module")
-def first(place: Place, monitored: str, logs: Path, version: str) -> Both:
+def first(place: Place, logs: Path, version: str) -> Both:
     """The first span, which has no previous one, with labels."""
-    given = {"labels": place.folder / "labels.csv"}
-    there = place.on_kubeflow(monitored, KFP_2_0_5, logs=logs, span=1, baseline=version, **given)
-    return Both(there, place.here(local(place, version, logs=logs, span=1, labels=str(given["labels"]))))
+    pipeline = place.monitoring(version, logs, span=1, labels=str(place.folder / "labels.csv"))
+    return Both(place.on_kubeflow(pipeline, KFP_2_0_5), place.here(pipeline))
 
 
 @pytest.fixture(scope="module")
-def second(place: Place, monitored: str, logs: Path, version: str, first: Both) -> Both:
+def second(place: Place, logs: Path, version: str, first: Both) -> Both:
     """The newest span, held against the first."""
-    there, here = first.files("ImageStatisticsGen", "statistics")
-    run = place.on_kubeflow(monitored, KFP_2_14, logs=logs, baseline=version, previous=there)
-    return Both(run, place.here(local(place, version, logs=logs, span=2, previous=str(here))))
-
-
-def local(place: Place, version: str, **arguments: Any) -> Any:
-    return monitoring_pipeline(version, **arguments, **nodes.pipeline_arguments(place.monitoring()))
+    there = first.kubeflow.tasks["ImageStatisticsGen"].output("statistics")["uri"]
+    run = place.on_kubeflow(place.monitoring(version, logs, previous=there), KFP_2_14)
+    here = first.here.node("ImageStatisticsGen").output("statistics").uri
+    return Both(run, place.here(place.monitoring(version, logs, previous=here)))
 
 
 def decision(path: Path) -> Any:

@@ -17,7 +17,7 @@ from .places import Places
 from .run_names import RunNames
 
 Run = Callable[[Step], None]
-_EXECUTOR, _TFX = ".executor", "tfx."
+_EXECUTOR, _TFX = ".executor.Executor", "tfx."
 _CUSTOM = "custom:"  # what TFX puts before a custom property of which the type has another of the same name
 
 
@@ -27,10 +27,9 @@ def light_step(executor_class: str) -> Run | None:
     It is one where there is a module `ROOM.COMPONENT.step`, and `ROOM.common.step` that says what a step is: this
     project's components, under whatever name they are vendored.
     """
-    module = executor_class.rpartition(".")[0]
-    component = module.removesuffix(_EXECUTOR)
+    component = executor_class.removesuffix(_EXECUTOR)
     room = component.rpartition(".")[0]
-    if component == module or not all(map(_is_there, (room, f"{room}.common.step", f"{component}.step"))):
+    if component == executor_class or not all(map(_is_there, (room, f"{room}.common.step", f"{component}.step"))):
         return None
     run: Run = importlib.import_module(f"{component}.step").run
     return run
