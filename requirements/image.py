@@ -27,8 +27,15 @@ LIBRARIES = "ca-certificates,libbz2-1.0,libffi8,liblzma5,libncursesw6,libreadlin
 LEFT_OUT = ("__pycache__", "site-packages", "test", "idlelib", "tkinter", "*.a", "config-3.10*")
 
 
+NO_BASE = 3  # exit code: there is no base to build on here
+
+
 class ImageError(Exception):
     """Why there is no image, in one sentence."""
+
+
+class NoBaseError(ImageError):
+    """The same, where there is nothing to build it on."""
 
 
 def docker(*arguments: str, show: bool = False) -> str:
@@ -70,11 +77,11 @@ def local_base() -> str:
     """A base of Debian's packages, the machine's Python 3.10 and its certificates; made once."""
     python = interpreter()
     release = codename()
-    made_of = f"{release} {python} {LIBRARIES} {Path(__file__).read_bytes()!r}"
+    made_of = f"{release} {python} {LIBRARIES} {LEFT_OUT}"
     name = f"model-monitor-base:{hashlib.sha256(made_of.encode()).hexdigest()[:12]}"
     if not has(name):
         if not shutil.which("debootstrap"):
-            raise ImageError(
+            raise NoBaseError(
                 f"{usual_base()} cannot be had, and debootstrap is not installed, which makes one of packages"
             )
         say(f"{usual_base()} cannot be had: making a base of Debian's packages and {python}")
@@ -92,7 +99,7 @@ def interpreter() -> Path:
         prefix = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
         if prefix not in ("/usr", "/usr/local"):
             return Path(prefix)
-    raise ImageError("no Python 3.10 in a folder of its own is on this machine, such as `pyenv install 3.10` makes")
+    raise NoBaseError("no Python 3.10 in a folder of its own is on this machine, such as `pyenv install 3.10` makes")
 
 
 def codename() -> str:
@@ -104,7 +111,7 @@ def codename() -> str:
     except OSError:
         found = None
     if not found:
-        raise ImageError("this machine does not say which release of Debian it runs")
+        raise NoBaseError("this machine does not say which release of Debian it runs")
     return found[1]
 
 
@@ -120,7 +127,8 @@ def fill(root: Path, release: str, python: Path) -> None:
     (root / "usr" / "local" / "lib" / "python3.10" / "site-packages").mkdir()
     if Path(CERTIFICATES).exists():
         shutil.copy(CERTIFICATES, root / CERTIFICATES.lstrip("/"))
-    subprocess.run(["chroot", root, "ldconfig"], check=True)
+    for command in (["ldconfig"], ["python3", "-m", "ensurepip", "--default-pip"]):
+        subprocess.run(["chroot", root, *command], stdout=subprocess.DEVNULL, check=True)
 
 
 def imported(root: Path, name: str) -> None:
@@ -159,5 +167,8 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
+    except NoBaseError as error:
+        sys.stderr.write(f"image: {error}\n")
+        sys.exit(NO_BASE)
     except ImageError as error:
         sys.exit(f"image: {error}")

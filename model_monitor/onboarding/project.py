@@ -10,6 +10,7 @@ import jinja2
 
 from components.common.errors import require
 from components.common.model_spec import ModelSpec
+from pipelines.runners.project_version import project_version
 
 from .described import Feature
 
@@ -61,6 +62,7 @@ def _values(target: Path, spec: ModelSpec, label: Feature, folder: str, pattern:
     smallest, largest = _SIDES
     side = max(smallest, min(largest, *spec.image.size)) if spec.image.size else largest
     return {
+        "version": project_version(),
         "name": _pipeline_name(target),
         "folder": json.dumps(folder),
         "pattern": json.dumps(pattern),

@@ -1,6 +1,6 @@
 """The image has all that pyproject.toml packs, and nothing runs there as root; where no Docker is, it is said.
 
-That the image is built and runs pipelines is for tests/e2e/test_kubeflow_containers.py.
+That the image is built and runs pipelines is for tests/kubeflow/test_containers.py.
 """
 
 import os
