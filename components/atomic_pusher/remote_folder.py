@@ -104,11 +104,15 @@ class RemoteFolder:
 
         """
         named = {str(number) for number in (seen.version, seen.next) if number is not None}
-        taken = {*named, *self._bucket.names(self._folder), *self._bucket.names(self._key(PUSHES))}
-        first = next_version(self.address, taken, clock())
-        for number in range(first, first + _ATTEMPTS):
-            if self._bucket.create(self._claim(number), push.encode()):
+        for _ in range(_ATTEMPTS):
+            taken = {*named, *self._bucket.names(self._folder), *self._bucket.names(self._key(PUSHES))}
+            number = next_version(self.address, taken, clock())
+            if not self._bucket.create(self._claim(number), push.encode()):
+                continue
+            # Whoever had the number before has taken back its claim, and its version is there by then.
+            if str(number) not in self._bucket.names(self._folder):
                 return number
+            self._bucket.delete([self._claim(number)])
         raise MonitorError(f"`{self.address}` must have a free version number within {_ATTEMPTS} attempts")
 
     def require_preconditions(self, number: int) -> None:

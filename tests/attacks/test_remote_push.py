@@ -15,6 +15,13 @@ def test_a_server_that_polls_sees_whole_versions_only(name, tries, report):
     report(f"pushes to a store: {name}", tried, tried - len(broken))
 
 
+@pytest.mark.parametrize("name", ["kills", "paused"])
+def test_the_same_by_the_rules_of_google(name, tries, report):
+    tried, broken = attack("store_attacks", name, tries(9, 1), "google")
+    assert broken == []
+    report(f"pushes by Google's rules: {name}", tried, tried - len(broken))
+
+
 @pytest.mark.parametrize("name", SHORT_AND_FULL)
 def test_the_same_in_front_of_a_server_that_people_run(name, tries, report):
     if not GATEWAY.exists():

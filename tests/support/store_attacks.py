@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from tests.support.stores.proxy import Act, Request, StoreProxy, store_proxy
 from tests.support.stores.pushing import Came, Push, Watcher
-from tests.support.stores.running import RunningStore, environment, running_gateway, running_store
+from tests.support.stores.running import RunningStore, environment, running_gateway, running_google, running_store
 
 BEFORE, DURING, LATER = 100, 101, 200  # by the clocks of the push before, those under attack, and the one after
 MOST_REQUESTS = 100
@@ -31,7 +31,7 @@ class Scene:
     wrong: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.serving = f"s3://{self.store.make_bucket()}/models/serving"
+        self.serving = f"{self.store.scheme}://{self.store.make_bucket()}/models/serving"
         self.watcher = Watcher(self.serving, self.store.environment)
         self._look = threading.Lock()
         came = self.push(BEFORE)
@@ -234,7 +234,7 @@ ATTACKS: dict[str, Callable[[RunningStore, int], Iterator[Case]]] = {
 }  # fmt: skip
 
 
-STORES = {"memory": running_store, "gateway": running_gateway}
+STORES = {"memory": running_store, "google": running_google, "gateway": running_gateway}
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """One bucket of a store: what is in it, reading, and writing with or without a precondition."""
 
+import contextlib
 import itertools
 import os
 import posixpath
@@ -147,9 +148,16 @@ class Bucket:
     def delete(self, keys: Iterable[str]) -> None:
         """Deletes objects. Those that are gone already are no error."""
         wanted = list(keys)
-        if wanted:
-            with self._told(posixpath.commonpath(wanted)):
+        try:
+            with self._told(posixpath.commonpath(wanted) if wanted else ""):
                 obstore.delete(self._store, wanted)
+        except FileNotFoundError:  # as Google's says of one, without saying of which, and leaves others
+            for key in wanted:
+                self._delete(key)
+
+    def _delete(self, key: str) -> None:
+        with contextlib.suppress(FileNotFoundError), self._told(key):
+            obstore.delete(self._store, key)
 
     def _put(self, key: str, content: bytes, mode: Any) -> bool:
         try:

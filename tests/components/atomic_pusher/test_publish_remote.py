@@ -9,11 +9,11 @@ from components.atomic_pusher.publish import publish, publish_bundle
 from components.common.errors import MonitorError
 from components.common.object_store import places
 from components.common.object_store.address import parse
-from tests.support.stores.proxy import store_proxy
-from tests.support.stores.pushing import FILES, Watcher, fill, seal
+from tests.support.stores.proxy import Act, store_proxy
+from tests.support.stores.pushing import FILES, Push, Watcher, fill, seal
 from tests.support.stores.running import environment
 
-OVERHEAD = 20  # requests of a push besides one for each file, as docs/push_to_stores.md says
+OVERHEAD = 21  # requests of a push besides one for each file, as docs/push_to_stores.md says
 
 
 @pytest.fixture
@@ -74,6 +74,20 @@ def test_of_two_pushes_at_once_one_wins_and_the_other_says_so(serving, watcher):
     ):
         push(serving, seal=overtaken)
     assert (watcher.versions(), watcher.partial(), watcher.left()) == ([101], [], [])
+
+
+def test_a_number_is_nobody_elses_though_the_claim_on_it_is_gone(serving, store, watcher):
+    """A push that has looked for a free number before another one is made, which gets that number."""
+
+    def overtaken(request) -> Act:
+        if request.method == "PUT" and not watcher.versions():
+            assert publish(serving, fill, seal, lambda: 100.0) == 100
+        return Act.FORWARD
+
+    with store_proxy(store.port, overtaken) as proxy:
+        came = Push(serving, environment(proxy.port), 100.0).end()
+    assert "version 100 is the newest" in came.said
+    assert (watcher.versions(), watcher.partial(), watcher.left()) == ([100], [], [])
 
 
 def test_a_store_that_heeds_no_preconditions_is_refused(serving, store, watcher, monkeypatch):

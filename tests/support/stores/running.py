@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,11 +30,13 @@ class RunningStore:
     Attributes:
       port: where.
       make: makes a bucket of a name.
+      scheme: of the addresses in it.
 
     """
 
     port: int
     make: Callable[[str], object] = field(repr=False)
+    scheme: str = "s3"
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
 
     @property
@@ -50,7 +53,8 @@ class RunningStore:
 
 def environment(port: int) -> dict[str, str]:
     """The variables of a process by which it finds the store behind a port of this machine, and no other."""
-    return {**_KEYS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "HOME": "/nonexistent"}
+    here = f"http://127.0.0.1:{port}"
+    return {**_KEYS, "AWS_ENDPOINT_URL": here, "STORAGE_EMULATOR_HOST": here, "HOME": "/nonexistent"}
 
 
 def without_stores() -> dict[str, str]:
@@ -58,14 +62,23 @@ def without_stores() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith(_OTHERS)}
 
 
+def running_store() -> AbstractContextManager[RunningStore]:
+    """A store in memory that is asked as S3 is, from when it listens until it is not needed any more."""
+    return _running("server", "s3")
+
+
+def running_google() -> AbstractContextManager[RunningStore]:
+    """The same of one that is asked as Google Cloud Storage is."""
+    return _running("google_server", "gs")
+
+
 @contextlib.contextmanager
-def running_store() -> Iterator[RunningStore]:
-    """A store in memory, from when it listens until it is not needed any more."""
-    command = [sys.executable, "-m", "tests.support.stores.server"]
+def _running(module: str, scheme: str) -> Iterator[RunningStore]:
+    command = [sys.executable, "-m", f"tests.support.stores.{module}"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
-        yield RunningStore(port, lambda name: _put_bucket(port, name))
+        yield RunningStore(port, lambda name: _put_bucket(port, name), scheme)
         process.communicate()  # closes its input, with which it ends
 
 
