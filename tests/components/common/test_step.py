@@ -22,7 +22,9 @@ def test_what_a_step_needs_is_there_or_said_to_be_missing():
     assert (step.parameter("seed"), step.text("text"), step.text("never")) == (0, "", "")
     with pytest.raises(MonitorError, match=r"The input `none` must hold one artifact\. Received: none"):
         step.input("none")
-    with pytest.raises(MonitorError, match=r"The input `two` must hold one artifact\. Received: /runs/1, /runs/2"):
+    with pytest.raises(
+        MonitorError, match=r"The input `two` must hold one artifact\. Received: s3://bucket/1, /runs/2"
+    ):
         step.optional("two")
     with pytest.raises(MonitorError, match=r"The output `report` must hold one artifact\. Received: none"):
         step.output("report")
