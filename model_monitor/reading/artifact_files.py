@@ -20,9 +20,19 @@ _SECONDS = 300.0  # that what was read is remembered; artifacts do not change on
 _REFUSED_SECONDS = 30.0  # that a bucket which could not be asked is not asked again
 
 
-def kubeflow_files(most: int = MOST_BYTES) -> Files:
-    """Files of object stores alone: a path without a scheme is one of a container that is gone."""
-    return replace(_remembering(store_files(most)), check=_require_address, local=False)
+def kubeflow_files(*, local: bool, most: int = MOST_BYTES) -> Files:
+    """Files of object stores; a path without a scheme is one of a container that is gone.
+
+    Args:
+      local: whether such a path may be one of this machine as well, as in the record of a run of `kfp.local`. That
+        there is nothing here says nothing of what was in a container.
+      most: bytes of a file.
+
+    """
+    files = _remembering(store_files(most))
+    if not local:
+        return replace(files, check=_require_address, local=False)
+    return replace(files, there=lambda path: not is_address(path) or files.there(path))
 
 
 def shown_files(root: str | Path, places: Collection[str], most: int = MOST_BYTES) -> Files:

@@ -21,6 +21,7 @@ from components.common.strict_text import TextError, parse_json
 from . import kubeflow
 from .artifact_files import kubeflow_files
 from .nodes import CONTEXTS, OUTPUTS, RUN_CONTEXTS, Node, nodes_of, when
+from .store_server import ServedStore
 from .stores import open_store, reading
 
 __all__ = ["Node", "Run", "nodes_of", "open_store", "pipelines", "reading", "runs", "runs_that_gave", "was_cached"]
@@ -37,7 +38,7 @@ def runs(
     The nodes of `RUNS_A_QUERY` runs are read together, when those of one of them are first asked for.
     """
     contexts = sorted(_run_contexts(store, pipeline), key=lambda each: each[1].id, reverse=newest_first)
-    read = {kind: files or _files_of(kind) for kind in RUN_CONTEXTS}
+    read = {kind: files or _files_of(kind, store) for kind in RUN_CONTEXTS}
     for start in range(0, len(contexts), RUNS_A_QUERY):
         chunk = contexts[start : start + RUNS_A_QUERY]
         batch = _Batch(store, [context.id for _, context in chunk])
@@ -80,7 +81,7 @@ class Run:
         self.pipeline = pipeline
         self.run_id = run_id
         self._context = context or self._find_context()
-        self.files = files or _files_of(self._context.type)
+        self.files = files or _files_of(self._context.type, store)
         self._batch = batch or _Batch(store, [self._context.id])
 
     def _find_context(self) -> mlmd.Context:
@@ -198,9 +199,9 @@ def runs_that_gave(store: metadata_store.MetadataStore, artifact_id: int) -> set
     return {context.id for found in contexts for context in found if context.type in RUN_CONTEXTS}
 
 
-def _files_of(kind: str) -> Files:
-    """How the artifacts of a run are read, by the type of its context."""
-    return kubeflow_files() if kind == kubeflow.RUN else local_files()
+def _files_of(kind: str, store: metadata_store.MetadataStore) -> Files:
+    """How the artifacts of a run are read, by the type of its context; a server tells of no path of this machine."""
+    return kubeflow_files(local=not isinstance(store, ServedStore)) if kind == kubeflow.RUN else local_files()
 
 
 def _pipelines(store: metadata_store.MetadataStore) -> list[tuple[mlmd.Context, str]]:

@@ -44,7 +44,7 @@ def open_server(address: str) -> metadata_store.MetadataStore:
     port = int(found["port"] or DEFAULT_PORT)
     require(0 < port <= _LAST_PORT, "--store", "have a port in 1 .. 65535", address)
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # it tells of connections that end, on the terminal
-    store = _Store(found["host"], port)
+    store = ServedStore(found["host"], port)
     try:
         store.get_context_types()
     except errors.UnimplementedError as error:
@@ -55,7 +55,7 @@ def open_server(address: str) -> metadata_store.MetadataStore:
     return store
 
 
-class _Store(metadata_store.MetadataStore):
+class ServedStore(metadata_store.MetadataStore):
     """A client that only asks, and never for ever."""
 
     def __init__(self, host: str, port: int) -> None:

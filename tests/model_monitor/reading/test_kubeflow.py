@@ -200,3 +200,20 @@ def test_the_root_of_all_runs_is_what_comes_before_the_pipeline_and_the_run(plac
     context = recorder.run("p", "r").contexts[1]
     context.custom_properties["pipeline_root"].string_value = place
     assert kubeflow.root_of(context) == root
+
+
+def test_a_run_of_kfp_local_is_read_from_its_folder_and_what_was_in_a_container_is_not_gone(tmp_path):
+    recorder = Recorder.in_memory()
+    run = recorder.run("p", "r")
+    folder = tmp_path / "blessing"
+    folder.mkdir()
+    (folder / "BLESSED").touch()
+    kinds = ({"schemaTitle": "tfx.ModelBlessing"}, {"schemaTitle": "tfx.PushedModel"})
+    blessing = {"uri": str(folder), "type": kinds[0], "metadata": {"blessed": 1}}
+    given = run.container("Evaluator").complete({"blessing": [blessing]})
+    pushed = {"pushed": 1, "pushed_version": "7", "pushed_destination": "/serving/7"}
+    model = {"uri": str(tmp_path), "type": kinds[1], "metadata": pushed}
+    run.container("Pusher", inputs={"model_blessing": given["blessing"]}).complete({"pushed_model": [model]})
+    history = History(recorder.store)
+    says = history.verdict(history.runs[0])
+    assert (says.state, says.reason) == (State.PUSHED, "every check let it pass")
