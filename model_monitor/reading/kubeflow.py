@@ -24,6 +24,7 @@ _TASKS = ("system.ContainerExecution", "system.ImporterExecution", "system.Impor
 _LOGS = "executor-logs"  # what the container printed, an output of each; later versions add a number
 _ITS_OWN = ("display_name", "store_session_info")  # properties of every artifact
 _PREFIX = "tfx."
+_CUSTOM = "custom:"  # before a custom property that has the name of one of the type's, and counts then
 _DEEPEST = 20  # groups inside each other
 _EXACT = 1 << 53  # doubles are whole numbers, each of them, up to here
 
@@ -94,6 +95,8 @@ def artifact_of(artifact: mlmd.Artifact) -> Artifact:
     """The record of an artifact that Kubeflow Pipelines noted."""
     found = scalars(artifact.properties, artifact.custom_properties)
     properties = {name: _unwrapped(value) for name, value in found.items() if name not in _ITS_OWN}
+    for name in [name for name in properties if name.startswith(_CUSTOM)]:
+        properties[name.removeprefix(_CUSTOM)] = properties.pop(name)
     return Artifact(artifact.uri, artifact.type.removeprefix(_PREFIX), id=artifact.id, properties=properties)
 
 

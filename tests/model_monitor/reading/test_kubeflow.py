@@ -114,6 +114,7 @@ def test_parameters_and_properties_have_their_types_again():
     }
     task = run.container("Node", parameters=given)
     metadata = {"whole": 3, "part": 0.5, "large": 1e300, "list": [1, "a"], "map": {"a": [0.5]}, "text": "{}"}
+    metadata |= {"span": 0, "custom:span": 7}
     task.complete({"out": [{"uri": "s3://b/k", "type": {"schemaTitle": "system.Model"}, "metadata": metadata}]})
     node = noted(recorder).node("Node")
     assert (node.parameters["span"], type(node.parameters["span"])) == (7, int)
@@ -123,7 +124,7 @@ def test_parameters_and_properties_have_their_types_again():
     assert (properties["whole"], properties["part"], properties["large"]) == (3, 0.5, 1e300)
     assert json.loads(str(properties["list"])) == [1.0, "a"]
     assert json.loads(str(properties["map"])) == {"a": [0.5]}
-    assert properties["text"] == "{}"
+    assert (properties["text"], properties["span"], "custom:span" in properties) == ("{}", 7, False)
     assert node.output("out").type == "system.Model"
 
 
