@@ -29,6 +29,8 @@ from model_monitor.reading.verdicts import RunVerdict
 from model_monitor.ui.app import Application, hosts_for
 from model_monitor.ui.pages import Site
 from tests.support.example_runs import Story
+from tests.support.kubeflow.recorded_runs import recorded
+from tests.support.kubeflow.recorder import Recorder
 
 from . import conftest as made
 from .conftest import RUN, Case
@@ -73,6 +75,14 @@ class Shown:
     @cached_property
     def verdict(self) -> RunVerdict:
         return self.history.verdict(self.history.run(RUN))
+
+    @cached_property
+    def on_a_cluster(self) -> RunVerdict:
+        """The verdict on the same run and files, as Kubeflow Pipelines records them."""
+        folder = self.case.metadata.parent
+        there = recorded(self.case.metadata, folder / "serving", Recorder.in_memory(), folder.with_name("objects"))
+        history = History(there.recorder.store, files=there.files)
+        return history.verdict(history.run(RUN))
 
     @cached_property
     def why(self) -> dict[str, Any]:
@@ -163,12 +173,16 @@ def by_report(shown: Shown) -> Outcome:
     return _MARKS[text.lstrip()[0]]
 
 
+def by_the_run_on_a_cluster(shown: Shown) -> Outcome:
+    return shown.on_a_cluster.outcome
+
+
 def by_validation_report(shown: Shown) -> Outcome:
     return shown.component.outcome
 
 
 SURFACES = [by_inspect, by_why, by_exit_code, by_exit_code_of_monitor, by_page_of_the_run, by_home_page, by_report,
-            by_validation_report]  # fmt: skip
+            by_validation_report, by_the_run_on_a_cluster]  # fmt: skip
 
 
 @pytest.mark.parametrize(("make", "variant", "outcome"), CASES)
@@ -201,6 +215,7 @@ def test_everything_says_the_same_word_of_a_span(shown, make, variant, outcome):
     _, both = command("compare", RUN, "empty", "--json", "--metadata", metadata)
     says = {
         "verdict": case.verdict.state.value,
+        "cluster": case.on_a_cluster.state.value,
         "why": case.why["run"]["verdict"]["state"],
         "compare": json.loads(both)["runs"][0]["verdict"]["state"],
         "component": case.component.state.value,

@@ -16,7 +16,7 @@ BUCKET = "mlpipeline"
 ROOT = f"minio://{BUCKET}/v2/artifacts"
 SERVING = f"minio://{BUCKET}/serving"
 # TFX's types have a prefix there, and ours have their own already; the properties are those that every artifact has.
-_OF_TFX = ("tfx_version", "is_external", "name", "producer_component", "state")
+_OF_TFX = ("tfx_version", "is_external", "name", "producer_component")
 _TEXT = re.compile(r".*\.(json|html|txt|pbtxt)")
 
 
