@@ -34,6 +34,7 @@ COMMANDS = {
     "tune": "evaluate past windows under other settings",
     "demo": "tell the story of a served model, live",
     "vendor": "copy the components into a project under another name",
+    "compile": "write a pipeline for Kubeflow Pipelines or Vertex AI",
     "submit": "run a compiled pipeline on Kubeflow Pipelines",
     "data": "the data set",
 }

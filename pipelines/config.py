@@ -21,6 +21,8 @@ from components.common.span_patterns import DEFAULT_PATTERN, Found, SpanPattern,
 from components.common.two_sample.false_alarms import least_permutations
 from components.serving_log_example_gen.read_options import DEFAULT_MAX_ROWS
 
+from .kubeflow_settings import KubeflowConfig
+
 # In this process. Where no option says what workers install, TFX builds a package of itself for every Beam executor,
 # which takes seconds and which nobody here installs. What Beam pickles with by default, dill, has its log level set for
 # each object, which visits all loggers of all libraries: a tenth of a short pipeline's time (docs/traps.md).
@@ -87,6 +89,7 @@ class PipelineConfig(Section):
     cache: bool = True
     beam_args: tuple[str, ...] = LOCAL_BEAM_ARGS
     monitor: MonitorConfig = MonitorConfig()
+    kubeflow: KubeflowConfig = KubeflowConfig()  # of a compiled pipeline
 
     @property
     def root_path(self) -> Path:
@@ -182,9 +185,8 @@ class TrainingConfig(PipelineConfig):
         folder = Path(self.serving_logs)
         spans = self.span_pattern.find(folder).spans if self.serving_logs and folder.is_dir() else ()
         logs = _stated(folder, [folder / file for span in spans for file in span.files])
-        settings = self.model_dump(
-            exclude={"baseline": True, "cache": True, "beam_args": True, "monitor": {"drift_against", "fail_on"}}
-        )
+        without = {"baseline": True, "cache": True, "beam_args": True, "kubeflow": True}
+        settings = self.model_dump(exclude={**without, "monitor": {"drift_against", "fail_on"}})
         found = [settings, policy, _listing(data_dir, "*"), logs]
         return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -202,6 +204,21 @@ class MonitoringConfig(PipelineConfig):
     # folder of the version that is served, with its baseline; empty: the newest in `serving_dir`
     bundle: PlainPath = ""
     labels: str = ""  # delayed labels, `id,label` as CSV or TFRecord; empty: none yet
+    # a file that describes the model, to compile a pipeline where the bundle cannot be read; empty: the bundle says it
+    model_spec: str = ""
+
+
+class OwnConfig(PipelineConfig):
+    """What the compilation of a pipeline can be told that says all else itself: the section `kubeflow`."""
+
+    name: Annotated[str, Field(pattern=PIPELINE_NAME)] = "own"
+
+    @model_validator(mode="after")
+    def _only_kubeflow(self) -> "OwnConfig":
+        others = sorted(self.model_fields_set - {"kubeflow"})
+        if others:
+            raise ValueError(f"must have no `{others[0]}`: a pipeline of one's own says that itself")
+        return self
 
 
 def _listing(folder: Path, pattern: str) -> list[tuple[str, int, int]]:

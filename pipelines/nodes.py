@@ -5,6 +5,7 @@ from typing import Any
 from tfx import types
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import metadata
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import range_config_pb2
 
 from components import (
@@ -21,11 +22,13 @@ from components.common.span_patterns import DEFAULT_PATTERN
 from components.serving_log_example_gen.component import make_input
 
 from .config import MonitorConfig, PipelineConfig
+from .run_parameters import Number, Text
 
 SERVING_SPLIT = "serving"
 EVAL_SPLIT = baseline_bundle.EVAL_SPLIT
 PERMUTATIONS = {"permutations", "seed"}  # settings of the permutation test
-CALIBRATION = {"window_size", "false_alarm_rate", *PERMUTATIONS}  # settings of ThresholdCalibrator
+RATE = "false_alarm_rate"
+CALIBRATION = {"window_size", RATE, *PERMUTATIONS}  # settings of ThresholdCalibrator
 
 
 def pipeline_arguments(config: PipelineConfig) -> dict[str, Any]:
@@ -41,26 +44,33 @@ def pipeline_arguments(config: PipelineConfig) -> dict[str, Any]:
 
 def serving_log_example_gen(  # noqa: PLR0913 - whose logs, where, which of them
     spec: ModelSpec,
-    logs: str,
+    logs: Text,
     settings: MonitorConfig,
     *,
     pattern: str = DEFAULT_PATTERN,
-    span: int | None = None,
+    span: int | RuntimeParameter | None = None,
     model_version: int = 0,
+    baseline: types.BaseChannel | None = None,
 ) -> ServingLogExampleGen:
     """The images of one span of the serving logs, the newest span unless told otherwise."""
-    chosen = range_config_pb2.RangeConfig(
-        static_range=range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
-    )
     return ServingLogExampleGen(
         input_base=logs,
         input_config=make_input(pattern),
-        range_config=None if span is None else chosen,
+        range_config=_range_of(span),
         spec=spec,
         model_version=model_version,
+        baseline=baseline,
         one_example_per=settings.one_example_per,
         max_rows=settings.max_rows,
     )
+
+
+def _range_of(span: int | RuntimeParameter | None) -> range_config_pb2.RangeConfig | RuntimeParameter | None:
+    """One span. Of a runtime parameter the entry point of steps makes a range, see `kfp.spans`."""
+    if span is None or isinstance(span, RuntimeParameter):
+        return span
+    one = range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
+    return range_config_pb2.RangeConfig(static_range=one)
 
 
 def scored_statistics(  # noqa: PLR0913 - what is scored by what, and where it is from
@@ -93,6 +103,7 @@ def checks(  # noqa: PLR0913 - what is compared, and how
     baseline_split: str = EVAL_SPLIT,
     previous: types.BaseChannel | None = None,
     labelled: types.BaseChannel | None = None,
+    false_alarm_rate: Number | None = None,
     **labels: Any,
 ) -> tuple[BaseNode, BaseNode]:
     """The nodes that hold a window against a baseline: what changed, and what that does to the model's accuracy.
@@ -106,15 +117,21 @@ def checks(  # noqa: PLR0913 - what is compared, and how
       previous: the statistics of the previous span.
       labelled: those of held-out examples with labels, which the accuracy is estimated from, where what changed is told
         by other examples; None: by these.
+      false_alarm_rate: where it is not that of `settings`.
       labels: `examples` and `labels_file` of PerformanceEstimator, where there are labels.
 
     """
     compared = {**statistics, "baseline_split": baseline_split}
-    rules = settings.model_dump(include={"false_alarm_rate", "min_examples", "features", *PERMUTATIONS})
+    rules = with_rate(settings.model_dump(include={"min_examples", "features", RATE, *PERMUTATIONS}), false_alarm_rate)
     validator = SkewDriftValidator(**compared, schema=schema, previous_statistics=previous, **rules)
     limits = settings.model_dump(include={"max_accuracy_drop", "seed"})
     known = compared if labelled is None else {**compared, "baseline_statistics": labelled}
     return validator, PerformanceEstimator(**known, spec=spec, **limits, **labels)
+
+
+def with_rate(rules: dict[str, Any], false_alarm_rate: Number | None) -> dict[str, Any]:
+    """The settings of a component with another rate of false alarms, unless that is None."""
+    return rules if false_alarm_rate is None else {**rules, RATE: false_alarm_rate}
 
 
 def guards(report: BaseNode, settings: MonitorConfig, fail_unless_fine: bool) -> list[BaseNode]:

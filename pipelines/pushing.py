@@ -7,14 +7,17 @@ from typing import Any
 
 from tfx import types
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import pusher_pb2
 
 from components import AtomicPusher, PushGate, ThresholdCalibrator, ValidationReport
+from components.common.artifacts.record_files import is_remote
 from components.common.model_spec import ModelSpec
 from components.common.span_patterns import DEFAULT_PATTERN
 
 from . import nodes
 from .config import MonitorConfig
+from .run_parameters import Number
 
 
 def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, and how to judge; all but one by keyword
@@ -23,18 +26,19 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
     examples: types.BaseChannel,
     model: types.BaseChannel,
     evaluator: BaseNode,
-    serving_dir: str | Path,
+    serving_dir: str | Path | RuntimeParameter,
     split: str = nodes.EVAL_SPLIT,
     schema: types.BaseChannel | None = None,
     statistics: types.BaseChannel | None = None,
     anomalies: Sequence[types.BaseChannel] = (),
     policy: str = "",
-    serving_logs: str | Path = "",
+    serving_logs: str | Path | RuntimeParameter = "",
     serving_logs_pattern: str = DEFAULT_PATTERN,
-    serving_logs_span: int | None = None,
-    baseline: str = "",
+    serving_logs_span: int | RuntimeParameter | None = None,
+    baseline: str | types.BaseChannel = "",
     run_key: str = "",
     settings: MonitorConfig = MonitorConfig(),  # noqa: B008 - frozen
+    false_alarm_rate: Number | None = None,
     fail_unless_fine: bool = False,
 ) -> list[BaseNode]:
     """The nodes to append to a pipeline that trains and evaluates a model: scored, described, judged, pushed, reported.
@@ -57,7 +61,7 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
       examples: channel of the `Examples`, with a split that the model was not trained on.
       model: channel of the `Model`.
       evaluator: the Evaluator, for its `blessing` and its `evaluation`.
-      serving_dir: where blessed versions are pushed to, a local or mounted folder.
+      serving_dir: where blessed versions are pushed to, a local or mounted folder or one of an object store.
       split: the split of `examples` that was held out.
       schema: channel of a curated `Schema`, to which the thresholds of monitoring are added. None: one is inferred from
         the held-out examples.
@@ -70,10 +74,11 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
         examples, and what differs can block the push. Empty: no logs are read.
       serving_logs_pattern: how spans are named below it, as TFX's ExampleGens have it.
       serving_logs_span: the number of the span; None: the newest.
-      baseline: folder of the pushed version that `evaluator` compared the model with, to be noted in the bundle; empty
-        where it was none.
+      baseline: what `evaluator` compared the model with, to be noted in the bundle: the folder of a pushed version,
+        empty where it was none, or the channel of the `Model` by a BaselineImporter.
       run_key: identifies the run's inputs, see `baseline_bundle.choose_baseline`.
       settings: the false-alarm rate and the like.
+      false_alarm_rate: where it is not that of `settings`.
       fail_unless_fine: whether the run ends in failure, after its report was made, when the model is not pushed.
 
     Raises:
@@ -82,12 +87,13 @@ def monitored_push(  # noqa: PLR0913 - what a pipeline has, where things are, an
     """
     scored, described = nodes.scored_statistics(spec, examples, model, schema, split=split)
     held_out = described.outputs["statistics"]
-    rules = settings.model_dump(include=nodes.CALIBRATION)
+    rules = nodes.with_rate(settings.model_dump(include=nodes.CALIBRATION), false_alarm_rate)
     calibrator = ThresholdCalibrator(statistics=held_out, schema=schema, split=split, **rules)
     calibrated = calibrator.outputs["schema"]
     of = {"pattern": serving_logs_pattern, "span": serving_logs_span}
-    logs = [nodes.serving_log_example_gen(spec, str(serving_logs), settings, **of)] if serving_logs else []  # type: ignore[arg-type]
-    watch, window = _serving_checks(spec, settings, logs, model, held_out, calibrated, split)
+    read = serving_logs if isinstance(serving_logs, RuntimeParameter) else str(serving_logs)
+    logs = [nodes.serving_log_example_gen(spec, read, settings, **of)] if serving_logs else []  # type: ignore[arg-type]
+    watch, window = _serving_checks(spec, settings, logs, model, held_out, calibrated, split, false_alarm_rate)
     judged_anomalies = [*anomalies, *window.pop("anomalies", [])]
     judged = {"model_blessing": evaluator.outputs["blessing"], "evaluation": evaluator.outputs["evaluation"]}
     gate = PushGate(
@@ -141,8 +147,11 @@ def _policy(checks: Sequence[types.BaseChannel]) -> str:
     return "" if checks else "anomalies: {required: false}"
 
 
-def _destination(serving_dir: str | Path) -> pusher_pb2.PushDestination:
-    folder = pusher_pb2.PushDestination.Filesystem(base_directory=os.path.abspath(serving_dir))
+def _destination(serving_dir: str | Path | RuntimeParameter) -> pusher_pb2.PushDestination | RuntimeParameter:
+    if isinstance(serving_dir, RuntimeParameter):
+        return serving_dir
+    where = str(serving_dir)
+    folder = pusher_pb2.PushDestination.Filesystem(base_directory=where if is_remote(where) else os.path.abspath(where))
     return pusher_pb2.PushDestination(filesystem=folder)
 
 
@@ -154,6 +163,7 @@ def _serving_checks(  # noqa: PLR0913, PLR0917 - what is compared and how
     held_out: types.BaseChannel,
     schema: types.BaseChannel,
     split: str,
+    false_alarm_rate: Number | None,
 ) -> tuple[list[BaseNode], dict[str, Any]]:
     """The nodes that hold what `logs` reads against the new model's baseline, and what they give; nothing without logs.
 
@@ -166,7 +176,7 @@ def _serving_checks(  # noqa: PLR0913, PLR0917 - what is compared and how
     scored, described = nodes.scored_statistics(spec, rows, model, schema, split=nodes.SERVING_SPLIT, logged=True)
     window = described.outputs["statistics"]
     compared = {"statistics": window, "baseline_statistics": held_out}
-    checks = nodes.checks(spec, settings, compared, schema, baseline_split=split)
+    checks = nodes.checks(spec, settings, compared, schema, baseline_split=split, false_alarm_rate=false_alarm_rate)
     return [*logs, scored, described, *checks], {
         "anomalies": [node.outputs["anomalies"] for node in (*logs, *checks)],
         "statistics": window,

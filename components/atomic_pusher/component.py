@@ -45,6 +45,7 @@ class AtomicPusherSpec(ComponentSpec):
 _MAY_BE_LEFT_OUT = {
     step.STATISTICS_KEY: standard_artifacts.ExampleStatistics,
     step.EVALUATION_KEY: standard_artifacts.ModelEvaluation,
+    step.BASELINE_MODEL_KEY: standard_artifacts.Model,
 }
 
 
@@ -79,7 +80,8 @@ class AtomicPusher(pusher_component.Pusher):
       push_destination: as for TFX's Pusher: a folder of a local or mounted file system, or of an object store (s3://,
         gs://, minio://).
       run_key: what tells this run's settings and data from another's; see `baseline_bundle.choose_baseline`.
-      judged_against: the folder of the pushed version that was the model's baseline; empty when there was none.
+      judged_against: the folder of the pushed version that was the model's baseline, empty when there was none; or the
+        channel of the `Model` by a BaselineImporter, which says it when the pipeline runs.
 
     Raises:
       MonitorError: if the destination is none of these, or `spec` no ModelSpec.
@@ -102,11 +104,16 @@ class AtomicPusher(pusher_component.Pusher):
         evaluation: types.BaseChannel | None = None,
         baseline_examples: types.BaseChannel | None = None,
         run_key: str = "",
-        judged_against: str = "",
+        judged_against: str | types.BaseChannel = "",
     ) -> None:
         _check_destination(push_destination)
         require(isinstance(spec, ModelSpec), step.SPEC_KEY, "be a ModelSpec, such as ModelSpec.load gives", spec)
-        channels = {step.STATISTICS_KEY: statistics, step.EVALUATION_KEY: evaluation}
+        baseline = judged_against if isinstance(judged_against, types.BaseChannel) else None
+        channels = {
+            step.STATISTICS_KEY: statistics,
+            step.EVALUATION_KEY: evaluation,
+            step.BASELINE_MODEL_KEY: baseline,
+        }
         given = {key: channel for key, channel in channels.items() if channel is not None}
         component_spec = _spec_class(given)(
             **{
@@ -119,7 +126,7 @@ class AtomicPusher(pusher_component.Pusher):
                 PUSH_DESTINATION_KEY: push_destination,
                 step.SPEC_KEY: spec.to_json(),
                 step.RUN_KEY: run_key,
-                step.JUDGED_AGAINST_KEY: judged_against,
+                step.JUDGED_AGAINST_KEY: "" if baseline is not None else judged_against,
                 step.PUSHED_MODEL_KEY: types.Channel(type=standard_artifacts.PushedModel),
             }
         )

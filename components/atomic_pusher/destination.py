@@ -14,7 +14,7 @@ _VERSIONINGS = ("AUTO", "UNIX_TIMESTAMP", 0, 1)  # by name or by number, as JSON
 
 
 def base_directory(push_destination: str) -> str:
-    """The serving folder that a `PushDestination`, given as JSON, names.
+    """The serving folder that a `PushDestination`, given as JSON, names. A folder alone names itself.
 
     Raises:
       MonitorError: unless it is a folder of this machine or of an object store, with TFX's default versioning.
@@ -35,6 +35,8 @@ def base_directory(push_destination: str) -> str:
 
 
 def _filesystem(push_destination: str) -> dict[str, Any]:
+    if push_destination.startswith("/") or is_remote(push_destination.partition("{")[0]):
+        return {"base_directory": push_destination}  # as a run says it
     try:
         record = parse_json(push_destination)
     except TextError as error:

@@ -27,6 +27,7 @@ PUSHED_MODEL_KEY = "pushed_model"
 SPEC_KEY = "spec"
 RUN_KEY = "run_key"
 JUDGED_AGAINST_KEY = "judged_against"
+BASELINE_MODEL_KEY = "baseline_model"
 # As TFX's Pusher calls them.
 PUSHED, PUSHED_DESTINATION, PUSHED_VERSION = "pushed", "pushed_destination", "pushed_version"
 
@@ -35,17 +36,19 @@ def run(step: Step) -> None:
     """TFX's Pusher, except that a version appears whole or not at all and brings its baseline bundle.
 
     Inputs: model, model_blessing (required: without one nothing is pushed), baseline_statistics, schema; statistics,
-      evaluation and baseline_examples where the pipeline has them.
+      evaluation, baseline_examples and baseline_model, BaselineImporter's, where the pipeline has them.
 
     Outputs:
       pushed_model: a copy of the model, with TFX's custom properties `pushed` (1 or 0), `pushed_destination` (the
         version's folder) and `pushed_version`.
 
     Execution properties:
-      push_destination: a `PushDestination` as JSON: a folder of a local or mounted file system, or of an object store.
+      push_destination: a `PushDestination` as JSON, or its folder alone: of a local or mounted file system, or of an
+        object store.
       spec: the model's `ModelSpec` as JSON; goes into the bundle, with the baseline's channel means where it has none.
       run_key: what `baseline_bundle.choose_baseline` tells a repeated run by.
-      judged_against: the pushed version that was the model's baseline; empty when there was none.
+      judged_against: the pushed version that was the model's baseline; empty when there was none, or where
+        baseline_model says it.
 
     Raises:
       MonitorError: if the blessing is missing or is another model's, the model is no SavedModel, the destination is no
@@ -101,10 +104,16 @@ def _is_blessed(step: Step) -> bool:
 def _run(step: Step) -> Run:
     return Run(
         run_key=step.text(RUN_KEY),
-        judged_against=step.text(JUDGED_AGAINST_KEY) or None,
+        judged_against=_baseline(step) or step.text(JUDGED_AGAINST_KEY) or None,
         pipeline_name=step.pipeline or None,
         pipeline_run_id=step.run_id or None,
     )
+
+
+def _baseline(step: Step) -> str:
+    """The version that BaselineImporter has imported; "" where that is none, or it is not connected."""
+    imported = step.optional(BASELINE_MODEL_KEY)
+    return "" if imported is None or imported.is_none else str(imported.properties.get("bundle_uri", ""))
 
 
 def _require_saved_model(path: str, files: Files) -> None:

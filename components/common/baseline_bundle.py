@@ -273,6 +273,12 @@ def newest(serving_dir: str) -> Bundle | None:
     return read(found) if found else None
 
 
+def find(folder: str) -> Bundle:
+    """The bundle of a version or, in a folder of versions, that of the newest. Raises `MonitorError` as `read`."""
+    found = None if places.is_folder(os.path.join(folder, BUNDLE)) else newest(folder)
+    return found or read(folder)
+
+
 def choose_baseline(serving_dir: str, run_key: str) -> str:
     """The pushed version that a run is to be judged against: its folder, or '' when there is none.
 

@@ -6,6 +6,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from ..common.artifacts.names import ANOMALIES_FILE
 from ..common.errors import MonitorError
 from ..common.model_spec import ModelSpec
+from ..common.object_store.files import files_for
 from ..common.records.performance import PERFORMANCE_JSON, STATES, LabelledAccuracy, Performance
 from ..common.statistics.feature_sample import FeatureSample
 from ..common.step import Output, Step
@@ -19,6 +20,7 @@ BASELINE_STATISTICS_KEY = "baseline_statistics"
 EXAMPLES_KEY = "examples"
 ANOMALIES_KEY = "anomalies"
 LABELS_FILE_KEY = "labels_file"
+NO_LABELS = "none"
 LABELS_FINGERPRINT_KEY = "labels_fingerprint"
 SPLIT_KEY = "split"
 BASELINE_SPLIT_KEY = "baseline_split"
@@ -45,7 +47,7 @@ def run(step: Step) -> None:
         dataset. `performance.json` at its root has the whole (`Performance`); the custom properties `state`, `reason`
         and, where there are any, `estimated_accuracy` and `measured_accuracy` the gist.
 
-    Execution properties: `labels_file` ("" for none), `split`, `baseline_split`, `estimator`, `max_accuracy_drop`,
+    Execution properties: `labels_file` ("" or "none"), `split`, `baseline_split`, `estimator`, `max_accuracy_drop`,
       `seed`, and `spec`, the JSON of the model's. `labels_fingerprint` is there for the cache alone.
 
     Raises:
@@ -63,7 +65,7 @@ def run(step: Step) -> None:
     performance = measure(
         baseline,
         window,
-        _labelled(step, spec) if step.text(LABELS_FILE_KEY) else None,
+        _labelled(step, spec) if step.text(LABELS_FILE_KEY) not in ("", NO_LABELS) else None,
         estimator=parameter(ESTIMATOR_KEY),
         max_accuracy_drop=parameter(MAX_ACCURACY_DROP_KEY),
         seed=parameter(SEED_KEY),
@@ -82,7 +84,8 @@ def run(step: Step) -> None:
 
 def _labelled(step: Step, spec: ModelSpec) -> LabelledAccuracy:
     logged = readers.logged_examples(step.input(EXAMPLES_KEY), step.parameter(SPLIT_KEY), step.files)
-    return join(readers.label_rows(step.text(LABELS_FILE_KEY), step.files), logged, spec)
+    labels = step.text(LABELS_FILE_KEY)
+    return join(readers.label_rows(labels, files_for(labels, step.files)), logged, spec)
 
 
 def _check_classes(spec: ModelSpec, *samples: FeatureSample | None) -> None:

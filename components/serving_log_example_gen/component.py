@@ -34,6 +34,12 @@ class ServingLogExampleGenSpec(component_spec.ComponentSpec):
     }
 
 
+class _OfBaselineSpec(ServingLogExampleGenSpec):
+    INPUTS = {  # noqa: RUF012
+        executor.BASELINE_KEY: component_spec.ChannelParameter(type=standard_artifacts.Schema)
+    }
+
+
 class ServingLogExampleGen(component.FileBasedExampleGen):
     """Reads a span of `PredictionLog` records, in TFRecord files plain or gzipped, into tf.Examples, one an image.
 
@@ -61,6 +67,7 @@ class ServingLogExampleGen(component.FileBasedExampleGen):
         *,
         spec: ModelSpec,
         model_version: int = 0,
+        baseline: types.BaseChannel | None = None,
         one_example_per: str = "example",
         max_broken_fraction: float = 0.01,
         max_rows: int = DEFAULT_MAX_ROWS,
@@ -73,6 +80,8 @@ class ServingLogExampleGen(component.FileBasedExampleGen):
             responses its `outputs`. With `image.dtype` the type is checked, with `image.channel_means` the order of the
             channels.
           model_version: take the rows of this version only; 0: of all.
+          baseline: channel of the `Schema` by a BaselineImporter: the rows of the version that it has imported are
+            taken, which may not be known before the pipeline runs. None: those of `model_version`.
           one_example_per: "example" takes all; for correlated traffic, "image" takes one of equal images, "request" one
             of each request, "client" one of each client and "60s" one of each minute. A client is known by the string
             input `log/client_id` that ServingLogWriter writes, by another one ("client:field:NAME"), by what stands in
@@ -96,7 +105,7 @@ class ServingLogExampleGen(component.FileBasedExampleGen):
         options = ReadOptions(spec, model_version, one_example_per, max_broken_fraction, max_rows)
         # Past FileBasedExampleGen's own, which knows one output only; Kubeflow's runner asks for that class.
         base_beam_component.BaseBeamComponent.__init__(
-            self, spec=_make_spec(input_base, input_config, range_config, options)
+            self, spec=_make_spec(input_base, input_config, range_config, options, baseline)
         )
 
 
@@ -105,8 +114,13 @@ def _make_spec(
     input_config: example_gen_pb2.Input | data_types.RuntimeParameter,
     range_config: range_config_pb2.RangeConfig | data_types.RuntimeParameter | None,
     options: ReadOptions,
+    baseline: types.BaseChannel | None,
 ) -> ServingLogExampleGenSpec:
-    return ServingLogExampleGenSpec(
+    rule = "be left out where a `baseline` says it"
+    require(baseline is None or options.model_version == 0, MODEL_VERSION, rule, options.model_version)
+    given = {} if baseline is None else {executor.BASELINE_KEY: baseline}
+    return (_OfBaselineSpec if given else ServingLogExampleGenSpec)(
+        **given,
         input_base=input_base,
         input_config=input_config,
         output_config=example_gen_pb2.Output(),

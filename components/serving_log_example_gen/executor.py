@@ -18,15 +18,17 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils, writer_utils
 
+from ..common.artifacts.names import PUSHED_VERSION_PROPERTY
 from ..common.artifacts.record_files import Chosen, choose, is_remote
 from ..common.artifacts.splits import split_path
 from ..common.beam_here import is_small
-from ..common.errors import MonitorError
+from ..common.errors import MonitorError, require
 from ..common.model_spec import IMAGE
 from ..common.records.log_counts import COUNTS_JSON, DEAD_LETTERS
 from ..common.strict_text import parse_json
+from ..common.tfx_files import artifact_of
 from .convert_logs import ROWS, TALLY, ConvertLogs, convert_here
-from .read_options import ReadOptions
+from .read_options import MODEL_VERSION, ReadOptions
 from .span_anomalies import SpanAnomaly, judge
 from .tally import ALL_COUNTS, Tally, merged
 
@@ -34,12 +36,14 @@ SPLIT = "serving"
 _TRIED = 50  # rows that are packed to see whether that is worth while
 _SMALLER = 0.8
 ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
+BASELINE_KEY = "baseline"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Reads one span of serving logs.
 
-    Input: none; the log files are external.
+    Input: none, for the log files are external; or `baseline`, a `Schema` by a BaselineImporter, of whose version the
+      rows are taken.
 
     Output artifacts:
       examples: `Examples` with the one split `serving`; each count of `tally.ALL_COUNTS` is a custom property.
@@ -60,7 +64,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
-        options = ReadOptions.from_properties(exec_properties)
+        options = ReadOptions.from_properties({**exec_properties, **_version_of(input_dict)})
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
         anomalies = artifact_utils.get_single_instance(output_dict[ANOMALIES_KEY])
         _describe(examples, anomalies, exec_properties)
@@ -82,6 +86,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             totals = parse_json(file.read())
         for name in ALL_COUNTS:
             examples.set_int_custom_property(name, totals[name])
+
+
+def _version_of(inputs: dict[str, list[types.Artifact]]) -> dict[str, int]:
+    """The version that a BaselineImporter has imported, as the execution property; nothing where none is connected."""
+    if BASELINE_KEY not in inputs:
+        return {}
+    baseline = artifact_of(artifact_utils.get_single_instance(inputs[BASELINE_KEY]))
+    found = str(baseline.properties.get(PUSHED_VERSION_PROPERTY, ""))
+    require(found.isdecimal(), BASELINE_KEY, "be the schema of a pushed version, as BaselineImporter gives it", found)
+    return {MODEL_VERSION: int(found)}
 
 
 def log_files(exec_properties: dict[str, Any]) -> Chosen:

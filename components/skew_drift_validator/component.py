@@ -5,13 +5,17 @@ from collections.abc import Sequence
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from ..common.errors import require
+from ..common.runtime_values import is_said_later, known_value
 from . import step
 from .executor import Executor
 from .window_check import Settings
+
+DEFAULT_RATE = 0.01
 
 
 class SkewDriftValidatorSpec(ComponentSpec):
@@ -62,7 +66,8 @@ class SkewDriftValidator(base_component.BaseComponent):
       baseline_statistics: channel of the baseline's, or None, which makes the window's state `no_baseline`.
       schema: channel of the `Schema` that ThresholdCalibrator made: which features are monitored, and what is valid.
       previous_statistics: channel of the previous span's `ExampleStatistics`. Without it only a warning says that
-        there was no check for drift; connected but empty it is an error.
+        there was no check for drift, as where a StatisticsImporter says that there are none; connected but empty it is
+        an error.
       split: the split of the window and of the previous span.
       baseline_split: the split of the baseline.
       false_alarm_rate: in (0, 0.5]; skew and drift, where both are checked, have half of it each.
@@ -91,7 +96,7 @@ class SkewDriftValidator(base_component.BaseComponent):
         *,
         split: str = "serving",
         baseline_split: str = "eval",
-        false_alarm_rate: float = 0.01,
+        false_alarm_rate: float | RuntimeParameter = DEFAULT_RATE,
         min_examples: int = 30,
         permutations: int = 1999,
         seed: int = 0,
@@ -103,7 +108,8 @@ class SkewDriftValidator(base_component.BaseComponent):
         require(isinstance(environment, str), step.ENVIRONMENT, "be an environment's name", environment)
         patterns = not isinstance(features, str) and all(isinstance(each, str) and each != "" for each in features)
         require(patterns, step.FEATURES, "be patterns of features, such as image_*", features)
-        settings = Settings(false_alarm_rate, min_examples, permutations, seed)
+        known_rate = known_value(false_alarm_rate, DEFAULT_RATE)
+        settings = Settings(known_rate, min_examples, permutations, seed)
         spec = SkewDriftValidatorSpec(
             **{
                 step.STATISTICS_KEY: statistics,
@@ -112,7 +118,7 @@ class SkewDriftValidator(base_component.BaseComponent):
                 step.SCHEMA_KEY: schema,
                 step.SPLIT: split,
                 step.BASELINE_SPLIT: baseline_split,
-                step.FALSE_ALARM_RATE: float(settings.false_alarm_rate),
+                step.FALSE_ALARM_RATE: (false_alarm_rate if is_said_later(false_alarm_rate) else float(known_rate)),
                 step.MIN_EXAMPLES: settings.min_examples,
                 step.PERMUTATIONS: settings.permutations,
                 step.SEED: settings.seed,

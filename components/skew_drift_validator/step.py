@@ -75,7 +75,10 @@ def run(step: Step) -> None:
             SKEW: _read_reference(step, BASELINE_KEY, parameter(BASELINE_SPLIT)),
             DRIFT: _read_reference(step, PREVIOUS_KEY, split),
         },
-        connected={SKEW: bool(parameter(HAS_BASELINE)), DRIFT: bool(parameter(HAS_PREVIOUS))},
+        connected={
+            SKEW: bool(parameter(HAS_BASELINE)) and not _is_none(step, BASELINE_KEY),
+            DRIFT: bool(parameter(HAS_PREVIOUS)) and not _is_none(step, PREVIOUS_KEY),
+        },
     )
     schema = read_schema(step.input(SCHEMA_KEY), step.files)
     features = parse_json(step.text(FEATURES) or "[]")
@@ -130,7 +133,12 @@ def _merged(into: anomalies_pb2.Anomalies, found: anomalies_pb2.Anomalies, probl
 
 def _read_reference(step: Step, key: str, split: str) -> DescribedSplit | None:
     artifact = step.optional(key)
-    return None if artifact is None else read_split(artifact, split, key, step.files)
+    return None if artifact is None or artifact.is_none else read_split(artifact, split, key, step.files)
+
+
+def _is_none(step: Step, key: str) -> bool:
+    artifact = step.optional(key)
+    return artifact is not None and artifact.is_none
 
 
 def _describe(output: Output, found: DriftReport) -> None:

@@ -5,13 +5,17 @@ from collections.abc import Sequence
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from ..common.errors import require
+from ..common.runtime_values import is_said_later, known_value
 from . import step
 from .calibration import Settings, as_tuple
 from .executor import Executor
+
+DEFAULT_RATE = 0.01
 
 
 class ThresholdCalibratorSpec(ComponentSpec):
@@ -83,7 +87,7 @@ class ThresholdCalibrator(base_component.BaseComponent):
         schema: types.BaseChannel | None = None,
         *,
         window_size: int = 1000,
-        false_alarm_rate: float = 0.01,
+        false_alarm_rate: float | RuntimeParameter = DEFAULT_RATE,
         split: str = "eval",
         permutations: int = 1999,
         seed: int = 0,
@@ -93,7 +97,7 @@ class ThresholdCalibrator(base_component.BaseComponent):
         require(isinstance(split, str) and split != "", step.SPLIT, "be a split's name", split)
         settings = Settings(
             window_size=window_size,
-            false_alarm_rate=false_alarm_rate,
+            false_alarm_rate=known_value(false_alarm_rate, DEFAULT_RATE),
             permutations=permutations,
             seed=seed,
             monitored=as_tuple(monitored, step.MONITORED),
@@ -105,7 +109,9 @@ class ThresholdCalibrator(base_component.BaseComponent):
                 **curated,
                 step.STATISTICS_KEY: statistics,
                 step.WINDOW_SIZE: settings.window_size,
-                step.FALSE_ALARM_RATE: float(settings.false_alarm_rate),
+                step.FALSE_ALARM_RATE: (
+                    false_alarm_rate if is_said_later(false_alarm_rate) else float(settings.false_alarm_rate)
+                ),
                 step.SPLIT: split,
                 step.PERMUTATIONS: settings.permutations,
                 step.SEED: settings.seed,

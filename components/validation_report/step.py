@@ -75,8 +75,9 @@ def sources_of(inputs: Inputs, properties: Properties, run: RunFacts) -> Sources
     """What the page is made from. What was connected and holds nothing is said."""
     connected: dict[str, str] = parse_json(_text(properties, CONNECTED_KEY) or "{}")
     given = {key: artifacts[-1] for key, artifacts in inputs.items() if artifacts}
-    found = {key: replace(artifact, producer=connected.get(key, "")) for key, artifact in given.items()}
-    lost = [f"{connected[key]} gave no {key.rstrip('_0123456789')}" for key in connected if key not in found]
+    none = {key for key, artifact in given.items() if artifact.is_none}  # as if they were not connected
+    found = {key: replace(each, producer=connected.get(key, "")) for key, each in given.items() if key not in none}
+    lost = [f"{connected[key]} gave no {key.rstrip('_0123456789')}" for key in connected if key not in given]
     several = sorted((key for key in found if key.startswith(ANOMALIES_PREFIX)), key=lambda key: (len(key), key))
     spec = ModelSpec.from_json(text, SPEC_KEY) if (text := _text(properties, SPEC_KEY)) else None
     parameters = {key: value for key, value in properties.items() if value and key != CONNECTED_KEY}

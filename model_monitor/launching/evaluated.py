@@ -138,8 +138,8 @@ class Evaluations:
             if number < span and (last := self.last(number)) is not None:
                 yield last
 
-    def to_compare_with(self, span: int, bundle: str, *, fine: bool) -> str:
-        """The statistics of the newest earlier span that can be compared with; "" where there is none.
+    def to_compare_with(self, span: int, bundle: str, *, fine: bool) -> Evaluation | None:
+        """The newest earlier span whose statistics can be compared with; None where there is none.
 
         It was held against the same pushed version: another model's answers differ without anything having drifted.
 
@@ -151,8 +151,8 @@ class Evaluations:
         """
         for each in self.before(span):
             if each.bundle == bundle and each.comparable and (each.state == State.FINE or not fine):
-                return each.statistics
-        return ""
+                return each
+        return None
 
     def history(self, span: int, files: Iterable[FileStamp]) -> SpanHistory:
         """What is known of a span, and of those before it, when it is about to be evaluated from these files."""

@@ -145,12 +145,14 @@ def judge(config: MonitoringConfig, logs: SpanLogs, progress: Progress) -> Judge
     bundle, known = served(config), evaluations(config)
     files = known.stamps(logs.files, known.last(logs.span))
     fine = config.monitor.drift_against == "last_fine"
+    earlier = known.to_compare_with(logs.span, bundle.version_dir, fine=fine)
     arguments = {
         "span": logs.span,
         "pattern": logs.pattern,
         "baseline_uri": bundle.version_dir,
         "model_version": bundle.manifest.model_version,
-        "previous_uri": known.to_compare_with(logs.span, bundle.version_dir, fine=fine),
+        "previous_uri": earlier.statistics if earlier else "",
+        "previous_span": earlier.span if earlier else None,
         "history": known.history(logs.span, files),
     }
     run = launch(config, "monitoring", arguments, progress)

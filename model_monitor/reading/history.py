@@ -195,7 +195,9 @@ def baseline_of(run: Run) -> str:
     """The folder of the pushed version that a run was compared with; "" where it was with none."""
     for node in run.nodes.values():
         if "bundle_uri" in node.parameters:
-            return str(node.parameters["bundle_uri"])
+            found = [str(each.properties["bundle_uri"]) for each in node.made if "bundle_uri" in each.properties]
+            nothing = "" if node.complete and not node.made else str(node.parameters["bundle_uri"])
+            return found[0] if found else nothing
     return ""
 
 

@@ -35,7 +35,7 @@ class Source:
     @property
     def place(self) -> str:
         """Where the data came from: the folder an ExampleGen read, or what was imported; else the artifact itself."""
-        for key in ("input_base", "bundle_uri", "artifact_uri", "schema_file"):
+        for key in ("input_base", "bundle_uri", "statistics_uri", "artifact_uri", "schema_file"):
             if self.node.parameters.get(key):
                 return str(self.node.parameters[key])
         return self.artifact.uri
@@ -101,7 +101,7 @@ def trace(store: metadata_store.MetadataStore, artifact_id: int, via: str = "") 
         before: dict[int, tuple[str, ...]] = {}
         for number, maker in new.items():
             path = (*paths[number], maker.name)
-            taken = [each.id for artifacts in maker.inputs.values() for each in artifacts]
+            taken = [each.id for artifacts in maker.inputs.values() for each in artifacts] or _copied(store, maker)
             if not taken:
                 found.append(Source(maker, _artifact(maker, number), path))
             before |= {each: path for each in taken if each not in paths and each not in before}
@@ -136,6 +136,12 @@ def _rank(maker: str, key: str, kind: str, via: str) -> tuple[bool, bool, int]:
 
 def _artifact(maker: Node, number: int) -> Artifact:
     return next(each for each in maker.made if each.id == number)
+
+
+def _copied(store: metadata_store.MetadataStore, maker: Node) -> list[int]:
+    """The artifact that a StatisticsImporter has copied, where this store knows it."""
+    uri = str(maker.parameters.get("statistics_uri", ""))
+    return [each.id for each in reading(lambda: store.get_artifacts_by_uri(uri))] if uri else []
 
 
 def _makers(store: metadata_store.MetadataStore, artifact_ids: Sequence[int]) -> dict[int, Node]:

@@ -166,10 +166,11 @@ def _contexts(store: metadata_store.MetadataStore, execution_ids: Sequence[int])
 def _by_key(
     events: Iterable[mlmd.Event], kinds: Sequence[int], artifacts: Mapping[int, Artifact]
 ) -> dict[int, dict[str, list[Artifact]]]:
-    """The artifacts of each execution's inputs or outputs, by key."""
+    """The artifacts of each execution's inputs or outputs, by key; none that stands for what was not there."""
+    there = {number for number, artifact in artifacts.items() if not artifact.is_none}
     found: dict[int, dict[str, list[Artifact]]] = {}
     for event in events:
-        if event.type in kinds and event.artifact_id in artifacts:
+        if event.type in kinds and event.artifact_id in there:
             key = next((step.key for step in event.path.steps if step.HasField("key")), "")
             found.setdefault(event.execution_id, {}).setdefault(key, []).append(artifacts[event.artifact_id])
     return found

@@ -29,6 +29,7 @@ def sources_of(found: Run) -> Sources:
         if monitors
         else _pick(statistics, (roles.BASELINE_STATISTICS, roles.IMAGE_STATISTICS))
     )
+    earlier = _outputs(nodes, roles.PREVIOUS_STATISTICS)
     served = (roles.SERVING_STATISTICS, roles.BASELINE_STATISTICS)
     others = [name for name in nodes if roles.makes_statistics(name) and name not in served]
     problems: list[str] = [
@@ -37,7 +38,7 @@ def sources_of(found: Run) -> Sources:
     return Sources(
         statistics=window,
         baseline_statistics=baseline,
-        previous_statistics=_outputs(nodes, roles.PREVIOUS_STATISTICS).get("result"),
+        previous_statistics=earlier.get("statistics") or earlier.get("result"),  # TFX's Importer's
         training_statistics=None if monitors else _pick(statistics, others),
         examples=_outputs(nodes, roles.LOGS).get("examples"),
         baseline_examples=None if monitors else _held_out(nodes),

@@ -57,9 +57,10 @@ class Summary:
         facts.show(console)
 
     def _baseline(self) -> str:
-        if roles.BASELINE not in self.run.nodes:
+        node = self.run.nodes.get(roles.BASELINE)
+        if node is None or not node.made:
             return "none: there was nothing to compare the model with"
-        return escape(str(self.run.node(roles.BASELINE).output("model").properties["bundle_uri"]))
+        return escape(str(node.output("model").properties["bundle_uri"]))
 
 
 def _check_line(check: Check) -> str:

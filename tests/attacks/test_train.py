@@ -41,7 +41,7 @@ PUSHED = r"Pushed as version \d+"
 STAGING = "staging"  # the moment that a version is being put together in the serving folder
 # Where it is killed, in the order of a run, so that each `train` goes on from what the one before has finished.
 POINTS = (
-    "✓ Importing TFX", "✓ Cifar10ExampleGen", "✓ ImportSchemaGen", "✓ ImageStatisticsGen", "epoch 1/1", "✓ Trainer",
+    "✓ Importing TFX", "✓ Cifar10ExampleGen", "✓ SchemaImporter", "✓ ImageStatisticsGen", "epoch 1/1", "✓ Trainer",
     "✓ Evaluator", "✓ ExampleValidator", "✓ HeldOutScorer", "✓ BaselineStatisticsGen", "✓ PushGate",
     "✓ ThresholdCalibrator", STAGING, "✓ AtomicPusher", PUSHED,
 )  # fmt: skip

@@ -8,14 +8,15 @@ from tfx.orchestration import metadata
 
 from components.common import baseline_bundle
 from components.common.errors import MonitorError
+from components.common.model_spec import ModelSpec
 from pipelines import MonitorConfig, monitoring_pipeline
 from pipelines.config import MonitoringConfig, load
-from pipelines.monitoring import create_pipeline
+from pipelines.monitoring import create_pipeline, pipeline_for_kubeflow
 from tests.support.model_specs import digits_spec
 from tests.support.pushed_version import write_version
 
 NODES = {"BaselineImporter", "ServingLogExampleGen", "ImageStatisticsGen", "SkewDriftValidator",
-         "PerformanceEstimator", "ValidationReport"}  # fmt: skip
+         "PreviousStatistics", "PerformanceEstimator", "ValidationReport"}  # fmt: skip
 
 
 def nodes(pipeline):
@@ -83,10 +84,40 @@ def test_the_span_the_version_the_labels_and_the_settings_are_told_on(serving: P
     assert pipeline.enable_cache
 
 
-def test_with_the_previous_span_there_is_a_check_for_drift(serving: Path):
-    pipeline = monitoring_pipeline(serving, logs="/logs", previous="/statistics")
-    assert set(nodes(pipeline)) == NODES | {"PreviousStatistics"}
-    assert properties(pipeline, "SkewDriftValidator")["has_previous"] == 1
+def test_the_pipeline_is_the_same_with_a_previous_span_and_without(serving: Path):
+    told = [
+        properties(monitoring_pipeline(serving, logs="/logs", span=7, **previous), "PreviousStatistics")
+        for previous in ({}, {"previous": "/statistics", "previous_span": 6})
+    ]
+    assert told[0] == {"statistics_uri": "none", "split": "serving", "cache_key": "span 7"}
+    assert told[1] == {"statistics_uri": "/statistics", "split": "serving", "span": 6, "cache_key": "span 7"}
+
+
+def test_what_is_said_only_when_a_run_starts_is_a_runtime_parameter_of_the_step_that_takes_it(serving: Path):
+    config = load(MonitoringConfig, None, [f"serving_dir={serving}"])
+    pipeline = pipeline_for_kubeflow(config)
+    assert set(nodes(pipeline)) == NODES
+    importer, read = nodes(pipeline)["BaselineImporter"], nodes(pipeline)["ServingLogExampleGen"]
+    said = {"bundle_uri": importer, "input_base": read, "range_config": read,
+            "statistics_uri": nodes(pipeline)["PreviousStatistics"],
+            "labels_file": nodes(pipeline)["PerformanceEstimator"],
+            "false_alarm_rate": nodes(pipeline)["SkewDriftValidator"]}  # fmt: skip
+    parameters = {node.exec_properties[key].name: node.exec_properties[key].default for key, node in said.items()}
+    assert parameters == {
+        "baseline": str(serving), "logs": None, "span": "newest", "previous": "none", "labels": "none",
+        "false_alarm_rate": 0.01,
+    }  # fmt: skip
+    assert ModelSpec.from_json(importer.exec_properties["spec"]) == baseline_bundle.find(str(serving)).manifest.spec
+    assert (list(read.inputs), read.exec_properties["model_version"]) == (["baseline"], 0)
+
+
+def test_a_pipeline_for_kubeflow_needs_to_know_the_model(tmp_path: Path):
+    with pytest.raises(MonitorError, match="`model_spec` must be the file that describes the model"):
+        pipeline_for_kubeflow(load(MonitoringConfig, None, ["bundle=s3://models/7"]))
+    (tmp_path / "spec.yaml").write_text(digits_spec().to_yaml())
+    settings = ["bundle=s3://models/7", f"model_spec={tmp_path / 'spec.yaml'}"]
+    pipeline = pipeline_for_kubeflow(load(MonitoringConfig, None, settings))
+    assert properties(pipeline, "BaselineImporter")["bundle_uri"].default == "s3://models/7"
 
 
 def test_a_guard_comes_after_the_report_where_the_run_is_to_fail(serving: Path):

@@ -9,6 +9,7 @@ from tfx.components import Evaluator, ImportExampleGen
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 
+from components import BaselineImporter
 from components.common.errors import MonitorError
 from components.common.model_spec import ModelSpec
 from pipelines import MonitorConfig, monitored_push
@@ -92,3 +93,10 @@ def test_held_out_examples_may_be_in_a_split_of_any_name():
     nodes = appended(split="serving")
     assert nodes["HeldOutScorer"].exec_properties["logged"] == 0
     assert nodes["ThresholdCalibrator"].exec_properties["split"] == "serving"
+
+
+def test_what_the_model_was_compared_with_can_be_what_an_importer_finds():
+    importer = BaselineImporter("none", needed=False)
+    pusher = appended(baseline=importer.outputs["model"])["AtomicPusher"]
+    assert pusher.inputs["baseline_model"].producer_component_id == "BaselineImporter"
+    assert pusher.exec_properties["judged_against"] == ""

@@ -15,6 +15,7 @@ from ..bounded_files import MOST_BYTES, in_words, open_regular, read_bounded
 from ..errors import MonitorError, require
 from ..recent import Recent
 from .gunzip import GZIP_MAGIC, Unzipped
+from .names import IS_NONE
 from .tfrecord import read_records
 
 # An artifact's properties and custom properties together.
@@ -78,6 +79,11 @@ class Artifact:
         value = self.properties.get("span") or 0
         require(not isinstance(value, str) and value % 1 == 0, "span", f"be a whole number in {self.known_as}", value)
         return int(value)
+
+    @property
+    def is_none(self) -> bool:
+        """Whether an importer found nothing to bring in: the artifact stands for what is not there."""
+        return bool(self.properties.get(IS_NONE))
 
     def path(self, *parts: str) -> str:
         """What lies in its folder under these names.

@@ -14,3 +14,7 @@ PLANNED_NODES = "planned_nodes"  # a property of a run in ML Metadata: the ids o
 # Ours: custom properties of statistics that serving is compared with, where they are of windows of serving.
 REFERENCE = "reference"  # which windows, since when
 REFERENCE_EXAMPLES = "reference_examples"  # the folder of their `Examples`
+# Ours: a custom property, 1 where what an importer was to bring in turned out to be nothing: its folder is empty.
+IS_NONE = "is_none"
+# Ours: custom properties of what BaselineImporter gives.
+PUSHED_VERSION_PROPERTY = "pushed_version"  # the number, as text: 2^63 is no number of JSON's

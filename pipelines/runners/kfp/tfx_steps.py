@@ -21,6 +21,7 @@ from .executor_output import artifacts_of, read_output
 from .mends import HTML, for_tfx
 from .places import Places
 from .remote_input import RemoteInput
+from .spans import with_range
 
 _BASE, _CONFIG = "input_base", "input_config"
 _FILE_BASED = {_BASE, _CONFIG}  # parameters of ExampleGens that read files, and of no other component
@@ -67,7 +68,7 @@ class TfxStep:
             local = replace(for_tfx(given, self.places), output_file=os.path.join(folder, _FILE))
             _restore_folders(given, local, self.places)
             if declared.parameters.keys() >= _FILE_BASED:
-                local = self._resolved(local, driven, folder)
+                local = self._resolved(with_range(local), driven, folder)
             told = _arguments(local, self.spec, executor_class_path=self.executor_class)
             _module("container.kubeflow_v2_run_executor").main((told, list(self.beam_args)))
             said = read_output(local.output_file)

@@ -115,8 +115,12 @@ def outputs(tmp_path):
     return made
 
 
-def do(outputs, uri: str) -> None:
-    Executor().Do({}, {key: [value] for key, value in outputs.items()}, {"bundle_uri": uri})
+def do(outputs, uri: str, **properties) -> None:
+    Executor().Do({}, {key: [value] for key, value in outputs.items()}, {"bundle_uri": uri, **properties})
+
+
+def pushed(outputs) -> set[str]:
+    return {each.get_string_custom_property("bundle_uri") for each in outputs.values()}
 
 
 def test_the_model_is_where_evaluator_looks_for_it(outputs, version):
@@ -170,6 +174,40 @@ def test_what_serving_is_compared_with_is_the_baseline_or_the_reference_in_its_p
     # another bundle in the same folder is not the one that the cache has
     assert BaselineImporter(str(other)).exec_properties["as_of"] == "later"
     assert "as_of" not in BaselineImporter(str(tmp_path / "nowhere")).exec_properties
+
+
+def test_of_a_folder_of_versions_it_is_the_newest_whichever_way_that_is_said(outputs, version):
+    serving = str(Path(version).parent)
+    do(outputs, serving)
+    assert pushed(outputs) == {version}
+    do(outputs, "newest", serving_dir=serving, needed=0)
+    assert pushed(outputs) == {version}
+
+
+@pytest.mark.parametrize("given", [{"bundle_uri": "none"}, {"bundle_uri": "newest", "serving_dir": "nowhere"}])
+def test_where_none_is_needed_what_it_gives_says_that_it_is_none(outputs, given, tmp_path):
+    if "serving_dir" in given:
+        given = {**given, "serving_dir": str(tmp_path / "nowhere")}
+    do(outputs, given["bundle_uri"], **{**given, "needed": 0})
+    assert {each.get_int_custom_property("is_none") for each in outputs.values()} == {1}
+    assert outputs["reference_statistics"].split_names == "[]"
+    assert not any(Path(each.uri).exists() for each in outputs.values())
+    with pytest.raises(MonitorError, match="`bundle_uri` must lead to a pushed version"):
+        do(outputs, given["bundle_uri"], **given)
+
+
+def test_newest_of_nowhere_is_refused_and_none_where_one_is_needed(outputs):
+    with pytest.raises(MonitorError, match="`serving_dir` must be a folder of versions"):
+        do(outputs, "newest", needed=0)
+    with pytest.raises(MonitorError, match=r"`bundle_uri` must be the folder of a pushed version\. Received: 'none'"):
+        BaselineImporter("none")
+
+
+def test_a_version_of_another_model_than_the_pipeline_was_made_for_is_refused(outputs, version):
+    do(outputs, version, spec=digits_spec().to_json())
+    other = digits_spec(classes=["even", "odd"])
+    with pytest.raises(MonitorError, match=r"must be of a model with the spec .* Received: 'another classes'"):
+        do(outputs, version, spec=other.to_json())
 
 
 def test_an_adopted_model_has_no_statistics_of_training(outputs, root, tmp_path):

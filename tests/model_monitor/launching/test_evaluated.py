@@ -135,29 +135,29 @@ def test_drift_is_measured_against_the_last_span_that_was_fine_with_the_same_ver
         deliver(known, 3, state="undecided", p_value=None),
     )
     other, last = deliver(known, 4, bundle="/serving/2"), deliver(known, 9)
-    assert known.to_compare_with(5, BUNDLE, fine=True) == first.statistics
-    assert known.to_compare_with(5, "/serving/2", fine=True) == other.statistics
-    assert known.to_compare_with(10, BUNDLE, fine=True) == last.statistics
-    assert known.to_compare_with(1, BUNDLE, fine=True) == ""
+    assert known.to_compare_with(5, BUNDLE, fine=True).statistics == first.statistics
+    assert known.to_compare_with(5, "/serving/2", fine=True).statistics == other.statistics
+    assert known.to_compare_with(10, BUNDLE, fine=True).statistics == last.statistics
+    assert known.to_compare_with(1, BUNDLE, fine=True) is None
 
 
 def test_or_against_the_previous_one_that_could_be_compared_whatever_it_was(known):
     deliver(known, 1)
     second = deliver(known, 2, state="changed")
     deliver(known, 3, state="undecided", p_value=None)
-    assert known.to_compare_with(5, BUNDLE, fine=False) == second.statistics
+    assert known.to_compare_with(5, BUNDLE, fine=False).statistics == second.statistics
 
 
 def test_statistics_that_are_gone_are_compared_with_by_nobody(known):
     first, second = deliver(known, 1), deliver(known, 2)
     Path(second.statistics).rmdir()
-    assert known.to_compare_with(5, BUNDLE, fine=True) == first.statistics
+    assert known.to_compare_with(5, BUNDLE, fine=True).statistics == first.statistics
 
 
 def test_of_two_evaluations_of_one_span_the_later_one_counts(known):
     deliver(known, 1)
     deliver(known, 1, state="changed")
-    assert known.to_compare_with(2, BUNDLE, fine=True) == ""
+    assert known.to_compare_with(2, BUNDLE, fine=True) is None
 
 
 def test_what_was_not_fine_since_the_last_that_was_is_known(known):

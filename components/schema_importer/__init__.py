@@ -1,0 +1,1 @@
+"""A schema whose text travels inside the pipeline."""

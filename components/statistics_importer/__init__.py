@@ -1,0 +1,1 @@
+"""The statistics of an earlier span, where there are some."""

@@ -1,0 +1,1 @@
+"""What compiling a pipeline for Kubeflow Pipelines takes besides TFX's own compiler."""
