@@ -31,12 +31,12 @@ LIKE_ANOTHER = ("penguin-1", "penguin-2", "span-1", "span-2")
 
 
 def everything(pages: Pages) -> dict[str, str]:
-    """Every page about all runs, about a run of each kind, and about what that has made."""
-    history = pages.history()
-    paths = ["/", "/?spans=all&runs=all"]
-    for run in (run for run in history.runs if run.run_id not in LIKE_ANOTHER):
+    """The page about all runs, and every page about a run of each kind and about an artifact of each kind in these."""
+    paths, of_kind = ["/"], {}
+    for run in (run for run in pages.history().runs if run.run_id not in LIKE_ANOTHER):
         paths += [f"/runs/{run.id}", f"/runs/{run.id}/report", f"/runs/{run.id}/report/content"]
-        paths += [f"/artifacts/{made.id}" for node in run.nodes.values() for made in node.made]
+        of_kind |= {(node.name, made.type): made.id for node in run.nodes.values() for made in node.made}
+    paths += [f"/artifacts/{number}" for number in of_kind.values()]
     return {path: pages.text(path) for path in paths}
 
 
@@ -83,7 +83,7 @@ def test_what_is_not_there_is_said_on_a_page(told, path):
                                   "[0:0:0:0:0:0:0:1]",
                                   "localhost:65535", "localHost:1"])  # fmt: skip
 def test_it_answers_under_the_names_of_this_machine(told, host):
-    assert told.ask("/", host=host).status_code == 200
+    assert told.ask("/static/ui.css", host=host).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,7 @@ def test_it_answers_under_the_names_of_this_machine(told, host):
      "localho\u017ft", "[::ffff:127.0.0.1]"],
 )  # fmt: skip
 def test_it_answers_under_no_other_name(told, host):
+    assert told.ask("/static/ui.css", host=host).status_code == 421
     answer = told.ask("/", host=host)
     assert answer.status_code == 421
     assert "cifar10" not in answer.text
