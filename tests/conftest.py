@@ -31,7 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # Files whose tests share what the first of them has made, so that they stay in one process: the model that `make demo`
 # trains takes longest of all.
 LONGEST = ("tests/e2e/test_training.py", "tests/e2e/test_monitoring.py")
-TOGETHER = (LONGEST, ("tests/attacks/test_monitor.py", "tests/attacks/test_watch.py"))
+ADOPTED = ("monitor", "watch", "live_kills", "live_faults")  # attacks on one adopted model
+TOGETHER = (LONGEST, tuple(f"tests/attacks/test_{name}.py" for name in ADOPTED))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

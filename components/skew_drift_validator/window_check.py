@@ -18,7 +18,7 @@ from ..common.statistics.monitored_features import (
     rows_of,
 )
 from ..common.statistics.usability import LABELS, MAX_UNUSABLE, unusable
-from ..common.two_sample.comparison import CLASS_FEATURE, MAX_ROWS, Comparison, Feature, TwoSampleTest, compare
+from ..common.two_sample.comparison import CLASS_FEATURE, MAX_ROWS, Comparison, Feature, TwoSampleTest, compare_in_looks
 from ..common.two_sample.false_alarms import p_value_threshold, require_rate, together
 from ..common.verdict import Outcome
 from .problems import ERROR, REFERENCES, UNUSABLE, WARNING, Problem
@@ -78,7 +78,7 @@ class Settings:
       false_alarm_rate: In (0, 0.5]: the chance that a window from the baseline's own distribution raises any alarm;
         given the baseline, at most 1.5 times as much for 95 % of baselines.
       min_examples: Windows with fewer examples, 2 or more, are not judged.
-      permutations: How many times the rows of both sides are permuted.
+      permutations: How many times the rows of both sides are permuted, at most: see `compare_in_looks`.
       seed: Of the permutations.
 
     Raises:
@@ -227,7 +227,7 @@ def compare_with(pair: Pair, names: Sequence[str], threshold: float, settings: S
         rows_of(each.sample, [feature.name for feature in features], classes=CLASS_FEATURE in shared)
         for each in (reference, window)
     ]
-    result = compare(
+    result = compare_in_looks(
         features, *sides, false_alarm_rate=threshold, permutations=settings.permutations, seed=settings.seed
     )
     means = (_means(reference.data), _means(window.data))

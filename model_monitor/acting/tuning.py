@@ -14,7 +14,7 @@ from functools import cached_property
 from components.common.errors import MonitorError, require
 from components.common.statistics.feature_sample import FeatureSample
 from components.common.statistics.monitored_features import rows_of, select
-from components.common.two_sample.comparison import CLASS_FEATURE, MAX_ROWS, Feature, compare
+from components.common.two_sample.comparison import CLASS_FEATURE, MAX_ROWS, Feature, compare_in_looks
 from components.common.two_sample.false_alarms import least_permutations, p_value_threshold
 from components.serving_log_example_gen.subsampling import Subsampling, lot
 
@@ -123,6 +123,7 @@ class Tuning:
       windows: of one version, ascending.
       baseline: of that version.
       permutations, seed: of the permutation test.
+      least_rate: the smallest false-alarm rate that is tried: it says which windows need all permutations.
 
     """
 
@@ -130,6 +131,7 @@ class Tuning:
     baseline: Baseline
     permutations: int = 1999
     seed: int = 0
+    least_rate: float = 0.01
     _p_values: dict[tuple[int, str, tuple[str, ...]], list[float]] = field(default_factory=dict)
     _pieces: dict[tuple[int, str], list[Piece]] = field(default_factory=dict)
 
@@ -196,7 +198,12 @@ class Tuning:
         require(bool(numeric or classes), "features", "name one that the windows have", list(names))
         sides = [rows_of(each, numeric, classes=classes) for each in (self.baseline.sample, window)]
         features = [self.baseline.features[name] for name in numeric]
-        return compare(features, *sides, permutations=self.permutations, seed=self.seed).p_value
+        reference, of = (min(len(each.values), MAX_ROWS) for each in sides)
+        limit = p_value_threshold(self.least_rate / _COMPARISONS, of, reference)
+        found = compare_in_looks(
+            features, *sides, false_alarm_rate=limit, permutations=self.permutations, seed=self.seed
+        )
+        return found.p_value
 
     @cached_property
     def marked(self) -> bool:

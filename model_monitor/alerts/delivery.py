@@ -23,6 +23,7 @@ from .settings import AlertsConfig, Channel, secret_of
 from .webhook import LONGEST_AFTER, Webhook
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 900.0  # seconds before the second attempt, at most, and before any
+LEAST_ATTEMPTS = 10  # before a message is given up: a clock that is set forward makes it look old
 _LOOK_SECONDS = 1.0  # between two looks into the outbox, into which another thread puts
 _DAY = 86400.0
 LONGEST_WAIT = max(LONGEST_PAUSE, LONGEST_AFTER)
@@ -96,9 +97,9 @@ class Sender:
 
     def _due(self, letter: Letter, error: UndeliveredError, now: float) -> float | None:
         """When it is tried again; None where it is not."""
-        if error.final or now - letter.created >= self.keep_days * _DAY:
-            return None
-        return now + max(pause(letter.attempts + 1), error.after or 0.0)
+        attempts = letter.attempts + 1
+        old = now - letter.created >= self.keep_days * _DAY and attempts >= LEAST_ATTEMPTS
+        return None if error.final or old else now + max(pause(attempts), error.after or 0.0)
 
     def _picture(self, letter: Letter) -> Picture:
         def made() -> bytes | None:

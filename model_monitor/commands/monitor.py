@@ -20,6 +20,7 @@ from ..reading.window_series import all_series
 from ..showing.lines import say
 from ..showing.spans import say_left_out
 from ..terminal import make_console, quiet
+from ..watch import bearable
 from ..watch.hooks import alerts_of
 from ..watch.settings import WatchConfig, configuration
 from . import EXIT_ERROR, worst_code
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    config = configuration(options.config, options.set, given_of(options))
+    config = bearable.applied(configuration(options.config, options.set, given_of(options)), by_default=False)
     bundle = monitoring.served(config)
     with holding(config, "monitor", options.wait):
         # only now: what another command evaluated meanwhile is not to be evaluated again
@@ -67,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
         with quiet(log_file) as console:
             say(console, f"[bold]Monitoring pipeline[/] {config.name} on {escape(str(config.serving_logs_path))}")
             say(console, f"against {escape(bundle.version_dir)}\n[dim]Log: {escape(str(log_file))}[/]")
+            if bearable.is_stated(config):
+                say(console, escape(bearable.described(config)))
             with _told(config, console) as tell:
                 codes += [_monitor(config, logs, log_file, console, tell) for logs in spans.chosen]
             failed = codes.count(EXIT_ERROR)

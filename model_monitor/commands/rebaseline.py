@@ -20,6 +20,7 @@ from ..reading.history import History
 from ..reading.run_store import open_store
 from ..showing.lines import say
 from ..terminal import make_console, quiet
+from ..watch import bearable
 from ..watch import settings as watching
 from ..watch.settings import WatchConfig
 from . import EXIT_ERROR, EXIT_FINE
@@ -59,13 +60,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _config(options: argparse.Namespace) -> WatchConfig:
-    several = watching.models(watching.configuration(options.config, options.set, {}))
-    known = {each.name: each for each in several}
+    known = watching.configuration(options.config, options.set, {})
+    several = [bearable.applied(each, by_default=each.watch_path.exists()) for each in watching.models(known)]
+    by_name = {each.name: each for each in several}
     if not options.model and len(several) > 1:
-        raise MonitorError(f"`--model` must be one of the models that are watched: {', '.join(known)}. Received: none")
+        raise MonitorError(
+            f"`--model` must be one of the models that are watched: {', '.join(by_name)}. Received: none"
+        )
     if options.model:
-        require_known(options.model, list(known), "--model")
-        return known[options.model]
+        require_known(options.model, list(by_name), "--model")
+        return by_name[options.model]
     return several[0]
 
 

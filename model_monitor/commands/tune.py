@@ -15,7 +15,8 @@ from rich.markup import escape
 from components.common.durable_files import write_whole
 from components.common.errors import MonitorError, require
 from components.common.settings import read_yaml
-from pipelines.config import MonitoringConfig, load
+from components.common.two_sample.false_alarms import least_permutations
+from pipelines.config import MonitorConfig, MonitoringConfig, load
 from pipelines.progress import spinner, turning
 
 from ..acting import recorded
@@ -27,6 +28,8 @@ from ..launching import monitoring
 from ..showing import tuning as showing
 from ..showing.lines import say
 from ..terminal import make_console
+from ..watch import bearable
+from ..watch.settings import configuration
 from . import EXIT_FINE
 from .reasons import add_reason
 from .storing import add_json, add_store, open_history, print_json, store_path
@@ -73,12 +76,15 @@ def run(options: argparse.Namespace) -> int:
     require(both, "--choose", "be given together with --write", options.choose or options.write)
     if options.write is not None:
         store_path(options, "noted")  # says now that a server's is not written
-    config = monitoring.configuration(options.config, options.set, {"bundle": options.bundle} if options.bundle else {})
+    config = configuration(options.config, options.set, {"bundle": options.bundle} if options.bundle else {})
+    config = bearable.applied(config, by_default=config.watch_path.exists())
     settings = _settings(options, config)
     require(0 <= options.choose <= len(settings), "--choose", f"be 1 to {len(settings)}", options.choose)
     console = make_console()
     known = past(open_history(options), monitoring.served(config), options.last)
-    tuning = Tuning(known.windows, known.baseline, config.monitor.permutations, config.monitor.seed)
+    rate = min(each.false_alarm_rate for each in settings)
+    permutations = max(config.monitor.permutations, least_permutations(rate))
+    tuning = Tuning(known.windows, known.baseline, permutations, config.monitor.seed, least_rate=rate)
     tried = _tried(tuning, settings, console)
     now = next((number for number, each in enumerate(settings, 1) if each == _today(config)), 0)
     if options.json:
@@ -124,13 +130,18 @@ def _tried(tuning: Tuning, settings: Sequence[Setting], console: Console) -> lis
 def _write(options: argparse.Namespace, setting: Setting, console: Console) -> None:
     """Puts the chosen settings into a file, beside what it has: one that `monitor` takes, or nothing is written."""
     there = read_yaml(options.write, "--write") if options.write.exists() else {}
-    keys: dict[str, Any] = {"false_alarm_rate": setting.false_alarm_rate, "one_example_per": setting.one_example_per}
+    keys: dict[str, Any] = {"one_example_per": setting.one_example_per}
+    if options.rates:  # else it stays what it is, set or from what is bearable
+        keys["false_alarm_rate"] = setting.false_alarm_rate
     keys |= {"features": list(setting.features)} if setting.features else {}
     if setting.window_examples != AS_THEY_CAME:
         keys["window_size"] = setting.window_examples
     monitor = {**there.get("monitor", {}), **keys}
     if not setting.features:
         monitor.pop("features", None)
+    least = least_permutations(setting.false_alarm_rate)
+    if options.rates and least > monitor.get("permutations", MonitorConfig().permutations):
+        monitor["permutations"] = least
     load(MonitoringConfig, None, (), {"monitor": monitor})  # says what is wrong with it before anything is written
     now = time.time()
     details = {"file": str(options.write.absolute()), **{key: str(value) for key, value in keys.items()}}

@@ -16,6 +16,7 @@ from components.common.errors import MonitorError, require
 from ..showing.lines import say
 from ..showing.watching import JsonLines, Lines
 from ..terminal import keep_small, make_console, quiet
+from ..watch import bearable
 from ..watch.following import follow
 from ..watch.hooks import hooks_of
 from ..watch.journal import FILE, SET_ASIDE, Journal
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     config = configuration(options.config, options.set, given_of(options))
-    configs = models(config)
+    configs = [bearable.applied(each) for each in models(config)]
     if options.status:
         return _status(configs, as_json=options.json)
     if options.retry is not None:
@@ -63,6 +64,9 @@ def _follow(configs: Sequence[WatchConfig], console: Console, log_file: Path, op
         for each in configs:
             say(console, f"[bold]Watching[/] {each.name} on {escape(str(each.serving_logs_path))}")
         say(console, f"[dim]Log: {escape(str(log_file))}[/]")
+    for each in configs:
+        if sentence := bearable.described(each):
+            shown.say(f"{each.name}: {sentence}" if len(configs) > 1 else sentence)
     try:
         hooks = partial(hooks_of, stdout=console.file)
         tidy = partial(keep_small, log_file)

@@ -110,7 +110,7 @@ def prepare(settings: Settings) -> Bundle:
         "root": str(root),
         "serving_dir": str(settings.serving),
         "serving_logs": str(settings.logs),
-        "monitor": {"window_size": settings.window, "permutations": 1999},
+        "monitor": {"window_size": settings.window},
         "watch": {"window_examples": settings.window, "window_minutes": 5.0},
         "policies": {"roll_back": {"when_worse": True, "windows": 4}},
     }

@@ -14,6 +14,8 @@ from components.common.errors import MonitorError
 from . import store_server
 
 _BUSY_SECONDS = 5.0  # how long a store that is locked is waited for
+LOCKED = "database is locked"  # in SQLite's words
+MLMD_LOCKED = "Concurrent writes aborted"  # in those of ML Metadata, once it has tried for long enough
 Answer = TypeVar("Answer")
 
 
@@ -52,6 +54,21 @@ def _require_readable(path: Path) -> None:
         raise MonitorError(f"{path} cannot be read: {error}") from error
 
 
+def require_free(path: Path) -> None:
+    """Raises `MonitorError` where there is a store that nobody can write to, or not soon.
+
+    Before much is written: ML Metadata tries each of its statements for half a minute, and says nothing meanwhile.
+    """
+    if not path.is_file():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise MonitorError(f"{path} cannot be written: {error}") from error
+
+
 def reading(question: Callable[[], Answer], store: str = "the ML Metadata store", done: str = "read") -> Answer:
     """The answer to a question to a store; ML Metadata asks again by itself while another process is writing it.
 
@@ -67,4 +84,6 @@ def reading(question: Callable[[], Answer], store: str = "the ML Metadata store"
     try:
         return question()
     except (errors.StatusError, RuntimeError) as error:
-        raise MonitorError(f"{store} cannot be {done}: {store_server.said(error)}") from error
+        # ML Metadata says so behind all that was to be written
+        why = LOCKED if MLMD_LOCKED in str(error) else store_server.said(error)
+        raise MonitorError(f"{store} cannot be {done}: {why}") from error

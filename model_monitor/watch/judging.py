@@ -11,7 +11,7 @@ from pipelines.progress import Progress
 from ..launching import monitoring, root_lock
 from ..launching.root_lock import RootBusyError
 from ..reading.history import History
-from ..reading.run_store import open_store
+from ..reading.stores import LOCKED, MLMD_LOCKED, open_store, require_free
 from ..reading.timeline import point_of
 from ..reading.window_record import WindowRecord, record_of
 from .journal import Journal, WindowRow
@@ -19,7 +19,7 @@ from .retention import size_of_window
 from .settings import WatchConfig
 
 _PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-_WORDS = ("database is locked", "database or disk is full", "No space left on device", "Disk quota exceeded")
+_WORDS = (LOCKED, MLMD_LOCKED, "database or disk is full", "No space left on device", "Disk quota exceeded")
 
 
 def judge(config: WatchConfig, journal: Journal, row: WindowRow) -> tuple[WindowRecord, int]:
@@ -43,6 +43,7 @@ def judge(config: WatchConfig, journal: Journal, row: WindowRow) -> tuple[Window
     with root_lock.held(config.root_path, "watch"):
         judged = monitoring.finished(config, logs) if row.begun else None
         if judged is None:
+            require_free(config.metadata_path)
             journal.begin(number)
             judged = monitoring.judge(config, logs, Progress(Console(quiet=True)))
         last = monitoring.evaluations(config).last(number)

@@ -157,7 +157,7 @@ class Windows:
 
     def place(self, arrival: Arrival, now: Moment) -> list[Window]:
         """Takes a record up; the window that it is in, and behind it those that are closed by it besides."""
-        late = self._is_late(arrival)
+        late = self._is_late(arrival, now)
         window = self.open.get((arrival.version, late))
         if window is None:
             self.number += 1
@@ -189,9 +189,14 @@ class Windows:
         """Closes all windows: nothing more is to come."""
         return [self._close(each, "end") for each in _in_order(self.open.values())]
 
-    def _is_late(self, arrival: Arrival) -> bool:
+    def _is_late(self, arrival: Arrival, now: Moment) -> bool:
         end = self.ends.get(arrival.version)
-        return None not in (end, arrival.timestamp) and arrival.timestamp < end - self.limits.lateness  # type: ignore[operator]
+        if end is None or arrival.timestamp is None:
+            return False
+        if end > now.wall + self.limits.lateness:  # the clock was set back since: that end was no time of today's
+            del self.ends[arrival.version]
+            return False
+        return arrival.timestamp < end - self.limits.lateness
 
     def _superseded(self, window: Window) -> Iterator[Window]:
         """The windows that got nothing since this one, which is full, was opened."""

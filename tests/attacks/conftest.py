@@ -4,6 +4,7 @@
 which take an hour or so. docs/reliability.md has the figures, each with the promise that it backs.
 """
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +15,7 @@ from tests.support.foreign_data import write_examples
 from tests.support.grey_model import FEATURES, labelled, write_held_out
 from tests.support.started_commands import Home
 from tests.support.warm.starting import warm
+from tests.support.watched_command import Watched
 
 Number = TypeVar("Number", int, float)
 
@@ -26,12 +28,22 @@ def tries(pytestconfig: pytest.Config) -> Callable[[Number, Number], Number]:
 
 
 @pytest.fixture
-def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str, int, int], None]:
-    """Prints "NAME: tried N, held M", whatever pytest captures, and fails unless all that was tried held."""
+def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Prints a sentence, whatever pytest captures."""
+
+    def say(sentence: str) -> None:
+        with capsys.disabled():
+            print(f"\n{sentence}")  # noqa: T201 - what an attack is for
+
+    return say
+
+
+@pytest.fixture
+def report(tell: Callable[[str], None]) -> Callable[[str, int, int], None]:
+    """Prints "NAME: tried N, held M" and fails unless all that was tried held."""
 
     def say(name: str, tried: int, held: int) -> None:
-        with capsys.disabled():
-            print(f"\n{name}: tried {tried:,}, held {held:,}")  # noqa: T201 - what an attack is for
+        tell(f"{name}: tried {tried:,}, held {held:,}")
         assert tried > 0, f"{name}: nothing was tried"
         assert held == tried, f"{name}: tried {tried}, held {held}"
 
@@ -56,3 +68,12 @@ def adopted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         code, text = home.run(*command)
         assert code == 0, text
     return home.folder
+
+
+@pytest.fixture
+def watched(adopted: Path, request: pytest.FixtureRequest) -> Watched:
+    home = Watched(adopted, request.node.name.split("[")[0])
+    for folder in (home.logs, home.root):
+        shutil.rmtree(folder, ignore_errors=True)
+    home.logs.mkdir()
+    return home

@@ -5,89 +5,19 @@ import contextlib
 import json
 import random
 import re
-import shutil
 import signal
 import sqlite3
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from components.common.artifacts.tfrecord import read_records
 from components.common.verdict_words import EXIT_BLOCKED, EXIT_FINE
-from components.serving_log_writer.log_files import LogFile
-from model_monitor.reading.history import History
-from model_monitor.reading.run_store import open_store
-from model_monitor.watch.journal import JUDGED, Journal
 from tests.support.code_blocks import named
-from tests.support.started_commands import Command, Home
 from tests.support.warm.starting import warm
+from tests.support.watched_command import EXAMPLES, Watched
 
 pytestmark = pytest.mark.e2e
-
-EXAMPLES = 100  # of a window, and of each file that `replay` wrote two requests into
-LIVE = ("--set", f"watch.window_examples={EXAMPLES}", "--set", "watch.settle_seconds=0")
-
-
-@dataclass
-class Watched(Home):
-    """A folder with an adopted model, and a root and logs of the test's own."""
-
-    name: str
-
-    @property
-    def logs(self) -> Path:
-        return self.folder / f"logs-{self.name}"
-
-    @property
-    def root(self) -> Path:
-        return self.folder / f"root-{self.name}"
-
-    def watch(self, *arguments: str) -> Command:
-        given = ("--logs", self.logs.name, "--bundle", "models/7", "--set", f"root={self.root.name}")
-        return self.start("watch", *given, *LIVE, *arguments)
-
-    def publish(self, span: int, records: list[bytes]) -> None:
-        file = LogFile(str(self.logs), span)
-        for record in records:
-            file.append(record)
-        file.publish()
-
-    def traffic(self) -> list[bytes]:
-        """The records of the two spans that were replayed: four requests of 100 images."""
-        records = []
-        for path in sorted(self.folder.glob("logs/*/*")):
-            with path.open("rb") as file:
-                records += [each.data for each in read_records(file)]
-        return records
-
-    def journal(self) -> Journal:
-        return Journal(self.root / "watch")
-
-    def in_windows(self) -> collections.Counter[bytes]:
-        found: collections.Counter[bytes] = collections.Counter()
-        for path in self.root.glob("windows/*/*"):
-            with path.open("rb") as file:
-                found.update(each.data if each.damage is None else b"damaged" for each in read_records(file))
-        return found
-
-    def runs(self) -> list[int]:
-        return [run.id for run in History(open_store(self.root / "metadata.sqlite")).runs]
-
-    def verdicts(self) -> dict[int, int]:
-        """How often a verdict on each window was delivered."""
-        files = self.root.glob("evaluated/monitoring/*/*.json")
-        return {int(path.stem): len(json.loads(path.read_text())["evaluations"]) for path in files}
-
-
-@pytest.fixture
-def watched(adopted: Path, request: pytest.FixtureRequest) -> Watched:
-    home = Watched(adopted, request.node.name.split("[")[0])
-    for folder in (home.logs, home.root):
-        shutil.rmtree(folder, ignore_errors=True)
-    home.logs.mkdir()
-    return home
 
 
 def test_what_is_there_becomes_windows_that_every_command_knows(watched: Watched):
@@ -187,16 +117,6 @@ def test_killed_at_any_moment_it_loses_nothing_and_judges_nothing_twice(watched:
         assert process.process.returncode == -signal.SIGKILL, process.text
     code, text = watched.watch("--once", "--wait", "60").end()
     assert code == EXIT_FINE, text
-    journal = watched.journal()
-    windows = journal.windows(JUDGED)
-    runs = History(open_store(watched.root / "metadata.sqlite"))
-    held = [
-        watched.in_windows() == sent,
-        sum(row.window.examples for row in windows) == EXAMPLES * kills,
-        watched.verdicts() == {row.window.number: 1 for row in windows},
-        sorted(record.window for record in journal.records) == [row.window.number for row in windows],
-        all(runs.verdict(runs.run(record.run_id)).span == record.window for record in journal.records),
-        journal.totals()["damaged"] == 0,
-    ]
-    assert all(held), (held, watched.verdicts())
+    complaints = watched.complaints(sent, EXAMPLES * kills)
+    assert not complaints, complaints
     report("watch: kills", kills, kills)

@@ -2,11 +2,13 @@
 
 import re
 import subprocess
+import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .warm.starting import warm
+from .warm.starting import REPOSITORY, warm
 
 
 @dataclass
@@ -54,3 +56,14 @@ class Home:
 
     def run(self, *arguments: str) -> tuple[int, str]:
         return self.start(*arguments).end()
+
+    def start_alone(self, *arguments: str, environment: Mapping[str, str], before: Sequence[str] = ()) -> Command:
+        """Starts it as an own Python, which takes its time to import, with more variables, by way of other commands."""
+        output = self.folder / f"output-{time.monotonic_ns()}.txt"
+        own = {**warm().environment, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1", **environment}
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                [*before, sys.executable, "-m", "model_monitor.cli", *arguments],
+                cwd=self.folder, env=own, stdout=file, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        return Command(process, output)

@@ -28,7 +28,6 @@ _SPAN = re.compile(rf"(\d+(?:\.\d+)?)?\s*({_UNIT})", re.IGNORECASE)
 _STATED = re.compile(
     rf"(\d+|{'|'.join(_WORDS)})(?:\s+false\s+alarms?)?(?:\s+(?:in|per|every|an?))+\s+(.+)", re.IGNORECASE
 )
-_REPEATED_BELOW = 5  # so many times the p-value that decides
 
 
 @dataclass(frozen=True)
@@ -107,26 +106,6 @@ class Budget:
     def accuracy_run_length(self) -> float:
         """Windows between two false alarms of the accuracy that is followed."""
         return self.windows / ACCURACY
-
-
-def needs_more_permutations(p_value: float, permutations: int, limit: float) -> bool:
-    """Whether a comparison has to be repeated with `Budget.permutations` before its p-value decides on an alarm.
-
-    Small rates need thousands of permutations, but only the few windows need them that look unusual with fewer. A
-    window then rings only where the second p-value is at most the limit, so its rate of false alarms is no higher; one
-    that would ring is missed by the first look where five times as many permutations were as unusual as are expected.
-
-    Args:
-      p_value: in (0, 1], by so many permutations.
-      permutations: of the first look.
-      limit: the p-value at which the window rings.
-
-    >>> needs_more_permutations(0.2, 1999, 0.0002), needs_more_permutations(0.001, 1999, 0.0002)
-    (False, True)
-
-    """
-    finest = 1 / (permutations + 1)
-    return limit < 10 * finest and p_value <= _REPEATED_BELOW * max(limit, finest)
 
 
 def _count(word: str) -> int:

@@ -56,6 +56,20 @@ class Group:
         self.columns.append(Column(feature, test, values, power, rate))
 
 
+def joined(parts: Sequence[Sequence[Group]]) -> list[Group]:
+    """The same groups, measured on several sets of splits, as one; each has the observed split first."""
+    return list(parts[0]) if len(parts) == 1 else [_joined(groups) for groups in zip(*parts, strict=True)]
+
+
+def _joined(groups: Sequence[Group]) -> Group:
+    found = Group(groups[0].name, weight=groups[0].weight)
+    for columns in zip(*(group.columns for group in groups), strict=True):
+        first, *others = columns
+        values = np.concatenate([first.values, *(column.values[1:] for column in others)])
+        found.add(first.feature, first.test, values, power=first.power, rate=first.rate)
+    return found
+
+
 @dataclass(frozen=True)
 class CheckedColumn:
     """What `TwoSampleTest` says of a column."""
@@ -114,14 +128,18 @@ def combine(groups: Sequence[Group], false_alarm_rate: float) -> Combined:
     The statistic of a split is the score of its most unusual group, groups weighted; the p-value is the observed one's
     rank among all splits, itself included (Phipson and Smyth 2010), ties counted against it. Thresholds are that
     statistic's critical value carried back through the monotone maps, so that some check exceeds its threshold if and
-    only if the p-value is at most the false-alarm rate. Adjusted p-values are those of the single-step maximum
+    only if the p-value is at most the false-alarm rate; where no rank among so few splits is, the critical value is
+    extrapolated, and no check exceeds it. Adjusted p-values are those of the single-step maximum
     (Westfall and Young 1993).
     """
     scaled = [_Scaled(group) for group in groups]
     overall = _most_unusual(scaled)
     others = np.sort(overall[1:])
     allowed = math.floor(false_alarm_rate * len(overall) + 1e-9)  # splits as unusual as the observed, itself included
-    critical = float(others[len(others) - allowed]) + _TIE if 0 < allowed <= len(others) else math.inf
+    if allowed:
+        critical = float(others[len(others) - allowed]) + _TIE if allowed <= len(others) else math.inf
+    else:  # too few splits to tell: what would be unusual enough is extrapolated, and the observed one is not
+        critical = max(Tail(others).value(-math.log(false_alarm_rate)), float(overall[0])) + _TIE
     checks = [check for each in scaled for check in each.checks(others, critical)]
     p_value = _rank(others, float(overall[0]))
     return Combined(p_value, any(c.measured > c.threshold for c in checks), tuple(checks))

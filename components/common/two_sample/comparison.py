@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import require
-from .combination import Combined, Group, combine
+from .combination import Combined, Group, combine, joined
+from .false_alarms import needs_more_permutations
 from .frequencies import BinnedFeature, class_codes, class_distances, feature_distances
 from .joint import joint_statistics
 from .permutations import Permutations, draw
@@ -24,6 +25,8 @@ CLASS_FEATURE = "prediction_class"  # the feature that checks of predicted class
 
 _COARSE_WEIGHT = 1 / 3  # beside Kolmogorov-Smirnov, which finds most of what Jensen-Shannon does, and earlier
 
+FIRST_LOOK = 1_999  # permutations
+_AT_ONCE = 4_000  # permutations whose splits are in memory
 MAX_ROWS = 10_000  # a side; beyond, a sample of so many says the same for less
 
 
@@ -147,12 +150,16 @@ def compare(  # noqa: PLR0913 - two samples, their features, and three settings
     rng = np.random.default_rng(seed)
     reference, window = _capped(reference, rng), _capped(window, rng)
     pool, codes = _pool(features, reference, window)
-    splits = draw(len(window.values), len(pool.values), permutations, rng)
-    groups = [
-        *frequency_groups(features, pool, codes, splits, fine=True),
-        *joint_statistics([feature.name for feature in features], pool.values, codes, splits),
-    ]
-    combined = combine(groups, false_alarm_rate)
+
+    def statistics(count: int) -> list[Group]:
+        splits = draw(len(window.values), len(pool.values), count, rng)
+        return [
+            *frequency_groups(features, pool, codes, splits, fine=True),
+            *joint_statistics([feature.name for feature in features], pool.values, codes, splits),
+        ]
+
+    steps = (min(_AT_ONCE, permutations - done) for done in range(0, permutations, _AT_ONCE))
+    combined = combine(joined([statistics(count) for count in steps]), false_alarm_rate)
     ratio = (1 / window.size + 1 / reference.size) / (1 / len(window.values) + 1 / len(reference.values))
     return Comparison(
         p_value=combined.p_value,
@@ -164,6 +171,32 @@ def compare(  # noqa: PLR0913 - two samples, their features, and three settings
         seed=seed,
         checks=_ranked(combined, ratio),
     )
+
+
+def compare_in_looks(  # noqa: PLR0913 - likewise
+    features: Sequence[Feature],
+    reference: Rows,
+    window: Rows,
+    *,
+    false_alarm_rate: float,
+    permutations: int,
+    seed: int = 0,
+) -> Comparison:
+    """As `compare`, with all permutations only where fewer do not tell that there is no alarm.
+
+    Small rates need thousands of permutations, which few windows need: the others are compared with `FIRST_LOOK` alone,
+    and have their p-value and thresholds from these, the thresholds extrapolated. The alarm is raised by all
+    permutations or not at all, so that its rate is no higher.
+    """
+
+    def look(count: int) -> Comparison:
+        return compare(features, reference, window, false_alarm_rate=false_alarm_rate, permutations=count, seed=seed)
+
+    first = look(min(permutations, FIRST_LOOK))
+    done = first.permutations == permutations
+    if done or not needs_more_permutations(first.p_value, first.permutations, false_alarm_rate):
+        return first
+    return look(permutations)
 
 
 def thresholds(  # noqa: PLR0913 - likewise

@@ -18,6 +18,8 @@ GUARANTEED_FACTOR = 1.5
 # the nominal rate (docs/detection.md).
 MEASURED_FROM, FACTOR_BELOW = 2_000, 1.7
 
+_REPEATED_BELOW = 5  # so many times the p-value that decides
+
 _COLUMNS = (10, 20, 50, 200, 1000)
 _RATIOS = tuple(10 ** (step / 20) for step in range(-40, 41))  # of window to reference, 1/100 to 100
 
@@ -89,6 +91,26 @@ def least_permutations(false_alarm_rate: float) -> int:
     (597, 129)
     """
     return math.ceil(1 / _lowest(false_alarm_rate / 2)[1] - 1e-6) - 1
+
+
+def needs_more_permutations(p_value: float, permutations: int, limit: float) -> bool:
+    """Whether a comparison has to be repeated with more permutations before its p-value decides on an alarm.
+
+    Small rates need thousands of permutations, but only the few windows need them that look unusual with fewer. A
+    window then rings only where the second p-value is at most the limit, so its rate of false alarms is no higher; one
+    that would ring is missed by the first look where five times as many permutations were as unusual as are expected.
+
+    Args:
+      p_value: in (0, 1], by so many permutations.
+      permutations: of the first look.
+      limit: the p-value at which the window rings.
+
+    >>> needs_more_permutations(0.2, 1999, 0.0002), needs_more_permutations(0.001, 1999, 0.0002)
+    (False, True)
+
+    """
+    finest = 1 / (permutations + 1)
+    return limit < 10 * finest and p_value <= _REPEATED_BELOW * max(limit, finest)
 
 
 def require_rate(false_alarm_rate: Any, permutations: int) -> None:

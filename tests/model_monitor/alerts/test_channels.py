@@ -17,8 +17,9 @@ from model_monitor.alerts.sending import UndeliveredError
 from model_monitor.alerts.settings import Channel
 from model_monitor.alerts.texts import test_message as message_of_a_test
 from model_monitor.alerts.webhook import KEY, SIGNATURE, TIMESTAMP, seconds_of, sign
-from tests.model_monitor.alerts.conftest import SECRET, TOKEN, messages
+from tests.model_monitor.alerts.conftest import messages
 from tests.support.code_blocks import named
+from tests.support.webhook_receiver import SECRET, TOKEN
 
 PNG = b"\x89PNG a picture"
 (OPENED, WORSE, CLOSED) = messages()

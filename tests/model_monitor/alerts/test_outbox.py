@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from components.common.errors import MonitorError
-from model_monitor.alerts.delivery import Delivery, Sender, locked_at_once, opened
+from model_monitor.alerts.delivery import LEAST_ATTEMPTS, Delivery, Sender, locked_at_once, opened
 from model_monitor.alerts.outbox import DEAD, IN_FLIGHT, PENDING, SENT, Outbox
 from model_monitor.alerts.settings import AlertsConfig
 from model_monitor.alerts.texts import Message, idempotency_key
-from tests.model_monitor.alerts.conftest import SECRET, TOKEN, messages, wait_for
+from tests.model_monitor.alerts.conftest import messages, wait_for
+from tests.support.webhook_receiver import SECRET, TOKEN
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 KEY = "cifar10/2@0"
@@ -127,13 +128,16 @@ def test_a_message_that_is_refused_is_a_dead_letter_and_keeps_nobody_waiting(out
     assert (letter.message.kind, letter.reason) == ("opened", "answered 422")
 
 
-def test_a_message_is_tried_for_so_many_days_and_at_least_once(outbox, sender, receiver):
+def test_a_message_is_tried_for_so_many_days_and_so_often(outbox, sender, receiver):
+    """Ten times at least: what looks old may be so only because the clock was set forward."""
     receiver.answers = [BROKEN]
     now = time.time()
     put(outbox, OPENED, now=now - 8 * 86400)
-    sender.step(now)
-    assert len(receiver.requests) == 1
-    assert [(letter.reason, letter.attempts) for letter in outbox.dead()] == [("answered 500", 1)]
+    for _ in range(LEAST_ATTEMPTS):
+        assert outbox.dead() == []
+        now = sender.step(now)
+    assert len(receiver.requests) == LEAST_ATTEMPTS
+    assert [(letter.reason, letter.attempts) for letter in outbox.dead()] == [("answered 500", LEAST_ATTEMPTS)]
 
 
 def test_an_outbox_that_is_full_gives_up_its_oldest(outbox):

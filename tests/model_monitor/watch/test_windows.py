@@ -88,6 +88,14 @@ def test_a_server_whose_clock_is_ahead_makes_nobody_else_late():
     assert state.place(Arrival(1, timestamp=NOON), at(1))[0].late is False
 
 
+def test_what_comes_after_the_clock_was_set_back_is_not_late():
+    state = windows(1, lateness=60)
+    fill(state, Arrival(1, timestamp=NOON), seconds=0)
+    back = at(1, wall=NOON - 86400)
+    assert state.place(Arrival(1, timestamp=NOON - 86400), back)[0].late is False
+    assert state.place(Arrival(1, timestamp=NOON - 2 * 86400), back)[0].late is True  # by the clock as it is now
+
+
 def test_two_versions_at_once_have_windows_of_their_own():
     """A canary: the old version goes on being asked."""
     state = windows(4)

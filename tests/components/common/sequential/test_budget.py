@@ -3,7 +3,7 @@
 import pytest
 
 from components.common.errors import MonitorError
-from components.common.sequential.budget import Budget, needs_more_permutations
+from components.common.sequential.budget import Budget
 from components.common.two_sample.false_alarms import GUARANTEED_FACTOR, require_rate
 
 
@@ -84,12 +84,3 @@ def test_its_permutations_can_raise_the_alarm_and_fewer_cannot(windows):
     require_rate(budget.false_alarm_rate, budget.permutations)
     with pytest.raises(MonitorError, match="permutations"):
         require_rate(budget.false_alarm_rate, budget.permutations - 1)
-
-
-@pytest.mark.parametrize(
-    ("p_value", "limit", "more"),
-    [(0.0005, 0.0002, True), (0.0025, 0.0002, True), (0.003, 0.0002, False), (0.0005, 0.01, False)],
-)
-def test_only_unusual_windows_are_compared_again(p_value, limit, more):
-    """And none where the first look resolves the limit: ten of its steps fit below."""
-    assert needs_more_permutations(p_value, 1999, limit) is more

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -61,7 +63,15 @@ def test_too_few_splits_for_the_rate_never_alarm():
     found = combine([group(values)], 0.01)
     assert not found.alarm
     assert found.p_value == pytest.approx(0.02)
-    assert found.checks[0].threshold == np.inf
+    assert found.checks[0].threshold >= 1
+
+
+def test_where_splits_are_too_few_the_threshold_is_extrapolated():
+    """Of exponential values to one in ten thousand from one in a thousand."""
+    values = np.random.default_rng(0).exponential(size=(1000, 1))
+    values[0] = 1.0
+    (check,) = combine([group(values)], 1e-4).checks
+    assert check.threshold == pytest.approx(-math.log(1e-4), rel=0.2)
 
 
 def test_far_beyond_all_splits_wins_over_several_groups_with_few_splits():

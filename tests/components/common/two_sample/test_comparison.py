@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.common.errors import MonitorError
+from components.common.two_sample import comparison
 from components.common.two_sample.comparison import (
     CLASS_FEATURE,
+    FIRST_LOOK,
     JENSEN_SHANNON,
     KOLMOGOROV_SMIRNOV,
     L_INFINITY,
@@ -15,6 +17,7 @@ from components.common.two_sample.comparison import (
     Feature,
     Rows,
     compare,
+    compare_in_looks,
     thresholds,
 )
 
@@ -224,3 +227,38 @@ def test_what_cannot_be_compared_is_said(change, expected):
 def test_a_features_bins_are_checked(edges, per_bucket):
     with pytest.raises(MonitorError, match="bin"):
         Feature("x", edges, per_bucket)
+
+
+def test_all_permutations_are_for_windows_that_look_unusual():
+    rng = np.random.default_rng(4)
+    reference, clean, shifted = drawn(rng, 300), drawn(rng, 100), drawn(rng, 100, shift=1.0)
+    rare = {"false_alarm_rate": 3e-4, "permutations": 4999, "seed": 3}
+    found = compare_in_looks(FEATURES, reference, clean, **rare)
+    assert found == compare(FEATURES, reference, clean, **{**rare, "permutations": FIRST_LOOK})
+    assert not found.alarm
+    assert all(check.measured <= check.threshold < math.inf for check in found.checks)
+    found = compare_in_looks(FEATURES, reference, shifted, **rare)
+    assert found == compare(FEATURES, reference, shifted, **rare)
+    assert found.alarm
+
+
+def test_how_many_permutations_are_in_memory_makes_no_difference(monkeypatch):
+    rng = np.random.default_rng(6)
+    sides = drawn(rng, 200), drawn(rng, 60, shift=0.5)
+    whole = compare(FEATURES, *sides, permutations=500)
+    monkeypatch.setattr(comparison, "_AT_ONCE", 77)
+    in_parts = compare(FEATURES, *sides, permutations=500)
+    assert in_parts.p_value == whole.p_value
+    assert [(check.test, check.feature) for check in in_parts.checks] == [
+        (check.test, check.feature) for check in whole.checks
+    ]
+    np.testing.assert_allclose(
+        [check.threshold for check in in_parts.checks], [check.threshold for check in whole.checks], rtol=1e-9
+    )
+
+
+def test_fewer_permutations_than_a_first_look_has_are_one_look():
+    rng = np.random.default_rng(5)
+    sides = (drawn(rng, 100), drawn(rng, 50, shift=2.0))
+    few = {"false_alarm_rate": 0.01, "permutations": 199}
+    assert compare_in_looks(FEATURES, *sides, **few) == compare(FEATURES, *sides, **few)

@@ -8,6 +8,7 @@ from components.common.errors import MonitorError
 from components.common.two_sample.false_alarms import (
     GUARANTEED_FACTOR,
     least_permutations,
+    needs_more_permutations,
     p_value_threshold,
     require_rate,
     together,
@@ -80,3 +81,12 @@ def test_the_p_value_of_both_is_one():
     both = np.array([together([(a, 0.001), (b, 0.005)])[0] for a, b in p_values])
     for level in (0.006, 0.05, 0.3):
         assert np.mean(both <= level) <= level + 3 * np.sqrt(level / len(both))
+
+
+@pytest.mark.parametrize(
+    ("p_value", "limit", "more"),
+    [(0.0005, 0.0002, True), (0.0025, 0.0002, True), (0.003, 0.0002, False), (0.0005, 0.01, False)],
+)
+def test_only_unusual_windows_are_compared_again(p_value, limit, more):
+    """And none where the first look resolves the limit: ten of its steps fit below."""
+    assert needs_more_permutations(p_value, 1999, limit) is more
