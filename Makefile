@@ -7,7 +7,7 @@ WORKERS ?= 2
 IMAGE ?= model-monitor:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo live test soak image lint format notebook docs lock clean bench-detection
+.PHONY: help install demo kfp-demo live test soak image lint format notebook docs lock clean bench-detection
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ build/versitygw:
 	@mkdir -p build
 	@if command -v go >/dev/null; then GOFLAGS=-mod=mod GOBIN=$(CURDIR)/build go install github.com/versity/versitygw/cmd/versitygw@v1.8.0; \
 	  else echo "no Go on this machine: pushes are attacked in front of the store in memory alone"; fi
+
+kfp-demo: install ## both pipelines in containers by Kubeflow's own kfp.local, without a cluster: ten minutes or so
+	@$(PYTHON) .ci/with_docker.py $(BIN)/python -m tests.support.kubeflow.containers_demo
 
 lint: install ## format, lint, types and import contracts
 	@$(BIN)/ruff format --check .
