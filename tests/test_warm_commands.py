@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.warm import server
-from tests.support.warm.starting import warm
+from tests.support.warm.starting import REPOSITORY, warm
 
 # Prints once nobody reads any more.
 LATE = """-c 'import time; time.sleep(0.3); print(1)' | true; echo ${PIPESTATUS[0]}"""
@@ -122,6 +122,40 @@ def test_who_kills_it_kills_the_command(tmp_path: Path):
         process.kill()
         assert process.stdout.read() == ""  # once nobody can write to it any more
     assert not Path(f"/proc/{number}/cmdline").exists() or not Path(f"/proc/{number}/cmdline").read_text()
+
+
+CHARTS = """
+import json, sys
+from components.common.pages import charts
+from components.common.errors import MonitorError
+shown = [charts.calibration([(0.5, 0.4, 0.3, 0.5, "é")])]
+whole = charts.draw(shown), charts.picture({"a": shown[0]}).hex()
+try:
+    charts.draw([{**shown[0], "layer": [{"name": "a", "mark": "no such mark"}]}])
+except MonitorError as error:
+    print(json.dumps([*whole, str(error)]))
+print(type(sys.modules["vl_convert"]).__name__, file=sys.stderr)
+"""
+
+
+def test_charts_are_drawn_elsewhere_as_they_are_here():
+    there = warm().call("python", "-c", CHARTS)
+    here = subprocess.run([sys.executable, "-c", CHARTS], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (here.returncode, here.stderr) == (0, "module\n")
+    assert (there.returncode, there.stderr) == (0, "Engine\n")
+    assert there.stdout == here.stdout
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"half of a", b'{"name": "vegalite_to_svg"}\n', b'{"name": "x", "spec": {}, "options": {}}\n']
+)
+def test_charts_are_drawn_for_others_whatever_one_asks_for(sent: bytes):
+    folder = os.open(warm().folder, os.O_PATH)
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(f"/proc/self/fd/{folder}/charts")
+        asking.sendall(sent)
+    os.close(folder)
+    test_charts_are_drawn_elsewhere_as_they_are_here()
 
 
 def test_tfx_is_imported_and_no_other_thread_is_there():

@@ -30,8 +30,6 @@ from ..common.object_store.places import at_once, local_tree, require_whole
 from .remote_folder import Pointer, RemoteFolder, main_files
 
 _logger = logging.getLogger(__name__)
-
-
 _ATTEMPTS = 20  # to write the pointer, each of which means that somebody else has written it meanwhile
 
 
@@ -52,8 +50,8 @@ def publish_remote(
 
     Raises:
       MonitorError: what was put together holds no SavedModel; the store cannot be reached, has no such bucket, refuses,
-        or does not heed preconditions; or another push has won meanwhile. The message says where what was uploaded
-        has not been removed again.
+        or does not heed preconditions; or another push has won meanwhile. The message says so where the version may be
+        served in the end.
       OSError: from the file system of this machine.
 
     """
@@ -109,6 +107,9 @@ def _decide(folder: RemoteFolder, number: int, push: str, seen: Pointer) -> None
             f"{folder.address} is pushed to all the time. Nothing of this push is served: make it again later"
         )
     except LostError:
+        # A write whose answer got lost may have won, and whoever has pushed since has made the version whole first.
+        if folder.is_whole(number):
+            return
         _give_up(folder, number)
         raise
     except MonitorError as error:

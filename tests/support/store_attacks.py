@@ -133,37 +133,60 @@ def kills(store: RunningStore, step: int) -> Iterator[Case]:
 
 
 def paused(store: RunningStore, step: int) -> Iterator[Case]:
-    """A push that waits at each request while another is made from its beginning to its end."""
-    for number in range(1, MOST_REQUESTS, step):
-        scene, pause = Scene(store), Pause(number)
-        with (
-            store_proxy(store.port, pause.plan, scene.look) as slow,
-            store_proxy(store.port, after=scene.look) as quick,
-        ):
-            # That an answer takes long is no fault here: the network is slow, and the client waits.
-            push = scene.push_by(slow)
-            if not pause.begins(push) and push.end().version is not None:
+    """A push that waits at each request while another is made from its beginning to its end.
+
+    It waits before its request is passed on; or after that, and then gets no answer, so that it asks again.
+    """
+    for count, number in enumerate(range(1, MOST_REQUESTS, step)):
+        for answered in (False, True) if step == 1 else (bool(count % 2),):
+            case = _paused(store, Pause(number, answered=answered))
+            if case is None:
                 return
-            other = scene.push_by(quick).end()
-            pause.over.set()
-            came = push.end()
-        wrong = [] if other.version is not None else [f"the push that nothing happens to says {other.said!r}"]
-        if came.version is None and LOST not in came.said:
-            wrong.append(f"the push that waited says {came.said!r}")
-        yield f"waiting at request {number}", wrong + scene.judge(came, other)
+            yield case
+
+
+def _paused(store: RunningStore, pause: "Pause") -> Case | None:
+    scene = Scene(store)
+
+    def after(request: Request) -> None:
+        pause.after(request)
+        scene.look(request)
+
+    with store_proxy(store.port, pause.plan, after) as slow, store_proxy(store.port, after=scene.look) as quick:
+        # That an answer takes long is no fault here: the network is slow, and the client waits.
+        push = scene.push_by(slow)
+        if not pause.begins(push) and push.end().version is not None:
+            return None
+        other = scene.push_by(quick).end()
+        pause.over.set()
+        came = push.end()
+    wrong = [] if other.version is not None else [f"the push that nothing happens to says {other.said!r}"]
+    if came.version is None and LOST not in came.said:
+        wrong.append(f"the push that waited says {came.said!r}")
+    return str(pause), wrong + scene.judge(came, other)
 
 
 class Pause:
-    """At one request, until it is over."""
+    """At one request, until it is over: before it, or once it is answered, and then the answer gets lost."""
 
-    def __init__(self, number: int) -> None:
-        self._number, self._begun, self.over = number, threading.Event(), threading.Event()
+    def __init__(self, number: int, *, answered: bool) -> None:
+        self._number, self._answered = number, answered
+        self._begun, self.over = threading.Event(), threading.Event()
+
+    def __str__(self) -> str:
+        return f"waiting {'after' if self._answered else 'before'} request {self._number}"
 
     def plan(self, request: Request) -> Act:
-        if request.number == self._number:
-            self._begun.set()
-            self.over.wait(120)
+        if request.number != self._number:
+            return Act.FORWARD
+        if self._answered:
+            return Act.LOSE
+        self._wait()
         return Act.FORWARD
+
+    def after(self, request: Request) -> None:
+        if self._answered and request.number == self._number:
+            self._wait()
 
     def begins(self, push: Push) -> bool:
         """Waits for it. Returns False where the push comes to its end before."""
@@ -171,6 +194,10 @@ class Pause:
             if push.ended():
                 return False
         return True
+
+    def _wait(self) -> None:
+        self._begun.set()
+        self.over.wait(120)
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,27 @@ def test_of_two_pushes_at_once_one_wins_and_the_other_says_so(serving, watcher):
     assert (watcher.versions(), watcher.partial(), watcher.left()) == ([101], [], [])
 
 
+def test_a_push_that_has_won_and_was_not_told_is_no_lost_one(serving, store, watcher):
+    """The answer to the write that decides gets lost, and another push is made before this one asks again."""
+    decided = []
+
+    def plan(request) -> Act:
+        return (
+            Act.LOSE
+            if request.method == "PUT" and request.path.endswith("newest.json") and not decided
+            else Act.FORWARD
+        )
+
+    def after(request) -> None:
+        if request.method == "PUT" and request.path.endswith("newest.json") and not decided:
+            decided.append(publish(serving, fill, seal, lambda: 100.0))
+
+    with store_proxy(store.port, plan, after) as proxy:
+        came = Push(serving, environment(proxy.port), 100.0).end()
+    assert (came.version, decided) == (100, [101])
+    assert (watcher.versions(), watcher.partial(), watcher.left()) == ([100, 101], [], [])
+
+
 def test_a_number_is_nobody_elses_though_the_claim_on_it_is_gone(serving, store, watcher):
     """A push that has looked for a free number before another one is made, which gets that number."""
 

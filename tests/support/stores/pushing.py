@@ -98,16 +98,19 @@ class Watcher:
     def __init__(self, serving: str, environment: Mapping[str, str]) -> None:
         address = parse(serving)
         self._bucket, self._folder = Bucket(address, settings_of(address, environment)), address.key
+        self._served: set[int] = set()
 
     def versions(self) -> list[int]:
         """The versions that it would take, sorted."""
         return sorted(number for number, names in self._folders().items() if "saved_model.pb" in names)
 
     def partial(self) -> list[str]:
-        """What is wrong with what it would take: nothing, unless a version is there in part, or the pointer lies."""
+        """What is wrong with what it takes: parts of a version, one that is gone again, a pointer that lies."""
         wrong = []
         named = self.pointer().get("version")  # before the versions: what it names must be there by then
         versions = self.versions()
+        wrong += [f"version {number} was served and is gone" for number in sorted(self._served - set(versions))]
+        self._served |= set(versions)
         for number in versions:
             there = {
                 entry.key.split(f"/{number}/")[1]: entry.key for entry in self._bucket.tree(f"{self._folder}/{number}")

@@ -4,8 +4,9 @@
 
 Importing TFX takes seven seconds of a processor, and dozens of tests run a command that does. `client.py` sends a
 command with its folder, its environment and its three standard streams to `FOLDER/socket`. What runs it is a process of
-its own with an end of its own; it differs from a new Python in what is imported, and in `beam_methods.py`. No function
-of TensorFlow is called before a fork: its threads would not be there after it.
+its own with an end of its own; it differs from a new Python in what is imported, in templates that are compiled, in
+where its charts are drawn (`charts.py`), and in `beam_methods.py`. No function of TensorFlow is called before a fork:
+its threads would not be there after it.
 """
 
 import atexit
@@ -14,27 +15,21 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import select
 import signal
 import socket
 import sys
 import threading
+import time
 from typing import Any, NoReturn
 
 SOCKET = "socket"
 # What `model-monitor` sets before it imports TensorFlow, which reads it then.
 TENSORFLOW = {"TF_CPP_MIN_LOG_LEVEL": "1", "TF_ENABLE_ONEDNN_OPTS": "1"}
-IMPORTED = (
-    "model_monitor.launching.adopting",
-    "model_monitor.launching.monitoring",
-    "model_monitor.launching.served_model",
-    "pipelines.cifar10.training",
-    "pipelines.monitoring",
-    "pipelines.runners.local",
-    "tensorflow_model_analysis",
-    "tfx.components",
-)
+IMPORTED = ("tensorflow_model_analysis", "tfx.components")
+OURS = ("components", "model_monitor", "pipelines")  # every module of these, as commands import theirs once they run
 STREAMS = 3
 LONGEST_COMMAND = 1 << 20  # bytes, with its environment
 
@@ -42,13 +37,14 @@ LONGEST_COMMAND = 1 << 20  # bytes, with its environment
 def wait_for_a_command(folder: str) -> None:
     """Serves until the process that started it ends. Returns in forks only: one for each command, to run it."""
     os.environ.update(TENSORFLOW)
+    charts = [sys.executable, "-m", "tests.support.warm.charts", folder]
+    drawing = os.spawnv(os.P_NOWAIT, sys.executable, charts)  # noqa: S606 - forks have no object of it to clean up
     gc.disable()  # none of what is imported is garbage
-    for name in IMPORTED:
-        importlib.import_module(name)
-    importlib.import_module("tests.support.beam_methods").look_up_once()
+    _import()
     gc.freeze()  # forks do not copy what nothing looks at
     gc.enable()
     os.chdir(folder)  # a path below it may be longer than a socket's may be
+    _draw_elsewhere(drawing)
     ended: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
     parent = os.getppid()
@@ -66,8 +62,30 @@ def wait_for_a_command(folder: str) -> None:
                         server.close()
                         _attend(connection)
                         return
+    os.kill(drawing, signal.SIGTERM)
     _wait_for_children(0)
     sys.exit()
+
+
+def _import() -> None:
+    for name in IMPORTED:
+        importlib.import_module(name)
+    for name in OURS:
+        package = importlib.import_module(name)
+        for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+            importlib.import_module(module.name)
+    importlib.import_module("tests.support.beam_methods").look_up_once()
+    importlib.import_module("tests.support.warm.templates").compile_all()
+
+
+def _draw_elsewhere(drawing: int) -> None:
+    """Has forks ask that process for their charts, once it draws."""
+    charts = importlib.import_module("tests.support.warm.charts")
+    while not os.path.exists(charts.SOCKET):
+        if os.waitpid(drawing, os.WNOHANG)[0]:
+            raise RuntimeError("the process that draws charts has ended")
+        time.sleep(0.02)
+    sys.modules[charts.ENGINE] = charts.Engine(os.open(".", os.O_PATH | os.O_DIRECTORY))
 
 
 def _wait_for_children(options: int) -> None:
