@@ -27,6 +27,7 @@ from pipelines import nodes, training
 from pipelines.cifar10 import training as cifar10
 from pipelines.cifar10.config import SCHEMA_DIR, Cifar10Config
 from pipelines.config import MonitoringConfig, load
+from pipelines.kubeflow_settings import KubeflowConfig, Mount
 from pipelines.monitoring import monitoring_pipeline
 from pipelines.runners.kubeflow import compile_pipeline
 from tests.support.kubeflow.walk import KFP_2_0_5, KFP_2_5, KFP_2_14, KFP_2_17, Dialect, Run, Walk
@@ -61,7 +62,8 @@ class Place:
         return load(Cifar10Config, None, [*places, *TINY])
 
     def on_kubeflow(self, pipeline: Pipeline, dialect: Dialect) -> Run:
-        text = compile_pipeline(pipeline, image="image")
+        settings = KubeflowConfig(mounts=(Mount(claim="everything", path=str(self.folder)),))
+        text = compile_pipeline(pipeline, image="image", settings=settings)
         return Walk(text, self.folder / "kfp", dialect, commands=warm().commands).run()
 
     def monitoring(self, version: str, logs: Path, **arguments: Any) -> Pipeline:
@@ -186,7 +188,7 @@ def first(place: Place, logs: Path, version: str) -> Both:
 @pytest.fixture(scope="module")
 def second(place: Place, logs: Path, version: str, first: Both) -> Both:
     """The newest span, held against the first."""
-    there = first.kubeflow.tasks["ImageStatisticsGen"].output("statistics")["uri"]
+    there = str(first.kubeflow.folder("ImageStatisticsGen", "statistics"))  # the walk's store is a folder
     run = place.on_kubeflow(place.monitoring(version, logs, previous=there), KFP_2_14)
     here = first.here.node("ImageStatisticsGen").output("statistics").uri
     return Both(run, place.here(place.monitoring(version, logs, previous=here)))
