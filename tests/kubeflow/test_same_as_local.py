@@ -36,9 +36,17 @@ from tests.support.warm.starting import warm
 
 pytestmark = pytest.mark.e2e
 
-# So that a model that has learnt next to nothing is good enough.
-LENIENT = {"{ value: 0.50 }": "{ value: 0.0 }", "{ value: 0.25 }": "{ value: 0.0 }", "value: 1.5 }": "value: 99 }",
-           "value: 0.20 }": "value: 1.0 }"}  # fmt: skip
+# So that a model that has learnt next to nothing, of next to nothing, is good enough.
+LENIENT = {
+    "eval_config.pbtxt": {
+        "{ value: 0.50 }": "{ value: 0.0 }",
+        "{ value: 0.25 }": "{ value: 0.0 }",
+        "{ value: 1.5 }": "{ value: 99 }",
+        "{ value: 0.20 }": "{ value: 1.0 }",
+    },
+    "schema.pbtxt": {"min_examples_count: 500": "min_examples_count: 100"},
+}
+COUNTED = ("accuracy", "example_count", "worst_class_accuracy")
 TINY = ("trainer.model=tiny_cnn", "trainer.batch_size=64", "trainer.epochs=1", "cache=false")
 
 
@@ -62,8 +70,8 @@ class Place:
         return load(Cifar10Config, None, [*places, *TINY])
 
     def on_kubeflow(self, pipeline: Pipeline, dialect: Dialect) -> Run:
-        settings = KubeflowConfig(mounts=(Mount(claim="everything", path=str(self.folder)),))
-        text = compile_pipeline(pipeline, image="image", settings=settings)
+        volume = KubeflowConfig(mounts=(Mount(claim="story", path=str(self.folder)),))
+        text = compile_pipeline(pipeline, image="image", settings=volume)
         return Walk(text, self.folder / "kfp", dialect, commands=warm().commands).run()
 
     def monitoring(self, version: str, logs: Path, **arguments: Any) -> Pipeline:
@@ -82,11 +90,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     copy_of_sample(folder / "data", training=400, held_out=200)
     copy_of_sample(folder / "black", blacken_a_tenth, training=400, held_out=200)
     shutil.copytree(SCHEMA_DIR, folder / "policy")
-    thresholds = folder / "policy" / "eval_config.pbtxt"
-    text = thresholds.read_text()
-    for strict, lenient in LENIENT.items():
-        text = text.replace(strict, lenient)
-    thresholds.write_text(text)
+    for name, rules in LENIENT.items():
+        text = (folder / "policy" / name).read_text()
+        for strict, lenient in rules.items():
+            assert strict in text
+            text = text.replace(strict, lenient)
+        (folder / "policy" / name).write_text(text)
     (folder / "volume").mkdir()
     return Place(folder)
 
@@ -169,10 +178,10 @@ def blocks(place: Place, blocked: Run, version: str) -> Both:
 def logs(place: Place, version: str) -> Path:
     """Span 1 as it is, span 2 out of focus."""
     folder = place.folder / "logs"
-    for shift in ([], ["--shift", "gaussian_blur", "--severity", "5"]):
+    for number, shift in enumerate(([], ["--shift", "gaussian_blur", "--severity", "5"]), 1):
         done = warm().call(
             "model-monitor", "replay", "--serving", str(place.mounted), "--dataset", str(place.folder / "data"),
-            "--logs", str(folder), "--labels", str(place.folder / "labels.csv"), "--count", "150", *shift,
+            "--logs", str(folder), "--labels", str(place.folder / f"labels-{number}.csv"), "--count", "150", *shift,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
     return folder
@@ -181,17 +190,16 @@ def logs(place: Place, version: str) -> Path:
 @pytest.fixture(scope="module")
 def first(place: Place, logs: Path, version: str) -> Both:
     """The first span, which has no previous one, with labels."""
-    pipeline = place.monitoring(version, logs, span=1, labels=str(place.folder / "labels.csv"))
+    pipeline = place.monitoring(version, logs, span=1, labels=str(place.folder / "labels-1.csv"))
     return Both(place.on_kubeflow(pipeline, KFP_2_0_5), place.here(pipeline))
 
 
 @pytest.fixture(scope="module")
 def second(place: Place, logs: Path, version: str, first: Both) -> Both:
     """The newest span, held against the first."""
-    there = str(first.kubeflow.folder("ImageStatisticsGen", "statistics"))  # the walk's store is a folder
-    run = place.on_kubeflow(place.monitoring(version, logs, previous=there), KFP_2_14)
-    here = first.here.node("ImageStatisticsGen").output("statistics").uri
-    return Both(run, place.here(place.monitoring(version, logs, previous=here)))
+    there, here = (str(folder) for folder in first.files("ImageStatisticsGen", "statistics"))
+    run = place.on_kubeflow(place.monitoring(version, logs, previous=there, previous_span=1), KFP_2_14)
+    return Both(run, place.here(place.monitoring(version, logs, previous=here, previous_span=1)))
 
 
 def decision(path: Path) -> Any:
@@ -199,14 +207,16 @@ def decision(path: Path) -> Any:
     return {key: value for key, value in json.loads(path.read_text()).items() if key != "model"}
 
 
-def metrics(path: Path) -> Any:
-    return evaluation.metrics(str(path), local_files())
+def counted(path: Path) -> Any:
+    """What TFMA has counted. What it sums up depends in the seventh digit on how Beam cuts the data into batches."""
+    found = evaluation.metrics(str(path), local_files())
+    return [(each.slice, [each.metrics.get(name) for name in COUNTED]) for each in found]
 
 
 def test_the_same_model_is_pushed(pushes: Both, version: str):
     assert pushes.properties("AtomicPusher", "pushed_model", "pushed") == [1, 1]
     assert pushes.same("PushGate", "blessing", "reasons.json", read=decision)["blessed"]
-    assert pushes.same("Evaluator", "evaluation", read=metrics)
+    assert pushes.same("Evaluator", "evaluation", read=counted)
     pushes.same("ThresholdCalibrator", "schema", "schema.pbtxt")
     pushes.same("AtomicPusher", "pushed_model", "saved_model.pb")
     manifest = baseline_bundle.read(version).manifest
@@ -219,7 +229,7 @@ def test_the_same_model_is_blocked_for_the_same_reasons(blocks: Both, version: s
     said = blocks.same("PushGate", "blessing", "reasons.json", read=decision)
     assert not said["blessed"]
     assert "image_" in said["summary"]
-    assert blocks.same("Evaluator", "evaluation", read=metrics)
+    assert blocks.same("Evaluator", "evaluation", read=counted)
     assert blocks.properties("AtomicPusher", "pushed_model", "pushed") == [0, 0]
     assert [Path(version).name] == [path.name for path in Path(version).parent.iterdir() if path.name.isdecimal()]
 

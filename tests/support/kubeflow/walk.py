@@ -222,7 +222,7 @@ class _Started:
             recorded = self.recorded.container(name, parameters=parameters, inputs=ids, triggered=triggered)
         if not triggered:
             return
-        given["outputs"] = self._provided(name, component)
+        given["outputs"] = self._provided(name, task["componentRef"]["name"], component)
         if recorded:
             recorded.begin()
         _fill_defaults(given, component)
@@ -272,10 +272,10 @@ class _Started:
             raise RefusedError(f"{name}: param runtime value spec of {key} not implemented: {said}")
         return value["constant"]
 
-    def _provided(self, name: str, component: Json) -> Json:
+    def _provided(self, name: str, of: str, component: Json) -> Json:
         """Where the outputs are to be: as the driver provisions them."""
         dialect, defined = self.of.dialect, component.get("outputDefinitions", {})
-        place = f"{self.place}/{name if dialect.version else name[len('comp-') :]}"
+        place = f"{self.place}/{name if dialect.version else of[len('comp-') :]}"
         if dialect.salted:
             place = f"{place}/{uuid.uuid4()}"
         artifacts = {
