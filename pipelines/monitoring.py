@@ -178,7 +178,7 @@ def pipeline_for_kubeflow(config: MonitoringConfig) -> Pipeline:
 
 
 def _served_now(config: MonitoringConfig) -> Bundle:
-    where = config.bundle or config.serving_dir or str(config.serving_path)
+    where = config.bundle or config.serving
     try:
         return baseline_bundle.find(where)
     except MonitorError as error:

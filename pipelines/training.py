@@ -38,9 +38,9 @@ class Told:
     def by(config: TrainingConfig) -> "Told":
         """What a configuration says of places on this machine."""
         if not config.serving_logs:
-            return Told(config.serving_path)
+            return Told(config.serving)
         newest = config.serving_spans.spans[-1]
-        return Told(config.serving_path, config.serving_logs_path, newest.span, newest.pattern)
+        return Told(config.serving, config.serving_logs_path, newest.span, newest.pattern)
 
     @staticmethod
     def later(config: TrainingConfig) -> "Told":

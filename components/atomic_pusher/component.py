@@ -31,6 +31,7 @@ class AtomicPusherSpec(ComponentSpec):
         step.SPEC_KEY: ExecutionParameter(type=str),
         step.RUN_KEY: ExecutionParameter(type=str),
         step.JUDGED_AGAINST_KEY: ExecutionParameter(type=str),
+        step.VOLUMES_KEY: ExecutionParameter(type=str, optional=True),  # of a compiled pipeline: the compiler says it
     }
     INPUTS = {  # noqa: RUF012
         step.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),

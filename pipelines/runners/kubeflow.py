@@ -53,7 +53,7 @@ def compile_pipeline(
     rules.refuse(specification.violations_of(spec))
     labels = {node.id: specification.executor_label(spec, node) for node in pipeline.components}
     second = platform.document(pipeline, settings, labels)
-    documents = [specification.completed(spec, pipeline, settings), *([second] if second else [])]
+    documents = [specification.completed(spec, pipeline, settings, target), *([second] if second else [])]
     return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=120)
 
 

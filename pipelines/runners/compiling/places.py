@@ -11,7 +11,7 @@ from tfx.orchestration.pipeline import Pipeline
 
 from components import SchemaImporter
 from components.common.strict_text import TextError, parse_json
-from pipelines.kubeflow_settings import KubeflowConfig
+from pipelines.kubeflow_settings import KubeflowConfig, Mount
 
 from .rules import Violation
 
@@ -38,6 +38,17 @@ def reads_or_writes_outside(node: BaseNode) -> bool:
     told = any(node.exec_properties.get(key) not in (None, "") for key in _PLACES)
     brings_in = not node.inputs and bool(node.outputs) and not isinstance(node, SchemaImporter)
     return told or brings_in or isinstance(node, Pusher)
+
+
+def mounts_of(node: BaseNode, settings: KubeflowConfig) -> list[Mount]:
+    """The volumes that a node's step has."""
+    outside = reads_or_writes_outside(node)
+    return [mount for mount in settings.mounts if (node.id in mount.nodes if mount.nodes else outside)]
+
+
+def lasting_folders(node: BaseNode, settings: KubeflowConfig, target: str) -> list[str]:
+    """The folders that a node's step has and that do not end with it."""
+    return [_VERTEX_FOLDER.rstrip("/")] if target == VERTEX else [mount.path for mount in mounts_of(node, settings)]
 
 
 def violations_of(pipeline: Pipeline, settings: KubeflowConfig, target: str) -> list[Violation]:

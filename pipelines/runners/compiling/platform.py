@@ -9,7 +9,7 @@ from tfx.orchestration.pipeline import Pipeline
 from components.common.errors import MonitorError, require_known
 from pipelines.kubeflow_settings import DEFAULT_RESOURCES, KubeflowConfig, Mount
 
-from .places import VERTEX, reads_or_writes_outside
+from .places import VERTEX, mounts_of
 
 Json = dict[str, Any]
 
@@ -46,7 +46,7 @@ def check(pipeline: Pipeline, settings: KubeflowConfig, target: str) -> None:
 
 def _config(node: BaseNode, settings: KubeflowConfig) -> Json:
     config: Json = {
-        "pvcMount": [_mounted(mount) for mount in settings.mounts if _has(node, mount)],
+        "pvcMount": [_mounted(mount) for mount in mounts_of(node, settings)],
         "secretAsEnv": [
             {
                 "secretName": secret.name,
@@ -57,10 +57,6 @@ def _config(node: BaseNode, settings: KubeflowConfig) -> Json:
         "imagePullSecret": [{"secretName": name} for name in settings.image_pull_secrets],
     }
     return {key: value for key, value in config.items() if value}
-
-
-def _has(node: BaseNode, mount: Mount) -> bool:
-    return node.id in mount.nodes if mount.nodes else reads_or_writes_outside(node)
 
 
 def _mounted(mount: Mount) -> Json:

@@ -1,5 +1,6 @@
 """What TFX's compiler leaves to be said in a specification: defaults, pages, caching, what steps may take."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -7,10 +8,12 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 
+from components import AtomicPusher
+from components.atomic_pusher.step import VOLUMES_KEY
 from pipelines.kubeflow_settings import KubeflowConfig, Resources
 
 from . import rules
-from .places import reads_or_writes_outside
+from .places import lasting_folders, reads_or_writes_outside
 from .rules import Violation
 
 Json = dict[str, Any]
@@ -22,7 +25,7 @@ _PAGE_IN_KUBEFLOW = {"schemaTitle": "system.HTML", "schemaVersion": "0.0.1"}  # 
 _MOST_TEXT = 100 * 1024
 
 
-def completed(spec: Json, pipeline: Pipeline, settings: KubeflowConfig) -> Json:
+def completed(spec: Json, pipeline: Pipeline, settings: KubeflowConfig, target: str) -> Json:
     """The specification with what is missing in it. It is changed in place."""
     _say_defaults(spec, pipeline)
     executors = spec["deploymentSpec"]["executors"]
@@ -33,6 +36,8 @@ def completed(spec: Json, pipeline: Pipeline, settings: KubeflowConfig) -> Json:
         if reads_or_writes_outside(node):
             spec["root"]["dag"]["tasks"][node.id].pop("cachingOptions", None)
         _name_pages(spec["components"][node.id], node)
+        if isinstance(node, AtomicPusher):
+            _tell(spec, node, VOLUMES_KEY, json.dumps(lasting_folders(node, settings, target)))
     _rename_components(spec)
     return spec
 
@@ -88,6 +93,14 @@ def _resources(told: Resources) -> Json:
     if told.accelerator:
         found["accelerator"] = {"type": told.accelerator, "count": str(told.accelerators)}
     return found
+
+
+def _tell(spec: Json, node: BaseNode, key: str, text: str) -> None:
+    """Gives a node one more execution property, which only the compiler knows."""
+    declared = spec["components"][node.id]["inputDefinitions"].setdefault("parameters", {})
+    declared[key] = {"parameterType": "STRING"}
+    told = spec["root"]["dag"]["tasks"][node.id].setdefault("inputs", {}).setdefault("parameters", {})
+    told[key] = {"runtimeValue": {"constant": text}}
 
 
 def _name_pages(component: Json, node: BaseNode) -> None:

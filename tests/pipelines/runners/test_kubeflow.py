@@ -5,6 +5,7 @@ import json
 import pytest
 from kfp.components import load_component_from_text
 
+from components.atomic_pusher.step import _require_lasting
 from components.common.errors import MonitorError
 from pipelines.kubeflow_settings import KubeflowConfig, Mount, Resources, Secret
 from pipelines.runners.kubeflow import compile_pipeline
@@ -139,6 +140,32 @@ def test_a_place_on_a_volume_is_one_that_a_pod_finds():
     for folder in ("/serving2", "/serving/../models"):
         with pytest.raises(MonitorError, match="AtomicPusher must have a `push_destination`"):
             spec_of(training_pipeline(f"serving_dir={folder}"), settings=settings)
+
+
+def volumes_told(spec) -> list[str]:
+    told = spec["root"]["dag"]["tasks"]["AtomicPusher"]["inputs"]["parameters"]["volumes"]
+    return json.loads(told["runtimeValue"]["constant"])
+
+
+def test_the_push_knows_what_lasts_of_its_file_system_whatever_destination_a_run_says():
+    weights = Mount(claim="weights", path="/weights", nodes=("Trainer",))
+    spec = spec_of(training_pipeline(), settings=KubeflowConfig(mounts=(MOUNT, weights)))
+    assert volumes_told(spec) == ["/serving"]
+    assert volumes_told(spec_of(training_pipeline())) == []
+    assert volumes_told(spec_of(training_pipeline(), target="vertex")) == ["/gcs"]
+
+
+@pytest.mark.parametrize(
+    ("destination", "volumes", "lasts"),
+    [("/serving/x", "", True), ("/serving/x", '["/serving"]', True), ("s3://b/x", "[]", True),
+     ("/serving2", '["/serving"]', False), ("/serving/../x", '["/serving"]', False), ("/serving", "[]", False)],
+)  # fmt: skip
+def test_a_push_into_what_ends_with_the_pod_is_refused_when_a_run_asks_for_it(destination, volumes, lasts):
+    if lasts:
+        _require_lasting(destination, volumes)
+        return
+    with pytest.raises(MonitorError, match=r"must be in an object store or on a volume of the step .* ends with it"):
+        _require_lasting(destination, volumes)
 
 
 def test_for_vertex_ai_places_are_in_cloud_storage_and_what_only_kubernetes_has_is_refused():
