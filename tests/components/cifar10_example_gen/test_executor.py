@@ -17,6 +17,7 @@ from components.cifar10_example_gen import cifar10_format
 from components.cifar10_example_gen.executor import Executor, monitor_error_in
 from components.common.errors import MonitorError
 from pipelines.config import LOCAL_BEAM_ARGS
+from tests.support.tfrecord_files import records_of
 
 SAMPLE = Path(__file__).resolve().parents[3] / "data" / "cifar10_sample"
 RECORD = cifar10_format.RECORD_BYTES
@@ -50,9 +51,8 @@ def run(
 
 def read_split(artifact: standard_artifacts.Examples, split: str) -> dict[str, tuple[int, bytes]]:
     """id -> (label, image) of a written split; fails if an id is there twice or a feature is not as described."""
-    files = [str(path) for path in Path(artifact.uri, f"Split-{split}").iterdir()]
     result: dict[str, tuple[int, bytes]] = {}
-    for serialised in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator():
+    for serialised in records_of(Path(artifact.uri, f"Split-{split}").iterdir()):
         feature = tf.train.Example.FromString(serialised).features.feature
         assert set(feature) == {"image", "label", "id"}
         (identity,), (label,) = feature["id"].bytes_list.value, feature["label"].int64_list.value

@@ -18,6 +18,7 @@ from components.held_out_scorer.executor import Executor
 from tests.support import foreign_data
 from tests.support.foreign_data import encode
 from tests.support.model_specs import digits_spec
+from tests.support.tfrecord_files import records_of
 from tests.support.trainers import digits_trainer, photos_trainer
 
 
@@ -140,8 +141,7 @@ def score(tmp_path, write_examples):
 def rows_of(output, split: str = "eval") -> dict[bytes, dict[str, Any]]:
     """The rows of a split by their id."""
     files = sorted(Path(output.uri, f"Split-{split}").glob("*.gz"))
-    records = tf.data.TFRecordDataset([str(path) for path in files], "GZIP").as_numpy_iterator()
-    rows = [parse_example(record) for record in records]
+    rows = [parse_example(record) for record in records_of(files)]
     by_id = {row["id"][0]: row for row in rows}
     assert len(by_id) == len(rows)
     return by_id

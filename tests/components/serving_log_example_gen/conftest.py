@@ -93,9 +93,10 @@ class Result:
         """Features by id; fails if an id is there twice."""
         import tensorflow as tf
 
+        from tests.support.tfrecord_files import records_of
+
         rows: dict[str, dict[str, Any]] = {}
-        files = [str(path) for path in Path(self.examples.uri, "Split-serving").iterdir()]
-        for serialised in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator():
+        for serialised in records_of(Path(self.examples.uri, "Split-serving").iterdir()):
             features = {}
             for name, feature in tf.train.Example.FromString(serialised).features.feature.items():
                 values = list(getattr(feature, feature.WhichOneof("kind")).value)
@@ -127,13 +128,13 @@ class Result:
     @property
     def dead_letters(self) -> list[tuple[dict[str, Any], bytes]]:
         """The line and the bytes of each."""
-        import tensorflow as tf
+        from tests.support.tfrecord_files import records_of
 
         folder, letters = Path(self.anomalies.uri, "dead_letters"), []
         for path in sorted(folder.glob("*.jsonl.gz")) if folder.exists() else []:
             lines = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
             records = str(path).replace(".jsonl.gz", ".tfrecord.gz")
-            kept = list(tf.data.TFRecordDataset(records, "GZIP").as_numpy_iterator())
+            kept = list(records_of([records]))
             letters += list(zip(lines, kept, strict=True))
         return letters
 

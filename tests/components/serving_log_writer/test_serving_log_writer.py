@@ -25,6 +25,7 @@ from components.serving_log_example_gen.subsampling import ClientKey
 from components.serving_log_writer.log_fields import CLIENT_ID, REQUEST_ID
 from components.serving_log_writer.writer import Rotation, ServedModel, ServingLogWriter
 from tests.support.specs import model_spec
+from tests.support.tfrecord_files import records_of
 
 MODEL = ServedModel("classifier", 7)
 IMAGE = np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3)
@@ -47,8 +48,7 @@ def visible(logs):
 
 def records(paths):
     """The logs in files that TensorFlow can read to their ends: it raises `DataLossError` otherwise."""
-    data = tf.data.TFRecordDataset(paths, "GZIP") if paths else []
-    return [prediction_log_pb2.PredictionLog.FromString(record.numpy()) for record in data]
+    return [prediction_log_pb2.PredictionLog.FromString(record) for record in records_of(paths)]
 
 
 def ids(logs):

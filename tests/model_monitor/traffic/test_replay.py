@@ -29,6 +29,7 @@ from pipelines.cifar10.serving_signatures import EMBEDDING_SIZE, Projection, exp
 from tests.support.bundles import write_bundle
 from tests.support.code_blocks import named
 from tests.support.printed import words
+from tests.support.tfrecord_files import records_of
 
 CLASSES = [f"class {number}" for number in range(10)]
 
@@ -77,9 +78,8 @@ def test_the_serving_folder_is_that_of_the_settings(serving, tmp_path):
 
 
 def read(logs, span):
-    paths = sorted(str(path) for path in Path(logs, str(span)).glob("*"))
-    records = tf.data.TFRecordDataset(paths, "GZIP")
-    return [prediction_log_pb2.PredictionLog.FromString(record.numpy()) for record in records]
+    records = records_of(sorted(Path(logs, str(span)).glob("*")))
+    return [prediction_log_pb2.PredictionLog.FromString(record) for record in records]
 
 
 def tensor(log, name):
