@@ -10,6 +10,7 @@ from tfx.orchestration.pipeline import Pipeline
 
 from components import AtomicPusher
 from components.atomic_pusher.step import VOLUMES_KEY
+from components.common.artifacts.names import PLANNED_NODES
 from pipelines.kubeflow_settings import KubeflowConfig, Resources
 
 from . import rules
@@ -39,6 +40,7 @@ def completed(spec: Json, pipeline: Pipeline, settings: KubeflowConfig, target: 
         if isinstance(node, AtomicPusher):
             _tell(spec, node, VOLUMES_KEY, json.dumps(lasting_folders(node, settings, target)))
     _rename_components(spec)
+    _note_nodes(spec, [node.id for node in pipeline.components])
     return spec
 
 
@@ -62,6 +64,20 @@ def violations_of(spec: Json) -> list[Violation]:
             found.append(Violation(label, "not be a resolver, which open-source Kubeflow Pipelines does not run"))
         found += _too_long(label, executor.get("container", {}).get("args", []))
     return found
+
+
+def _note_nodes(spec: Json, nodes: list[str]) -> None:
+    """The nodes that a run is to have, as a parameter of it that no node takes: Kubeflow's ML Metadata keeps those.
+
+    Without it a run that was stopped between two nodes looks as if it had come to its end.
+    """
+    declared = spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})
+    declared[PLANNED_NODES] = {
+        "parameterType": "STRING",
+        "isOptional": True,
+        "defaultValue": json.dumps(nodes),
+        "description": "Which nodes the run has, for whoever reads it while it runs. Leave it as it is.",
+    }
 
 
 def _say_defaults(spec: Json, pipeline: Pipeline) -> None:

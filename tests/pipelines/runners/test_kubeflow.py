@@ -46,13 +46,17 @@ def test_what_a_run_can_say_anew_has_the_default_that_the_configuration_says():
                 "monitor.false_alarm_rate=0.05")  # fmt: skip
     loaded = load_component_from_text(compile_pipeline(training_pipeline(*settings), image=IMAGE))
     said = {name: (each.type, each.default) for name, each in loaded.component_spec.inputs.items()}
+    said.pop("planned_nodes")
     assert said == {
         "data": ("String", "s3://data/cifar10"), "destination": ("String", "s3://models"),
         "baseline": ("String", "none"), "logs": ("String", "gs://logs"), "span": ("String", "newest"),
         "false_alarm_rate": ("Float", 0.05),
     }  # fmt: skip
     loaded = load_component_from_text(compile_pipeline(monitoring_pipeline("bundle=s3://models/7"), image=IMAGE))
-    assert {name: each.default for name, each in loaded.component_spec.inputs.items()} == {
+    said = {name: each.default for name, each in loaded.component_spec.inputs.items()}
+    nodes = [node.id for node in monitoring_pipeline("bundle=s3://models/7").components]
+    assert json.loads(said.pop("planned_nodes")) == nodes
+    assert said == {
         "baseline": "s3://models/7", "logs": None, "span": "newest", "previous": "none", "labels": "none",
         "false_alarm_rate": 0.01,
     }  # fmt: skip
