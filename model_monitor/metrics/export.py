@@ -33,7 +33,7 @@ class Export:
         if settings.otlp_endpoint:
             self._closing.append(Exporter(self.known, settings.otlp_endpoint, settings.otlp_seconds))
         if settings.prometheus_port is not None:
-            endpoint = Endpoint(self.known, settings.prometheus_host, settings.prometheus_port)
+            endpoint = Endpoint(self.known, settings.prometheus_host, settings.prometheus_port, settings.stuck_seconds)
             self._closing.append(endpoint)
             self.port = endpoint.port
 

@@ -54,7 +54,8 @@ class Metrics:
         self._last: WindowRecord | None = None
         self._status = Status(model)
         self._export = _SHARED.get(settings)
-        self._export.status(Observed(model))
+        self._turned = time.monotonic()
+        self._export.status(Observed(model, turned=self._turned))
 
     def judged(self, record: WindowRecord, records: Sequence[WindowRecord]) -> None:
         """Takes a window that was judged, the last of `records`."""
@@ -64,7 +65,7 @@ class Metrics:
 
     def status(self, status: Status) -> None:
         """Takes how the watcher is doing."""
-        self._status = status
+        self._status, self._turned = status, time.monotonic()
         self._export.status(self.observed)
 
     def closing(self) -> None:
@@ -92,4 +93,5 @@ class Metrics:
             open_incidents={} if incident is None else {incident.severity.value: 1},
             incidents=self._course.opened,
             alerts=self._alerts(),
+            turned=self._turned,
         )

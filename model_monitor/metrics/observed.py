@@ -1,5 +1,6 @@
 """What is known of one watched model at one moment, from which every series takes its values."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -35,6 +36,7 @@ class Observed:
       sequential: the sequential tests, by name.
       open_incidents: how many are open, by severity.
       incidents: how many there were, by severity.
+      turned: when the watcher's loop came around last, by the clock that nobody sets; None where that is not known.
       alerts: how many were sent, by channel and by what became of them ("delivered", "failed": given up).
 
     """
@@ -55,6 +57,12 @@ class Observed:
     open_incidents: Mapping[str, int] = field(default_factory=dict)
     incidents: Mapping[str, int] = field(default_factory=dict)
     alerts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    turned: float | None = None
+
+    @property
+    def idle(self) -> float | None:
+        """Seconds since the loop came around last: between two times it evaluates one window at most."""
+        return None if self.turned is None else time.monotonic() - self.turned
 
     def lag(self, now: float) -> float:
         """Seconds since the oldest request that no verdict is about yet, 0 or more; 0 where all were judged."""

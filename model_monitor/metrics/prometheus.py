@@ -1,10 +1,10 @@
-"""Series for Prometheus, at `/metrics` of a port of their own."""
+"""Series for Prometheus, at `/metrics` of a port of their own, and at `/healthz` whether the watcher is stuck."""
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from socketserver import BaseServer
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+from wsgiref.simple_server import WSGIServer
 
 from components.common.errors import MonitorError
 
@@ -49,8 +49,23 @@ def registry(source: Source) -> Any:
     return made
 
 
+def health(models: Mapping[str, Observed], stuck_seconds: float) -> tuple[str, str]:
+    """A status of HTTP and a sentence: whether the loop of every model came around lately.
+
+    >>> health({"digits": Observed("digits", turned=time.monotonic())}, 60.0)
+    ('200 OK', 'The loop came around 0 s ago.')
+    >>> health({"digits": Observed("digits", turned=time.monotonic() - 90)}, 60.0)
+    ('503 Service Unavailable', 'The loop of digits has not come around for 90 s.')
+    """
+    known = [(each.idle, name) for name, each in models.items() if each.idle is not None]
+    idle, name = max(known, default=(0.0, ""))
+    if idle > stuck_seconds:
+        return "503 Service Unavailable", f"The loop of {name} has not come around for {idle:.0f} s."
+    return "200 OK", f"The loop came around {idle:.0f} s ago."
+
+
 class Endpoint:
-    """`/metrics` on a port, until it is closed.
+    """`/metrics` and `/healthz` on a port, until it is closed.
 
     Attributes:
       port: the one that it has.
@@ -60,16 +75,27 @@ class Endpoint:
 
     """
 
-    def __init__(self, source: Source, host: str, port: int) -> None:
+    def __init__(self, source: Source, host: str, port: int, stuck_seconds: float) -> None:
         client = imported("prometheus_client", "metrics.prometheus_port")
         try:
-            found: tuple[BaseServer, threading.Thread] = client.start_http_server(port, host, registry(source))
+            found: tuple[WSGIServer, threading.Thread] = client.start_http_server(port, host, registry(source))
         except OSError as error:
             raise MonitorError(
                 f"`metrics.prometheus_port` must be a port that is free on {host}. Received: {port}, {error.strerror}"
             ) from error
         self._server, self._thread = found
-        self.port: int = self._server.server_address[1]  # type: ignore[index,assignment]
+        self.port: int = self._server.server_port
+        series: Any = self._server.get_app()
+
+        def answer(asked: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+            if asked["PATH_INFO"] != "/healthz":
+                found: Iterable[bytes] = series(asked, start)
+                return found
+            status, sentence = health(source(), stuck_seconds)
+            start(status, [("Content-Type", "text/plain; charset=utf-8")])
+            return [f"{sentence}\n".encode()]
+
+        self._server.set_app(answer)
 
     def close(self) -> None:
         self._server.shutdown()

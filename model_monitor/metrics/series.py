@@ -211,6 +211,12 @@ SERIES = (
         "lag_seconds", "gauge", "The age of the oldest request that no verdict is about yet; 0 where all were judged",
         lambda observed, now: [Point(observed.lag(now))],
     ),
+    Series(
+        "loop_idle_seconds",
+        "gauge",
+        "How long ago the watcher's loop came around last; it evaluates one window in between",
+        _plain(lambda each: each.idle),
+    ),
     Series("backlog_windows", "gauge", "Windows closed and not judged yet", _plain(lambda each: each.backlog_windows)),
     Series(
         "backlog_examples", "gauge", "Examples collected and not judged yet", _plain(lambda each: each.backlog_examples)

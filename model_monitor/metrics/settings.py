@@ -21,6 +21,7 @@ class MetricsSettings(Section):
 
     prometheus_port: Annotated[int, Field(ge=0, le=65535)] | None = None  # 0 picks one that is free
     prometheus_host: str = LOOPBACK  # 0.0.0.0 lets other machines scrape
+    stuck_seconds: Annotated[float, Field(gt=0)] = 900.0  # of a loop that does not come around: /healthz says 503
     otlp_endpoint: Annotated[str, AfterValidator(_endpoint)] = ""  # of OTLP over HTTP, the whole URL
     otlp_seconds: Annotated[float, Field(ge=1, le=3600)] = 15.0  # between two exports
     tensorboard: str = ""  # folder of event files, a folder a model

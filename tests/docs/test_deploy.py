@@ -149,7 +149,7 @@ def test_the_watcher_has_the_settings_that_the_rest_of_the_file_relies_on(settin
     assert not mounts[settings.root].get("readOnly")
     assert container["ports"] == [{"name": "metrics", "containerPort": settings.metrics.prometheus_port}]
     assert settings.metrics.prometheus_host == "0.0.0.0"  # noqa: S104 - the kubelet asks from outside the pod
-    assert all(container[probe]["httpGet"]["path"] == "/metrics" for probe in ("startupProbe", "livenessProbe"))
+    assert all(container[probe]["httpGet"]["path"] == "/healthz" for probe in ("startupProbe", "livenessProbe"))
     assert pod["terminationGracePeriodSeconds"] > settings.watch.grace_seconds
     scraped = DEPLOYMENTS["model-monitor-watch"]["template"]["metadata"]["annotations"]["prometheus.io/port"]
     assert scraped == str(settings.metrics.prometheus_port)

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from components.common.proportion import Proportion
@@ -41,6 +43,7 @@ def observed():
         backlog_windows=2,
         backlog_examples=2_100,
         oldest_unjudged=1_795_700_100.0,
+        turned=time.monotonic(),
         evaluation_seconds=2.5,
         evaluation_cpu_seconds=1.9,
         sequential={"cusum": Sequential(4.5, 6.0, rings=False)},

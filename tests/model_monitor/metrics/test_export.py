@@ -1,12 +1,16 @@
 """Series as Prometheus scrapes them, as a collector of OpenTelemetry gets them, and as TensorBoard reads them."""
 
+import contextlib
 import gzip
 import io
 import shutil
 import socket
 import subprocess
 import threading
+import time
+import urllib.error
 import urllib.request
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import numpy as np
@@ -45,6 +49,27 @@ def test_prometheus_gets_every_series_of_every_model(export, observed):
     assert (p_value.labels, p_value.value) == ({"model": "digits"}, 0.0005)
     backlog = {each.labels["model"]: each.value for each in samples if each.name == "model_monitor_backlog_windows"}
     assert backlog == {"digits": 2, "a second model": 0}
+
+
+def test_a_loop_that_no_longer_comes_around_is_a_503(observed):
+    def asked():
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{made.port}/healthz", timeout=20) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    made = Export(MetricsSettings(prometheus_port=0, stuck_seconds=60))
+    with contextlib.closing(made):
+        assert asked()[0] == 200  # nothing is known yet: it begins
+        now = time.monotonic()
+        made.status(replace(observed, turned=now))
+        made.status(Observed("a second model", turned=now))
+        assert asked() == (200, "The loop came around 0 s ago.\n")
+        made.status(Observed("a second model", turned=now - 90))
+        status, told = asked()
+        assert (status, told[:59]) == (503, "The loop of a second model has not come around for 90 s.\n")
+        assert 'model_monitor_loop_idle_seconds{model="a second model"} 9' in scraped(made.port)
 
 
 def test_prometheus_own_tool_finds_nothing_wrong_with_them(export):
