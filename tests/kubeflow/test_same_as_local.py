@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
@@ -207,6 +208,11 @@ def decision(path: Path) -> Any:
     return {key: value for key, value in json.loads(path.read_text()).items() if key != "model"}
 
 
+def anomalies(path: Path) -> anomalies_pb2.Anomalies:
+    """The message: its features are in any order in the file."""
+    return anomalies_pb2.Anomalies.FromString(path.read_bytes())
+
+
 def counted(path: Path) -> Any:
     """What TFMA has counted. What it sums up depends in the seventh digit on how Beam cuts the data into batches."""
     found = evaluation.metrics(str(path), local_files())
@@ -245,7 +251,7 @@ def test_the_same_is_said_of_a_span(which: str, request: pytest.FixtureRequest):
     sentences = both.properties("ValidationReport", "report", "verdict")
     assert sentences[0] == sentences[1]
     for node in ("ServingLogExampleGen", "SkewDriftValidator", "PerformanceEstimator"):
-        both.same(node, "anomalies", "Split-serving", "SchemaDiff.pb")
+        both.same(node, "anomalies", "Split-serving", "SchemaDiff.pb", read=anomalies)
 
 
 def test_what_differs_between_the_spans_is_told(first: Both, second: Both):
