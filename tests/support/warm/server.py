@@ -147,6 +147,7 @@ def run() -> None:
     if kind == "-m":
         sys.argv = rest
         _find_first(os.getcwd())
+        sys.modules.pop(rest[0], None)  # else Python warns that it is run a second time
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     elif kind == "-c":
         sys.argv = ["-c", *rest[1:]]
