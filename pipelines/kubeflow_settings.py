@@ -89,7 +89,7 @@ class KubeflowConfig(Section):
     def mount_of(self, path: str) -> Mount | None:
         """The volume that a path is on; None where it is on none.
 
-        >>> KubeflowConfig(mounts=(Mount(claim="models", path="/serving"),)).mount_of("/serving/cifar10").claim
+        >>> KubeflowConfig(mounts=(Mount(claim="models", path="/serving"),)).mount_of("/serving/digits").claim
         'models'
         """
         inside = f"{posixpath.normpath(path)}/"

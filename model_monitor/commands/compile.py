@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--image", default="", metavar="IMAGE", help="the container image of every step; default: `kubeflow.image`"
     )
     parser.add_argument("--target", choices=compiling.TARGETS, default="kfp", help="default: %(default)s")
-    add_settings(parser, "serving_dir=s3://models/cifar10")
+    add_settings(parser, "serving_dir=s3://models/digits")
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="FILE", help="where to write it, a *.yaml")
 
 

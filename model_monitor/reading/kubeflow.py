@@ -16,6 +16,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.common.artifacts.files import Artifact
 from components.common.artifacts.names import PLANNED_NODES
 from components.common.artifacts.properties import scalars
+from components.common.strict_text import TextError, parse_json
 
 PIPELINE, RUN = "system.Pipeline", "system.PipelineRun"
 ROOT = "pipeline_root"  # a property of a run: the folder that its artifacts are below
@@ -136,7 +137,10 @@ def _unwrapped(value: int | float | str) -> int | float | str:
         return _scalar(value)
     for wrapper in ("list", "struct"):
         if value.startswith(f'{{"{wrapper}": '):
-            record = json.loads(value)
+            try:
+                record = parse_json(value)
+            except TextError:
+                return value  # whoever reads it says what is wrong with it
             if list(record) == [wrapper]:
                 return json.dumps(record[wrapper])
     return value

@@ -162,8 +162,8 @@ def calibrate(statistics, folder):
     curated, calibrated = standard_artifacts.Schema(), standard_artifacts.Schema()
     curated.uri, calibrated.uri = str(folder / "curated"), str(folder / "calibrated")
     os.makedirs(curated.uri)
-    with open(os.path.join(curated.uri, "schema.pbtxt"), "w", encoding="utf-8"):
-        pass
+    with open(os.path.join(curated.uri, "schema.pbtxt"), "w", encoding="utf-8") as file:
+        file.write("# a schema of nothing\n")
     properties = {"window_size": 100, "false_alarm_rate": 0.05, "split": "eval", "permutations": 199, "seed": 0}
     inputs = {"statistics": [statistics], "curated_schema": [curated]}
     Calibrator().Do(inputs, {"schema": [calibrated]}, {**properties, "monitored": "[]", "unmonitored": "[]"})
