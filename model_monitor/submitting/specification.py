@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.common.artifacts.names import PLANNED_NODES
 from components.common.bounded_files import read_bounded
 from components.common.errors import MonitorError, nearest, require
 from components.common.strict_text import MOST_CHARACTERS, TextError, parse_json, parse_yaml_documents
@@ -111,7 +112,8 @@ def _specification(file: Path, document: dict[str, Any]) -> Specification:
     try:
         name = document["pipelineInfo"]["name"]
         stated = document["root"].get("inputDefinitions", {}).get("parameters", {})
-        parameters = {key: Parameter(key, *_typed(definition)) for key, definition in stated.items()}
+        told = {key: definition for key, definition in stated.items() if key != PLANNED_NODES}  # a note, not a setting
+        parameters = {key: Parameter(key, *_typed(definition)) for key, definition in told.items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise _no_pipeline(file, f"{type(error).__name__}: {error}") from error
     return Specification(file, name, parameters)
