@@ -6,7 +6,6 @@ the examples and models that Kubeflow has made: how Beam shuffles examples, and 
 """
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,29 +25,19 @@ from components.common.artifacts.files import local_files
 from model_monitor.reading import run_store
 from pipelines import nodes, training
 from pipelines.cifar10 import training as cifar10
-from pipelines.cifar10.config import SCHEMA_DIR, Cifar10Config
+from pipelines.cifar10.config import Cifar10Config
 from pipelines.config import MonitoringConfig, load
 from pipelines.kubeflow_settings import KubeflowConfig, Mount
 from pipelines.monitoring import monitoring_pipeline
 from pipelines.runners.kubeflow import compile_pipeline
+from tests.support.kubeflow.lenient import TINY, policy
 from tests.support.kubeflow.walk import KFP_2_0_5, KFP_2_5, KFP_2_14, KFP_2_17, Dialect, Run, Walk
 from tests.support.sample_copies import copy_of_sample
 from tests.support.warm.starting import warm
 
 pytestmark = pytest.mark.e2e
 
-# So that a model that has learnt next to nothing, of next to nothing, is good enough.
-LENIENT = {
-    "eval_config.pbtxt": {
-        "{ value: 0.50 }": "{ value: 0.0 }",
-        "{ value: 0.25 }": "{ value: 0.0 }",
-        "{ value: 1.5 }": "{ value: 99 }",
-        "{ value: 0.20 }": "{ value: 1.0 }",
-    },
-    "schema.pbtxt": {"min_examples_count: 500": "min_examples_count: 100"},
-}
 COUNTED = ("accuracy", "example_count", "worst_class_accuracy")
-TINY = ("trainer.model=tiny_cnn", "trainer.batch_size=64", "trainer.epochs=1", "cache=false")
 
 
 def blacken_a_tenth(records: np.ndarray) -> None:
@@ -90,13 +79,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("same")
     copy_of_sample(folder / "data", training=400, held_out=200)
     copy_of_sample(folder / "black", blacken_a_tenth, training=400, held_out=200)
-    shutil.copytree(SCHEMA_DIR, folder / "policy")
-    for name, rules in LENIENT.items():
-        text = (folder / "policy" / name).read_text()
-        for strict, lenient in rules.items():
-            assert strict in text
-            text = text.replace(strict, lenient)
-        (folder / "policy" / name).write_text(text)
+    policy(folder / "policy")
     (folder / "volume").mkdir()
     return Place(folder)
 

@@ -4,6 +4,7 @@ Prints as JSON how often it was tried, and what did not hold, a sentence each.
 """
 
 import collections
+import functools
 import json
 import mmap
 import os
@@ -22,23 +23,14 @@ from model_monitor.watch.collecting import Collector
 from model_monitor.watch.journal import CLOSED, OPEN, Journal
 from model_monitor.watch.settings import WatchConfig
 from tests.support import watched_logs
+from tests.support.pushed_files import seal, write_files
 from tests.support.system_calls import killed_at
 
 FILES = {"saved_model.pb": b"1" * 5000, "variables/data": b"2" * 70_000, "assets.extra/baseline/manifest.json": b"{}"}
+fill = functools.partial(write_files, FILES)
 RECORDS = [b"%d" % number * 500 for number in range(5)]
 MOST_CALLS = 100_000
 Attack = Callable[[Path, int], "tuple[bool, list[str]]"]
-
-
-def fill(folder: str) -> None:
-    for name, content in FILES.items():
-        path = Path(folder, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
-def seal(folder: str, number: int) -> None:
-    Path(folder, "number").write_text(str(number))
 
 
 def is_whole(version: Path) -> bool:

@@ -8,7 +8,7 @@ package's own do around it, for one data set.
 import importlib.util
 import sys
 from functools import cache
-from importlib.machinery import ExtensionFileLoader
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -106,10 +106,8 @@ def _library() -> Any:
 def _load() -> ModuleType:
     path = _path()
     loader = ExtensionFileLoader(_LIBRARY, str(path))
-    spec = importlib.util.spec_from_file_location(_LIBRARY, path, loader=loader)
     try:
-        assert spec is not None  # noqa: S101 - of a loader that was given
-        module = importlib.util.module_from_spec(spec)
+        module = importlib.util.module_from_spec(ModuleSpec(_LIBRARY, loader, origin=str(path)))
         loader.exec_module(module)
     except ImportError as error:
         raise MonitorError(f"{path} must be a library that this Python can load. Received: {error}") from error

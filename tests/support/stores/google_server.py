@@ -8,14 +8,14 @@ prints its port once it listens, and ends when its standard input does.
 import email.utils
 import hashlib
 import itertools
-import os
-import sys
 import threading
 import urllib.parse
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from xml.sax.saxutils import escape
+
+from tests.support.stores.serving import serve_until_told
 
 _turn, _generations = threading.Lock(), itertools.count(1_700_000_000_000_000)
 _buckets: dict[str, dict[str, "Stored"]] = {}
@@ -116,12 +116,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     methods = {f"do_{method}": Handler.handle_any for method in ("GET", "HEAD", "PUT", "DELETE")}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Served", (Handler,), methods))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"{server.server_port}\n")
-    sys.stdout.flush()
-    sys.stdin.read()
-    os._exit(0)
+    serve_until_told(ThreadingHTTPServer(("127.0.0.1", 0), type("Served", (Handler,), methods)))
 
 
 if __name__ == "__main__":

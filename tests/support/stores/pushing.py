@@ -1,6 +1,7 @@
 """Pushes to a store in processes of their own, and what a server sees of them."""
 
 import contextlib
+import functools
 import json
 import multiprocessing
 import os
@@ -8,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 
 from components.atomic_pusher.publish import publish
 from components.common.baseline_bundle import is_version
 from components.common.object_store.address import parse
 from components.common.object_store.bucket import Bucket
 from components.common.object_store.settings import settings_of
+from tests.support.pushed_files import seal, write_files
 
 FILES = {
     "saved_model.pb": b"1" * 5000,
@@ -22,18 +23,8 @@ FILES = {
     "variables/variables.data-00000-of-00001": b"3" * 70_000,
     "assets.extra/baseline/manifest.json": b"{}",
 }
+fill = functools.partial(write_files, FILES)
 _SECONDS = 300
-
-
-def fill(folder: str) -> None:
-    for name, content in FILES.items():
-        path = Path(folder, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
-def seal(folder: str, number: int) -> None:
-    Path(folder, "number").write_text(str(number))
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ Prints its port once it listens, and ends when its standard input does.
 """
 
 import io
-import os
-import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+from tests.support.stores.serving import serve_until_told
 
 
 class Quiet(WSGIRequestHandler):
@@ -41,12 +41,7 @@ def one_at_a_time(application: Callable[..., Iterable[bytes]]) -> Callable[..., 
 
 def main() -> None:
     application = one_at_a_time(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"{server.server_port}\n")
-    sys.stdout.flush()
-    sys.stdin.read()
-    os._exit(0)
+    serve_until_told(make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ import socket
 import sys
 from typing import Any
 
+from tests.support.warm.listening import listening
+
 SOCKET = "charts"
 ENGINE = "vl_convert"  # the module, and what is used of it:
 DRAWING = ("vegalite_to_svg", "vegalite_to_png")
@@ -26,11 +28,7 @@ def draw_for_others(folder: str) -> None:
 
     os.chdir(folder)  # a path below it may be longer than a socket's may be
     parent = os.getppid()
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(f"{SOCKET}.new")
-        server.listen()
-        os.rename(f"{SOCKET}.new", SOCKET)  # which is there once it answers
-        server.settimeout(0.2)
+    with listening(SOCKET) as server:
         while os.getppid() == parent:
             with contextlib.suppress(TimeoutError):
                 connection, _ = server.accept()

@@ -25,6 +25,8 @@ import threading
 import time
 from typing import Any, NoReturn
 
+from tests.support.warm.listening import listening
+
 SOCKET = "socket"
 # What `model-monitor` sets before it imports TensorFlow, which reads it then.
 TENSORFLOW = {"TF_CPP_MIN_LOG_LEVEL": "1", "TF_ENABLE_ONEDNN_OPTS": "1"}
@@ -48,11 +50,7 @@ def wait_for_a_command(folder: str) -> None:
     ended: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
     parent = os.getppid()
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(f"{SOCKET}.new")
-        server.listen()
-        os.rename(f"{SOCKET}.new", SOCKET)  # which is there once it answers
-        server.settimeout(0.2)
+    with listening(SOCKET) as server:
         while not ended and os.getppid() == parent:
             _wait_for_children(os.WNOHANG)
             with contextlib.suppress(TimeoutError):
