@@ -20,6 +20,7 @@ from .object_store.address import is_address
 from .object_store.files import files_for
 from .object_store.places import copy_tree
 
+MOST_READ = 4 << 30  # bytes of a file: what steps read is the pipeline's own, and may be a shard of large examples
 Inputs = Mapping[str, Sequence[Artifact]]
 
 

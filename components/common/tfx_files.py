@@ -18,14 +18,14 @@ from .artifacts.writing import Writing
 from .bounded_files import open_regular, read_bounded, too_large
 from .object_store import places
 from .object_store.address import is_address, parse
+from .step import MOST_READ
 
-_MOST_BYTES = 4 << 30  # what executors read is the pipeline's own, and may be a shard of large examples
 _ERRORS = (fileio.NotFoundError, tf.errors.OpError)
 
 
 def tfx_files() -> Files:
     """Files wherever TFX can read them. TensorFlow's errors become what Python says of local files."""
-    return Files(_read, _names, remote=True, most=_MOST_BYTES, there=_there, open=_open)
+    return Files(_read, _names, remote=True, most=MOST_READ, there=_there, open=_open)
 
 
 def tfx_writing() -> Writing:

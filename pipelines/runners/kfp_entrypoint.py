@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from components.common.errors import MonitorError
 from components.common.object_store.files import store_files
+from components.common.step import MOST_READ
 
 from .kfp.executor_input import INPUT_ARGUMENT, SPEC_ARGUMENT, Declared, ExecutorInput, Json, read_declared, read_input
 from .kfp.executor_output import driver_output, make_room, write_output
@@ -28,7 +29,6 @@ from .project_version import project_version
 
 # Runners of Beam's whose work is done in this container; the workers of others do not have its folders.
 _RUNNERS_HERE = ("DirectRunner", "FnApiRunner", "PrismRunner")
-_LARGEST_READ = 4 << 30  # bytes of a file: what steps read is the pipeline's own
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def run(told: Arguments) -> None:
     make_room(given.output_file)
     places = Places(prefix) if step else Places(prefix, _schemes(told))
     if step:
-        light = LightStep(step, places, store_files(_LARGEST_READ), run_names(told.given, told.pipeline_name))
+        light = LightStep(step, places, store_files(MOST_READ), run_names(told.given, told.pipeline_name))
         made, more = light.make(given, told.declared), Json()
     else:
         from .kfp.tfx_steps import TfxStep  # noqa: PLC0415 - what it imports is nothing to other steps
