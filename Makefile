@@ -7,7 +7,7 @@ WORKERS ?= 2
 IMAGE ?= model-monitor:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo kfp-demo live test soak image lint format notebook docs lock clean bench-detection
+.PHONY: help install demo kfp-demo live test test-long soak image lint format notebook docs lock clean bench-detection
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -22,8 +22,14 @@ live: demo ## serve, log and watch that model on this machine: a story of two to
 	@$(BIN)/model-monitor demo --live
 
 # The commands that tests start compile our own sources once: an environment may forbid to keep what was compiled.
-test: install ## all tests, in WORKERS processes (TESTS=)
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test: install ## the tests of a change, in WORKERS processes: minutes (TESTS=)
+	@$(PYTEST) -m "not long" $(TESTS)
+
+# No other file has to be imported.
+test-long: install ## whole pipelines, containers and attacks: a quarter of an hour more (TESTS=)
+	@$(PYTEST) -m long $(TESTS) $$(grep -rlF pytest.mark.long tests --include='test_*.py')
 
 soak: install build/versitygw ## all attacks in full, with what was tried and what held (an hour; ATTACKS=)
 	@$(BIN)/python -m pytest -q tests/attacks --soak $(ATTACKS)

@@ -37,7 +37,7 @@ TOGETHER = (LONGEST, tuple(f"tests/attacks/test_{name}.py" for name in ADOPTED))
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole pipelines first: they take longest, and nothing is left to run beside one that comes last."""
-    items.sort(key=lambda item: (item.get_closest_marker("e2e") is None, not item.nodeid.startswith(LONGEST)))
+    items.sort(key=lambda item: (item.get_closest_marker("long") is None, not item.nodeid.startswith(LONGEST)))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -117,7 +117,7 @@ def test_what_is_fetched_goes_to_the_user_s_cache_and_not_among_the_packages(ins
     assert done.stdout.strip() == f"{installed.home}/.cache/tfx-model-monitor/cifar10", done.stderr
 
 
-@pytest.mark.e2e
+@pytest.mark.long
 def test_train_runs_on_a_folder_of_data(installed, tmp_path: Path):
     """Few images and one epoch: the model is no good, and what is tested is that everything up to the gate is there."""
     for name, images in (("data_batch_1.bin", 600), ("test_batch.bin", 300)):
@@ -130,7 +130,7 @@ def test_train_runs_on_a_folder_of_data(installed, tmp_path: Path):
     assert {path.name for path in installed.empty.iterdir()} == {"runs"}
 
 
-@pytest.mark.e2e
+@pytest.mark.long
 def test_init_describes_a_served_model(installed, tmp_path: Path):
     data = foreign_data.digits()
     foreign_models.digit_model(tmp_path / "model", data.part(0, 600))

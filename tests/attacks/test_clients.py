@@ -2,8 +2,12 @@
 
 import random
 
+import pytest
+
 from components.common.errors import MonitorError
 from components.serving_log_example_gen.subsampling import ClientKey, Subsampling
+
+pytestmark = pytest.mark.long
 
 SEPARATORS = ("-", "/", "::", ".", "é", "\n")
 

@@ -28,6 +28,8 @@ from tests.components.serving_log_example_gen.conftest import (
     run_executor,
 )
 
+pytestmark = pytest.mark.long
+
 __all__ = ["run_executor"]  # the fixture
 A_FILE = 500  # records
 Random = np.random.Generator

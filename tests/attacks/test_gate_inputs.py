@@ -32,6 +32,8 @@ from components.served_model import messages
 from components.served_model.model_process import _DAMAGE
 from tests.support.gate import artifact
 
+pytestmark = pytest.mark.long
+
 Judge = Callable[[bytes], bool]  # whether what is damaged passes
 SCHEMA = """
     feature { name: "brightness" type: FLOAT float_domain { max: 100 } presence { min_fraction: 1 } }

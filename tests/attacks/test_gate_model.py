@@ -22,6 +22,8 @@ from tests.support import foreign_data
 from tests.support.gate import Classifier, save
 from tests.support.model_specs import digits_spec
 
+pytestmark = pytest.mark.long
+
 POLICY = CanaryPolicy(num_classes=4, timeout=20, batch_sizes=[1])
 
 

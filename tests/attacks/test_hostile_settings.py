@@ -4,6 +4,8 @@ import random
 import re
 from pathlib import Path
 
+import pytest
+
 from components.common.baseline_bundle import Manifest
 from components.common.errors import MonitorError
 from components.common.model_spec import ModelSpec
@@ -12,6 +14,8 @@ from pipelines import config
 from pipelines.cifar10.config import Cifar10Config
 from pipelines.config import AdoptionConfig, MonitoringConfig
 from tests.support.pushed_version import MANIFEST
+
+pytestmark = pytest.mark.long
 
 CIFAR10 = Path(__file__).resolve().parents[2] / "schemas" / "cifar10"
 TRAINING = """dataset: sample

@@ -5,6 +5,8 @@ import pytest
 from tests.support import attacks_at_once, kill_attacks
 from tests.support.attack_process import attack
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("name", kill_attacks.ATTACKS)
 def test_killed_at_every_system_call(name, tries, report):

@@ -4,11 +4,14 @@ import random
 import unicodedata
 
 import numpy as np
+import pytest
 
 from components.common.class_names import Labels
 from components.common.statistics.feature_sample import FeatureSample
 from components.common.verdict import Outcome
 from components.performance_estimator.measurement import measure
+
+pytestmark = pytest.mark.long
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzäéßñ猫犬ÅΣ"
 WRITTEN_NUMBERS = (

@@ -5,6 +5,8 @@ import pytest
 from tests.support import leftover_attacks
 from tests.support.attack_process import attack
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("name", leftover_attacks.ATTACKS)
 def test_nothing_in_the_way_stops_or_misleads(name, report):

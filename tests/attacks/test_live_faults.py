@@ -33,7 +33,7 @@ from tests.support.started_commands import Command
 from tests.support.watched_command import EXAMPLES, Watched
 from tests.support.webhook_receiver import SECRET, TAKEN, Receiver
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.long
 
 SECONDS = 300.0  # that a verdict may take, on a machine that has much else to do
 DISK_MB = 256

@@ -127,7 +127,7 @@ def finish(system: LiveSystem) -> None:
     system.judge_the_rest()
 
 
-@pytest.mark.e2e
+@pytest.mark.long
 def test_server_proxy_and_watcher_that_are_killed_lose_and_double_nothing(watched, tries, report, tell, monkeypatch):
     receiver = Receiver()
     monkeypatch.setenv("HOOK_URL", receiver.url)

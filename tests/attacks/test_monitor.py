@@ -10,7 +10,7 @@ from components.common.artifacts.tfrecord import read_records
 from components.serving_log_writer.log_files import LogFile
 from tests.support.started_commands import Home
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.long
 
 MONITOR = ("monitor", "--logs", "logs")
 NOTHING = "There is no other span to judge"

@@ -30,6 +30,8 @@ from model_monitor.ui.pages import Site
 from tests.support.kubeflow.recorded_runs import Recorded, recorded
 from tests.support.kubeflow.recorder import Recorder
 
+pytestmark = pytest.mark.long
+
 SOAKED = 240  # seconds, of the full attack
 TEXTS = (
     "", "\0", "\x1b[2J", "[/red]", "<script>alert(1)</script>", "x" * 100_000, "\u202e", "NaN", "1e999", "{", "[" * 200,

@@ -24,6 +24,8 @@ from tests.model_monitor.conftest import tell
 from tests.support.chromium import browser
 from tests.support.poison import poisoned, poisons
 
+pytestmark = pytest.mark.long
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOAKED = 240  # seconds for each store, of the full attack
 MOST_POISONED = 1 << 22  # bytes of a file; models and examples have more, and are not read

@@ -13,6 +13,8 @@ from components.common.artifacts import tfrecord
 from components.common.artifacts.gunzip import Damage
 from components.common.artifacts.tfrecord import Record, frame, masked_crc, read_records
 
+pytestmark = pytest.mark.long
+
 MOST_TOUCHED = 64  # of each byte
 
 

@@ -5,6 +5,8 @@ import pytest
 from tests.support.attack_process import attack
 from tests.support.stores.running import GATEWAY
 
+pytestmark = pytest.mark.long
+
 SHORT_AND_FULL = {"kills": (6, 1), "paused": (7, 1), "faults": (6, 1), "at once": (2, 100)}
 
 

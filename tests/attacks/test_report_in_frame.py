@@ -21,6 +21,8 @@ from tests.support.chromium import browser
 from tests.support.metadata_store import StoreWriter
 from tests.support.timeline_story import write_timeline
 
+pytestmark = pytest.mark.long
+
 OUT = "http://127.0.0.1:{port}/{name}"
 CLICKED = ' style="position:fixed;left:0;top:0;width:100vw;height:100vh;display:block;font-size:300px"'
 # By name: what is in the report. OUT is an address of somebody else's; a connection to it is what must not be.

@@ -22,7 +22,7 @@ from model_monitor.reading.run_store import Run, open_store
 from tests.support.sample_copies import copy_of_sample
 from tests.support.started_commands import Command, Home
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.long
 
 SETTINGS = {
     "schema_dir": "policy", "trainer.model": "tiny_cnn", "trainer.epochs": "1", "trainer.batch_size": "64",

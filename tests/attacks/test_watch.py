@@ -17,7 +17,7 @@ from tests.support.code_blocks import named
 from tests.support.warm.starting import warm
 from tests.support.watched_command import EXAMPLES, Watched
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.long
 
 
 def test_what_is_there_becomes_windows_that_every_command_knows(watched: Watched):

@@ -15,7 +15,7 @@ from tests.support.printed import words
 
 from .conftest import as_written, model_monitor
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.long
 
 
 INIT, ADOPT, MONITOR = named("README.md", "three commands").commands

@@ -29,7 +29,7 @@ from tests.support import foreign_data, foreign_models
 from tests.support.code_blocks import named
 from tests.support.model_specs import digits_spec
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.long
 
 TRAINER = Path(__file__).parents[1] / "support" / "trainers" / "digits_trainer.py"
 ARGUMENTS = {

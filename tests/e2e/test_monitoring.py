@@ -36,7 +36,7 @@ from tests.support.warm.starting import warm
 
 from .conftest import EPOCHS, REPOSITORY, SAMPLE, Outcome, as_written, model_monitor, run_pipeline, train
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.long
 
 # What blurring takes away, whatever the picture.
 DETAIL = {"image_noise", "image_sharpness", "image_gradient", "image_edge_density"}

@@ -14,7 +14,7 @@ from tests.support.warm.starting import warm
 
 from .conftest import as_written, model_monitor
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.long
 
 
 def run_page(home: Path, name: str) -> subprocess.CompletedProcess[str]:

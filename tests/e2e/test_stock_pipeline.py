@@ -11,7 +11,7 @@ from model_monitor import cli
 from model_monitor.reading import run_store as inspect
 from tests.support.printed import too_wide, words
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.long
 SCRIPT = Path(__file__).with_name("stock_penguin.py")
 TYPES = ("ExampleAnomalies", "ExampleStatistics", "Examples", "Model", "ModelBlessing", "ModelEvaluation", "ModelRun",
          "Schema", "TransformCache", "TransformGraph")  # fmt: skip

@@ -21,7 +21,7 @@ from tests.support.sample_copies import copy_of_sample
 
 from .conftest import EPOCHS, REPOSITORY, SAMPLE, Outcome, train
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.long
 
 
 def shuffle_labels(records: np.ndarray) -> None:

@@ -25,7 +25,7 @@ from tests.support.warm.starting import warm
 
 from .conftest import as_written, model_monitor
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.long
 
 PAGE = "docs/your_own_model.md"
 TRAINERS = Path(foreign_models.__file__).parent / "trainers"

@@ -35,7 +35,7 @@ from tests.support.kubeflow.walk import KFP_2_0_5, KFP_2_5, KFP_2_14, KFP_2_17, 
 from tests.support.sample_copies import copy_of_sample
 from tests.support.warm.starting import warm
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.long
 
 COUNTED = ("accuracy", "example_count", "worst_class_accuracy")
 

@@ -14,7 +14,7 @@ from tests.support.code_blocks import named
 from tests.support.kubeflow.walk import KFP_2_0_5, Run, Walk
 from tests.support.warm.starting import warm
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.long
 
 TRAINER = "tests.support.trainers.digits_trainer.run_fn"  # which knows nothing of this project
 SPAN = 20781
