@@ -25,9 +25,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from tfx_bsl.tfxio import tf_example_record
 
 from benchmarks.property_ranges import read_images
+from components.common.artifacts.record_parts import Part
 from components.image_statistics_gen import image_properties
 from components.image_statistics_gen.describe_examples import DescribeExamples
-from components.image_statistics_gen.record_batches import read_records
+from components.image_statistics_gen.record_batches import read_batches
 from components.image_statistics_gen.statistics_generator import ImageStatisticsGenerator
 from pipelines.cifar10.config import default_spec
 
@@ -94,7 +95,7 @@ def run_stock(path: str) -> None:
 def run_single_images(path: str) -> None:
     """The same formulas, an example at a time: how a `beam.Map` over images would do it. No Beam, no statistics."""
     left = IMAGE_BY_IMAGE
-    for records in read_records(path):
+    for records in read_batches(Part(path)):
         for record in records[:left]:
             value = tf.train.Example.FromString(record).features.feature["image"].bytes_list.value[0]
             image_properties.compute(np.frombuffer(value, np.uint8).reshape(1, 32, 32, 3))

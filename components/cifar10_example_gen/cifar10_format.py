@@ -22,6 +22,7 @@ IMAGE_SHAPE = (32, 32, 3)
 _SIDE = 32
 _PLANES = 3
 RECORD_BYTES = 1 + _PLANES * _SIDE * _SIDE
+RECORDS_PER_PART = 10_000
 GZIP_SUFFIX = ".gz"
 
 
@@ -47,6 +48,44 @@ class Chunk:
     images: npt.NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Part:
+    """Consecutive records of a file: so many from `first` on, or, where `records` is None, all of them."""
+
+    path: str
+    first: int = 0
+    records: int | None = None
+
+
+def parts_of(path: str, size: int) -> Iterator[Part]:
+    """Parts of a file of `size` bytes, each small enough for one worker; a gzipped one has one part.
+
+    >>> [(part.first, part.records) for part in parts_of("a.bin", 25_000 * RECORD_BYTES)]
+    [(0, 10000), (10000, 10000), (20000, None)]
+    """
+    first = 0
+    if not path.endswith(GZIP_SUFFIX):
+        while size - first * RECORD_BYTES > RECORDS_PER_PART * RECORD_BYTES:
+            yield Part(path, first, RECORDS_PER_PART)
+            first += RECORDS_PER_PART
+    yield Part(path, first)
+
+
+def read_part(raw: IO[bytes], part: Part) -> Iterator[Chunk]:
+    """Reads a part of a file from the raw bytes of all of it; see `read_file`."""
+    if not part.first and part.records is None:
+        yield from read_file(raw, part.path)
+        return
+    raw.seek(part.first * RECORD_BYTES)
+    left = part.records
+    for chunk in read_records(raw, part.path, first=part.first):
+        if left is not None and len(chunk.labels) >= left:
+            yield Chunk(chunk.first, chunk.labels[:left], chunk.images[:left])
+            return
+        yield chunk
+        left = None if left is None else left - len(chunk.labels)
+
+
 def read_file(raw: IO[bytes], path: str, records_per_chunk: int = 1000) -> Iterator[Chunk]:
     """Reads one file from its raw bytes, unpacking them first if the path ends in `.gz`; see `read_records`."""
     if not path.endswith(GZIP_SUFFIX):
@@ -56,15 +95,16 @@ def read_file(raw: IO[bytes], path: str, records_per_chunk: int = 1000) -> Itera
         yield from read_records(unpacked, path, records_per_chunk)
 
 
-def read_records(stream: Readable, path: str, records_per_chunk: int = 1000) -> Iterator[Chunk]:
+def read_records(stream: Readable, path: str, records_per_chunk: int = 1000, first: int = 0) -> Iterator[Chunk]:
     """Yields the records of an uncompressed (or unpacking) stream in chunks of at most `records_per_chunk`.
+
+    `first` is the number in the file of the stream's first record.
 
     Raises:
       MonitorError: the stream is empty, ends within a record, has a label above 9, or is damaged. The message names
         `path`, the byte offset in the uncompressed stream, and what is there.
 
     """
-    first = 0
     while data := _read_up_to(stream, records_per_chunk * RECORD_BYTES, path, first * RECORD_BYTES):
         chunk = _parse(data, path, first)
         yield chunk

@@ -11,16 +11,22 @@ import tensorflow as tf
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from tfx import types
-from tfx.components.example_gen import base_example_gen_executor
+from tfx.components.example_gen import base_example_gen_executor, utils, write_split
+from tfx.components.util import examples_utils
 from tfx.dsl.io import fileio
-from tfx.types import standard_component_specs
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import proto_utils
 
+from ..common.beam_shards import WriteShards, shards_of
 from ..common.errors import MonitorError
 from . import cifar10_format
 
+_GZIPPED = example_gen_pb2.FORMAT_TFRECORDS_GZIP
+
 
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):
-    """Reads CIFAR-10 binary files and writes them as tf.Examples, shuffled, into gzipped TFRecord files.
+    """Reads CIFAR-10 binary files and writes them as tf.Examples, not shuffled, into gzipped TFRecord files.
 
     Input: none; the files are external.
 
@@ -45,13 +51,37 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
         try:
-            super().Do(input_dict, output_dict, exec_properties)
+            self._write_splits(examples, exec_properties)
         except Exception as error:
             message = monitor_error_in("".join(traceback.format_exception_only(type(error), error)))
             if message is None:
                 raise
             raise MonitorError(message) from error
+        examples_utils.set_payload_format(examples, exec_properties[standard_component_specs.OUTPUT_DATA_FORMAT_KEY])
+        file_format = exec_properties.get(standard_component_specs.OUTPUT_FILE_FORMAT_KEY, _GZIPPED)
+        examples_utils.set_file_format(examples, write_split.to_file_format_str(file_format))
+
+    def _write_splits(self, examples: types.Artifact, exec_properties: dict[str, Any]) -> None:
+        """As TFX's, in files of a bounded size."""
+        told = {
+            key: proto_utils.json_to_proto(exec_properties[key], kind)
+            for key, kind in (
+                (standard_component_specs.INPUT_CONFIG_KEY, example_gen_pb2.Input()),
+                (standard_component_specs.OUTPUT_CONFIG_KEY, example_gen_pb2.Output()),
+            )
+        }
+        names = utils.generate_output_split_names(*told.values())
+        examples.split_names = artifact_utils.encode_split_names(names)
+        with shards_of(examples.uri, names) as shards, self._make_beam_pipeline() as pipeline:
+            for split, rows in self.GenerateExamplesByBeam(pipeline, exec_properties).items():
+                _ = (
+                    rows
+                    | f"Serialise[{split}]" >> beam.Map(_serialise)
+                    | f"Write[{split}]" >> WriteShards(shards[split])
+                )
 
 
 def monitor_error_in(text: str) -> str | None:
@@ -78,18 +108,28 @@ class ReadCifar10(beam.PTransform):
         if not files:
             raise MonitorError(f"The pattern of a split must match at least one file. Received: {self._pattern}")
         cifar10_format.check_distinct_names(files)
-        return pipeline | "Files" >> beam.Create(files) | "Read" >> beam.ParDo(_ReadFile())
+        parts = [part for file in files for part in cifar10_format.parts_of(file, _size(file))]
+        return pipeline | "Parts" >> beam.Create(parts) | "Read" >> beam.ParDo(_ReadPart())
 
 
-@beam.typehints.with_input_types(str)
 @beam.typehints.with_output_types(tf.train.Example)
-class _ReadFile(beam.DoFn):
-    def process(self, path: str) -> Iterator[tf.train.Example]:
+class _ReadPart(beam.DoFn):
+    def process(self, part: cifar10_format.Part) -> Iterator[tf.train.Example]:
         # Beam's own unpacking takes a truncated gzip file for a whole one
-        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as raw:
-            for chunk in cifar10_format.read_file(raw, path):
+        with FileSystems.open(part.path, compression_type=CompressionTypes.UNCOMPRESSED) as raw:
+            for chunk in cifar10_format.read_part(raw, part):
                 for row, (label, image) in enumerate(zip(chunk.labels, chunk.images, strict=True)):
-                    yield _example(image.tobytes(), int(label), cifar10_format.example_id(path, chunk.first + row))
+                    identity = cifar10_format.example_id(part.path, chunk.first + row)
+                    yield _example(image.tobytes(), int(label), identity)
+
+
+def _size(path: str) -> int:
+    return int(FileSystems.match([path])[0].metadata_list[0].size_in_bytes)
+
+
+@beam.typehints.with_output_types(bytes)
+def _serialise(example: tf.train.Example) -> bytes:
+    return bytes(example.SerializeToString())
 
 
 def _example(image: bytes, label: int, identity: str) -> tf.train.Example:

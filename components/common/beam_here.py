@@ -37,6 +37,11 @@ def is_small(files: Iterable[str], beam_args: Sequence[str]) -> bool:
         return False
     if sum(os.path.getsize(file) for file in files if os.path.isfile(file)) > MOST_BYTES:
         return False
+    return runs_alone(beam_args)
+
+
+def runs_alone(beam_args: Sequence[str]) -> bool:
+    """Whether Beam's options say that everything runs in this process, so that there is nobody to share work with."""
     return _runs_here(tuple(beam_args))
 
 

@@ -8,14 +8,18 @@ from typing import Any, BinaryIO
 
 import tensorflow as tf
 from tfx import types
+from tfx.components.util import examples_utils
 from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from .artifacts.files import Artifact, Files
 from .artifacts.properties import scalars
-from .artifacts.record_files import is_remote
+from .artifacts.record_files import choose, is_remote
 from .artifacts.writing import Writing
 from .bounded_files import open_regular, read_bounded, too_large
+from .errors import MonitorError, require_known
 from .object_store import places
 from .object_store.address import is_address, parse
 from .step import MOST_READ
@@ -38,6 +42,31 @@ def artifact_of(artifact: types.Artifact, producer: str = "") -> Artifact:
     proto = artifact.mlmd_artifact
     properties = scalars(proto.properties, proto.custom_properties)
     return Artifact(artifact.uri, artifact.type_name, producer, artifact.id, properties)
+
+
+def splits_of(examples: types.Artifact) -> list[str]:
+    """The splits of an `Examples`. Raises `MonitorError` unless it holds tf.Examples."""
+    payload = examples_utils.get_payload_format(examples)
+    if payload != example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE:
+        name = example_gen_pb2.PayloadFormat.Name(payload)
+        raise MonitorError(f"`examples` must hold tf.Examples (FORMAT_TF_EXAMPLE). Received: {name}")
+    return list(artifact_utils.decode_split_names(examples.split_names))
+
+
+def split_files(examples: types.Artifact, split: str) -> list[str]:
+    """The files of one split, in order. Folders, which killed writers leave behind, and side files are not among them.
+
+    Raises:
+      MonitorError: there is no such split, or something in it is no file that can be read.
+
+    """
+    require_known(split, artifact_utils.decode_split_names(examples.split_names), "split")
+    (pattern,) = examples_utils.get_split_file_patterns([examples], split)
+    chosen = choose(fileio.glob(pattern), links_out=True)
+    for path, reason in chosen.refused.items():
+        if not os.path.isdir(path):
+            raise MonitorError(f"{path} must be a file of split {split!r} that can be read. Received: {reason}")
+    return [path for path in chosen.files if not (is_remote(path) and fileio.isdir(path))]
 
 
 def _read(path: str, most: int) -> bytes:

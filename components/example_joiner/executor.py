@@ -10,6 +10,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 
 from ..common.errors import MonitorError, require
+from ..common.tfx_files import split_files
 
 EXAMPLES_KEY = "windows"  # an input and an output of one component cannot have the same name
 OUTPUT_EXAMPLES_KEY = standard_component_specs.EXAMPLES_KEY
@@ -44,6 +45,8 @@ class Executor(base_executor.BaseExecutor):
         joined.split_names = artifact_utils.encode_split_names([split])
         examples_utils.set_payload_format(joined, payloads.pop())
         folder = artifact_utils.get_split_uri([joined], split)
+        if fileio.exists(folder):
+            fileio.rmtree(folder)  # of a run that was killed, which may have joined other windows
         fileio.makedirs(folder)
         for number, window in enumerate(windows):
             for path in _files(window):
@@ -54,8 +57,8 @@ def _files(window: types.Artifact) -> list[str]:
     """The files of the only split of a window, sorted."""
     splits = artifact_utils.decode_split_names(window.split_names)
     require(len(splits) == 1, f"`Examples` in {window.uri}", "have one split", splits)
-    folder = artifact_utils.get_split_uri([window], splits[0])
-    found = sorted(fileio.glob(os.path.join(folder, "*"))) if fileio.exists(folder) else []
+    found = split_files(window, splits[0])
     if not found:
+        folder = artifact_utils.get_split_uri([window], splits[0])
         raise MonitorError(f"{folder} must hold the examples of a window. Received: no file")
-    return [str(path) for path in found]
+    return found

@@ -16,9 +16,12 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
 from ..common.baseline_bundle import MODEL_FILES
+from ..common.beam_here import runs_alone
+from ..common.beam_shards import WriteShards, shards_of
 from ..common.errors import MonitorError, require
 from ..common.model_spec import ModelSpec
 from ..common.strict_text import parse_json
+from ..common.tfx_files import split_files, splits_of
 from .score_examples import ROWS, TALLY, ModelHandle, ScoreExamples
 from .tally import Tally, require_usable
 
@@ -59,31 +62,25 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         spec = ModelSpec.from_json(exec_properties[SPEC_KEY], SPEC_KEY)
         logged = bool(exec_properties[LOGGED_KEY])
         splits = parse_json(exec_properties[SPLITS_KEY])
-        patterns = {split: _pattern(examples, split) for split in splits}
+        files = {split: _files(examples, split) for split in splits}
         handle = ModelHandle(_model_path(input_dict), spec)
         asker = handle.acquire()  # before the pipeline, so that what does not fit is said at once, and by us
         _describe(output, examples, splits)
-        with self._make_beam_pipeline() as pipeline:
-            for split, pattern in patterns.items():
-                _score_split(pipeline, split, pattern, handle, output, logged)
+        alone = runs_alone(self._beam_pipeline_args)
+        with shards_of(output.uri, splits) as shards, self._make_beam_pipeline() as pipeline:
+            for split, paths in files.items():
+                scored = (
+                    pipeline
+                    | f"Files[{split}]" >> beam.Create(paths)
+                    | f"Score[{split}]" >> ScoreExamples(handle, logged=logged, alone=alone)
+                )
+                _ = scored[ROWS] | f"Write[{split}]" >> WriteShards(shards[split])
+                told = spec, (spec.rows if logged else spec).image.feature, split, output.uri
+                _ = scored[TALLY] | f"Judge[{split}]" >> beam.Map(_write_counts, *told)
         del asker  # held until here: workers in this process share it
         counts = [_read_counts(output, split) for split in splits]
         for name in ("examples", "scored"):
             output.set_int_custom_property(name, sum(each[name] for each in counts))
-
-
-def _score_split(  # noqa: PLR0913, PLR0917 - where from, by what, where to
-    pipeline: beam.Pipeline, split: str, pattern: str, handle: ModelHandle, output: types.Artifact, logged: bool
-) -> None:
-    scored = (
-        pipeline
-        | f"Pattern[{split}]" >> beam.Create([pattern])
-        | f"Score[{split}]" >> ScoreExamples(handle, logged=logged)
-    )
-    prefix = os.path.join(artifact_utils.get_split_uri([output], split), write_split.DEFAULT_TF_RECORD_FILE_NAME)
-    _ = scored[ROWS] | f"Write[{split}]" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
-    spec = handle.spec.rows if logged else handle.spec
-    _ = scored[TALLY] | f"Judge[{split}]" >> beam.Map(_write_counts, handle.spec, spec.image.feature, split, output.uri)
 
 
 def _write_counts(tally: Tally, spec: ModelSpec, image_feature: str, split: str, uri: str) -> None:
@@ -115,14 +112,10 @@ def _read_counts(output: types.Artifact, split: str) -> dict[str, Any]:
     return record
 
 
-def _pattern(examples: types.Artifact, split: str) -> str:
-    payload = examples_utils.get_payload_format(examples)
-    if payload != example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE:
-        name = example_gen_pb2.PayloadFormat.Name(payload)
-        raise MonitorError(f"`examples` must hold tf.Examples (FORMAT_TF_EXAMPLE). Received: {name}")
-    known = artifact_utils.decode_split_names(examples.split_names)
+def _files(examples: types.Artifact, split: str) -> list[str]:
+    known = splits_of(examples)
     require(split in known, SPLITS_KEY, f"name splits of the examples, {', '.join(known)}", split)
-    return str(examples_utils.get_split_file_patterns([examples], split)[0])
+    return split_files(examples, split)
 
 
 def _model_path(inputs: Artifacts) -> str:

@@ -5,14 +5,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 import apache_beam as beam
-from apache_beam.io import fileio
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils import shared
 from apache_beam.utils.windowed_value import WindowedValue
 from tensorflow.core.example import example_pb2
-from tfx.dsl.io import fileio as tfx_fileio
 
-from ..common.artifacts.tfrecord import read_records
+from ..common.artifacts.record_parts import Given
+from ..common.beam_records import SpreadRecords, records_of
 from ..common.canonical_rows import Value, write_features
 from ..common.errors import MonitorError
 from ..common.model_spec import ModelSpec
@@ -53,27 +52,33 @@ class ModelHandle:
 
 
 class ScoreExamples(beam.PTransform):
-    """File patterns of one split -> `ROWS`, serialised tf.Examples in no particular order, and `TALLY`, one `Tally`."""
+    """Paths of the files of a split -> `ROWS`, serialised tf.Examples in no particular order, and `TALLY`, one `Tally`.
 
-    def __init__(self, handle: ModelHandle, *, logged: bool) -> None:
+    Args:
+      handle: the model.
+      logged: whether the examples are canonical rows already.
+      alone: whether all runs in one process.
+
+    """
+
+    def __init__(self, handle: ModelHandle, *, logged: bool, alone: bool = False) -> None:
         super().__init__()
         self._handle = handle
         self._logged = logged
+        self._alone = alone
 
-    def expand(self, patterns: beam.PCollection) -> Any:
+    def expand(self, paths: beam.PCollection) -> Any:
         scored = (
-            patterns
-            | "Match" >> fileio.MatchAll(fileio.EmptyMatchTreatment.ALLOW)
-            | "Path" >> beam.Map(lambda found: found.path)
-            | "Spread" >> beam.Reshuffle()
-            | "Score" >> beam.ParDo(_ScoreFile(self._handle, logged=self._logged)).with_outputs(TALLY, main=ROWS)
+            paths
+            | "Records" >> SpreadRecords(alone=self._alone)
+            | "Score" >> beam.ParDo(_ScorePart(self._handle, logged=self._logged)).with_outputs(TALLY, main=ROWS)
         )
         return {ROWS: scored[ROWS], TALLY: scored[TALLY] | "Merge" >> beam.CombineGlobally(merged)}
 
 
 @beam.typehints.with_output_types(bytes)
-class _ScoreFile(beam.DoFn):
-    """Path of a TFRecord file -> its rows; the tally comes once a bundle."""
+class _ScorePart(beam.DoFn):
+    """Part of a TFRecord file -> its rows; the tally comes once a bundle."""
 
     def __init__(self, handle: ModelHandle, *, logged: bool) -> None:
         self._handle = handle
@@ -89,20 +94,19 @@ class _ScoreFile(beam.DoFn):
         window = GlobalWindow()
         yield beam.pvalue.TaggedOutput(TALLY, WindowedValue(self._tally, window.max_timestamp(), (window,)))
 
-    def process(self, path: str) -> Iterator[bytes]:
+    def process(self, given: Given) -> Iterator[bytes]:
         try:
-            for batch in _batches(self._read(path)):
+            for batch in _batches(self._read(given)):
                 for row in score(batch, self._asker, self._tally):
                     yield _serialise(row)
         except MonitorError as error:  # said by the executor, not by Beam: see `Tally.failure`
             self._tally.merge(Tally(failure=str(error)))
 
-    def _read(self, path: str) -> Iterator[HeldOut]:
+    def _read(self, given: Given) -> Iterator[HeldOut]:
         spec = self._handle.spec.rows if self._logged else self._handle.spec
-        with tfx_fileio.open(path, "rb") as file:
-            for record in read_records(file, strict=True, source=path):
-                made_id = f"{os.path.basename(path)}:{record.number}"
-                yield self._askable(read_held_out(record.data, spec, made_id, logged=self._logged))
+        for record in records_of(given, strict=True):
+            made_id = f"{os.path.basename(given.path)}:{record.number}"
+            yield self._askable(read_held_out(record.data, spec, made_id, logged=self._logged))
 
     def _askable(self, example: HeldOut) -> HeldOut:
         """A logged row as an Example of the model's own, where the model takes Examples: its names are others."""

@@ -1,22 +1,23 @@
 """The Beam part: files of examples in, one set of statistics and one sample out."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import apache_beam as beam
 import pyarrow as pa
 import tensorflow_data_validation as tfdv
-from apache_beam.io import fileio
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_bsl.coders import example_coder
 from tfx_bsl.statistics import merge_util
 
 from ..common import beam_here
+from ..common.artifacts.record_parts import Given
+from ..common.beam_records import SpreadRecords, cut_file
 from ..common.errors import MonitorError
 from ..common.statistics.feature_sample import FeatureSample
-from .record_batches import read_records
+from .record_batches import count_values, read_batches
 from .statistics_generator import ImageStatisticsGenerator
 
 # The columns our generator reads, and those for TFDV's, if any: a batch without columns would count no rows.
@@ -34,29 +35,35 @@ class Described:
 
 
 class DescribeExamples(beam.PTransform):
-    """File patterns of one split -> one `Described`.
+    """Paths of the files of one split -> one `Described`.
 
     Images, probabilities and embeddings go to the image generator alone and all other columns to TFDV's default
     generators: to those, image bytes are long strings that are all the same, at the price of a sketch of each, and the
     numbers of a vector are all one distribution. One combine step runs both; two of TFDV's `GenerateStatistics` and a
     join took two seconds a split for Beam to set up, whatever the data.
 
+    Args:
+      generator: what describes images and predictions.
+      schema: what TFDV's generators are told, if there is one.
+      alone: whether all runs in one process.
+
     Raises:
       MonitorError: a file is damaged, or there are examples and not one has the image feature.
 
     """
 
-    def __init__(self, generator: ImageStatisticsGenerator, schema: schema_pb2.Schema | None) -> None:
+    def __init__(
+        self, generator: ImageStatisticsGenerator, schema: schema_pb2.Schema | None, *, alone: bool = False
+    ) -> None:
         super().__init__()
         self._generator = generator
         self._schema = schema
+        self._alone = alone
 
-    def expand(self, patterns: beam.PCollection) -> beam.PCollection:
+    def expand(self, paths: beam.PCollection) -> beam.PCollection:
         return (
-            patterns
-            | "Match" >> fileio.MatchAll()
-            | "Path" >> beam.Map(lambda found: found.path)
-            | "Spread" >> beam.Reshuffle()
+            paths
+            | "Records" >> SpreadRecords(alone=self._alone)
             | "Read" >> beam.ParDo(_ReadBatches(self._generator))
             | "Combine" >> beam.CombineGlobally(_DescribeFn(self._generator, self._schema))
         )
@@ -66,13 +73,47 @@ def describe_here(
     paths: Iterable[str], generator: ImageStatisticsGenerator, schema: schema_pb2.Schema | None
 ) -> Described:
     """As `DescribeExamples`, step by step the same, without a pipeline: for files that are small."""
-    batches = beam_here.do(_ReadBatches(generator), paths)[beam_here.MAIN]
+    parts = (part for path in paths for part in cut_file(path))
+    batches = beam_here.do(_ReadBatches(generator), parts)[beam_here.MAIN]
     described: Described = beam_here.combine(_DescribeFn(generator, schema), batches)
     return described
 
 
+class CountValues(beam.PTransform):
+    """Paths of files, in order -> one dictionary, what `count_values` says of their examples."""
+
+    def __init__(self, keys: Sequence[str], *, alone: bool = False) -> None:
+        super().__init__()
+        self._keys = keys
+        self._alone = alone
+
+    def expand(self, paths: beam.PCollection) -> beam.PCollection:
+        return (
+            paths
+            | "Records" >> SpreadRecords(alone=self._alone)
+            | "Count" >> beam.Map(_counted, self._keys)
+            | "First" >> beam.CombineGlobally(_first)
+            | "Values" >> beam.Map(lambda found, keys: {key: found.get(key, (0,))[-1] for key in keys}, self._keys)
+        )
+
+
+def _counted(given: Given, keys: Sequence[str]) -> dict[str, tuple[str, int, int]]:
+    """Where each feature is that a part has, and how many values it has there."""
+    counts = count_values([given], keys)
+    return {key: (given.path, given.first, count) for key, count in counts.items() if count}
+
+
+def _first(found: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What comes first in the files, of each feature."""
+    first: dict[str, Any] = {}
+    for each in found:
+        for key, place in each.items():
+            first[key] = min(place, first.get(key, place))
+    return first
+
+
 class _ReadBatches(beam.DoFn):
-    """Path of a TFRecord file -> `_Columns` of each batch.
+    """Part of a TFRecord file -> `_Columns` of each batch.
 
     Reading and decoding a batch at a time takes a third of the time of Beam's source, which handles single records.
     """
@@ -83,8 +124,8 @@ class _ReadBatches(beam.DoFn):
     def setup(self) -> None:
         self._decoder = example_coder.ExamplesToRecordBatchDecoder()
 
-    def process(self, path: str) -> Iterator[_Columns]:
-        for records in read_records(path):
+    def process(self, given: Given) -> Iterator[_Columns]:
+        for records in read_batches(given):
             yield self._split(self._decoder.DecodeBatch(records), len(records))
 
     def _split(self, batch: pa.RecordBatch, rows: int) -> _Columns:

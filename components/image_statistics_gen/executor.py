@@ -1,36 +1,38 @@
 """Moves Examples in and statistics out of `ImageStatisticsGen`."""
 
 import itertools
+import json
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import apache_beam as beam
-import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME
-from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
-from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
+from ..common.artifacts.record_parts import Part
 from ..common.artifacts.schema import read_schema
-from ..common.beam_here import is_small
+from ..common.beam_here import is_small, runs_alone
 from ..common.errors import MonitorError
 from ..common.image_spec import ImageSpec
 from ..common.model_spec import ModelSpec
 from ..common.statistics import feature_sample
 from ..common.strict_text import parse_json
-from ..common.tfx_files import artifact_of, tfx_files
-from .describe_examples import Described, DescribeExamples, describe_here
+from ..common.tfx_files import artifact_of, split_files, splits_of, tfx_files
+from .describe_examples import CountValues, Described, DescribeExamples, describe_here
 from .record_batches import count_values
 from .scores import numbers_of_scores
 from .statistics_generator import ImageStatisticsGenerator
 
 SPEC = "spec"
 SAMPLE_SIZE = "sample_size"
+_BATCHES_HERE = 3  # that are looked at before Beam is asked to look at all
+_COUNTS = ".values-{}.json"  # of a split, as long as that takes
+_Counts: TypeAlias = dict[str, int]
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -63,58 +65,71 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(input_dict[standard_component_specs.EXAMPLES_KEY])
         statistics = artifact_utils.get_single_instance(output_dict[standard_component_specs.STATISTICS_KEY])
         excluded = parse_json(exec_properties.get(standard_component_specs.EXCLUDE_SPLITS_KEY) or "[]")
-        patterns = _split_patterns(examples, excluded)
+        files = _files_of_splits(examples, excluded)
         schema = _read_schema(input_dict.get(standard_component_specs.SCHEMA_KEY))
-        statistics.split_names = artifact_utils.encode_split_names(list(patterns))
+        statistics.split_names = artifact_utils.encode_split_names(list(files))
         statistics.span = examples.span
         spec = read_spec(exec_properties[SPEC])
-        sampled = exec_properties[SAMPLE_SIZE] > 0
+        counts = self._count_values(files, _vectors(spec), statistics.uri)
         splits = {
             split: (
-                _generator(spec, exec_properties[SAMPLE_SIZE], pattern),
+                _generator(spec, exec_properties[SAMPLE_SIZE], counts[split]),
                 artifact_utils.get_split_uri([statistics], split),
             )
-            for split, pattern in patterns.items()
+            for split in files
         }
-        files = {split: sorted(fileio.glob(pattern)) for split, pattern in patterns.items()}
         if is_small(itertools.chain.from_iterable(files.values()), self._beam_pipeline_args):
             for split, (generator, folder) in splits.items():
-                _write_here(folder, describe_here(files[split], generator, schema))
+                _write(describe_here(files[split], generator, schema), folder)
             return
+        alone = runs_alone(self._beam_pipeline_args)
         with self._make_beam_pipeline() as pipeline:
             for split, (generator, folder) in splits.items():
-                described = (
+                _ = (
                     pipeline
-                    | f"Pattern[{split}]" >> beam.Create([patterns[split]])
-                    | f"Describe[{split}]" >> DescribeExamples(generator, schema)
+                    | f"Files[{split}]" >> beam.Create(files[split])
+                    | f"Describe[{split}]" >> DescribeExamples(generator, schema, alone=alone)
+                    | f"Write[{split}]" >> beam.Map(_write, folder)
                 )
-                _ = described | f"Write[{split}]" >> _Write(folder, sample=sampled)
+
+    def _count_values(self, files: Mapping[str, Sequence[str]], keys: Sequence[str], uri: str) -> dict[str, _Counts]:
+        """How many values each feature has in the examples of each split, see `count_values`.
+
+        The first batches say it of most data. Where they do not, because there are no predictions at all for instance,
+        all files are looked at, and that is shared out where there is anybody to share it with.
+        """
+        alone = runs_alone(self._beam_pipeline_args)
+        batches = None if alone else _BATCHES_HERE
+        counts = {split: count_values(map(Part, paths), keys, batches=batches) for split, paths in files.items()}
+        left = [split for split, found in counts.items() if not alone and not all(found.values())]
+        if left:
+            with self._make_beam_pipeline() as pipeline:
+                for split in left:
+                    _ = (
+                        pipeline
+                        | f"Files[{split}]" >> beam.Create(files[split])
+                        | f"Count[{split}]" >> CountValues(keys)
+                        | f"Write[{split}]" >> beam.Map(_write_counts, os.path.join(uri, _COUNTS.format(split)))
+                    )
+        return counts | {split: _take_counts(os.path.join(uri, _COUNTS.format(split))) for split in left}
 
 
-def _write_here(folder: str, described: Described) -> None:
-    """As `_Write`, without a pipeline."""
+def _write_counts(counts: _Counts, path: str) -> None:
+    _write_file(path, json.dumps(counts).encode())
+
+
+def _take_counts(path: str) -> _Counts:
+    with fileio.open(path) as file:
+        counts: _Counts = parse_json(file.read())
+    fileio.remove(path)
+    return counts
+
+
+def _write(described: Described, folder: str) -> None:
+    """Writes what is known of a split. Done twice, it comes to the same."""
     _write_file(os.path.join(folder, DEFAULT_FILE_NAME), described.statistics.SerializeToString())
     if described.sample is not None:
         _write_file(os.path.join(folder, feature_sample.FILE_NAME), described.sample.to_bytes())
-
-
-class _Write(beam.PTransform):
-    """Writes one `Described` to the folder of a split."""
-
-    def __init__(self, folder: str, *, sample: bool) -> None:
-        super().__init__()
-        self._folder = folder
-        self._sample = sample
-
-    def expand(self, described: beam.PCollection) -> None:
-        _ = (
-            described
-            | "Statistics" >> beam.Map(lambda each: each.statistics)
-            | "WriteStatistics" >> tfdv.WriteStatisticsToBinaryFile(os.path.join(self._folder, DEFAULT_FILE_NAME))
-        )
-        if self._sample:
-            path = os.path.join(self._folder, feature_sample.FILE_NAME)
-            _ = described | "WriteSample" >> beam.Map(lambda each: _write_file(path, each.sample.to_bytes()))
 
 
 def _write_file(path: str, content: bytes) -> None:
@@ -131,14 +146,18 @@ def read_spec(text: str) -> ModelSpec | ImageSpec:
     return kind.from_record(record, source)
 
 
-def _generator(spec: ModelSpec | ImageSpec, sample_size: int, pattern: str) -> ImageStatisticsGenerator:
-    """What describes the examples of a split. How many numbers an embedding has is in the data."""
+def _vectors(spec: ModelSpec | ImageSpec) -> list[str]:
+    """The features of which it takes the data to say how many numbers they have."""
+    outputs = spec.outputs if isinstance(spec, ModelSpec) else None
+    return [name for name in (outputs.scores, outputs.embedding) if name] if outputs else []
+
+
+def _generator(spec: ModelSpec | ImageSpec, sample_size: int, counts: Mapping[str, int]) -> ImageStatisticsGenerator:
+    """What describes the examples of a split, in which features have so many values."""
     size = 0
     if isinstance(spec, ModelSpec):
-        scores, embedding = spec.outputs.scores, spec.outputs.embedding or ""
-        counts = count_values(pattern, [name for name in (scores, embedding) if name])
-        _check_scores(spec, counts[scores])
-        size = counts.get(embedding, 0)
+        _check_scores(spec, counts.get(spec.outputs.scores, 0))
+        size = counts.get(spec.outputs.embedding or "", 0)
     return ImageStatisticsGenerator(spec, describe_image=True, embedding_size=size, sample_size=sample_size)
 
 
@@ -152,17 +171,13 @@ def _check_scores(spec: ModelSpec, count: int) -> None:
         raise MonitorError(f"{what} ({why}). Received: {spec.outputs.scores!r}, {count} values")
 
 
-def _split_patterns(examples: types.Artifact, excluded: Sequence[str]) -> dict[str, str]:
-    """The file pattern of each split that is not excluded."""
-    payload = examples_utils.get_payload_format(examples)
-    if payload != example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE:
-        name = example_gen_pb2.PayloadFormat.Name(payload)
-        raise MonitorError(f"`examples` must hold tf.Examples (FORMAT_TF_EXAMPLE). Received: {name}")
-    known = artifact_utils.decode_split_names(examples.split_names)
+def _files_of_splits(examples: types.Artifact, excluded: Sequence[str]) -> dict[str, list[str]]:
+    """The files of each split that is not excluded."""
+    known = splits_of(examples)
     splits = [split for split in known if split not in excluded]
     if not splits:
         raise MonitorError(f"`exclude_splits` must leave a split of {known}. Received: {list(excluded)}")
-    return {split: examples_utils.get_split_file_patterns([examples], split)[0] for split in splits}
+    return {split: split_files(examples, split) for split in splits}
 
 
 def _read_schema(artifacts: list[types.Artifact] | None) -> schema_pb2.Schema | None:

@@ -1,12 +1,15 @@
-"""Files of serialised tf.Examples, read a batch at a time."""
+"""Serialised tf.Examples of files, a batch at a time."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import tensorflow as tf
+from tensorflow.python.lib.io.tf_record import tf_record_random_reader
 from tfx_bsl.coders import example_coder
 
+from ..common.artifacts.record_parts import Given, Part
 from ..common.artifacts.tfrecord import other_format
+from ..common.beam_records import records_of
 from ..common.errors import MonitorError
 from .example_columns import number_of_values
 
@@ -15,34 +18,59 @@ _MAX_BATCH = 1000  # examples: what TFDV gathers before it calls a generator
 _MAX_BATCH_BYTES = 64 << 20
 
 
-def read_records(path: str) -> Iterator[list[bytes]]:
-    """The records of a TFRecord file in batches: a thousand, or fewer if they are large.
+def read_batches(given: Given) -> Iterator[list[bytes]]:
+    """The examples of a part of a TFRecord file in batches: a thousand, or fewer if they are large.
 
     Raises:
       MonitorError: the file is damaged or cut short, or cannot be read.
 
     """
     try:
-        # a dataset of tf.data takes twenty times as long to make as these records take to be read
-        packed = tf.io.TFRecordOptions(compression_type="GZIP" if path.endswith(".gz") else "")
-        records = tf.compat.v1.io.tf_record_iterator(path, packed)
+        records = _records(given)
         first = list(itertools.islice(records, _MEASURED))
         size = max(1, min(_MAX_BATCH, _MAX_BATCH_BYTES // max([1, *map(len, first)])))
         records = itertools.chain(first, records)
         while batch := list(itertools.islice(records, size)):
             yield batch
     except tf.errors.DataLossError as error:
-        with tf.io.gfile.GFile(path, "rb") as file:
+        with tf.io.gfile.GFile(given.path, "rb") as file:
             what = other_format(file) or error.message
-        raise MonitorError(f"{path} must be a complete TFRecord file. Received: {what}") from error
+        raise MonitorError(f"{given.path} must be a complete TFRecord file. Received: {what}") from error
     except tf.errors.OpError as error:
-        raise MonitorError(f"{path} must be a complete TFRecord file. Received: {error.message}") from error
+        raise MonitorError(f"{given.path} must be a complete TFRecord file. Received: {error.message}") from error
 
 
-def count_values(pattern: str, keys: Sequence[str]) -> dict[str, int]:
-    """How many values each feature has in the examples of the files that match, 0 if no example has the feature.
+def _records(given: Given) -> Iterator[bytes]:
+    """By TensorFlow's readers, which take a tenth of the time of ours."""
+    if not isinstance(given, Part):
+        return (record.data for record in records_of(given, strict=True))
+    if given.begin or given.end is not None:
+        return _records_between(given)
+    # a dataset of tf.data takes twenty times as long to make as these records take to be read
+    packed = tf.io.TFRecordOptions(compression_type="GZIP" if given.path.endswith(".gz") else "")
+    records: Iterator[bytes] = tf.compat.v1.io.tf_record_iterator(given.path, packed)
+    return records
+
+
+def _records_between(part: Part) -> Iterator[bytes]:
+    reader, place = tf_record_random_reader(part.path), part.begin
+    while part.end is None or place < part.end:
+        try:
+            record, place = reader.read(place)
+        except IndexError:  # so it says that the file has ended
+            return
+        yield record
+
+
+def count_values(parts: Iterable[Given], keys: Sequence[str], *, batches: int | None = None) -> dict[str, int]:
+    """How many values each feature has in some examples, 0 if no example has the feature.
 
     It is what most examples have of the first batch in which any has the feature; mostly a thousand examples are read.
+
+    Args:
+      parts: what holds the examples.
+      keys: the features.
+      batches: the most batches that are read; None: any number.
 
     Raises:
       MonitorError: a file is damaged or cut short, or cannot be read.
@@ -50,10 +78,8 @@ def count_values(pattern: str, keys: Sequence[str]) -> dict[str, int]:
     """
     decoder = example_coder.ExamplesToRecordBatchDecoder()
     counts = dict.fromkeys(keys, 0)
-    for path in sorted(tf.io.gfile.glob(pattern)):
-        for records in read_records(path):
-            if all(counts.values()):
-                return counts
-            batch = decoder.DecodeBatch(records)
-            counts = {key: count or number_of_values(batch, key) for key, count in counts.items()}
+    batch_by_batch = itertools.islice(itertools.chain.from_iterable(map(read_batches, parts)), batches)
+    while not all(counts.values()) and (records := next(batch_by_batch, None)) is not None:
+        batch = decoder.DecodeBatch(records)
+        counts = {key: count or number_of_values(batch, key) for key, count in counts.items()}
     return counts

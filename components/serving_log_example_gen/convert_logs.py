@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -14,8 +15,10 @@ from tensorflow.core.example import example_pb2
 from tfx.dsl.io import fileio
 
 from ..common import beam_here
-from ..common.artifacts.record_files import is_remote, open_regular
-from ..common.artifacts.tfrecord import Record, read_records
+from ..common.artifacts.record_files import is_remote
+from ..common.artifacts.record_parts import Given
+from ..common.artifacts.tfrecord import Record
+from ..common.beam_records import SpreadRecords, cut_file, pieces, records_of
 from ..common.canonical_rows import Value, write_features
 from ..common.model_spec import IMAGE
 from ..common.records.log_counts import DEAD_LETTERS
@@ -30,12 +33,17 @@ from .tally import DAMAGE_PROBLEMS, Tally, merged, version_name
 
 ROWS = "rows"
 TALLY = "tally"
-_ROWS_OF = "rows_of"  # (file, how many rows it gave)
+UNFINISHED = ".tmp"  # behind the name of a file of dead letters that is being written
+_ROWS_OF = "rows_of"  # (part of a file, how many rows it gave)
 
-# Where a row comes from (file, number among the file's rows, record), what it competes within, model version, and its
+# A part of a file: its name, and the number of the first record.
+_Part: TypeAlias = tuple[str, int]
+# Where a row comes from (part, number among the part's rows, record), what it competes within, model version, and its
 # serialised tf.Example.
-_Found: TypeAlias = tuple[tuple[str, int, int], bytes, str, bytes]
+_Found: TypeAlias = tuple[tuple[_Part, int, int], bytes, str, bytes]
 _Keyed: TypeAlias = tuple[bytes, _Found]
+_Drawing: TypeAlias = tuple[_Keyed | None, Counter[str]]
+_LIMITS: Any = {"links_out": False, "most_records": MAX_RECORDS + 1}
 _NO_TIMESTAMP = "the log's timestamp_secs is 0"
 _NO_CLIENT = "the request has no such field, or its id no such part"
 
@@ -43,19 +51,22 @@ _NO_CLIENT = "the request has no such field, or its id no such part"
 class ConvertLogs(beam.PTransform):
     """Paths of log files -> `ROWS`, serialised tf.Examples in no particular order, and `TALLY`, one `Tally` of it all.
 
-    Dead letters are written beside, under `dead_letter_folder`, a pair of files for each log file that has any.
+    Dead letters are written beside, under `dead_letter_folder`, a pair of files for each part of a log file that has
+    any. `alone` says whether all runs in one process.
     """
 
-    def __init__(self, options: ReadOptions, dead_letter_folder: str) -> None:
+    def __init__(self, options: ReadOptions, dead_letter_folder: str, *, alone: bool = False) -> None:
         super().__init__()
         self._options = options
         self._folder = dead_letter_folder
+        self._alone = alone
 
     def expand(self, paths: beam.PCollection) -> Any:
+        reading = _ReadPart(self._options, self._folder)
         read = (
             paths
-            | "Spread" >> beam.Reshuffle()
-            | "Read" >> beam.ParDo(_ReadFile(self._options, self._folder)).with_outputs(TALLY, _ROWS_OF, main=ROWS)
+            | "Records" >> SpreadRecords(alone=self._alone, **_LIMITS)
+            | "Read" >> beam.ParDo(reading).with_outputs(TALLY, _ROWS_OF, main=ROWS)
         )
         starts = read[_ROWS_OF] | "RowsOf" >> beam.combiners.ToDict() | "Starts" >> beam.Map(_starts)
         distinct = _Distinct(self._options.max_rows)
@@ -66,8 +77,10 @@ class ConvertLogs(beam.PTransform):
         tallies = [read[TALLY], kept[TALLY]]
         subsampling = Subsampling.parse(self._options.one_example_per)
         if subsampling.across_requests:
-            kept = kept[ROWS] | "ByBlock" >> beam.Map(_by_block).with_output_types(tuple[bytes, _Keyed])
-            kept = kept | "Compete" >> beam.GroupByKey() | "Draw" >> _select(_Draw(by_client=bool(subsampling.client)))
+            blocks = kept[ROWS] | "ByBlock" >> _select(_ByBlock(by_client=bool(subsampling.client)))
+            drawn = blocks[ROWS] | "Compete" >> beam.CombinePerKey(_DrawFn()) | "Draw" >> _select(_Drawn())
+            tallies.append(blocks[TALLY])
+            kept = drawn
             tallies.append(kept[TALLY])
         written = kept[ROWS] | "Examples" >> _select(_Written())
         tallies.append(written[TALLY])
@@ -79,47 +92,52 @@ class ConvertLogs(beam.PTransform):
 
 def convert_here(paths: Sequence[str], options: ReadOptions, dead_letter_folder: str) -> tuple[list[bytes], Tally]:
     """As `ConvertLogs`, step by step the same, without a pipeline: for logs that are small."""
-    read = beam_here.do(_ReadFile(options, dead_letter_folder), paths)
+    parts = (part for path in paths for part in cut_file(path, links_out=False))
+    read = beam_here.do(_ReadPart(options, dead_letter_folder), parts)
     starts = _starts(dict(read.get(_ROWS_OF, ())))
     kept = beam_here.do(_Distinct(options.max_rows), beam_here.group(read[beam_here.MAIN]), starts)
     tallies = [*read.get(TALLY, ()), *kept[TALLY]]
     subsampling = Subsampling.parse(options.one_example_per)
     if subsampling.across_requests:
-        blocks = beam_here.group(map(_by_block, kept[beam_here.MAIN]))
-        kept = beam_here.do(_Draw(by_client=bool(subsampling.client)), blocks)
-        tallies += kept[TALLY]
+        blocks = beam_here.do(_ByBlock(by_client=bool(subsampling.client)), kept[beam_here.MAIN])
+        drawn = [(key, beam_here.combine(_DrawFn(), rows)) for key, rows in beam_here.group(blocks[beam_here.MAIN])]
+        kept = beam_here.do(_Drawn(), drawn)
+        tallies += [*blocks[TALLY], *kept[TALLY]]
     written = beam_here.do(_Written(), kept[beam_here.MAIN])
     return written[beam_here.MAIN], merged([*tallies, *written[TALLY]])
 
 
-@beam.typehints.with_input_types(str)
 @beam.typehints.with_output_types(_Keyed)
-class _ReadFile(beam.DoFn):
-    """Path of a log file -> its rows by id, and its tally."""
+class _ReadPart(beam.DoFn):
+    """Part of a log file -> its rows by id, and its tally."""
 
     def __init__(self, options: ReadOptions, dead_letter_folder: str) -> None:
         self._options = options
         self._folder = dead_letter_folder
         self._subsampling = Subsampling.parse(options.one_example_per)
 
-    def process(self, path: str) -> Iterator[Any]:
+    def process(self, given: Given) -> Iterator[Any]:
+        for part in pieces(given, **_LIMITS):
+            yield from self._process(part)
+
+    def _process(self, given: Given) -> Iterator[Any]:
         tally = Tally()
-        tally.counts[names.FILES] += 1
-        file = os.path.basename(path)
-        number = 0
-        with _DeadLetters(self._folder, file) as dead:
-            for record in _records(path, tally):
+        tally.counts[names.FILES] += not given.first
+        file = os.path.basename(given.path)
+        part, number = (file, given.first), 0
+        with _DeadLetters(self._folder, *part) as dead:
+            for record in _records(given, tally):
                 request = self._read(record, file, tally, dead)
                 if request is None:
                     continue
                 for row in self._subsampled(request, tally):
-                    found = self._found(row, request, (file, number, record.number))
+                    found = self._found(row, request, (part, number, record.number))
                     number += 1
                     if number <= self._options.max_rows:
                         yield row.id, found
                     else:
                         _leave_out(row.id, found, self._options.max_rows, tally)
-        yield beam.pvalue.TaggedOutput(_ROWS_OF, (file, number))
+        yield beam.pvalue.TaggedOutput(_ROWS_OF, (part, number))
         yield beam.pvalue.TaggedOutput(TALLY, tally)
 
     def _read(self, record: Record, file: str, tally: Tally, dead: "_DeadLetters") -> Request | None:
@@ -155,7 +173,7 @@ class _ReadFile(beam.DoFn):
         tally.add_rows(names.SUBSAMPLED, version_name(request.origin.model_version), len(request.rows) - 1)
         return [min(request.rows, key=lambda row: lot(row.id))]
 
-    def _found(self, row: Row, request: Request, place: tuple[str, int, int]) -> _Found:
+    def _found(self, row: Row, request: Request, place: tuple[_Part, int, int]) -> _Found:
         return place, self._block(row, request), version_name(request.origin.model_version), _serialise(row.features)
 
     def _block(self, row: Row, request: Request) -> bytes:
@@ -174,27 +192,23 @@ class _ReadFile(beam.DoFn):
                     tally.add_colour(row)
 
 
-def _records(path: str, tally: Tally) -> Iterator[Record]:
-    """The records of a file, as many as can be read; the tally has what cannot."""
-    name = os.path.basename(path)
-    if is_remote(path):
-        with fileio.open(path, "rb") as raw:
-            yield from _bounded(read_records(raw), name, tally)
-        return
+def _records(given: Given, tally: Tally) -> Iterator[Record]:
+    """The records of a part, as many as can be read; the tally has what cannot.
+
+    Of a file the first `MAX_RECORDS` are: a gzipped megabyte can hold a hundred million empty ones.
+    """
+    name = os.path.basename(given.path)
     try:
-        with open_regular(path) as raw:
-            yield from _bounded(read_records(raw), name, tally)
+        for record in records_of(given, links_out=False):
+            if record.number >= MAX_RECORDS:
+                if record.number == MAX_RECORDS:
+                    tally.add_unread(name, f"it has more than {MAX_RECORDS} records, and is read no further")
+                return
+            yield record
     except OSError as error:  # not to be opened, gone meanwhile, or of a disk that fails
+        if is_remote(given.path):
+            raise
         tally.add_unread(name, error.strerror or str(error))
-
-
-def _bounded(records: Iterator[Record], name: str, tally: Tally) -> Iterator[Record]:
-    """The first `MAX_RECORDS`: a gzipped megabyte can hold a hundred million empty ones."""
-    for record in records:
-        if record.number >= MAX_RECORDS:
-            tally.add_unread(name, f"it has more than {MAX_RECORDS} records, and is read no further")
-            return
-        yield record
 
 
 def _leave_out(identity: bytes, found: "_Found", max_rows: int, tally: Tally) -> None:
@@ -203,10 +217,10 @@ def _leave_out(identity: bytes, found: "_Found", max_rows: int, tally: Tally) ->
     tally.add_problem(Problem.TOO_MANY_ROWS, identity, text)
 
 
-def _starts(rows_of: dict[str, int]) -> dict[str, int]:
-    """How many rows there are in the files before each file."""
-    files = sorted(rows_of)
-    return dict(zip(files, itertools.accumulate((rows_of[file] for file in files), initial=0), strict=False))
+def _starts(rows_of: dict[_Part, int]) -> dict[_Part, int]:
+    """How many rows there are in the parts before each part, those of the files before it too."""
+    parts = sorted(rows_of)
+    return dict(zip(parts, itertools.accumulate((rows_of[part] for part in parts), initial=0), strict=False))
 
 
 def _serialise(features: dict[str, Value]) -> bytes:
@@ -217,15 +231,16 @@ def _serialise(features: dict[str, Value]) -> bytes:
 
 
 class _DeadLetters:
-    """The dead letters of one log file; nothing is created before there is one, and no part of it is ever seen.
+    """The dead letters of a part of a log file; nothing is created before there is one, and no half of it is ever seen.
 
     A worker may run twice over the same file: both write the same, each under a name of its own until it is whole.
     """
 
-    def __init__(self, folder: str, log_file: str) -> None:
+    def __init__(self, folder: str, log_file: str, first: int) -> None:
         self._folder = folder
         self._log_file = log_file
-        self._suffix = f".{uuid.uuid4().hex}.tmp"
+        self._name = dead_letters.file_name(log_file, first)
+        self._suffix = f".{uuid.uuid4().hex}{UNFINISHED}"
         self._paths: list[str] = []
         self._letters: dead_letters.DeadLetterFile | None = None
         self._streams = contextlib.ExitStack()
@@ -234,7 +249,7 @@ class _DeadLetters:
         return self
 
     def add(self, record: Record, broken: list[tuple[int | None, Problem, str]]) -> bool:
-        """Whether the letter is kept: a file has so many at most."""
+        """Whether the letter is kept: a part has so many at most."""
         if self._letters is None:
             fileio.makedirs(self._folder)
             records, lines = (
@@ -244,7 +259,7 @@ class _DeadLetters:
         return self._letters.add(record, broken)
 
     def _create(self, suffix: str) -> Any:
-        path = os.path.join(self._folder, dead_letters.file_name(self._log_file) + suffix)
+        path = os.path.join(self._folder, self._name + suffix)
         self._paths.append(path)
         return self._streams.enter_context(fileio.open(path + self._suffix, "wb"))
 
@@ -282,44 +297,72 @@ class _Distinct(_Selecting):
         super().__init__()
         self._max_rows = max_rows
 
-    def process(self, group: tuple[bytes, Iterable[_Found]], starts: dict[str, int]) -> Iterator[_Keyed]:
-        identity, rows = group[0], sorted(group[1], key=lambda row: row[0])
-        for place, _, version, _ in rows[1:]:
-            self._tally.add_rows(names.DUPLICATES, version)
-            self._tally.add_problem(Problem.DUPLICATE_ID, identity, f"again in {place[0]}, record {place[2]}")
-        file, number, _ = rows[0][0]
-        if starts[file] + number < self._max_rows:
-            yield identity, rows[0]
+    def process(self, group: tuple[bytes, Iterable[_Found]], starts: dict[_Part, int]) -> Iterator[_Keyed]:
+        identity, rows = group[0], iter(group[1])  # any number of them: two at a time are held
+        first = next(rows)
+        for row in rows:
+            first, again = sorted((first, row), key=lambda each: each[0])
+            (file, _), _, record = again[0]
+            self._tally.add_rows(names.DUPLICATES, again[2])
+            self._tally.add_problem(Problem.DUPLICATE_ID, identity, f"again in {file}, record {record}")
+        part, number, _ = first[0]
+        if starts[part] + number < self._max_rows:
+            yield identity, first
         else:
-            _leave_out(identity, rows[0], self._max_rows, self._tally)
+            _leave_out(identity, first, self._max_rows, self._tally)
 
 
-def _by_block(keyed: _Keyed) -> tuple[bytes, _Keyed]:
-    return keyed[1][1], keyed
-
-
-@beam.typehints.with_output_types(_Keyed)
-class _Draw(_Selecting):
-    """One row of each block; none of those whose log does not say what block they are of."""
+@beam.typehints.with_output_types(tuple[bytes, _Keyed])
+class _ByBlock(_Selecting):
+    """Rows by the block that they compete in; none of those whose log does not say what block they are of."""
 
     def __init__(self, *, by_client: bool) -> None:
         self._unknown, self._problem, self._reason = names.WITHOUT_TIMESTAMP, Problem.NO_TIMESTAMP, _NO_TIMESTAMP
         if by_client:
             self._unknown, self._problem, self._reason = names.WITHOUT_CLIENT, Problem.NO_CLIENT, _NO_CLIENT
 
-    def process(self, group: tuple[bytes, Iterable[_Keyed]]) -> Iterator[_Keyed]:
-        block, rows = group
-        if not block:
-            for identity, (_, _, version, _) in rows:
-                self._tally.add_rows(self._unknown, version)
-                self._tally.add_problem(self._problem, identity, self._reason)
+    def process(self, keyed: _Keyed) -> Iterator[tuple[bytes, _Keyed]]:
+        identity, (_, block, version, _) = keyed
+        if block:
+            yield block, keyed
+        else:
+            self._tally.add_rows(self._unknown, version)
+            self._tally.add_problem(self._problem, identity, self._reason)
+
+
+class _DrawFn(beam.CombineFn):
+    """Of the rows of a block, the one that is drawn, and how many rows there are of each version."""
+
+    def create_accumulator(self) -> _Drawing:
+        return None, Counter()
+
+    def add_input(self, drawing: _Drawing, keyed: _Keyed) -> _Drawing:
+        return self.merge_accumulators([drawing, (keyed, Counter([keyed[1][2]]))])
+
+    def merge_accumulators(self, drawings: Iterable[_Drawing]) -> _Drawing:
+        best: _Keyed | None = None
+        versions: Counter[str] = Counter()
+        for drawn, counts in drawings:
+            versions += counts
+            if best is None or (drawn is not None and lot(drawn[0]) < lot(best[0])):
+                best = drawn
+        return best, versions
+
+    def extract_output(self, drawing: _Drawing) -> _Drawing:
+        return drawing
+
+
+@beam.typehints.with_output_types(_Keyed)
+class _Drawn(_Selecting):
+    """The row that is drawn of each block; the others are counted."""
+
+    def process(self, drawn: tuple[bytes, _Drawing]) -> Iterator[_Keyed]:
+        best, versions = drawn[1]
+        if best is None:
             return
-        rows = list(rows)  # as many as the ids of one block
-        drawn = min(rows, key=lambda row: lot(row[0]))
-        for _, (_, _, version, _) in rows:
-            self._tally.add_rows(names.SUBSAMPLED, version)
-        self._tally.add_rows(names.SUBSAMPLED, drawn[1][2], -1)
-        yield drawn
+        for version, count in versions.items():
+            self._tally.add_rows(names.SUBSAMPLED, version, count - (version == best[1][2]))
+        yield best
 
 
 @beam.typehints.with_output_types(bytes)

@@ -1,8 +1,8 @@
 """What could become no row, kept for whoever wants to know why: the bytes, and a line of JSON about each.
 
-For each log file with broken records there are two files of the same number of entries in the same order,
-`<log file>.dead.tfrecord.gz` (the records as they were found) and `<log file>.dead.jsonl.gz`. Of very many the
-first are kept.
+For each log file with broken records, or part of a large one, there are two files of the same number of entries in the
+same order, `<log file>.dead.tfrecord.gz` (the records as they were found) and `<log file>.dead.jsonl.gz`. Of very many
+the first are kept.
 """
 
 import gzip
@@ -19,21 +19,24 @@ RECORDS_SUFFIX = ".dead.tfrecord.gz"
 LINES_SUFFIX = ".dead.jsonl.gz"
 MAX_BYTES = 1 << 22  # kept of one record
 _MAX_ROWS = 100  # told of one record
-MAX_LETTERS = 10_000  # of a log file
+MAX_LETTERS = 10_000  # of a part of a log file
 MAX_BYTES_OF_FILE = 1 << 28
 _LONGEST_NAME = 180  # bytes: a file system takes 255, and there are suffixes
 
 
-def file_name(log_file: str) -> str:
+def file_name(log_file: str, first: int = 0) -> str:
     """What the dead letters of a log file are called, suffixes aside: as the file, unless its name is very long.
 
-    >>> file_name("part-0"), len(file_name("x" * 255))
-    ('part-0', 113)
+    Those of a later part of the file have the number of its first record behind the name.
+
+    >>> file_name("part-0"), file_name("part-0", 8000), len(file_name("x" * 255))
+    ('part-0', 'part-0.from-8000', 113)
     """
     encoded = os.fsencode(log_file)
+    part = f".from-{first}" if first else ""
     if len(encoded) <= _LONGEST_NAME:
-        return log_file
-    return f"{os.fsdecode(encoded[:80])}-{hashlib.blake2b(encoded, digest_size=16).hexdigest()}"
+        return log_file + part
+    return f"{os.fsdecode(encoded[:80])}-{hashlib.blake2b(encoded, digest_size=16).hexdigest()}{part}"
 
 
 class DeadLetterFile:

@@ -1,12 +1,9 @@
 """Moves log files into and Examples, dead letters and anomalies out of `ServingLogExampleGen`."""
 
 import os
-import zlib
-from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
-import tensorflow as tf
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx import types
 from tfx.components.example_gen import utils, write_split
@@ -21,20 +18,19 @@ from tfx.utils import io_utils, proto_utils, writer_utils
 from ..common.artifacts.names import PUSHED_VERSION_PROPERTY
 from ..common.artifacts.record_files import Chosen, choose, is_remote
 from ..common.artifacts.splits import split_path
-from ..common.beam_here import is_small
+from ..common.beam_here import is_small, runs_alone
+from ..common.beam_shards import WriteShards, shards_of
 from ..common.errors import MonitorError, require
 from ..common.model_spec import IMAGE
 from ..common.records.log_counts import COUNTS_JSON, DEAD_LETTERS
 from ..common.strict_text import parse_json
 from ..common.tfx_files import artifact_of
-from .convert_logs import ROWS, TALLY, ConvertLogs, convert_here
+from .convert_logs import ROWS, TALLY, UNFINISHED, ConvertLogs, convert_here
 from .read_options import MODEL_VERSION, ReadOptions
 from .span_anomalies import SpanAnomaly, judge
 from .tally import ALL_COUNTS, Tally, merged
 
 SPLIT = "serving"
-_TRIED = 50  # rows that are packed to see whether that is worth while
-_SMALLER = 0.8
 ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
 BASELINE_KEY = "baseline"
 
@@ -68,24 +64,34 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
         anomalies = artifact_utils.get_single_instance(output_dict[ANOMALIES_KEY])
         _describe(examples, anomalies, exec_properties)
-        prefix = os.path.join(artifact_utils.get_split_uri([examples], SPLIT), write_split.DEFAULT_TF_RECORD_FILE_NAME)
         counts = os.path.join(anomalies.uri, COUNTS_JSON)
         chosen = log_files(exec_properties)
         told = (Tally.of_files(chosen), options, anomalies.uri)
         letters = os.path.join(anomalies.uri, DEAD_LETTERS)
-        if is_small(chosen.files, self._beam_pipeline_args):
-            rows, tally = convert_here(chosen.files, options, letters)
-            _write_rows(rows, f"{prefix}-00000-of-00001.gz")
-            _write_verdict(tally, *told)
-        else:
-            with self._make_beam_pipeline() as pipeline:
-                found = pipeline | "Files" >> beam.Create(chosen.files) | "Convert" >> ConvertLogs(options, letters)
-                _ = found[ROWS] | "Write" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
-                _ = found[TALLY] | "Judge" >> beam.Map(_write_verdict, *told)
+        if fileio.exists(letters):
+            fileio.rmtree(letters)  # of a run that was killed
+        with shards_of(examples.uri, [SPLIT]) as shards:
+            if is_small(chosen.files, self._beam_pipeline_args):
+                rows, tally = convert_here(chosen.files, options, letters)
+                shards[SPLIT].write_here(rows)
+                _write_verdict(tally, *told)
+            else:
+                convert = ConvertLogs(options, letters, alone=runs_alone(self._beam_pipeline_args))
+                with self._make_beam_pipeline() as pipeline:
+                    found = pipeline | "Files" >> beam.Create(chosen.files) | "Convert" >> convert
+                    _ = found[ROWS] | "Write" >> WriteShards(shards[SPLIT])
+                    _ = found[TALLY] | "Judge" >> beam.Map(_write_verdict, *told)
+        _sweep(letters)
         with fileio.open(counts) as file:
             totals = parse_json(file.read())
         for name in ALL_COUNTS:
             examples.set_int_custom_property(name, totals[name])
+
+
+def _sweep(letters: str) -> None:
+    """Removes what a worker had begun that was killed; another one has done its work again."""
+    for path in fileio.glob(os.path.join(letters, f"*{UNFINISHED}")):
+        fileio.remove(path)
 
 
 def _version_of(inputs: dict[str, list[types.Artifact]]) -> dict[str, int]:
@@ -132,20 +138,6 @@ def _describe(examples: types.Artifact, anomalies: types.Artifact, exec_properti
         artifact.span = int(exec_properties.get(utils.SPAN_PROPERTY_NAME) or 0)
     examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
     examples_utils.set_file_format(examples, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
-
-
-def _write_rows(rows: Sequence[bytes], path: str) -> None:
-    """Writes the one file of a small span, gzipped, but only packed where that makes it a fifth smaller or more.
-
-    Pixels of photographs and image files stay what they are, at ten times the time to write and to read them.
-    """
-    fileio.makedirs(os.path.dirname(path))
-    first = b"".join(rows[:_TRIED])
-    level = 1 if len(zlib.compress(first, 1)) < _SMALLER * len(first) else 0
-    how = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=level)
-    with tf.io.TFRecordWriter(path, how) as writer:
-        for row in rows:
-            writer.write(row)
 
 
 def _write_verdict(tally: Tally, of_files: Tally, options: ReadOptions, uri: str) -> None:

@@ -53,7 +53,7 @@ def read_images(
     for path in paths:
         if not left:
             break
-        for record in files.records(path):
+        for record in files.long_records(path):
             if not left:
                 break
             first = first or sorted(tf_example.parse_example(record))

@@ -7,7 +7,7 @@ reader looks for the next header whose checksum is right.
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import google_crc32c
@@ -18,6 +18,7 @@ from .gunzip import GZIP_MAGIC, Damage, Readable, Unzipped
 
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
+HEADER_BYTES, FOOTER_BYTES = _HEADER.size, _FOOTER.size
 _MASK_DELTA = 0xA282EAD8
 _CHUNK = 1 << 16
 # A batch of 128 float images of 224 x 224 x 3 has 77 MB; a longer length is taken for damage.
@@ -85,7 +86,9 @@ def masked_crc(data: bytes) -> int:
     return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
 
 
-def read_records(raw: Readable, *, strict: bool = False, source: str = "The file") -> Iterator[Record]:
+def read_records(
+    raw: Readable, *, strict: bool = False, source: str = "The file", first: int = 0, begin: int = 0
+) -> Iterator[Record]:
     """The records of a plain or gzipped TFRecord file; which of the two is told by the content, not by the name.
 
     Every byte of the unpacked file belongs to one of the records, whose `size` adds up to the file's. A gzip stream
@@ -95,13 +98,15 @@ def read_records(raw: Readable, *, strict: bool = False, source: str = "The file
       raw: the file.
       strict: whether the first damage is an error, so that every record that comes out is whole.
       source: the file's name, for that error's message.
+      first: the number of the first record, where `raw` is a later part of a file.
+      begin: the byte of the file at which `raw` begins, for that error's message too.
 
     Raises:
       MonitorError: if `strict`, at the first record that is cut off or whose checksum is wrong.
 
     """
-    records = _numbered(raw)
-    return _whole(records, source) if strict else records
+    records = _numbered(raw, first)
+    return whole_records(records, source, begin) if strict else records
 
 
 def other_format(raw: Readable) -> str:
@@ -110,8 +115,8 @@ def other_format(raw: Readable) -> str:
     return first.reason if first is not None and first.damage is Damage.FOREIGN else ""
 
 
-def _whole(records: Iterator[Record], source: str) -> Iterator[Record]:
-    place = 0
+def whole_records(records: Iterable[Record], source: str, place: int = 0) -> Iterator[Record]:
+    """The same records, read from byte `place` of a file on. Raises `MonitorError` at the first that is damaged."""
     for record in records:
         if record.damage is not None:
             foreign = record.damage is Damage.FOREIGN
@@ -121,13 +126,13 @@ def _whole(records: Iterator[Record], source: str) -> Iterator[Record]:
         place += record.size
 
 
-def _numbered(raw: Readable) -> Iterator[Record]:
+def _numbered(raw: Readable, first: int) -> Iterator[Record]:
     head = _read_fully(raw, _HEADER.size)
-    zipped = head.startswith(GZIP_MAGIC) and _length(head) is None
+    zipped = is_packed(head)
     unzipped = Unzipped(raw, head) if zipped else None
     buffer = _Buffer(unzipped) if unzipped else _Buffer(raw, head)
-    number = 0
-    for number, record in enumerate(_records(buffer), start=1):
+    number = first
+    for number, record in enumerate(_records(buffer), start=first + 1):
         yield Record(number - 1, *record)
     if unzipped and unzipped.damage and buffer.whole:
         # it ended between two records; otherwise the last of them carries the news already
@@ -167,7 +172,7 @@ class _Buffer:
         with memoryview(self._data) as view:
             for match in _CANDIDATE.finditer(view, self._start + begin):
                 place = match.start()
-                if _length(bytes(view[place : place + _HEADER.size])) is not None:
+                if length_in(bytes(view[place : place + _HEADER.size])) is not None:
                     return place - self._start
         return -1
 
@@ -194,12 +199,12 @@ _Found = tuple[bytes, int, Damage | None, str]
 
 
 def _records(buffer: _Buffer) -> Iterator[_Found]:
-    if buffer.fill(_HEADER.size) >= _HEADER.size and _length(buffer.see(0, _HEADER.size)) is None:
+    if buffer.fill(_HEADER.size) >= _HEADER.size and length_in(buffer.see(0, _HEADER.size)) is None:
         buffer.fill(HEAD_BYTES)
         if kind := looks_like(buffer.see(0, HEAD_BYTES)):
             yield _foreign(buffer, kind)
     while available := buffer.fill(_HEADER.size):
-        length = _length(buffer.see(0, _HEADER.size))
+        length = length_in(buffer.see(0, _HEADER.size))
         if length is None:
             torn = available < _HEADER.size
             yield _damaged(buffer, "it is cut off in its header" if torn else "its header is damaged", torn=torn)
@@ -242,12 +247,12 @@ def _is_whole(buffer: _Buffer, data: bytes, total: int) -> bool:
 
 def _is_followed(buffer: _Buffer, total: int) -> bool:
     """Whether another record, or the end of the file, is where a record of `total` bytes ends."""
-    return buffer.fill(total + _HEADER.size) == total or _length(buffer.see(total, total + _HEADER.size)) is not None
+    return buffer.fill(total + _HEADER.size) == total or length_in(buffer.see(total, total + _HEADER.size)) is not None
 
 
 def _begins_record(buffer: _Buffer) -> bool:
     """Whether what is next is a record, for it has a valid header and is whole or of the right length."""
-    length = _length(buffer.see(0, _HEADER.size)) or 0
+    length = length_in(buffer.see(0, _HEADER.size)) or 0
     total = _HEADER.size + length + _FOOTER.size
     buffer.vain += _VAIN_HEADER
     if buffer.fill(total) < total:
@@ -309,7 +314,12 @@ def _read_fully(stream: Readable, size: int) -> bytes:
     return b"".join(blocks)
 
 
-def _length(header: bytes) -> int | None:
+def is_packed(head: bytes) -> bool:
+    """Whether a file that begins with these bytes, `HEADER_BYTES` or more, is gzipped."""
+    return head.startswith(GZIP_MAGIC) and length_in(head[:HEADER_BYTES]) is None
+
+
+def length_in(header: bytes) -> int | None:
     """The length that a header states; None if its checksum is wrong or no record is that long."""
     if len(header) < _HEADER.size:
         return None

@@ -17,11 +17,12 @@ from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
+from components.common.artifacts.record_parts import Part
 from components.common.errors import MonitorError
 from components.common.image_spec import ImageSpec
 from components.image_statistics_gen.executor import Executor
 from components.image_statistics_gen.image_properties import compute, property_names
-from components.image_statistics_gen.record_batches import read_records
+from components.image_statistics_gen.record_batches import read_batches
 from pipelines.config import LOCAL_BEAM_ARGS
 from tests.support.specs import image_spec
 
@@ -289,13 +290,13 @@ def test_a_file_cut_short_is_an_error_that_names_it(tmp_path):
             writer.write(example(bytes(3072), 1, number))
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(MonitorError, match=rf"{path} must be a complete TFRecord file. Received: "):
-        list(read_records(str(path)))
+        list(read_batches(Part(str(path))))
 
 
 def test_a_file_of_another_format_is_said_to_be_one(tmp_path):
     (tmp_path / "table").write_text("id,label\n1,cat\n2,dog\n")
     with pytest.raises(MonitorError, match=r"table must be a complete TFRecord file\. Received: .* looks like CSV\."):
-        list(read_records(str(tmp_path / "table")))
+        list(read_batches(Part(str(tmp_path / "table"))))
 
 
 def test_large_records_come_in_smaller_batches(tmp_path):
@@ -303,7 +304,7 @@ def test_large_records_come_in_smaller_batches(tmp_path):
     with tf.io.TFRecordWriter(path) as writer:
         for _ in range(9):
             writer.write(bytes(20 << 20))
-    assert [len(batch) for batch in read_records(path)] == [3, 3, 3]
+    assert [len(batch) for batch in read_batches(Part(path))] == [3, 3, 3]
 
 
 def test_examples_of_another_payload_are_refused(tmp_path):

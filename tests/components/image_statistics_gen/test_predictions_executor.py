@@ -14,9 +14,12 @@ from tfx.components.schema_gen import executor as schema_gen
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.types import standard_artifacts
 
-from components.common import beam_here
+from components.common import beam_here, beam_records
+from components.common.artifacts import record_parts
+from components.common.artifacts.record_parts import Part
 from components.common.errors import MonitorError
 from components.common.statistics.feature_sample import FILE_NAME, FeatureSample
+from components.image_statistics_gen import executor
 from components.image_statistics_gen.executor import Executor
 from components.image_statistics_gen.image_properties import compute, property_names
 from components.image_statistics_gen.prediction_features import feature_names
@@ -144,6 +147,21 @@ def test_small_files_come_to_the_same_without_a_pipeline(on_scored, tmp_path, mo
         assert one == other, name
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_large_files_that_are_read_in_parts_come_to_the_same(on_scored, tmp_path, monkeypatch, alone):
+    _, records, small = on_scored
+    monkeypatch.setattr(beam_here, "MOST_BYTES", 0)
+    monkeypatch.setattr(beam_records, "PART_BYTES", 9000)
+    monkeypatch.setattr(record_parts, "PIECE_BYTES", 5000)
+    monkeypatch.setattr(executor, "runs_alone", lambda _: alone)
+    large = run(write(tmp_path / "examples", records), tmp_path, **KEYS)
+    one, other = (FeatureSample.read(sample_path(each)).to_bytes() for each in (small, large))
+    assert one == other
+    for name, feature in load(small).items():
+        assert load(large)[name].num_stats.mean == pytest.approx(feature.num_stats.mean, rel=1e-12), name
+    assert os.listdir(large.uri) == ["Split-eval"]
+
+
 def test_without_predictions_nothing_is_said_of_them_and_no_sample_is_written_where_none_is_wanted(on_scored, tmp_path):
     _, records, _ = on_scored
     artifact = run(write(tmp_path / "examples", records), tmp_path, sample_size=0)
@@ -195,8 +213,8 @@ def test_the_size_of_embeddings_is_that_of_most_examples_of_the_first_batch_that
     rows = [None] * 1100 + list(probabilities[1100:])
     rows[1150] = rows[1150][:3]
     artifact = write(tmp_path / "examples", records_of(images, rows, embedding, labels))
-    pattern = os.path.join(artifact.uri, "Split-eval", "*")
-    counts = count_values(pattern, ["probabilities", "embedding", "nothing"])
+    parts = [Part(str(path)) for path in Path(artifact.uri, "Split-eval").iterdir()]
+    counts = count_values(parts, ["probabilities", "embedding", "nothing"])
     assert counts == {"probabilities": CLASSES, "embedding": DIMENSIONS, "nothing": 0}
     features = load(run(artifact, tmp_path, **KEYS))
     assert features["prediction_corrupt"].num_stats.mean == pytest.approx(1101 / 1300)

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from components.common import beam_here
+from components.common import beam_here, beam_records
+from components.common.artifacts import record_parts
 from components.common.artifacts.tfrecord import frame
+from components.serving_log_example_gen import executor
 from tests.components.serving_log_example_gen.conftest import (
     Result,
     make_good_log,
@@ -47,13 +49,33 @@ def test_small_logs_come_to_the_same_without_a_pipeline(
     logs = files()  # once: the order of a message's maps is not decided
     small = run_executor(logs, **options)
     monkeypatch.setattr(beam_here, "MOST_BYTES", 0)
-    large = run_executor(logs, **options)
-    assert small.counts == large.counts
+    assert comparable(run_executor(logs, **options)) == comparable(small)
     assert small.counts["rows"] > 0
-    assert small.rows == large.rows
-    assert small.proto == large.proto
-    by_record = lambda letter: (letter[0]["file"], letter[0]["record"])  # noqa: E731
-    assert sorted(small.dead_letters, key=by_record) == sorted(large.dead_letters, key=by_record)
+
+
+@pytest.mark.parametrize(
+    ("options", "alone"),
+    [({}, True), ({}, False), ({"one_example_per": "60s", "max_rows": 20}, False)],
+    ids=["alone", "spread", "spread-60s"],
+)
+def test_large_files_that_are_read_in_parts_come_to_the_same(
+    run_executor: Run, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], alone: bool
+) -> None:
+    logs = files()
+    whole = run_executor(logs, **options)
+    monkeypatch.setattr(beam_here, "MOST_BYTES", 0)
+    monkeypatch.setattr(beam_records, "PART_BYTES", 600)  # a record or two
+    monkeypatch.setattr(record_parts, "PIECE_BYTES", 1)
+    monkeypatch.setattr(executor, "runs_alone", lambda _: alone)
+    in_parts = run_executor(logs, **options)
+    assert comparable(in_parts) == comparable(whole)
+    names = {path.name for path in Path(in_parts.anomalies.uri, "dead_letters").iterdir()}
+    assert any(name.startswith("a.from-") for name in names)
+
+
+def comparable(result: Result) -> tuple[Any, ...]:
+    letters = sorted(result.dead_letters, key=lambda letter: (letter[0]["file"], letter[0]["record"]))
+    return result.counts, result.rows, result.proto, letters
 
 
 @pytest.mark.parametrize(("flat", "packed"), [(False, False), (True, True)])
