@@ -47,7 +47,7 @@ def test_images_are_found_by_the_names_of_the_spec_and_of_canonical_rows(written
 def test_images_that_were_read_before_are_not_read_again_while_the_files_stay(written, digits):
     examples, reads = written(NAMES), []
     local = local_files()
-    files = replace(local, read=lambda path, most: reads.append(path) or local.read(path, most))
+    files = replace(local, open=lambda path: reads.append(path) or local.open(path))
 
     def found(*rows):
         reads.clear()
