@@ -1,6 +1,7 @@
 # Every target installs what it needs first; nothing has to be there but a Python and the package registries.
 PYTHON ?= python3
-BIN := .venv/bin
+export VENV ?= .venv
+BIN := $(VENV)/bin
 # Each process of `make test` imports TFX, which takes a gigabyte: one for every core would be too much for many machines.
 WORKERS ?= 2
 
@@ -79,10 +80,11 @@ notebook: install ## run docs/inspect.ipynb anew, on runs/ (MODEL_MONITOR_ROOT=)
 docs: install ## the documentation as a site in build/site; any warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -f docs/site/mkdocs.yml
 
-lock: install ## solve the requirements anew
-	@.tools/bin/uv pip compile -q --generate-hashes --no-header --no-annotate --no-emit-index-url \
-	  --no-emit-find-links --python-version 3.10 --python-platform x86_64-manylinux_2_28 \
-	  --extra kfp --extra live --extra dev pyproject.toml -o requirements/tfx-1.16.txt
+lock: install ## solve the requirements of both lines of TFX anew
+	@set -e; solve() { .tools/bin/uv pip compile -q --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --no-emit-find-links --python-version $$2 --python-platform x86_64-manylinux_$$3 \
+	  --extra kfp --extra live --extra dev pyproject.toml -o requirements/tfx-$$1.txt; }; \
+	  solve 1.16 3.10 2_28; solve 1.21 3.12 2_39
 
 clean: ## remove the environment and the runs
-	@rm -rf .venv .tools runs build
+	@rm -rf $(VENV) .tools runs build

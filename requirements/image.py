@@ -96,7 +96,7 @@ def interpreter() -> Path:
     """The folder of a Python 3.10 that can be moved: one that has a folder of its own, as pyenv's and uv's have."""
     for python in install.interpreters("3.10"):
         code = "import sys; print(sys.base_prefix)"
-        prefix = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+        prefix = subprocess.run([python.path, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
         if prefix not in ("/usr", "/usr/local"):
             return Path(prefix)
     raise NoBaseError("no Python 3.10 in a folder of its own is on this machine, such as `pyenv install 3.10` makes")

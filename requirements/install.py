@@ -2,9 +2,10 @@
 
     python3 requirements/install.py
 
-It looks for an interpreter that suits the machine (see `LINES`), installs the locked requirements with their bytecode
-compiled (without it every `import tfx` costs half a minute), and the project itself. Doing it again when nothing has
-changed costs nothing. Standard library only, and any Python from 3.8 on can run it.
+It takes the newest line of TFX that the C library here can load (see `LINES`), or the one that TFX_LINE names, and an
+interpreter for it; installs the locked requirements with their bytecode compiled (without it every `import tfx` costs
+half a minute), and the project itself. Doing it again when nothing has changed costs nothing. VENV is another folder
+than `.venv`. Standard library only, and any Python from 3.8 on can run it.
 """
 
 import hashlib
@@ -17,12 +18,14 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
 TOOLS = REPO / ".tools"
-VENV = REPO / ".venv"
+VENV = REPO / os.environ.get("VENV", ".venv")
 
-Line = namedtuple("Line", "tfx python lock")
-# The lines of TFX this project is locked for, best first. TFX 1.16 runs on every glibc since 2.17; the wheels of TFDV
-# and ML Metadata that newer lines need want glibc 2.38.
-LINES = [Line(tfx="1.16", python="3.10", lock=REPO / "requirements" / "tfx-1.16.txt")]
+Line = namedtuple("Line", "tfx python glibc lock")
+# The lines of TFX this project is locked for, and the glibc that their wheels want: of 1.21, TFDV's and ML Metadata's
+# are manylinux_2_39; what 1.16 is locked with is manylinux_2_28 at most.
+TFX_1_21 = Line(tfx="1.21", python="3.12", glibc=(2, 39), lock=REPO / "requirements" / "tfx-1.21.txt")
+TFX_1_16 = Line(tfx="1.16", python="3.10", glibc=(2, 28), lock=REPO / "requirements" / "tfx-1.16.txt")
+LINES = [TFX_1_21, TFX_1_16]  # best first
 
 
 class InstallError(Exception):
@@ -44,24 +47,40 @@ def run(*command: object, hint: str) -> None:
         raise InstallError(f"{done.stdout.rstrip()}\n{hint}")
 
 
-def interpreters(version: str) -> "list[Path]":
+class Interpreter(namedtuple("Interpreter", "path version glibc")):
+    """A Python: its major and minor version, and the version of the glibc that it loads."""
+
+    @classmethod
+    def of(cls, path: Path) -> "Interpreter":
+        """What `path` says it is; nothing when it does not run (a pyenv shim may not), or knows of no glibc."""
+        code = "import os, sys; print('%d.%d' % sys.version_info[:2], os.confstr('CS_GNU_LIBC_VERSION'))"
+        try:
+            done = subprocess.run([str(path), "-c", code], capture_output=True, text=True, check=False, timeout=60)
+        except (OSError, subprocess.TimeoutExpired):
+            return cls(path, "", ())
+        version, _, libc = done.stdout.strip().partition(" ")
+        return cls(path, version, glibc_of(libc)) if done.returncode == 0 else cls(path, "", ())
+
+
+def glibc_of(libc: str) -> "tuple[int, ...]":
+    """(2, 36) of `glibc 2.36`, and () of any other C library."""
+    name, _, version = libc.partition(" ")
+    return tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" else ()
+
+
+def glibc_here() -> "tuple[int, ...]":
+    """The glibc of the interpreter that runs this, which is what a fetched one would load."""
+    return Interpreter.of(Path(sys.executable)).glibc
+
+
+def interpreters(version: str) -> "list[Interpreter]":
     """Interpreters of `version` on this machine: on the PATH, then pyenv's, which the PATH often hides."""
     roots = [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv"), Path.home() / ".pyenv"]
     on_path = shutil.which(f"python{version}")
-    found = [Path(on_path)] if on_path else []
+    paths = [Path(on_path)] if on_path else []
     for root in roots:
-        found += sorted((root / "versions").glob(f"{version}.*/bin/python"), reverse=True)
-    return [p for p in found if version_of(p) == version]
-
-
-def version_of(python: Path) -> str:
-    """The major and minor version that `python` says it is, or nothing when it does not run (a pyenv shim may not)."""
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:
-        done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=False, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        paths += sorted((root / "versions").glob(f"{version}.*/bin/python"), reverse=True)
+    return [python for python in map(Interpreter.of, paths) if python.version == version]
 
 
 def find_uv() -> Path:
@@ -78,31 +97,86 @@ def find_uv() -> Path:
     return uv
 
 
+def wanted() -> "list[Line]":
+    """The lines to try, best first: all, or the one that TFX_LINE names."""
+    name = os.environ.get("TFX_LINE")
+    if not name:
+        return LINES
+    if name not in [line.tfx for line in LINES]:
+        known = " and ".join(line.tfx for line in LINES)
+        raise InstallError(f"TFX_LINE is {name}, and this project is locked for {known}.")
+    return [line for line in LINES if line.tfx == name]
+
+
 def make_environment(uv: Path) -> Line:
-    """An empty `.venv` of the first line that this machine has, or can fetch, an interpreter for."""
-    for line in LINES:
-        for python in interpreters(line.python):
+    """An empty environment of the first wanted line that there is, or can be fetched, an interpreter for."""
+    missing = []
+    for line in wanted():
+        found = [python for python in interpreters(line.python) if python.glibc >= line.glibc]
+        if found:
+            python = found[0].path
             run(uv, "venv", "-q", "--clear", "--python", python, VENV, hint=f"{python} cannot make an environment.")
-            return line
-    for line in LINES:
-        say(f"no Python {line.python} on this machine; trying to fetch one")
-        fetch = [str(uv), "python", "install", "-q", line.python]
-        if subprocess.run(fetch, capture_output=True, check=False).returncode == 0:
+        elif glibc_here() < line.glibc:
+            missing.append(f"TFX {line.tfx} wants glibc {dotted(line.glibc)}, and this machine has {libc_here()}")
+            continue
+        elif fetch(uv, line.python):
+            python = f"a Python {line.python} that uv fetched"
             run(uv, "venv", "-q", "--clear", "--managed-python", "--python", line.python, VENV, hint="uv venv failed.")
-            return line
-    wanted = " or ".join(f"Python {line.python} (for TFX {line.tfx})" for line in LINES)
-    libc = " ".join(filter(None, [os.confstr("CS_GNU_LIBC_VERSION") if hasattr(os, "confstr") else ""]))
-    raise InstallError(
-        f"This project needs {wanted}, because that is what the TFX it is locked to has wheels for on this machine "
-        f"({libc or sys.platform}); none was found on the PATH or in pyenv, and none could be downloaded: "
-        f"install one, e.g. `pyenv install {LINES[0].python}`."
+        else:
+            missing.append(
+                f"TFX {line.tfx} wants Python {line.python}, which is not on the PATH or in pyenv, and uv cannot fetch "
+                "it (it takes Python from GitHub)"
+            )
+            continue
+        why = (
+            "as TFX_LINE says" if os.environ.get("TFX_LINE") else "; ".join(missing) or "the newest this project knows"
+        )
+        say(f"TFX {line.tfx} in {python}: {why}")
+        return line
+    raise InstallError(f"{'; '.join(missing)}. {what_would_serve()}")
+
+
+def fetch(uv: Path, version: str) -> bool:
+    """Whether uv could fetch a Python of `version`."""
+    say(f"no Python {version} on this machine; trying to fetch one")
+    return (
+        subprocess.run([str(uv), "python", "install", "-q", version], capture_output=True, check=False).returncode == 0
     )
 
 
+def what_would_serve() -> str:
+    """Where else an interpreter can come from, for the wanted lines that the C library here can load."""
+    lines = [line for line in wanted() if line.glibc <= glibc_here()]
+    if not lines:
+        return "A newer distribution would serve, or a container of one."
+    names = " or ".join(f"Python {line.python}" for line in lines)
+    version = lines[0].python
+    return (
+        f"What would serve is {names} as pythonX.Y on the PATH, from anywhere: `pyenv install {version}` (from "
+        f"python.org, compiled here), `conda create -p DIR python={version}`, a package of the distribution, or "
+        "UV_PYTHON_INSTALL_MIRROR set to a copy of what uv takes from GitHub."
+    )
+
+
+def libc_here() -> str:
+    return f"glibc {dotted(glibc_here())}" if glibc_here() else "another C library"
+
+
+def dotted(version: "tuple[int, ...]") -> str:
+    return ".".join(map(str, version))
+
+
 def stamp() -> str:
-    """Changes when anything that decides the environment's content does."""
+    """Changes when anything that decides the environment's content does, but for the line that was taken."""
     parts = [*(line.lock.read_bytes() for line in LINES), (REPO / "pyproject.toml").read_bytes(), str(REPO).encode()]
     return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def is_installed() -> bool:
+    """Whether the environment is one of a wanted line, from today's requirements, and still runs."""
+    done = VENV / "installed"
+    stamps = [f"{stamp()} {line.tfx}" for line in wanted()]
+    return done.exists() and done.read_text() in stamps and bool(Interpreter.of(VENV / "bin" / "python").version)
 
 
 def say(text: str) -> None:
@@ -110,8 +184,7 @@ def say(text: str) -> None:
 
 
 def install() -> None:
-    done = VENV / "installed"
-    if done.exists() and done.read_text() == stamp() and version_of(VENV / "bin" / "python"):
+    if is_installed():
         return
     if not sys.platform.startswith("linux"):
         raise InstallError(
@@ -125,7 +198,7 @@ def install() -> None:
     run(uv, *sync, hint="The locked requirements could not be installed: is the Python package index within reach?")
     project = ["pip", "install", "-q", "--python", python, "--no-deps", "--no-build-isolation", "-e", REPO]
     run(uv, *project, hint="The project itself could not be installed.")
-    done.write_text(stamp())
+    (VENV / "installed").write_text(f"{stamp()} {line.tfx}")
     say("done")
 
 

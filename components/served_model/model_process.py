@@ -7,6 +7,7 @@ docs/decisions/2026-11-26-models-in-a-child-process.md.
 
 import contextlib
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -28,7 +29,9 @@ LARGEST_ANSWER = 512 * MEBIBYTE
 _START_SECONDS = 300.0  # for Python and TensorFlow, which take two or three
 _TICK = 0.02  # seconds between two looks at how much memory is taken
 _PART = 1 << 20
-_LAST_WORDS = 2000  # bytes of what the process wrote to standard error
+_LAST_WORDS = 8000  # bytes of what the process wrote to standard error
+# TensorFlow ends with where in its code it was, from 2.21 on: addresses, and a line above them.
+_STACK = re.compile(r"\s*(@\s+0x[0-9a-f]+\b|\*\*\* .*stack trace)")
 _COMMAND = f"import sys; sys.path[:] = sys.argv[1].splitlines(); from {answering.__name__} import main; main()"
 # No GPU, whose memory this process may hold; and only what is worth to be told.
 _ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
@@ -249,7 +252,8 @@ class ModelProcess:
             self._process.wait(timeout=1)
         self._listen_to_the_end()
         how = _how(self._process.returncode)
-        heard = self._last_words.decode(errors="replace").strip().splitlines()
+        lines = self._last_words.decode(errors="replace").splitlines()
+        heard = [line for line in lines if line.strip() and not _STACK.match(line)]
         last = f": {heard[-1].strip()[:200]}" if heard else ""
         if self._doing == "start":
             return NotStartedError(f"the process that is to load the model could not start: it ended {how}{last}")

@@ -340,13 +340,13 @@ def _texts(message: Message) -> Iterator[str | bytes]:
     """Every text in a message and in those in it."""
     for kind, value in message.ListFields():
         if kind.type == kind.TYPE_STRING:
-            yield from value if kind.label == kind.LABEL_REPEATED else [value]
+            yield from [value] if isinstance(value, str | bytes) else value
         elif kind.type == kind.TYPE_MESSAGE and kind.message_type.GetOptions().map_entry:
             yield from (key for key in value if isinstance(key, str | bytes))
             for each in value.values():
                 yield from _texts(each) if isinstance(each, Message) else []
         elif kind.type == kind.TYPE_MESSAGE:
-            for each in value if kind.label == kind.LABEL_REPEATED else [value]:
+            for each in [value] if isinstance(value, Message) else value:
                 yield from _texts(each)
 
 
