@@ -60,7 +60,19 @@ for name in {["components", *everything]}:
 
 STEPS = sorted(path.parent.name for path in (REPOSITORY / "components").glob("*/step.py"))
 # What costs seconds or a hundred megabytes besides: whatever brings one of these in has no place in a step.
-COSTLY = (*HEAVY, "tfx_bsl", "ml_metadata", "keras", "sklearn", "pandas", "pyarrow", "grpc", "kubernetes", "IPython")
+COSTLY = (
+    *HEAVY,
+    "tfx_bsl",
+    "ml_metadata",
+    "keras",
+    "sklearn",
+    "numba",
+    "pandas",
+    "pyarrow",
+    "grpc",
+    "kubernetes",
+    "IPython",
+)
 
 
 def test_the_components_whose_work_needs_no_tfx_have_it_in_a_step():

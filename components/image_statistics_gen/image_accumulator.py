@@ -95,11 +95,12 @@ class ImageAccumulator:
         looks = np.full(len(lists), NO_HASH, np.uint64)
         for group in decode(single_values(lists), image):
             values[group.rows, -1] = 0
-            found = image_properties.compute(group.images)
-            looks[group.rows] = perceptual_hash.compute(group.images)
-            for column, (name, accumulator) in enumerate(self.properties.items()):
-                accumulator.add(found[name])
-                values[group.rows, column] = found[name]
+            found = image_properties.describe(group.images)
+            looks[group.rows] = perceptual_hash.of_frequencies(found.frequencies)
+            kept = found.properties[:, : len(self.properties)]  # the sizes, last, where these vary
+            values[group.rows, :-1] = kept
+            for column, accumulator in zip(kept.T, self.properties.values(), strict=True):
+                accumulator.add(column)
         self.corrupt.add(values[:, -1])
         for row in np.flatnonzero(values[:, -1]):
             self.reasons.add(*why_corrupt(lists[row], image))

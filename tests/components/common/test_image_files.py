@@ -1,7 +1,10 @@
 """What image files decode to, and that nothing comes out of what is damaged, too large or of another size."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from components.common import image_files
 from components.common.image_files import ImageFileError, decode, decode_or_raise, is_image_file
@@ -35,6 +38,42 @@ def test_what_is_no_whole_file_is_none_and_says_why(name):
     assert decode(DAMAGED[name], 3) is None
     with pytest.raises(ImageFileError, match="no whole PNG or JPEG file"):
         decode_or_raise(DAMAGED[name], 3)
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("shape", [(24, 40), (23, 37, 3), (1, 9, 3)])
+def test_jpeg_files_are_decoded_as_by_pillow_and_grey_is_luma_as_it_is_stored(shape, subsampling, progressive):
+    image = (np.cumsum(RNG.integers(-9, 10, shape), axis=1) % 256).astype(np.uint8)
+    file = encoded(image, "JPEG", quality=80, subsampling=subsampling, progressive=progressive)
+    with Image.open(io.BytesIO(file)) as read:
+        np.testing.assert_array_equal(decode(file, 3), np.asarray(read.convert("RGB")))
+    with Image.open(io.BytesIO(file)) as read:
+        read.draft("L", None)
+        np.testing.assert_array_equal(decode(file, 1)[..., 0], np.asarray(read))
+
+
+def test_jpeg_files_in_print_colours_are_left_to_pillow():
+    stream = io.BytesIO()
+    Image.fromarray(RNG.integers(0, 256, (8, 8, 4), np.uint8), "CMYK").save(stream, "JPEG")
+    with Image.open(io.BytesIO(stream.getvalue())) as read:
+        np.testing.assert_array_equal(decode(stream.getvalue(), 3), np.asarray(read.convert("RGB")))
+
+
+def test_of_damaged_jpeg_files_none_is_read_that_pillow_refuses():
+    whole = encoded(RNG.integers(0, 256, (24, 24, 3), np.uint8), "JPEG")
+    read = 0
+    for _ in range(400):
+        file = bytearray(whole)
+        place = int(RNG.integers(3, len(file)))
+        file[place : place + int(RNG.integers(0, 3))] = RNG.integers(
+            0, 256, int(RNG.integers(0, 3)), np.uint8
+        ).tobytes()
+        fast = image_files._decode_jpeg(bytes(file), 3, None)
+        if fast is not None:
+            read += 1
+            np.testing.assert_array_equal(image_files._decode_any(bytes(file), 3, None), fast)
+    assert 20 < read < 380
 
 
 def test_any_cut_of_a_file_is_handled():

@@ -11,6 +11,7 @@ from tfx.types import standard_artifacts
 
 from components.common.class_scores import probabilities_of
 from components.common.errors import MonitorError
+from components.common.image_files import decode
 from components.common.model_spec import ModelSpec
 from components.common.statistics.feature_sample import FILE_NAME, FeatureSample
 from components.common.statistics.usability import require_usable
@@ -18,6 +19,7 @@ from components.image_statistics_gen.executor import Executor
 from components.image_statistics_gen.image_properties import compute, property_names
 from components.threshold_calibrator.executor import Executor as Calibrator
 from pipelines.config import LOCAL_BEAM_ARGS
+from tests.support.damaged_images import encoded
 from tests.support.foreign_data import crops, digits, encode
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -134,6 +136,15 @@ def test_labels_may_be_names(describe):
     _, _, by_digit = describe(DIGITS, digit_columns(lambda label: str(label).encode()))
     assert by_number.labels.tolist() == by_word.labels.tolist() == by_digit.labels.tolist()
     assert by_number.to_bytes() == by_word.to_bytes()
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_jpeg_files_are_decoded_as_tensorflow_decodes_them_accurately(subsampling):
+    image = np.random.default_rng(0).integers(0, 256, (21, 43, 3), np.uint8)
+    file = encoded(image, "JPEG", quality=85, subsampling=subsampling)
+    for channels in (1, 3):
+        by_tensorflow = tf.io.decode_jpeg(file, channels, dct_method="INTEGER_ACCURATE")
+        np.testing.assert_array_equal(decode(file, channels), by_tensorflow)
 
 
 def test_photographs_of_any_size_and_one_sigmoid(describe):

@@ -1,6 +1,7 @@
-"""Properties against a reference that visits one pixel after the other, in whole numbers wherever a threshold decides.
+"""Properties against NumPy's, and against a reference that visits one pixel after the other.
 
-The reference's luma is 299 R + 587 G + 114 B (or 1000 times the grey value): thousandths of a grey level.
+That is in whole numbers wherever a threshold decides: its luma is 299 R + 587 G + 114 B (or 1000 times the grey value),
+thousandths of a grey level.
 """
 
 import gzip
@@ -17,6 +18,7 @@ from hypothesis.extra import numpy as hnp
 from components.image_statistics_gen import image_properties
 from components.image_statistics_gen.image_properties import compute
 from components.image_statistics_gen.property_edges import ANCHORS
+from tests.support import numpy_properties
 
 SAMPLE = Path(__file__).parents[3] / "data" / "cifar10_sample" / "test_batch.bin.gz"
 
@@ -158,6 +160,51 @@ def test_images_of_any_size_match_the_reference(shape):
     assert_matches(np.random.default_rng(1).integers(0, 256, (3, *shape), np.uint8))
 
 
+# Of an image without much contrast, differences of luma have few digits left in float32, and so has their ratio.
+RATIOS = {"orientation": 2e-5, "blockiness": 2e-5}
+
+
+def assert_as_numpy(images):
+    found, expected = compute(images), numpy_properties.compute(images)
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=RATIOS.get(name, 1e-6), err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 1),
+        (1, 2),
+        (2, 1),
+        (2, 2),
+        (2, 3),
+        (3, 3),
+        (1, 70),
+        (70, 1),
+        (8, 9),
+        (9, 8),
+        (16, 300),
+        (224, 224),
+        (301, 257),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_of_any_size_are_as_numpy_has_them(shape, channels):
+    rng = np.random.default_rng(5)
+    smooth = np.cumsum(rng.integers(-2, 3, (2, *shape, channels)), axis=1) + 128
+    noise = rng.integers(0, 256, (2, *shape, channels))
+    ends = rng.integers(0, 2, (2, *shape, channels)) * 255
+    assert_as_numpy(np.concatenate([smooth.clip(0, 255), noise, ends]).astype(np.uint8))
+
+
+@pytest.mark.parametrize("level", [0, 1, 25, 26, 127, 229, 230, 254, 255])
+def test_images_of_one_level_are_as_numpy_has_them(level):
+    assert_as_numpy(np.full((1, 40, 30, 3), level, np.uint8))
+    found = compute(np.full((1, 40, 30, 1), level, np.uint8))
+    assert all(found[name][0] == 0 for name in ("contrast", "entropy", "sharpness", "noise", "gradient", "asymmetry"))
+
+
 KNOWN = {
     "black": (
         np.zeros((16, 16, 3), np.uint8),
@@ -224,6 +271,19 @@ def test_every_value_is_in_its_range_or_undefined(images):
         defined = values[~np.isnan(values)]
         assert (defined >= ANCHORS[name][0] - 1e-6).all(), name
         assert (defined <= ANCHORS[name][-1] + 1e-6).all(), name
+
+
+@settings(max_examples=150)
+@given(IMAGES)
+def test_every_value_is_as_numpy_has_it(images):
+    assert_as_numpy(images)
+
+
+def test_a_view_of_a_larger_array_is_read_as_it_looks():
+    whole = sample_images(8)
+    view = whole[::2, 3:30, ::-1]
+    for name, values in compute(np.ascontiguousarray(view)).items():
+        np.testing.assert_array_equal(compute(view)[name], values)
 
 
 @settings(max_examples=60)

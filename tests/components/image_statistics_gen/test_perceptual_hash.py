@@ -9,6 +9,7 @@ from benchmarks.bursts import frames
 from benchmarks.detection.pool import held_out, trainer_settings
 from components.common.two_sample.near_duplicates import MAX_BITS, NO_HASH
 from components.image_statistics_gen.perceptual_hash import compute
+from tests.support import numpy_properties
 
 SAMPLE = Path(__file__).resolve().parents[3] / "data" / "cifar10_sample"
 
@@ -27,6 +28,16 @@ def test_frames_of_one_scene_are_near_duplicates_and_different_images_are_not(im
     assert np.mean(distance(hashes, compute(frames(images, np.random.default_rng(0)))) <= MAX_BITS) > 0.85
     others = np.concatenate([distance(hashes, np.roll(hashes, step)) for step in range(1, 200)])
     assert np.mean(others <= MAX_BITS) < 1e-4
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (1, 1), (3, 200), (33, 31), (64, 96), (224, 224)])
+def test_hashes_are_as_numpy_has_them(shape):
+    images = np.random.default_rng(2).integers(0, 256, (20, *shape, 3), np.uint8)
+    np.testing.assert_array_equal(compute(images), numpy_properties.hashes(images))
+
+
+def test_hashes_of_photographs_are_as_numpy_has_them(images):
+    np.testing.assert_array_equal(compute(images), numpy_properties.hashes(images))
 
 
 def test_a_hash_depends_on_its_image_alone(images):

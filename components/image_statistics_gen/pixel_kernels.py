@@ -1,0 +1,406 @@
+# mypy: disable-error-code="assignment"
+# Numba infers machine types; a sum that begins as 0.0 goes on as float64.
+"""All that is measured of an image's pixels, in one pass over them that Numba compiles.
+
+Luma is kept in thousandths of a grey level, 299 R + 587 G + 114 B: whole numbers that float32 holds exactly, as it does
+their differences. Sums of them are exact in float64, and so are those of the correctly rounded quotients and roots: the
+order in which a processor's vector units add them up changes nothing, and every processor gives the same bits. What
+would is not allowed: to contract a product and a sum into one operation, or to take a reciprocal for a division. (Of
+images more than 2,900 pixels wide a sum may be rounded, to 53 bits; what comes of it has 24.)
+
+The first compilation takes six seconds of processor time. What it gives is kept beside this file, or in the folder that
+`NUMBA_CACHE_DIR` names, or in the user's cache, for each kind of processor, and loaded in a tenth of a second from then
+on. Where none of these can be written, or what is there is damaged, the process compiles for itself.
+
+`tests/support/numpy_properties.py` has the same formulas in plain NumPy, a pass over the pixels for each; tests hold
+this against it.
+"""
+
+import functools
+import logging
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+Plane: TypeAlias = npt.NDArray[np.float32]
+Sums: TypeAlias = npt.NDArray[np.float64]
+
+WHITE = 255_000.0  # luma of white; the weights are those of Rec. ITU-R BT.601-7, section 2.5.1, which JPEG uses as well
+JPEG_BLOCK = 8
+ENTROPY_BINS = 32
+BIN_WIDTH = 8_000.0  # eight grey levels: with one a bin, an image of 32 x 32 has too few pixels to fill them
+FRAME_SHARE = 16  # the border frame is one sixteenth of the shorter side wide, at least one pixel
+SIDE = 32  # of the thumbnail that the frequencies are of
+FREQUENCIES = 8
+# Thresholds lie half a step off, between two possible values of luma.
+DARK_BELOW = np.float32(25_499.5)  # 0.1
+BRIGHT_ABOVE = np.float32(229_500.5)  # 0.9
+EDGE_ABOVE = np.float32(25_500.5**2)  # 0.1, squared: the length of a gradient that counts as an edge
+SAME_BELOW = np.float32(999.5)  # one grey level
+_EXACT = 1 << 16  # so many squares of luma add up to less than 2**53
+_LUMA, _COLOUR = 16, 7  # how many properties there are of each kind
+_WAVES = np.cos(np.pi * np.outer(np.arange(FREQUENCIES), np.arange(SIDE) + 0.5) / SIDE)
+
+# Sums may be taken in any order, and nothing else that is called fast.
+_OPTIONS: dict[str, Any] = {"fastmath": {"reassoc", "nsz"}, "error_model": "numpy", "nogil": True}
+_SIGNATURE = numba.void(
+    numba.types.Array(numba.uint8, 4, "C", readonly=True),  # pixels may lie in bytes, which nobody may change
+    *(numba.types.Array(numba.float64, dimensions, "C") for dimensions in (2, 2, 3)),
+)
+_kernel = numba.njit(**_OPTIONS)
+
+
+def measure(images: Pixels) -> tuple[Sums, Sums]:
+    """What is measured of each image of `uint8[N, H, W, C]`, C-contiguous, C = 1 or 3, no side 0.
+
+    Returns:
+      `float64[N, 16 or 23]`, the luma properties and for C = 3 those of colour, in the order of `image_properties`, NaN
+      where an image is too small for one; and `float64[N, 8, 8]`, the lowest frequencies of the cosine transform of
+      luma, 0 to 1, averaged to 32 x 32 pixels.
+
+    """
+    properties = np.empty((len(images), _LUMA + (_COLOUR if images.shape[3] == 3 else 0)))
+    frequencies = np.empty((len(images), FREQUENCIES, FREQUENCIES))
+    _compiled()(images, _WAVES, properties, frequencies)
+    return properties, frequencies
+
+
+@functools.cache
+def _compiled() -> Callable[[Pixels, Sums, Sums, Sums], None]:
+    """`_describe` as machine code, from the cache where that works."""
+    try:
+        return numba.njit(_SIGNATURE, cache=True, **_OPTIONS)(_describe)
+    except Exception as error:
+        logging.getLogger(__name__).warning("pixel kernels are compiled for this process alone: %s", error)
+        return numba.njit(_SIGNATURE, **_OPTIONS)(_describe)
+
+
+def _describe(images: Pixels, waves: Sums, properties: Sums, frequencies: Sums) -> None:
+    count, height, width, channels = images.shape
+    flat = np.empty(height * width, np.float32)
+    luma = flat.reshape(height, width)
+    levels = np.empty(height * width, np.uint8)
+    bands = np.empty((SIDE, width), np.float64)
+    for number in range(count):
+        pixels, found = images[number].reshape(height * width * channels), properties[number]
+        if channels == 3:
+            colour(pixels, flat, found[16:])
+        else:
+            grey(pixels, flat)
+        total = exposure(flat, levels, found[:5])
+        detail(luma, found[5:7])
+        layout(luma, found[7:13])
+        border(luma, total, found[13:16])
+        transform(luma, waves, bands, frequencies[number])
+
+
+@_kernel
+def grey(pixels: Pixels, luma: Plane) -> None:
+    for i in range(len(luma)):
+        luma[i] = np.float32(1000) * np.float32(pixels[i])
+
+
+@_kernel
+def colour(pixels: Pixels, luma: Plane, found: Sums) -> None:
+    """Luma; and channel means, warmth, tint, saturation and colourfulness.
+
+    Warmth is (R - B) / (R + G + B) and tint (G - (R + B) / 2) / (R + G + B) of the channel means: the illuminant's
+    chromaticity under the grey-world assumption (Buchsbaum 1980, J. Franklin Inst. 310(1)), so that a colour cast shows
+    whatever the exposure; 0 for a black image. Saturation is the mean of HSV saturation, (max - min) / max (Smith
+    1978). Colourfulness is M3 of Hasler and Suesstrunk 2003, "Measuring colourfulness in natural images", over 255.
+    """
+    reds = greens = blues = red_greens = yellow_blues = saturations = 0.0
+    for i in range(len(luma)):
+        red, green, blue = np.float32(pixels[3 * i]), np.float32(pixels[3 * i + 1]), np.float32(pixels[3 * i + 2])
+        luma[i] = np.float32(299) * red + np.float32(587) * green + np.float32(114) * blue
+        reds += red
+        greens += green
+        blues += blue
+        red_green = red - green
+        yellow_blue = red + green - np.float32(2) * blue
+        red_greens += red_green * red_green
+        yellow_blues += yellow_blue * yellow_blue
+        highest, lowest = max(red, green, blue), min(red, green, blue)
+        saturations += (highest - lowest) / max(highest, np.float32(1))
+    count = len(luma)
+    red_mean, green_mean, blue_mean = reds / count / 255, greens / count / 255, blues / count / 255
+    total = red_mean + green_mean + blue_mean
+    if total == 0:
+        total = 1.0
+    found[0], found[1], found[2] = red_mean, green_mean, blue_mean
+    found[3] = (red_mean - blue_mean) / total
+    found[4] = (green_mean - (red_mean + blue_mean) / 2) / total
+    found[5] = saturations / count
+    spread = math.hypot(
+        deviation(reds - greens, red_greens, count) / 255,
+        deviation(reds + greens - 2 * blues, yellow_blues, count) / 510,
+    )
+    middle = math.hypot(red_mean - green_mean, (red_mean + green_mean) / 2 - blue_mean)
+    found[6] = spread + 0.3 * middle
+
+
+@_kernel
+def exposure(luma: Plane, levels: Pixels, found: Sums) -> float:
+    """Brightness, contrast, dark and bright fraction and entropy, from the distribution of grey values alone.
+
+    Contrast is the root-mean-square contrast of Peli 1990, "Contrast in complex images", J. Opt. Soc. Am. A 7(10).
+    Dark is below 0.1, bright above 0.9. Entropy is Shannon's, in bits, of luma's histogram of 32 bins; 0 to 5.
+    `levels` is room for the bin of each pixel. Returns the sum of luma.
+    """
+    total = squares = 0.0
+    dark = bright = 0
+    scale, half = np.float32(1 / BIN_WIDTH), np.float32(0.5)
+    for start in range(0, len(luma), _EXACT):
+        some_squares = 0.0
+        for i in range(start, min(start + _EXACT, len(luma))):
+            levels[i] = np.uint8((luma[i] + half) * scale)
+            value = np.float64(luma[i])
+            total += value
+            some_squares += value * value
+            dark += np.int32(luma[i] < DARK_BELOW)
+            bright += np.int32(luma[i] > BRIGHT_ABOVE)
+        squares += some_squares
+    count = len(luma)
+    found[0] = total / count / WHITE
+    found[1] = deviation(total, squares, count) / WHITE
+    found[2] = dark / count
+    found[3] = bright / count
+    found[4] = entropy(levels)
+    return total
+
+
+@_kernel
+def entropy(levels: Pixels) -> float:
+    # Neighbours are mostly alike: counted in one table, each count would wait for the one before.
+    counts = np.zeros((4, ENTROPY_BINS), np.int64)
+    whole = len(levels) // 4 * 4
+    for i in range(0, whole, 4):
+        counts[0, levels[i]] += 1
+        counts[1, levels[i + 1]] += 1
+        counts[2, levels[i + 2]] += 1
+        counts[3, levels[i + 3]] += 1
+    for i in range(whole, len(levels)):
+        counts[0, levels[i]] += 1
+    bits = 0.0
+    for level in range(ENTROPY_BINS):
+        proportion = (counts[0, level] + counts[1, level] + counts[2, level] + counts[3, level]) / len(levels)
+        if proportion > 0:
+            bits -= proportion * math.log2(proportion)
+    return max(bits, 0.0)
+
+
+@_kernel
+def detail(luma: Plane, found: Sums) -> None:
+    """Sharpness and noise: what the image does from one pixel to the next. NaN below 3 x 3 pixels.
+
+    Sharpness is the standard deviation of the 4-neighbour Laplacian (Pech-Pacheco et al. 2000, "Diatom autofocusing in
+    brightfield microscopy", take its square, the variance); 0 to 4. Noise is the estimate of the standard deviation of
+    additive white noise of Immerkaer 1996, "Fast noise variance estimation", CVIU 64(2); 0 to 1.67: the mean absolute
+    response to [[1,-2,1],[-2,4,-2],[1,-2,1]], scaled.
+    """
+    height, width = luma.shape
+    found[:] = math.nan
+    if height < 3 or width < 3:
+        return
+    total = squares = masks = 0.0
+    two = np.float32(2)
+    for row in range(1, height - 1):
+        above, middle, below = luma[row - 1], luma[row], luma[row + 1]
+        row_total = row_squares = row_masks = 0.0
+        for x in range(width - 2):
+            vertical = above[x + 1] - two * middle[x + 1] + below[x + 1]
+            laplacian = np.float64(vertical + (middle[x] - two * middle[x + 1] + middle[x + 2]))
+            before = above[x] - two * middle[x] + below[x]
+            after = above[x + 2] - two * middle[x + 2] + below[x + 2]
+            row_total += laplacian
+            row_squares += laplacian * laplacian
+            row_masks += abs(before - two * vertical + after)
+        total += row_total
+        squares += row_squares
+        masks += row_masks
+    count = (height - 2) * (width - 2)
+    found[0] = deviation(total, squares, count) / WHITE
+    found[1] = masks / count / WHITE * math.sqrt(math.pi / 2) / 6
+
+
+@_kernel
+def layout(luma: Plane, found: Sums) -> None:
+    """Gradient, edge density, orientation, blockiness, vertical balance and asymmetry: how grey values are arranged.
+
+    Gradient is the mean length of the forward differences (dx, dy), 0 to 1.42; edge density the proportion of
+    pixels where it is above 0.1. Orientation is (sum|dx| - sum|dy|) / (sum|dx| + sum|dy|), 0 for a constant image:
+    -1 means horizontal stripes, 1 vertical ones. Vertical balance is the mean of the upper half less the mean of the
+    lower one (a middle row counts for neither), -1 to 1; asymmetry the mean absolute difference from the mirror image,
+    0 to 1. All but asymmetry are NaN below 2 x 2 pixels.
+
+    Blockiness is how much steps across the borders of 8 x 8 blocks, the JPEG grid, exceed the steps inside them: with b
+    and a the mean absolute step across and inside, (b - a) / (b + a); -1 to 1. The two means are those of Wang, Sheikh
+    and Bovik 2002, "No-reference perceptual quality assessment of JPEG compressed images", of both directions together.
+    NaN when no side has more than 8 pixels; 0 for a constant image.
+    """
+    height, width = luma.shape
+    found[:] = math.nan
+    found[5] = asymmetry(luma)
+    if height < 2 or width < 2:
+        return
+    lengths = across = down = across_blocks = down_blocks = 0.0
+    edges = 0
+    for row in range(height - 1):
+        here, below = luma[row], luma[row + 1]
+        row_lengths = row_across = row_down = 0.0
+        row_edges = 0
+        for x in range(width - 1):
+            dx, dy = here[x + 1] - here[x], below[x] - here[x]
+            square = dx * dx + dy * dy
+            row_lengths += np.sqrt(square)
+            row_edges += np.int32(square > EDGE_ABOVE)
+            row_across += abs(dx)
+            row_down += abs(dy)
+        row_down += abs(below[width - 1] - here[width - 1])
+        lengths += row_lengths
+        edges += row_edges
+        across += row_across
+        down += row_down
+        if row % JPEG_BLOCK == JPEG_BLOCK - 1:
+            down_blocks += row_down
+    for x in range(width - 1):
+        across += abs(luma[height - 1, x + 1] - luma[height - 1, x])
+    for row in range(height):
+        for x in range(JPEG_BLOCK - 1, width - 1, JPEG_BLOCK):
+            across_blocks += abs(luma[row, x + 1] - luma[row, x])
+    count = (height - 1) * (width - 1)
+    found[0] = lengths / count / WHITE
+    found[1] = edges / count
+    found[2] = relative(across, down)
+    columns, lines = (width - 1) // JPEG_BLOCK, (height - 1) // JPEG_BLOCK
+    if columns or lines:
+        at_border = columns * height + lines * width
+        inside = (width - 1) * height + (height - 1) * width - at_border
+        steps = across_blocks + down_blocks
+        found[3] = relative(steps / at_border, (across + down - steps) / inside)
+    half = height // 2
+    found[4] = (total_of(luma[:half]) - total_of(luma[height - half :])) / (half * width) / WHITE
+
+
+@_kernel
+def asymmetry(luma: Plane) -> float:
+    """Mean absolute difference from the mirror image; the pixels of a middle column equal themselves."""
+    height, width = luma.shape
+    total = 0.0
+    for row in range(height):
+        line = luma[row]
+        mirrored = line[::-1]
+        for x in range(width // 2):
+            total += abs(line[x] - mirrored[x])
+    return 2 * total / (height * width) / WHITE
+
+
+@_kernel
+def border(luma: Plane, total: float, found: Sums) -> None:
+    """Border difference, contrast and repeat: padding, cropping, shifting and rotating show at the edge first.
+
+    The frame is `max(1, min(H, W) // FRAME_SHARE)` pixels wide. Difference is its mean luma less that of the rest, -1
+    to 1, NaN when nothing is left inside; contrast its standard deviation, 0 to 0.5. Repeat is the proportion of
+    outermost pixels that differ by less than one grey level from the pixel next to them inwards, 0 to 1: padding with a
+    constant or with the nearest pixel makes it jump; NaN below 2 x 2 pixels. `total` is the sum of luma.
+    """
+    height, width = luma.shape
+    frame = max(1, min(height, width) // FRAME_SHARE)
+    found[:] = math.nan
+    outer = squares = 0.0
+    for row in range(height):
+        line = luma[row]
+        left = width if row < frame or row >= height - frame else min(frame, width)
+        for x in range(left):
+            value = np.float64(line[x])
+            outer += value
+            squares += value * value
+        for x in range(max(left, width - frame), width):
+            value = np.float64(line[x])
+            outer += value
+            squares += value * value
+    inside = max(0, height - 2 * frame) * max(0, width - 2 * frame)
+    count = height * width - inside
+    if inside:
+        found[0] = (outer / count - (total - outer) / inside) / WHITE
+    found[1] = deviation(outer, squares, count) / WHITE
+    if height > 1 and width > 1:
+        found[2] = repeated(luma) / (2 * width + 2 * height)
+
+
+@_kernel
+def repeated(luma: Plane) -> int:
+    """How many outermost pixels equal the next one inwards; those of a corner are asked twice."""
+    height, width = luma.shape
+    same = 0
+    for x in range(width):
+        same += np.int32(abs(luma[0, x] - luma[1, x]) < SAME_BELOW)
+        same += np.int32(abs(luma[height - 1, x] - luma[height - 2, x]) < SAME_BELOW)
+    for row in range(height):
+        same += np.int32(abs(luma[row, 0] - luma[row, 1]) < SAME_BELOW)
+        same += np.int32(abs(luma[row, width - 1] - luma[row, width - 2]) < SAME_BELOW)
+    return same
+
+
+@_kernel
+def transform(luma: Plane, waves: Sums, bands: Sums, found: Sums) -> None:
+    """The lowest frequencies of luma, averaged to `SIDE` x `SIDE` pixels.
+
+    In steps of a `SIDE`-th of a pixel, both the pixels and what is averaged begin at whole numbers.
+    """
+    height, width = luma.shape
+    bands[:] = 0.0
+    for row in range(height):
+        line = luma[row]
+        for band in range(row * SIDE // height, min(SIDE, ((row + 1) * SIDE - 1) // height + 1)):
+            weight = np.float64(min((row + 1) * SIDE, (band + 1) * height) - max(row * SIDE, band * height))
+            into = bands[band]
+            for x in range(width):
+                into[x] += weight * line[x]
+    tall = np.zeros((FREQUENCIES, width))
+    for one in range(FREQUENCIES):
+        into = tall[one]
+        for band in range(SIDE):
+            wave, line = waves[one, band], bands[band]
+            for x in range(width):
+                into[x] += wave * line[x]
+    columns = np.zeros((SIDE, FREQUENCIES))
+    for x in range(width):
+        for column in range(x * SIDE // width, min(SIDE, ((x + 1) * SIDE - 1) // width + 1)):
+            weight = np.float64(min((x + 1) * SIDE, (column + 1) * width) - max(x * SIDE, column * width))
+            for one in range(FREQUENCIES):
+                columns[column, one] += weight * tall[one, x]
+    scale = 1 / (WHITE * height * width)
+    for one in range(FREQUENCIES):
+        for two in range(FREQUENCIES):
+            total = 0.0
+            for column in range(SIDE):
+                total += columns[column, one] * waves[two, column]
+            found[one, two] = total * scale
+
+
+@_kernel
+def total_of(plane: Plane) -> float:
+    total = 0.0
+    for row in range(plane.shape[0]):
+        for x in range(plane.shape[1]):
+            total += plane[row, x]
+    return total
+
+
+@_kernel
+def deviation(total: float, squares: float, count: int) -> float:
+    """The population's; of whole numbers below 2**21 it is 0 where they are all the same."""
+    middle = total / count
+    return math.sqrt(max(squares / count - middle * middle, 0.0))
+
+
+@_kernel
+def relative(first: float, second: float) -> float:
+    """(first - second) / (first + second), and 0 where both are 0."""
+    return (first - second) / (first + second) if first + second > 0 else 0.0
