@@ -29,7 +29,7 @@ test: install ## the tests of a change, in WORKERS processes: minutes (TESTS=)
 	@$(PYTEST) -m "not long" $(TESTS)
 
 # No other file has to be imported.
-test-long: install ## whole pipelines, containers and attacks: a quarter of an hour more (TESTS=)
+test-long: install ## whole pipelines, trainings, containers and attacks: a quarter of an hour more (TESTS=)
 	@$(PYTEST) -m long $(TESTS) $$(grep -rlF pytest.mark.long tests --include='test_*.py')
 
 soak: install build/versitygw ## all attacks in full, with what was tried and what held (an hour; ATTACKS=)

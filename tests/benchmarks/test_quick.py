@@ -7,6 +7,8 @@ import pytest
 from benchmarks.detection import quick
 from benchmarks.detection.quick import NULL_WINDOWS, SHIFTED_WINDOWS, Counts, run, too_many
 
+pytestmark = pytest.mark.long
+
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "cifar10_sample"
 
 

@@ -22,6 +22,8 @@ from pipelines.cifar10.serving_signatures import fit_projection
 from pipelines.cifar10.trainer import fit, read_class_names, read_config, run_fn
 from pipelines.cifar10.training_data import LabelledImages, validation_batches
 
+pytestmark = pytest.mark.long
+
 SAMPLE = Path(__file__).parents[3] / "data" / "cifar10_sample" / "data_batch_1.bin.gz"
 COUNT = 480
 CLASSES = default_spec().classes
