@@ -28,9 +28,9 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(WORKERS) --di
 test: install ## the tests of a change, in WORKERS processes: minutes (TESTS=)
 	@$(PYTEST) -m "not long" $(TESTS)
 
-# No other file has to be imported.
+# Where TESTS names no files, those with long tests: no other has to be imported.
 test-long: install ## whole pipelines, trainings, containers and attacks: a quarter of an hour more (TESTS=)
-	@$(PYTEST) -m long $(TESTS) $$(grep -rlF pytest.mark.long tests --include='test_*.py')
+	@$(PYTEST) -m long $(TESTS) $(if $(findstring tests/,$(TESTS)),,$$(grep -rlF pytest.mark.long tests --include='test_*.py'))
 
 soak: install build/versitygw ## all attacks in full, with what was tried and what held (an hour; ATTACKS=)
 	@$(BIN)/python -m pytest -q tests/attacks --soak $(ATTACKS)
