@@ -29,6 +29,7 @@ from components.common.verdict_words import State
 FORMAT_VERSION = 1
 FOLDER = "evaluated"
 _CHUNK = 1 << 20
+_NO_FILE, _NOT_READ = "no regular file", "cannot be read"  # in the place of a digest
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class FileStamp:
     def identity(self) -> tuple[str, int, str]:
         """What makes it the same file, whenever it was touched."""
         return self.name, self.size, self.digest
+
+    @property
+    def unread(self) -> bool:
+        """Whether its content is not known."""
+        return self.digest.startswith((_NO_FILE, _NOT_READ))
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class Evaluation:
       statistics: the folder of its statistics.
       delivered: when, in UTC.
       besides: the other words that its checks say, such as that it is changed where its accuracy is undecided.
+      inputs: a digest of all that the run was made of (`unchanged`); empty where that cannot be told.
 
     """
 
@@ -75,6 +82,7 @@ class Evaluation:
     files: tuple[FileStamp, ...] = ()
     delivered: str = ""
     besides: tuple[str, ...] = ()
+    inputs: str = ""
 
     @property
     def comparable(self) -> bool:
@@ -212,18 +220,19 @@ def _stamp(logs: Path, name: str, known: Mapping[str, FileStamp]) -> FileStamp:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):  # a pipe would keep its reader waiting for ever
-            return FileStamp(name, 0, found.st_mtime_ns, "no regular file")
+            return FileStamp(name, 0, found.st_mtime_ns, _NO_FILE)
         before = known.get(name)
         if before is not None and (before.size, before.changed) == (found.st_size, found.st_mtime_ns):
             return before
-        return FileStamp(name, found.st_size, found.st_mtime_ns, _digest(path))
+        return FileStamp(name, found.st_size, found.st_mtime_ns, digest(path))
     except OSError as error:
-        return FileStamp(name, 0, 0, f"cannot be read: {error.strerror}")
+        return FileStamp(name, 0, 0, f"{_NOT_READ}: {error.strerror}")
 
 
-def _digest(path: Path) -> str:
-    digest = hashlib.blake2b(digest_size=16)
+def digest(path: Path) -> str:
+    """Of a regular file's content. Raises OSError where it is none or cannot be read."""
+    found = hashlib.blake2b(digest_size=16)
     with open_regular(str(path), links_out=True) as file:  # whether a link may be read is for the reader to say
         while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+            found.update(chunk)
+    return found.hexdigest()

@@ -21,7 +21,7 @@ from ..reading.history import History, baseline_of
 from ..reading.run_store import Run, open_store
 from ..reading.timeline import logs_of
 from ..reading.verdicts import RunVerdict
-from . import root_lock, spans
+from . import root_lock, spans, unchanged
 from .evaluated import Evaluation, Evaluations, FileStamp
 from .pipelines import launch
 
@@ -141,9 +141,13 @@ def monitor_span(
 
 
 def judge(config: MonitoringConfig, logs: SpanLogs, progress: Progress) -> Judged:
-    """As `monitor_span`, for whoever holds the root and has more to show than the verdict, which then is delivered."""
+    """As `monitor_span`, for whoever holds the root and has more to show than the verdict, which then is delivered.
+
+    Where nothing has changed since the span's last run, that run's verdict is given, and nothing is run.
+    """
     bundle, known = served(config), evaluations(config)
-    files = known.stamps(logs.files, known.last(logs.span))
+    last = known.last(logs.span)
+    files = known.stamps(logs.files, last)
     fine = config.monitor.drift_against == "last_fine"
     earlier = known.to_compare_with(logs.span, bundle.version_dir, fine=fine)
     arguments = {
@@ -155,8 +159,16 @@ def judge(config: MonitoringConfig, logs: SpanLogs, progress: Progress) -> Judge
         "previous_span": earlier.span if earlier else None,
         "history": known.history(logs.span, files),
     }
+    inputs = unchanged.inputs_of(config, logs, files, bundle, arguments)
+    run = unchanged.run_of(config, last, inputs)
+    if run is not None:
+        with progress.step("Taking the last run") as shown:
+            shown.remark = f"nothing has changed since run {run.id}"
+        return _judged(config, run, logs.span, bundle.version_dir, files, inputs=inputs)
     run = launch(config, "monitoring", arguments, progress)
-    return _judged(config, run, logs.span, bundle.version_dir, files)
+    # what changed meanwhile may be in the run or not
+    same = inputs == unchanged.inputs_of(config, logs, known.stamps(logs.files), served(config), arguments)
+    return _judged(config, run, logs.span, bundle.version_dir, files, inputs=inputs if same else "")
 
 
 def finished(config: MonitoringConfig, logs: SpanLogs) -> Judged | None:
@@ -178,7 +190,9 @@ def finished(config: MonitoringConfig, logs: SpanLogs) -> Judged | None:
     return None
 
 
-def _judged(config: MonitoringConfig, run: Run, span: int, bundle: str, files: tuple[FileStamp, ...]) -> Judged:
+def _judged(  # noqa: PLR0913 - the run, and what it was about
+    config: MonitoringConfig, run: Run, span: int, bundle: str, files: tuple[FileStamp, ...], *, inputs: str = ""
+) -> Judged:
     says = History(open_store(config.metadata_path)).verdict(run)
     evaluation = Evaluation(
         span=span,
@@ -191,6 +205,7 @@ def _judged(config: MonitoringConfig, run: Run, span: int, bundle: str, files: t
         statistics=run.node(roles.IMAGE_STATISTICS).output("statistics").uri,
         files=files,
         besides=tuple(state.value for state in says.besides),
+        inputs=inputs,
     )
     return Judged(run, says, evaluation)
 

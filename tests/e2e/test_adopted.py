@@ -69,6 +69,13 @@ def test_a_clean_span_is_fine_and_a_dark_one_is_not(home: Path, watched: str):
     assert model_monitor("why", "span:2", "--exit-code", folder=home).returncode == 2
 
 
+def test_a_span_of_which_nothing_has_changed_is_answered_without_importing_tfx(home: Path, watched: str):
+    again = monitored(home, "--span", "1")
+    assert "nothing has changed since run" in again
+    assert "Importing TFX" not in again
+    assert "Span 1 is fine" in again
+
+
 def test_delayed_labels_are_joined(home: Path, watched: str):
     done = model_monitor("monitor", "--logs", "logs", "--span", "1", "--labels", "labels.csv", folder=home)
     assert done.returncode == 0, done.stdout + done.stderr
