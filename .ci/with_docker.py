@@ -10,6 +10,7 @@ needs Docker says so. Standard library only.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parent.parent
 DATA = REPO / "build" / "docker"
 WAIT = 120  # seconds until the daemon must answer
+PACKAGES = ("docker.io", "debootstrap")  # of Debian
 
 
 class NoDockerError(Exception):
@@ -45,10 +47,11 @@ def install():
         raise NoDockerError(
             f"no Docker answers, and {' and '.join(missing)} can be installed by root with apt-get only"
         )
-    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "docker.io", "debootstrap"]):
+    say(f"installing {' and '.join(PACKAGES)}, for no Docker answers here")
+    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *PACKAGES]):
         done = subprocess.run(["apt-get", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
-            raise NoDockerError("docker.io and debootstrap could not be installed")
+            raise NoDockerError(f"{' and '.join(PACKAGES)} could not be installed")
 
 
 @contextmanager
@@ -56,6 +59,7 @@ def daemon():
     """The address of a daemon of our own. Raises `NoDockerError` where it does not come up."""
     if os.geteuid():
         raise NoDockerError("no Docker answers, and only root can start one")
+    say("starting a Docker daemon, which ends with what it is for")
     DATA.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="dk", dir="/tmp") as folder:  # a socket has a short path
         host = f"unix://{folder}/docker.sock"
@@ -82,6 +86,10 @@ def wait_for(process, host, log):
         time.sleep(0.2)
 
 
+def say(text):
+    print(f"with_docker: {text}", file=sys.stderr, flush=True)
+
+
 def run(command, **environment):
     return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
 
@@ -89,12 +97,13 @@ def run(command, **environment):
 def main(command):
     if answers():
         return run(command)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the daemon ends with us
     try:
         install()
         with daemon() as host:
             return run(command, DOCKER_HOST=host)
     except NoDockerError as error:
-        print(f"with_docker: {error}", file=sys.stderr, flush=True)
+        say(str(error))
         return run(command)
 
 

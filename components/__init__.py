@@ -23,6 +23,7 @@ _HOME = {
     "ServingLogWriter": "serving_log_writer.writer",
     "SkewDriftValidator": "skew_drift_validator.component",
     "StatisticsImporter": "statistics_importer.component",
+    "StatisticsPublisher": "statistics_publisher.component",
     "ThresholdCalibrator": "threshold_calibrator.component",
     "ValidationReport": "validation_report.component",
     "VerdictGuard": "verdict_guard.component",

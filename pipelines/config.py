@@ -204,6 +204,9 @@ class MonitoringConfig(PipelineConfig):
     # folder of the version that is served, with its baseline; empty: the newest in `serving_dir`
     bundle: PlainPath = ""
     labels: str = ""  # delayed labels, `id,label` as CSV or TFRecord; empty: none yet
+    # of pipelines on a cluster: where the statistics of each span are published, for drift; empty: there is no drift
+    # check unless a run names its `previous`
+    statistics_dir: str = ""
     # a file that describes the model, to compile a pipeline where the bundle cannot be read; empty: the bundle says it
     model_spec: str = ""
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tfx import types
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 
-from components import BaselineImporter, ImageStatisticsGen, StatisticsImporter, ValidationReport
+from components import BaselineImporter, ImageStatisticsGen, StatisticsImporter, StatisticsPublisher, ValidationReport
 from components.common import baseline_bundle
 from components.common.baseline_bundle import NO_VERSION, Bundle
 from components.common.errors import MonitorError, require
@@ -36,6 +37,7 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
     model_version: int | None = None,
     previous: Text = "",
     previous_span: int | None = None,
+    published: Text = "",
     labels: Text = "",
     settings: MonitorConfig = MonitorConfig(),  # noqa: B008 - frozen
     false_alarm_rate: Number | None = None,
@@ -71,6 +73,8 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
       previous: folder of the statistics of an earlier span, for drift; empty where there is none. Which one is for
         whoever runs the pipeline to say; `model-monitor monitor` goes by `drift_against` of `settings`.
       previous_span: the number of that span, where it is known.
+      published: the folder that the statistics of this span are published to, and that `newest` as `previous` looks for
+        those of an earlier one in; empty where ML Metadata says where they are.
       labels: file of delayed labels, `id,label` as CSV or TFRecord; empty where there is none.
       settings: the false-alarm rate and the like.
       false_alarm_rate: where it is not that of `settings`.
@@ -104,7 +108,7 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
         "statistics": described[-1].outputs["statistics"],
         "baseline_statistics": importer.outputs["reference_statistics"],
     }
-    earlier = _previous(previous, previous_span, span)
+    earlier = _previous(previous, previous_span, span, _among(published, compared["statistics"], schema, settings))
     before = earlier.outputs["statistics"]
     told = {"baseline_split": served.split, "previous": before, "examples": examples, "labels_file": labels,
             "false_alarm_rate": false_alarm_rate}  # fmt: skip
@@ -120,8 +124,12 @@ def monitoring_pipeline(  # noqa: PLR0913 - what is compared with what, and how;
         baseline_split=served.split,
         history=history,
     )
-    guards = nodes.guards(report, settings, fail_unless_fine)
-    components = [importer, read, *described, earlier, validator, estimator, report, *guards]
+    components = [importer, read, *described, earlier, validator, estimator, report]
+    if published:
+        found = {key: node.outputs[key] for key, node in (("anomalies", validator), ("report", report))}
+        told = {**found, "statistics": compared["statistics"], "schema": schema, "split": nodes.SERVING_SPLIT}
+        components.append(StatisticsPublisher(published, **told))
+    components += nodes.guards(report, settings, fail_unless_fine)
     usual = {"pipeline_name": MonitoringConfig().name, "beam_pipeline_args": list(LOCAL_BEAM_ARGS)}
     return Pipeline(components=components, **{**usual, **pipeline_arguments})
 
@@ -168,7 +176,8 @@ def pipeline_for_kubeflow(config: MonitoringConfig) -> Pipeline:
         logs=run_parameters.logs(config.serving_logs),
         pattern=config.serving_logs_pattern,
         span=run_parameters.span(),
-        previous=run_parameters.previous(),
+        previous=run_parameters.previous(run_parameters.NEWEST if config.statistics_dir else NONE),
+        published=run_parameters.published(config.statistics_dir) if config.statistics_dir else "",
         labels=run_parameters.labels(config.labels),
         settings=config.monitor,
         false_alarm_rate=run_parameters.false_alarm_rate(config.monitor.false_alarm_rate),
@@ -223,10 +232,20 @@ def _served_later(model: str | Path | Bundle | ModelSpec, baseline: RuntimeParam
     return _Served(bundle.manifest.spec, baseline, version, bundle.held_out_split, bundle.manifest.spec)
 
 
-def _previous(uri: Text, number: int | None, span: int | RuntimeParameter | None) -> StatisticsImporter:
+def _among(
+    published: Text, window: types.BaseChannel, schema: types.BaseChannel, settings: MonitorConfig
+) -> dict[str, Any]:
+    """What says which of the published statistics are wanted; nothing where none are published."""
+    fine = settings.drift_against == "last_fine"
+    return {"published": published, "window": window, "schema": schema, "fine": fine} if published else {}
+
+
+def _previous(
+    uri: Text, number: int | None, span: int | RuntimeParameter | None, among: dict[str, Any]
+) -> StatisticsImporter:
     """The statistics of an earlier span, or none; imported again for each span, see `SPANS_A_COPY`."""
     key = f"span {span}" if isinstance(span, int) else ""
-    importer = StatisticsImporter(uri or NONE, split=nodes.SERVING_SPLIT, span=number, cache_key=key)
+    importer = StatisticsImporter(uri or NONE, split=nodes.SERVING_SPLIT, span=number, cache_key=key, **among)
     return importer.with_id("PreviousStatistics")
 
 

@@ -44,9 +44,15 @@ def span() -> RuntimeParameter:
     return _text("span", NEWEST, "The number of the span, or newest.")
 
 
-def previous() -> RuntimeParameter:
+def previous(default: str) -> RuntimeParameter:
     """What drift is measured against."""
-    return _text("previous", NONE, "The statistics of an earlier span, for drift: their folder, or none.")
+    told = "The statistics of an earlier span, for drift: the newest that were published, their folder, or none."
+    return _text("previous", default, told)
+
+
+def published(default: str) -> RuntimeParameter:
+    """Where the statistics of spans are published."""
+    return _text("published", default, "The folder that the statistics of each span are published to, or none.")
 
 
 def labels(default: str) -> RuntimeParameter:

@@ -31,13 +31,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # Files whose tests share what the first of them has made, so that they stay in one process: the model that `make demo`
 # trains takes longest of all.
 LONGEST = ("tests/e2e/test_training.py", "tests/e2e/test_monitoring.py")
+FIRST = ("tests/kubeflow/test_containers.py", *LONGEST)  # the former builds an image, and waits for it
 ADOPTED = ("monitor", "watch", "live_kills", "live_faults")  # attacks on one adopted model
 TOGETHER = (LONGEST, tuple(f"tests/attacks/test_{name}.py" for name in ADOPTED))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole pipelines first: they take longest, and nothing is left to run beside one that comes last."""
-    items.sort(key=lambda item: (item.get_closest_marker("long") is None, not item.nodeid.startswith(LONGEST)))
+    items.sort(key=lambda item: (item.get_closest_marker("long") is None, not item.nodeid.startswith(FIRST)))
 
 
 @pytest.hookimpl(hookwrapper=True)

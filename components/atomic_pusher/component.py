@@ -12,6 +12,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from tfx.utils import proto_utils
 
 from ..common.errors import MonitorError, require
+from ..common.lasting import VOLUMES_KEY
 from ..common.model_spec import ModelSpec
 from . import step
 from .destination import PUSH_DESTINATION_KEY, base_directory
@@ -31,7 +32,7 @@ class AtomicPusherSpec(ComponentSpec):
         step.SPEC_KEY: ExecutionParameter(type=str),
         step.RUN_KEY: ExecutionParameter(type=str),
         step.JUDGED_AGAINST_KEY: ExecutionParameter(type=str),
-        step.VOLUMES_KEY: ExecutionParameter(type=str, optional=True),  # of a compiled pipeline: the compiler says it
+        VOLUMES_KEY: ExecutionParameter(type=str, optional=True),  # of a compiled pipeline: the compiler says it
     }
     INPUTS = {  # noqa: RUF012
         step.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),

@@ -9,10 +9,9 @@ from ..common.artifacts.files import Artifact, Files
 from ..common.artifacts.model_files import saved_model_folder
 from ..common.artifacts.names import CURRENT_MODEL
 from ..common.errors import require
+from ..common.lasting import VOLUMES_KEY, require_lasting
 from ..common.model_spec import ModelSpec
-from ..common.object_store.address import is_address
 from ..common.step import Step
-from ..common.strict_text import parse_json
 from . import bundle_files
 from .bundle_files import BundleSources, Run
 from .destination import PUSH_DESTINATION_KEY, base_directory
@@ -30,7 +29,6 @@ SPEC_KEY = "spec"
 RUN_KEY = "run_key"
 JUDGED_AGAINST_KEY = "judged_against"
 BASELINE_MODEL_KEY = "baseline_model"
-VOLUMES_KEY = "volumes"
 # As TFX's Pusher calls them.
 PUSHED, PUSHED_DESTINATION, PUSHED_VERSION = "pushed", "pushed_destination", "pushed_version"
 
@@ -65,7 +63,7 @@ def run(step: Step) -> None:
         pushed.properties[PUSHED] = 0
         return
     serving_dir = base_directory(step.parameter(PUSH_DESTINATION_KEY))
-    _require_lasting(serving_dir, step.text(VOLUMES_KEY))
+    require_lasting(serving_dir, step.text(VOLUMES_KEY), PUSH_DESTINATION_KEY)
     spec = ModelSpec.from_json(step.parameter(SPEC_KEY), SPEC_KEY)
     model = saved_model_folder(step.input(MODEL_KEY), step.files)
     _require_saved_model(model, step.files)
@@ -119,17 +117,6 @@ def _baseline(step: Step) -> str:
     """The version that BaselineImporter has imported; "" where that is none, or it is not connected."""
     imported = step.optional(BASELINE_MODEL_KEY)
     return "" if imported is None or imported.is_none else str(imported.properties.get("bundle_uri", ""))
-
-
-def _require_lasting(serving_dir: str, volumes: str) -> None:
-    """Raises `MonitorError` for a folder that would be gone with the container, and the push with it."""
-    if not volumes or is_address(serving_dir):
-        return
-    known: list[str] = parse_json(volumes)
-    inside = f"{os.path.normpath(serving_dir)}/"
-    lasts = any(inside.startswith(f"{volume}/") for volume in known)
-    rule = f"be in an object store or on a volume of the step ({', '.join(known) or 'it has none'})"
-    require(lasts, PUSH_DESTINATION_KEY, f"{rule}: its own file system ends with it", serving_dir)
 
 
 def _require_saved_model(path: str, files: Files) -> None:

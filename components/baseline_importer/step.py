@@ -14,6 +14,8 @@ from ..common.artifacts.names import (
 from ..common.baseline_bundle import Bundle
 from ..common.errors import MonitorError, require
 from ..common.model_spec import ModelSpec
+from ..common.object_store import places
+from ..common.object_store.address import is_address
 from ..common.step import Step
 
 BUNDLE_URI_KEY = "bundle_uri"
@@ -73,10 +75,13 @@ def chosen(bundle_uri: str, serving_dir: str = "") -> Bundle | None:
     """The bundle that the execution properties mean; None for none, or where nothing was pushed yet.
 
     Raises:
-      MonitorError: a folder is not there or has neither a bundle nor a version, or its bundle is damaged.
+      MonitorError: a folder is not there or has neither a bundle nor a version, or its bundle is damaged; or the store
+        of `serving_dir` cannot be reached or has no such bucket.
 
     """
     if bundle_uri == NONE:
+        if is_address(serving_dir):  # a store that cannot be pushed to is said now, and not after the training
+            places.is_folder(serving_dir)
         return None
     if bundle_uri == NEWEST:
         require(serving_dir not in ("", NEWEST, NONE), SERVING_DIR_KEY, "be a folder of versions", serving_dir)

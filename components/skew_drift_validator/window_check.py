@@ -51,7 +51,7 @@ class Described(Protocol):
         """The bins of `data`, see `binned_features`."""
 
     @property
-    def span(self) -> int: ...
+    def span(self) -> int | None: ...
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,7 @@ def _facts(report: DriftReport) -> tuple[tuple[str, str], ...]:
              ("False-alarm rate asked for", f"{report.false_alarm_rate:g}")]  # fmt: skip
     for name, side in (("window", report.window), ("baseline", report.baseline), ("previous", report.previous)):
         if side is not None:
-            span = f" (span {side.span})" if name == "previous" else ""
+            span = f" (span {side.span})" if name == "previous" and side.span is not None else ""
             facts.append((f"Compared of the {_SIDES[name]}{span}", side.rows))
     if report.baseline is not None and (told := caveat(report.baseline.sampled)):
         facts.append(("With so small a baseline", told))

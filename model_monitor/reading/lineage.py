@@ -7,6 +7,7 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.common.artifacts.files import Artifact
+from components.common.artifacts.names import COPIED_FROM
 
 from .run_store import Node, nodes_of, reading
 
@@ -140,7 +141,8 @@ def _artifact(maker: Node, number: int) -> Artifact:
 
 def _copied(store: metadata_store.MetadataStore, maker: Node) -> list[int]:
     """The artifact that a StatisticsImporter has copied, where this store knows it."""
-    uri = str(maker.parameters.get("statistics_uri", ""))
+    known = (str(each.properties.get(COPIED_FROM, "")) for each in maker.made)
+    uri = next(filter(None, known), "") or str(maker.parameters.get("statistics_uri", ""))
     return [each.id for each in reading(lambda: store.get_artifacts_by_uri(uri))] if uri else []
 
 

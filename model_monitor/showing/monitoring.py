@@ -92,7 +92,9 @@ class Summary:
         images = f"images of {reference}, for" if reference else "held-out images of"
         lines = [f"{held_out:,} {images} {escape(baseline)}"]
         if self._drift.previous:
-            lines.append(f"{self._drift.previous.examples:,} images of span {self._drift.previous.span}")
+            span = self._drift.previous.span
+            known = "an earlier span" if span is None else f"span {span}"
+            lines.append(f"{self._drift.previous.examples:,} images of {known}")
         else:
             lines.append("no previous span")
         return "\n".join(lines)

@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from components.common import verdict_words
 from components.common.artifacts.anomalies import Anomaly
-from components.common.pages.page_artifact import PAGE_FILE
+from components.common.pages.page_artifact import page_of
 from components.common.verdict_words import COLOURS
 
 from ..reading import roles
@@ -23,7 +23,7 @@ def told(anomalies: Iterable[Anomaly]) -> list[str]:
 
 def report_file(run: Run) -> Path:
     """The page that the run made of itself."""
-    return Path(run.node(roles.REPORT).output("report").path(PAGE_FILE))
+    return Path(page_of(run.node(roles.REPORT).output("report")))
 
 
 def times(run: Run) -> str:

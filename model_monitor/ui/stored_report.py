@@ -6,7 +6,7 @@ from typing import BinaryIO
 from components.common.artifacts.files import Files, said
 from components.common.bounded_files import open_regular, require_size
 from components.common.errors import MonitorError
-from components.common.pages.page_artifact import PAGE_FILE
+from components.common.pages.page_artifact import page_of
 
 from ..reading.run_store import Run
 
@@ -22,7 +22,7 @@ def file_of(chosen: Run) -> tuple[str | None, str]:
     reports = [each for node in chosen.nodes.values() for each in node.made if each.type.endswith(_TYPES)]
     if not reports:
         return None, ""
-    path = reports[-1].uri if reports[-1].uri.endswith(".html") else reports[-1].path(PAGE_FILE)
+    path = page_of(reports[-1])
     if "://" in path:
         return _stored_there(path, chosen.files)
     try:

@@ -7,7 +7,7 @@ from tests.support.stores.running import GATEWAY
 
 pytestmark = pytest.mark.long
 
-SHORT_AND_FULL = {"kills": (6, 1), "paused": (7, 1), "faults": (6, 1), "at once": (2, 100)}
+SHORT_AND_FULL = {"kills": (6, 1), "parts": (3, 1), "paused": (7, 1), "faults": (6, 1), "at once": (2, 100)}
 
 
 @pytest.mark.parametrize("name", SHORT_AND_FULL)

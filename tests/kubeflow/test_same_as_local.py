@@ -1,43 +1,40 @@
 """Training and monitoring on Kubeflow come to what the same pipelines come to on this machine, to the last digit.
 
-A story in two roots. On Kubeflow a model is trained and pushed; another, of images a tenth of which are black, is held
-against it and blocked; two spans of logs are judged, the second against the first. Then the same on this machine, with
-the examples and models that Kubeflow has made: how Beam shuffles examples, and so what is learnt, is left to chance.
+A story in two roots. On Kubeflow a model is trained and pushed into an object store; another, of images a tenth of
+which are black, is held against it and blocked; two spans of logs are judged, the second against the first. The
+pipelines are compiled for other places, and each run says its own. Then the same on this machine, with the examples and
+models that Kubeflow has made: how Beam shuffles examples, and so what is learnt, is left to chance.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tensorflow_metadata.proto.v0 import anomalies_pb2
-from tfx.dsl.components.common.importer import Importer
-from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
-from tfx.types import standard_artifacts
 
 from components.common import baseline_bundle
-from components.common.artifacts import evaluation
-from components.common.artifacts.files import local_files
+from components.common.object_store import places
 from model_monitor.reading import run_store
-from pipelines import nodes, training
+from pipelines import monitoring, nodes, training
 from pipelines.cifar10 import training as cifar10
 from pipelines.cifar10.config import Cifar10Config
 from pipelines.config import MonitoringConfig, load
 from pipelines.kubeflow_settings import KubeflowConfig, Mount
-from pipelines.monitoring import monitoring_pipeline
 from pipelines.runners.kubeflow import compile_pipeline
 from tests.support.kubeflow.lenient import TINY, policy
+from tests.support.kubeflow.same import Both, counted, decision, drift_report, here, imported
 from tests.support.kubeflow.walk import KFP_2_0_5, KFP_2_5, KFP_2_14, KFP_2_17, Dialect, Run, Walk
 from tests.support.sample_copies import copy_of_sample
+from tests.support.stores.running import running_store
 from tests.support.warm.starting import warm
 
 pytestmark = pytest.mark.long
 
-COUNTED = ("accuracy", "example_count", "worst_class_accuracy")
+RATE = 0.02  # of false alarms; the pipelines are compiled for another
 
 
 def blacken_a_tenth(records: np.ndarray) -> None:
@@ -46,163 +43,139 @@ def blacken_a_tenth(records: np.ndarray) -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the story takes place: two serving folders, which are volumes to Kubeflow, and what both sides read."""
+    """Where the story takes place: an object store, a folder that is a volume to Kubeflow, and one of this machine.
+
+    Attributes:
+      folder: the volume; what only this machine reads is in it, too.
+      bucket: the address of the store's.
+      variables: of the environment of every container, by which it finds the store.
+
+    """
 
     folder: Path
+    bucket: str
+    variables: Mapping[str, str]
 
-    @property
-    def mounted(self) -> Path:
-        """The volume, with the models that Kubeflow pushes."""
-        return self.folder / "volume"
+    def store(self, name: str) -> str:
+        """What is in the store under a name."""
+        return f"{self.bucket}/{name}"
 
-    def config(self, serving: Path) -> Cifar10Config:
-        places = [f"root={self.folder / 'runs'}", f"serving_dir={serving}", f"schema_dir={self.folder / 'policy'}"]
-        return load(Cifar10Config, None, [*places, *TINY])
+    def config(self, *settings: str) -> Cifar10Config:
+        places = [f"root={self.folder / 'runs'}", f"schema_dir={self.folder / 'policy'}"]
+        return load(Cifar10Config, None, [*places, *TINY, *settings])
 
-    def on_kubeflow(self, pipeline: Pipeline, dialect: Dialect) -> Run:
+    def training_here(self, run: Run, **arguments: Any) -> run_store.Run:
+        """The training of this machine, with the examples and the model of one on Kubeflow."""
+        config = self.config(f"serving_dir={self.folder / 'serving'}", f"monitor.false_alarm_rate={RATE}")
+        return self.here(training.create_pipeline(config, **imported(run), **arguments))
+
+    def train(self, dialect: Dialect, **parameters: str) -> Run:
+        """Compiled for other places, and run with these."""
+        config = self.config("dataset=s3://elsewhere/data", "serving_dir=s3://elsewhere/serving")
+        return self.on_kubeflow(cifar10.pipeline_for_kubeflow(config), dialect, parameters)
+
+    def monitor(self, version: str, dialect: Dialect, **parameters: str) -> Run:
+        """Compiled for other places, and run on logs in the store, against the newest version there."""
+        settings = [f"bundle={version}", "serving_logs=s3://elsewhere/logs", "statistics_dir=s3://elsewhere/statistics"]
+        config = load(MonitoringConfig, None, [*settings, "monitor.drift_against=previous"])
+        given = {name: self.store(name) for name in ("logs", "published")}
+        pipeline = monitoring.pipeline_for_kubeflow(config)
+        return self.on_kubeflow(pipeline, dialect, {**given, "baseline": self.store("serving"), **parameters})
+
+    def on_kubeflow(self, pipeline: Pipeline, dialect: Dialect, parameters: Mapping[str, str]) -> Run:
         volume = KubeflowConfig(mounts=(Mount(claim="story", path=str(self.folder)),))
         text = compile_pipeline(pipeline, image="image", settings=volume)
-        return Walk(text, self.folder / "kfp", dialect, commands=warm().commands).run()
+        walk = Walk(text, self.folder / "kfp", dialect, "s3://artifacts/of/runs", self.variables, warm().commands)
+        return walk.run({**parameters, "false_alarm_rate": RATE})
 
-    def monitoring(self, version: str, logs: Path, **arguments: Any) -> Pipeline:
-        config = load(MonitoringConfig, None, [f"root={self.folder / 'runs'}", "cache=false"])
-        return monitoring_pipeline(version, logs=logs, **arguments, **nodes.pipeline_arguments(config))
+    def monitoring_here(self, version: str, **arguments: Any) -> run_store.Run:
+        settings = [f"root={self.folder / 'runs'}", "cache=false", f"monitor.false_alarm_rate={RATE}"]
+        config = load(MonitoringConfig, None, settings)
+        told = {"logs": self.folder / "logs", "settings": config.monitor, **arguments}
+        return self.here(monitoring.monitoring_pipeline(version, **told, **nodes.pipeline_arguments(config)))
 
     def here(self, pipeline: Pipeline) -> run_store.Run:
-        LocalDagRunner().run(pipeline)
-        store = run_store.open_store(self.folder / "runs" / "metadata.sqlite")
-        return next(iter(run_store.runs(store, pipeline.pipeline_info.pipeline_name, newest_first=True)))
+        return here(pipeline, self.folder / "runs" / "metadata.sqlite")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("same")
     copy_of_sample(folder / "data", training=400, held_out=200)
     copy_of_sample(folder / "black", blacken_a_tenth, training=400, held_out=200)
     policy(folder / "policy")
-    (folder / "volume").mkdir()
-    return Place(folder)
-
-
-@dataclass(frozen=True)
-class Both:
-    """One run on Kubeflow and the same on this machine."""
-
-    kubeflow: Run
-    here: run_store.Run
-
-    def files(self, node: str, key: str, *names: str) -> list[Path]:
-        """What lies in an artifact, on either side."""
-        there = self.kubeflow.folder(node, key)
-        there = there.parent if there.suffix == ".html" else there
-        return [there.joinpath(*names), Path(self.here.node(node).output(key).uri).joinpath(*names)]
-
-    def properties(self, node: str, key: str, name: str) -> list[Any]:
-        """A property of an artifact, on either side."""
-        said = self.kubeflow.tasks[node].output(key)["metadata"]
-        return [said[name], self.here.node(node).output(key).properties[name]]
-
-    def same(self, node: str, key: str, *names: str, read: Callable[[Path], Any] = Path.read_bytes) -> Any:
-        """What both sides say, which is the same."""
-        there, here = (read(path) for path in self.files(node, key, *names))
-        assert there == here
-        return there
+    with running_store() as store, pytest.MonkeyPatch.context() as patch:
+        variables = {key: value for key, value in store.environment.items() if key != "HOME"}
+        for key, value in variables.items():
+            patch.setenv(key, value)
+        place = Place(folder, f"s3://{store.make_bucket()}", variables)
+        places.copy_out(str(folder / "data"), place.store("data"))
+        yield place
 
 
 @pytest.fixture(scope="module")
 def trained(place: Place) -> Run:
-    """Pushed, without a baseline."""
-    return place.on_kubeflow(cifar10.create_pipeline(place.config(place.mounted), place.folder / "data"), KFP_2_17)
+    """Pushed into the store, without a baseline."""
+    return place.train(KFP_2_17, data=place.store("data"), destination=place.store("serving"), baseline="none")
 
 
 @pytest.fixture(scope="module")
 def blocked(place: Place, version: str) -> Run:
-    """Held against the first, and blocked."""
-    config = place.config(place.mounted)
-    return place.on_kubeflow(cifar10.create_pipeline(config, place.folder / "black", baseline_uri=version), KFP_2_5)
-
-
-def imported(run: Run) -> dict[str, Any]:
-    """The nodes that give what a run has read and learnt, under the ids and outputs of those that did."""
-    said = run.tasks["Cifar10ExampleGen"].output("examples")["metadata"]
-    examples = Importer(
-        source_uri=str(run.folder("Cifar10ExampleGen", "examples")),
-        artifact_type=standard_artifacts.Examples,
-        properties={"split_names": said["split_names"]},
-        custom_properties={key: said[key] for key in ("file_format", "payload_format")},
-        output_key="examples",
-    )
-    model = Importer(
-        source_uri=str(run.folder("Trainer", "model")), artifact_type=standard_artifacts.Model, output_key="model"
-    )
-    return {"example_gen": examples.with_id("Cifar10ExampleGen"), "trainer": model.with_id("Trainer")}
+    """From the volume, held against the first, and blocked."""
+    data, destination = str(place.folder / "black"), str(place.folder / "volume")
+    return place.train(KFP_2_5, data=data, destination=destination, baseline=version)
 
 
 @pytest.fixture(scope="module")
-def pushes(place: Place, trained: Run) -> Both:
-    config = place.config(place.folder / "serving")
-    return Both(trained, place.here(training.create_pipeline(config, **imported(trained))))
+def pushes(place: Place, trained: Run) -> Both[Run]:
+    return Both(trained, place.training_here(trained))
 
 
 @pytest.fixture(scope="module")
 def version(place: Place, trained: Run) -> str:
     """What Kubeflow has pushed."""
-    found = baseline_bundle.newest(str(place.mounted))
+    found = baseline_bundle.newest(place.store("serving"))
     assert found is not None
     return found.version_dir
 
 
 @pytest.fixture(scope="module")
-def blocks(place: Place, blocked: Run, version: str) -> Both:
-    config = place.config(place.folder / "serving")
-    return Both(blocked, place.here(training.create_pipeline(config, **imported(blocked), baseline_uri=version)))
+def blocks(place: Place, blocked: Run, version: str) -> Both[Run]:
+    return Both(blocked, place.training_here(blocked, baseline_uri=version))
 
 
 @pytest.fixture(scope="module")
-def logs(place: Place, version: str) -> Path:
-    """Span 1 as it is, span 2 out of focus."""
-    folder = place.folder / "logs"
+def logged(place: Place, version: str) -> None:
+    """Span 1 as it is, span 2 out of focus, in the store and here."""
+    served = place.folder / "served" / version.rpartition("/")[2]
+    places.copy_here(version, str(served))
     for number, shift in enumerate(([], ["--shift", "gaussian_blur", "--severity", "5"]), 1):
         done = warm().call(
-            "model-monitor", "replay", "--serving", str(place.mounted), "--dataset", str(place.folder / "data"),
-            "--logs", str(folder), "--labels", str(place.folder / f"labels-{number}.csv"), "--count", "150", *shift,
+            "model-monitor", "replay", "--serving", str(served.parent), "--dataset", str(place.folder / "data"),
+            "--logs", str(place.folder / "logs"), "--labels", str(place.folder / f"labels-{number}.csv"),
+            "--count", "150", *shift,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-    return folder
+    places.copy_out(str(place.folder / "logs"), place.store("logs"))
 
 
 @pytest.fixture(scope="module")
-def first(place: Place, logs: Path, version: str) -> Both:
+def first(place: Place, logged: None, version: str) -> Both[Run]:
     """The first span, which has no previous one, with labels."""
-    pipeline = place.monitoring(version, logs, span=1, labels=str(place.folder / "labels-1.csv"))
-    return Both(place.on_kubeflow(pipeline, KFP_2_0_5), place.here(pipeline))
+    labels = str(place.folder / "labels-1.csv")
+    run = place.monitor(version, KFP_2_0_5, span="1", labels=labels)
+    return Both(run, place.monitoring_here(version, span=1, labels=labels))
 
 
 @pytest.fixture(scope="module")
-def second(place: Place, logs: Path, version: str, first: Both) -> Both:
-    """The newest span, held against the first."""
-    there, here = (str(folder) for folder in first.files("ImageStatisticsGen", "statistics"))
-    run = place.on_kubeflow(place.monitoring(version, logs, previous=there, previous_span=1), KFP_2_14)
-    return Both(run, place.here(place.monitoring(version, logs, previous=here, previous_span=1)))
+def second(place: Place, version: str, first: Both[Run]) -> Both[Run]:
+    """The newest span, held against what the run on the first has published."""
+    run = place.monitor(version, KFP_2_14)
+    previous = str(first.files("ImageStatisticsGen", "statistics")[1])
+    return Both(run, place.monitoring_here(version, previous=previous, previous_span=1))
 
 
-def decision(path: Path) -> Any:
-    """What PushGate says, but for where the model is."""
-    return {key: value for key, value in json.loads(path.read_text()).items() if key != "model"}
-
-
-def anomalies(path: Path) -> anomalies_pb2.Anomalies:
-    """The message: its features are in any order in the file."""
-    return anomalies_pb2.Anomalies.FromString(path.read_bytes())
-
-
-def counted(path: Path) -> Any:
-    """What TFMA has counted. What it sums up depends in the seventh digit on how Beam cuts the data into batches."""
-    found = evaluation.metrics(str(path), local_files())
-    return [(each.slice, [each.metrics.get(name) for name in COUNTED]) for each in found]
-
-
-def test_the_same_model_is_pushed(pushes: Both, version: str):
+def test_the_same_model_is_pushed(pushes: Both[Run], version: str, place: Place):
     assert pushes.properties("AtomicPusher", "pushed_model", "pushed") == [1, 1]
     assert pushes.same("PushGate", "blessing", "reasons.json", read=decision)["blessed"]
     assert pushes.same("Evaluator", "evaluation", read=counted)
@@ -212,38 +185,36 @@ def test_the_same_model_is_pushed(pushes: Both, version: str):
     assert (manifest.pipeline_name, manifest.pipeline_run_id) == ("cifar10-training", pushes.kubeflow.run_id)
     assert manifest.model_uri == pushes.kubeflow.tasks["Trainer"].output("model")["uri"]
     assert manifest.judged_against is None
+    assert version.startswith(place.store("serving/"))
 
 
-def test_the_same_model_is_blocked_for_the_same_reasons(blocks: Both, version: str):
+def test_the_same_model_is_blocked_for_the_same_reasons(blocks: Both[Run], version: str):
     said = blocks.same("PushGate", "blessing", "reasons.json", read=decision)
     assert not said["blessed"]
     assert "image_" in said["summary"]
     assert blocks.same("Evaluator", "evaluation", read=counted)
     assert blocks.properties("AtomicPusher", "pushed_model", "pushed") == [0, 0]
-    assert [Path(version).name] == [path.name for path in Path(version).parent.iterdir() if path.name.isdecimal()]
+    assert baseline_bundle.versions(version.rpartition("/")[0]) == [version]
 
 
 @pytest.mark.parametrize("which", ["first", "second"])
 def test_the_same_is_said_of_a_span(which: str, request: pytest.FixtureRequest):
-    both: Both = request.getfixturevalue(which)
-    drift = both.same(
-        "SkewDriftValidator", "anomalies", "drift_report.json", read=lambda path: json.loads(path.read_text())
-    )
-    assert 0 < drift["p_value"] <= 1
-    both.same("PerformanceEstimator", "anomalies", "performance.json", read=lambda path: json.loads(path.read_text()))
-    sentences = both.properties("ValidationReport", "report", "verdict")
-    assert sentences[0] == sentences[1]
-    for node in ("ServingLogExampleGen", "SkewDriftValidator", "PerformanceEstimator"):
-        both.same(node, "anomalies", "Split-serving", "SchemaDiff.pb", read=anomalies)
+    both: Both[Run] = request.getfixturevalue(which)
+    found = both.same_of_a_span()
+    assert 0 < found["p_value"] <= 1
+    assert found["false_alarm_rate"] == RATE
 
 
-def test_what_differs_between_the_spans_is_told(first: Both, second: Both):
+def test_what_differs_between_the_spans_is_told(first: Both[Run], second: Both[Run]):
     assert first.properties("SkewDriftValidator", "anomalies", "state") == ["no_previous_span"] * 2
     assert second.properties("SkewDriftValidator", "anomalies", "state") != ["no_previous_span"] * 2
     assert second.properties("SkewDriftValidator", "anomalies", "outcome") == ["failed"] * 2
+    assert (
+        second.same("SkewDriftValidator", "anomalies", "drift_report.json", read=drift_report)["previous"]["span"] == 1
+    )
 
 
-def test_nothing_that_is_kept_names_the_folders_of_a_pod(pushes: Both, second: Both):
+def test_nothing_that_is_kept_names_the_folders_of_a_pod(pushes: Both[Run], second: Both[Run]):
     for run in (pushes.kubeflow, second.kubeflow):
         for task in run.tasks.values():
             assert str(run.walk.pod) not in json.dumps(task.outputs)

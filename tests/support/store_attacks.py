@@ -16,7 +16,7 @@ from tests.support.stores.pushing import Came, Push, Watcher
 from tests.support.stores.running import RunningStore, environment, running_gateway, running_google, running_store
 
 BEFORE, DURING, LATER = 100, 101, 200  # by the clocks of the push before, those under attack, and the one after
-MOST_REQUESTS = 100
+MOST_REQUESTS = 200
 SECONDS = "4"  # that an answer may take where the proxy gives none
 LOST = "was pushed to by somebody else meanwhile"
 Case = tuple[str, list[str]]
@@ -27,22 +27,24 @@ class Scene:
     """A serving folder with one version in it, and a server that looks at it."""
 
     store: RunningStore
+    large: bool = False
     serving: str = ""
     wrong: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.serving = f"{self.store.scheme}://{self.store.make_bucket()}/models/serving"
-        self.watcher = Watcher(self.serving, self.store.environment)
+        self.watcher = Watcher(self.serving, self.store.environment, large=self.large)
         self._look = threading.Lock()
         came = self.push(BEFORE)
         assert came.version == BEFORE, came
 
     def push(self, now: int) -> Came:
         """A push that nothing happens to."""
-        return Push(self.serving, self.store.environment, now).end()
+        return Push(self.serving, self.store.environment, now, large=self.large).end()
 
     def push_by(self, proxy: StoreProxy, seconds: str = "") -> Push:
-        return Push(self.serving, {**environment(proxy.port), "MODEL_MONITOR_STORE_SECONDS": seconds}, DURING)
+        variables = {**environment(proxy.port), "MODEL_MONITOR_STORE_SECONDS": seconds}
+        return Push(self.serving, variables, DURING, large=self.large)
 
     def look(self, request: Request) -> None:
         """What a server sees after a request that may have changed something."""
@@ -79,12 +81,23 @@ class Scene:
         return wrong
 
 
-class Killing:
-    """A push that is killed at a request, and what becomes of that request."""
+def any_request(_: Request) -> bool:
+    """Of whatever kind."""
+    return True
 
-    def __init__(self, scene: Scene, number: int, act: Act) -> None:
+
+def of_a_part(request: Request) -> bool:
+    """That begins, uploads, or puts together the parts of a large object."""
+    return request.writes and "upload" in request.path.partition("?")[2]
+
+
+class Killing:
+    """A push that is killed at a request, the `number`-th of a kind, and what becomes of that request."""
+
+    def __init__(self, scene: Scene, number: int, act: Act, of: Callable[[Request], bool]) -> None:
         self.reached = threading.Event()
-        self._scene, self._number, self._act = scene, number, act
+        self._scene, self._left, self._act, self._of = scene, number, act, of
+        self._number, self._turn = MOST_REQUESTS, threading.Lock()
         self._push: Push | None = None
         self._started = threading.Event()
 
@@ -94,6 +107,10 @@ class Killing:
         return self._push
 
     def plan(self, request: Request) -> Act:
+        with self._turn:
+            self._left -= self._of(request)
+            if self._left == 0 and self._number == MOST_REQUESTS:
+                self._number = request.number
         if request.number < self._number:
             return Act.FORWARD
         if request.number > self._number:
@@ -116,12 +133,21 @@ class Killing:
 
 def kills(store: RunningStore, step: int) -> Iterator[Case]:
     """A push killed at each request: it does not get through, in half, it does, or it is delivered late."""
+    yield from _killed(store, step, any_request)
+
+
+def parts(store: RunningStore, step: int) -> Iterator[Case]:
+    """The same of a push with an object that is uploaded in parts, at each request of these."""
+    yield from _killed(store, step, of_a_part)
+
+
+def _killed(store: RunningStore, step: int, of: Callable[[Request], bool]) -> Iterator[Case]:
     acts = (Act.DROP, Act.HALF_SENT, Act.LOSE, Act.DELAY)
     for count, number in enumerate(range(1, MOST_REQUESTS, step)):
         # The short attack takes the acts in turn, the full one each of them at each request.
         for act in acts if step == 1 else acts[count % 4 : count % 4 + 1]:
-            scene = Scene(store)
-            killing = Killing(scene, number, act)
+            scene = Scene(store, large=of is of_a_part)
+            killing = Killing(scene, number, act, of)
             with store_proxy(store.port, killing.plan, killing.after) as proxy:
                 came = killing.start(proxy).end()
                 if not killing.reached.is_set() and came.version is not None:
@@ -129,7 +155,7 @@ def kills(store: RunningStore, step: int) -> Iterator[Case]:
                 wrong = [] if killing.reached.is_set() else [f"it ends by itself: {came.said!r}"]
                 wrong += scene.judge(came)
                 proxy.deliver()  # what is late comes in when the next push is done
-            yield f"request {number}, {act.value}", wrong + scene.watcher.partial()
+            yield f"{of.__name__} {number}, {act.value}", wrong + scene.watcher.partial()
 
 
 def paused(store: RunningStore, step: int) -> Iterator[Case]:
@@ -257,7 +283,7 @@ def at_once(store: RunningStore, tries: int) -> Iterator[Case]:
 
 
 ATTACKS: dict[str, Callable[[RunningStore, int], Iterator[Case]]] = {
-    "kills": kills, "paused": paused, "faults": faults, "at once": at_once,
+    "kills": kills, "parts": parts, "paused": paused, "faults": faults, "at once": at_once,
 }  # fmt: skip
 
 

@@ -16,5 +16,7 @@ REFERENCE = "reference"  # which windows, since when
 REFERENCE_EXAMPLES = "reference_examples"  # the folder of their `Examples`
 # Ours: a custom property, 1 where what an importer was to bring in turned out to be nothing: its folder is empty.
 IS_NONE = "is_none"
+# Ours: a custom property of imported statistics: the URI of the artifact that the published ones are a copy of.
+COPIED_FROM = "copied_from"
 # Ours: custom properties of what BaselineImporter gives.
 PUSHED_VERSION_PROPERTY = "pushed_version"  # the number, as text: 2^63 is no number of JSON's

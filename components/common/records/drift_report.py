@@ -37,13 +37,13 @@ class Side:
     Attributes:
       examples: How many there are.
       sampled: How many of them were compared.
-      span: Their span; 0 where there are no spans.
+      span: Their span; None where it is not known, or there are no spans.
 
     """
 
     examples: int
     sampled: int
-    span: int
+    span: int | None
 
     @property
     def rows(self) -> str:

@@ -24,13 +24,13 @@ class DescribedSplit:
     Attributes:
       data: Their `DatasetFeatureStatistics`.
       sample: Values of single examples, the same ones; as many as are compared at most.
-      span: The artifact's span, 0 where it has none.
+      span: The artifact's span, None where it is not known.
 
     """
 
     data: statistics_pb2.DatasetFeatureStatistics
     sample: FeatureSample
-    span: int
+    span: int | None
 
     @cached_property
     def binned(self) -> dict[str, Feature]:
@@ -53,13 +53,13 @@ def read_split(artifact: Artifact, split: str, what: str, files: Files) -> Descr
     present = files.listing(folder)
     rule = f"have a {FILE_NAME} in {folder}, as ImageStatisticsGen writes it"
     require(FILE_NAME in present, what, rule, None)
-    span = int(artifact.properties.get("span", 0))
+    span = artifact.span if "span" in artifact.properties else None
     contents = [files.content(f"{folder}/{name}") for name in (STATISTICS_FILE, FILE_NAME) if name in present]
     key = (span, *(hashlib.blake2b(content).digest() for content in contents))
     return _remembered.get(key, lambda: _read(folder, span, files))
 
 
-def _read(folder: str, span: int, files: Files) -> DescribedSplit:
+def _read(folder: str, span: int | None, files: Files) -> DescribedSplit:
     data = read_statistics(folder, files)
     sample = read_sample(folder, files)
     rule = f"be of the {data.num_examples} examples of the statistics beside it"

@@ -25,7 +25,7 @@ _DESTINATION_KEY = "push_destination"  # a PushDestination as JSON, or its folde
 _FOLDER = "base_directory"
 # Execution properties that name a folder or a file outside the pipeline root.
 _PLACES = ("input_base", "bundle_uri", "serving_dir", "statistics_uri", "labels_file", "artifact_uri",
-           _DESTINATION_KEY)  # fmt: skip
+           "published", _DESTINATION_KEY)  # fmt: skip
 _WORDS = ("", "none", "newest")  # that are no place
 _SHORTEST = 2  # characters of a path that is looked for on this machine: "/" says nothing
 

@@ -8,9 +8,9 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 
-from components import AtomicPusher
-from components.atomic_pusher.step import VOLUMES_KEY
+from components import AtomicPusher, StatisticsPublisher
 from components.common.artifacts.names import PLANNED_NODES
+from components.common.lasting import VOLUMES_KEY
 from pipelines.kubeflow_settings import KubeflowConfig, Resources
 
 from . import rules
@@ -37,7 +37,7 @@ def completed(spec: Json, pipeline: Pipeline, settings: KubeflowConfig, target: 
         if reads_or_writes_outside(node):
             spec["root"]["dag"]["tasks"][node.id].pop("cachingOptions", None)
         _name_pages(spec["components"][node.id], node)
-        if isinstance(node, AtomicPusher):
+        if isinstance(node, AtomicPusher | StatisticsPublisher):
             _tell(spec, node, VOLUMES_KEY, json.dumps(lasting_folders(node, settings, target)))
     _rename_components(spec)
     _note_nodes(spec, [node.id for node in pipeline.components])

@@ -16,7 +16,10 @@ PLACES = {"kfp": "s3", "vertex": "gs"}
 FILES = (("training", "kfp"), ("monitoring", "kfp"), ("monitoring", "vertex"))
 PIPELINES = {
     "training": (training_pipeline, ("dataset={}://data/cifar10", "serving_dir={}://models", "serving_logs={}://logs")),
-    "monitoring": (monitoring_pipeline, ("serving_dir={}://models", "serving_logs={}://logs")),
+    "monitoring": (
+        monitoring_pipeline,
+        ("serving_dir={}://models", "serving_logs={}://logs", "statistics_dir={}://statistics"),
+    ),
 }
 
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from kfp.components import load_component_from_text
 
-from components.atomic_pusher.step import _require_lasting
 from components.common.errors import MonitorError
+from components.common.lasting import require_lasting
 from pipelines.kubeflow_settings import KubeflowConfig, Mount, Resources, Secret
 from pipelines.runners.kubeflow import compile_pipeline
 from pipelines.runners.project_version import project_version
@@ -166,10 +166,10 @@ def test_the_push_knows_what_lasts_of_its_file_system_whatever_destination_a_run
 )  # fmt: skip
 def test_a_push_into_what_ends_with_the_pod_is_refused_when_a_run_asks_for_it(destination, volumes, lasts):
     if lasts:
-        _require_lasting(destination, volumes)
+        require_lasting(destination, volumes, "push_destination")
         return
     with pytest.raises(MonitorError, match=r"must be in an object store or on a volume of the step .* ends with it"):
-        _require_lasting(destination, volumes)
+        require_lasting(destination, volumes, "push_destination")
 
 
 def test_for_vertex_ai_places_are_in_cloud_storage_and_what_only_kubernetes_has_is_refused():

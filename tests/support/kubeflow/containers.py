@@ -6,21 +6,28 @@ What a run leaves is a folder, which stands for the object store; that is all th
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from components.common.errors import MonitorError
 from pipelines.runners.project_version import project_version
 
+from .threads import as_many_threads
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 IMAGE_USER = 1000  # of the Dockerfile
 _NO_BASE = 3  # exit code of requirements/image.py
-_CUT = len("comp-")  # characters that kfp.local takes from a component's name
+_WARNINGS = {"PYTHONWARNINGS": "ignore", "TF_CPP_MIN_LOG_LEVEL": "2"}
+_FILE = "executor_output.json"  # what a step says of its outputs, beside them
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_EVENT = re.compile(r"(Executing) task '?([\w-]+)'?|Task '?([\w-]+)'? (finished) with status SUCCESS")
 
 
 class NoContainersError(MonitorError):
@@ -68,14 +75,28 @@ def kfp_local_python() -> Path:
 
 @dataclass(frozen=True)
 class LocalRun:
-    """A run that has ended: the folder with a folder of each component, named by what kfp.local leaves of its name."""
+    """A run that has ended.
 
-    folder: Path
-    printed: str
+    Attributes:
+      place: the folder that has one of each component, named by what kfp.local leaves of its name: that of the node.
+      printed: all that was printed.
+      seconds: that each step took.
 
-    def artifact(self, component: str, key: str) -> Path:
-        """Where an output of a component is."""
-        return self.folder / component[_CUT:] / key
+    """
+
+    place: Path
+    printed: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def folder(self, task: str, key: str) -> Path:
+        """Where an output of a step is."""
+        return self.place / task / key
+
+    def said(self, task: str, key: str) -> dict[str, Any]:
+        """The properties of an artifact."""
+        (found,) = json.loads((self.place / task / _FILE).read_text())["artifacts"][key]["artifacts"]
+        properties: dict[str, Any] = found.get("metadata", {})
+        return properties
 
 
 def run(
@@ -86,6 +107,7 @@ def run(
     mounts: Sequence[str] = (),
     network: str = "none",
     environment: Mapping[str, str] | None = None,
+    tell: Callable[[str, float], object] = lambda step, seconds: None,
 ) -> LocalRun:
     """Runs a compiled pipeline to its end.
 
@@ -96,6 +118,7 @@ def run(
       mounts: what containers see besides, `HOST:PATH` each.
       network: of the containers, "none" or "host".
       environment: of every container.
+      tell: is told the name of each step that has succeeded, and how many seconds it took.
 
     Raises:
       RunFailedError: a step failed.
@@ -115,15 +138,37 @@ def run(
         "--network",
         network,
         "--environment",
-        json.dumps({"PYTHONWARNINGS": "ignore", "TF_CPP_MIN_LOG_LEVEL": "2", **(environment or {})}),
+        json.dumps({**_WARNINGS, **as_many_threads(), **(environment or {})}),
     ]
     for mount in mounts:
         command += ["--mount", mount]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    seconds: dict[str, float] = {}
+
+    def told(step: str, took: float) -> None:
+        seconds[step] = took
+        tell(step, took)
+
+    code, printed = _followed(command, told)
     new = [each for each in store.iterdir() if each not in before]
-    if done.returncode or len(new) != 1:
-        raise RunFailedError(f"kfp.local could not run {pipeline.name}: {_end(done.stdout)}")
-    return LocalRun(new[0], done.stdout)
+    if code or len(new) != 1:
+        raise RunFailedError(f"kfp.local could not run {pipeline.name}: {_end(printed)}")
+    return LocalRun(new[0], printed, seconds)
+
+
+def _followed(command: Sequence[str | Path], tell: Callable[[str, float], object]) -> tuple[int, str]:
+    """The exit code of a run of kfp.local, and all that it prints; it is followed while it runs."""
+    lines, began = [], time.monotonic()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as ran:
+        for line in ran.stdout or ():
+            lines.append(line)
+            event = _EVENT.search(_COLOUR.sub("", line))
+            if event and event[1]:
+                began = time.monotonic()
+            elif event:
+                tell(event[3], time.monotonic() - began)
+    return ran.returncode, "".join(lines)
 
 
 def give_away(folder: Path) -> None:

@@ -11,15 +11,32 @@ import argparse
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.markup import escape
+
+from model_monitor.commands.running import summary_of
+from model_monitor.reading.history import History
+from model_monitor.reading.run_store import Run, open_store
+from model_monitor.showing.lines import say
+from model_monitor.terminal import make_console
 from pipelines.cifar10 import dataset
+from pipelines.cifar10.config import SCHEMA_DIR
+from pipelines.config import MODEL_SPEC_FILE
 
 from . import containers, recorded_run
 
 VOLUME = "/store"
 _MOUNT = f"kubeflow.mounts=[{{claim: store, path: {VOLUME}}}]"
+_SPEC = Path(SCHEMA_DIR, MODEL_SPEC_FILE)
+Tell = Callable[[str, float], object]
+
+
+def _nobody(step: str, seconds: float) -> None:
+    """Tells nobody of a step that has ended."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +47,14 @@ class Demo:
       folder: of everything that is made.
       image: the project's.
       settings: of the training, `key=value` each.
+      tell: is told of each step that has ended.
 
     """
 
     folder: Path
     image: str
     settings: tuple[str, ...] = ()
+    tell: Tell = _nobody
 
     @property
     def store(self) -> Path:
@@ -49,22 +68,29 @@ class Demo:
     def train(self, data: Path) -> containers.LocalRun:
         """Compiles the training pipeline and runs it on the files of a data set."""
         shutil.copytree(data, self.store / "data", dirs_exist_ok=True)
-        settings = ("name=cifar10-training", *self.settings)
-        compiled = self._compiled("training", *settings, f"serving_dir={VOLUME}/serving")
+        compiled = self._compiled("training", *self.settings, f"serving_dir={VOLUME}/serving")
         return self._run(compiled, data=f"{VOLUME}/data")
 
-    def monitor(self, span: int) -> containers.LocalRun:
+    def monitor(self, **parameters: str) -> containers.LocalRun:
         """Compiles the monitoring pipeline and runs it on a span of the logs in the store."""
-        spec = containers.REPOSITORY / "schemas" / "cifar10" / "model_spec.yaml"
-        compiled = self._compiled(
-            "monitoring", f"model_spec={spec}", f"serving_dir={VOLUME}/serving", f"serving_logs={VOLUME}/logs"
-        )
-        return self._run(compiled, span=str(span))
+        folders = {"serving_dir": "serving", "serving_logs": "logs", "statistics_dir": "statistics"}
+        where = [f"{key}={VOLUME}/{name}" for key, name in folders.items()]
+        compiled = self._compiled("monitoring", f"model_spec={_SPEC}", "monitor.drift_against=previous", *where)
+        return self._run(compiled, **parameters)
 
     def replay(self, *arguments: str) -> None:
         """Writes a span of logs as a server of the pushed model would."""
         where = ["--serving", str(self.store / "serving"), "--logs", str(self.store / "logs")]
         model_monitor("replay", *where, *arguments)
+
+    def newest(self) -> tuple[History, Run]:
+        """The run that was recorded last, as it is read from the metadata."""
+        history = History(open_store(self.metadata))
+        return history, history.runs[0]
+
+    def log(self, pipeline: str) -> Path:
+        """All that the last run of a pipeline printed."""
+        return self.folder / f"{pipeline}.log"
 
     def _compiled(self, pipeline: str, *settings: str) -> Path:
         out = self.folder / f"{pipeline}.yaml"
@@ -74,7 +100,9 @@ class Demo:
 
     def _run(self, pipeline: Path, **parameters: str) -> containers.LocalRun:
         containers.give_away(self.store)
-        ran = containers.run(pipeline, self.store / "runs", parameters, mounts=[f"{self.store}:{VOLUME}"])
+        mounts = [f"{self.store}:{VOLUME}"]
+        ran = containers.run(pipeline, self.store / "runs", parameters, mounts=mounts, tell=self.tell)
+        self.log(pipeline.stem).write_text(ran.printed, encoding="utf-8")
         recorded_run.record(pipeline.read_text(encoding="utf-8"), ran, self.metadata.parent, parameters)
         return ran
 
@@ -88,26 +116,36 @@ def model_monitor(*arguments: str) -> str:
     return done.stdout
 
 
-def say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
-
-
 def tell(folder: Path) -> None:
     """The story: a model that is pushed, a span that is fine, and one that is blurred."""
+    console = make_console()
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "store").mkdir(parents=True)
-    say("The image (some minutes where it has to be built)")
-    demo = Demo(folder.absolute(), containers.image())
-    say(f"The training pipeline in containers of {demo.image} (five minutes or so)")
+    say(console, "[bold]The image[/], of the Dockerfile and this folder: some minutes where there is none yet")
+    began = time.monotonic()
+    image = containers.image()
+    say(console, f"  {image}, {time.monotonic() - began:.0f} s")
+    demo = Demo(folder.absolute(), image, tell=lambda step, seconds: say(console, f"  {step:<24}{seconds:4.0f} s"))
+    say(console, f"\n[bold]The training pipeline[/], each step in a container of {image} without a network")
     demo.train(dataset.resolve("sample"))
-    say(model_monitor("why", "--store", str(demo.metadata)))
-    for told, shift in (("as they are", ()), ("blurred", ("--shift", "gaussian_blur"))):
-        span = 1 if not shift else 2
-        say(f"The monitoring pipeline, of images {told}")
+    _show(demo, "training", root=demo.store)
+    for span, (told, shift) in enumerate((("as they are", ()), ("blurred", ("--shift", "gaussian_blur"))), 1):
+        say(console, f"\n[bold]The monitoring pipeline[/], span {span}: images {told}")
         demo.replay(*shift, "--seed", str(span))
-        demo.monitor(span)
-        say(model_monitor("why", "--store", str(demo.metadata)))
-    say(f"Everything is in {folder}")
+        demo.monitor(span=str(span))
+        _show(demo, "monitoring")
+    say(
+        console,
+        f"\nEverything is in {escape(str(folder))}. Why it is so, as of any run of a cluster:",
+    )
+    say(console, f"  .venv/bin/model-monitor why --store {escape(str(demo.metadata))}")
+
+
+def _show(demo: Demo, pipeline: str, **more: Path) -> None:
+    """What `model-monitor train` and `monitor` show of a run at its end, of the run that was recorded last."""
+    history, run = demo.newest()
+    told = {"verdict": history.verdict(run), "log_file": demo.log(pipeline), **more}
+    summary_of(run, f"showing.{pipeline}", **told).show(make_console())
 
 
 def main() -> int:

@@ -3,13 +3,19 @@
 So that what the tool says of runs on a cluster can be asked of it: `model-monitor why --store ...`.
 """
 
+import contextlib
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .containers import LocalRun
-from .walk import Json, Run, Task, Walk, _run_parameters, _Started
+from .resolving import run_parameters
+from .walk import Json, Run, Started, Task, Walk
+
+_BEGAN = """UPDATE Execution SET create_time_since_epoch = last_update_time_since_epoch - ? WHERE id =
+  (SELECT max(execution_id) FROM ExecutionProperty WHERE name = 'task_name' AND string_value = ?)"""
 
 
 def record(text: str, ran: LocalRun, folder: Path, parameters: Mapping[str, Any] | None = None) -> Path:
@@ -26,20 +32,27 @@ def record(text: str, ran: LocalRun, folder: Path, parameters: Mapping[str, Any]
 
     """
     walk = Walk(text, folder)
-    started = _Ran(walk, walk.spec, _run_parameters(walk.spec, parameters or {}), Run(walk, ran.folder.name), ran=ran)
+    started = _Ran(walk, walk.spec, run_parameters(walk.spec, parameters or {}), Run(walk, ran.place.name), ran=ran)
     started.walk()
+    _say_seconds(walk.metadata, ran.seconds)
     return walk.metadata
 
 
+def _say_seconds(metadata: Path, seconds: Mapping[str, float]) -> None:
+    """Of the newest execution of each task, when it would have begun: what is recorded here is recorded at the end."""
+    with contextlib.closing(sqlite3.connect(metadata)) as database, database:
+        for task, took in seconds.items():
+            database.execute(_BEGAN, (round(1000 * took), task))
+
+
 @dataclass
-class _Ran(_Started):
+class _Ran(Started):
     """A run whose containers have all ended."""
 
-    ran: LocalRun = field(default_factory=lambda: LocalRun(Path(), ""))
+    ran: LocalRun = field(default_factory=lambda: LocalRun(Path()))
 
-    def _provided(self, name: str, component: Json) -> Json:
-        label = next(key for key, each in self.spec["components"].items() if each is component)
-        place = self.ran.artifact(label, "")
+    def _provided(self, name: str, of: str, component: Json) -> Json:
+        place = self.ran.place / of[len("comp-") :]
         artifacts = {
             key: {"artifacts": [{"name": key, "uri": str(place / key), "type": each["artifactType"]}]}
             for key, each in component.get("outputDefinitions", {}).get("artifacts", {}).items()

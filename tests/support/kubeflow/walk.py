@@ -7,7 +7,6 @@ launcher's `/minio` is in it. What there is of Kubeflow's ML Metadata is real, s
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -23,11 +22,11 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 from .recorder import Recorder, RunRecorder
+from .resolving import RefusedError, fill_defaults, holds, in_order, is_number, run_parameters
+from .threads import as_many_threads
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 Json = dict[str, Any]
-_KINDS = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": (int, float), "BOOLEAN": bool, "LIST": list,
-          "STRUCT": dict}  # fmt: skip
 _LOCAL_FOLDERS = {"gs": "gcs", "minio": "minio", "s3": "s3"}
 _LOGS = {"schemaTitle": "system.Artifact"}
 
@@ -55,10 +54,6 @@ KFP_2_5 = Dialect("2.5.0", logs="executor-logs")
 KFP_2_14 = Dialect("2.14.4", logs="executor-logs")
 KFP_2_17 = Dialect("2.17.0", logs="executor-logs-0", output_file=True)
 KFP_LOCAL = Dialect("", salted=False, output_file=True)
-
-
-class RefusedError(Exception):
-    """What the API server, the driver or the launcher refuses, in words."""
 
 
 class StepError(Exception):
@@ -99,6 +94,11 @@ class Run:
     def folder(self, task: str, key: str) -> Path:
         """Where the store has an artifact."""
         return self.walk.stored(self.tasks[task].output(key)["uri"])
+
+    def said(self, task: str, key: str) -> Json:
+        """The properties of an artifact."""
+        found: Json = self.tasks[task].output(key).get("metadata", {})
+        return found
 
 
 @dataclass(frozen=True)
@@ -159,8 +159,8 @@ class Walk:
         spec = self.spec
         if spec.get("schemaVersion") != "2.1.0" or not spec.get("pipelineInfo", {}).get("name"):
             raise RefusedError("KFP only supports schema version 2.1.0, of a pipeline with a name")
-        given = _run_parameters(spec, parameters or {})
-        started = _Started(self, spec, given, Run(self, run_id or str(uuid.uuid4())))
+        given = run_parameters(spec, parameters or {})
+        started = Started(self, spec, given, Run(self, run_id or str(uuid.uuid4())))
         try:
             started.walk()
         except StepError:
@@ -170,7 +170,7 @@ class Walk:
 
 
 @dataclass
-class _Started:
+class Started:
     """A run while it runs."""
 
     of: Walk
@@ -185,7 +185,7 @@ class _Started:
         if self.of.dialect.version:
             self.of.folder.mkdir(parents=True, exist_ok=True)
             recorder = Recorder.to_file(self.of.metadata, self.of.dialect.version)
-            numbers = {key: float(value) if _is_number(value) else value for key, value in self.parameters.items()}
+            numbers = {key: float(value) if is_number(value) else value for key, value in self.parameters.items()}
             self.recorded = recorder.run(name, self.run.run_id, root=self.of.root, parameters=numbers)
             self.place = self.recorded.root
         else:
@@ -194,7 +194,7 @@ class _Started:
 
     def walk(self) -> None:
         tasks = self.spec["root"]["dag"]["tasks"]
-        for name in _in_order(tasks):
+        for name in in_order(tasks):
             upstream = [self.run.tasks[each] for each in tasks[name].get("dependentTasks", [])]
             if any(each.code is None for each in upstream):
                 self.run.tasks[name] = Task(name)
@@ -216,7 +216,7 @@ class _Started:
         parameters, inputs, ids = self._inputs(name, task)
         given: Json = {"inputs": {"parameterValues": parameters, "artifacts": inputs}}
         made = self.run.tasks[name] = Task(name, given=given)
-        triggered = _holds(task.get("triggerPolicy", {}).get("condition", ""), given)
+        triggered = holds(task.get("triggerPolicy", {}).get("condition", ""), given)
         recorded = None
         if self.recorded:
             recorded = self.recorded.container(name, parameters=parameters, inputs=ids, triggered=triggered)
@@ -225,7 +225,7 @@ class _Started:
         given["outputs"] = self._provided(name, task["componentRef"]["name"], component)
         if recorded:
             recorded.begin()
-        _fill_defaults(given, component)
+        fill_defaults(given, component)
         self._launch(made, container)
         if made.code:
             if recorded:
@@ -335,7 +335,7 @@ class _Started:
         return {
             "PATH": f"{of.commands}:{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(pod / "home"),
             "TMPDIR": str(pod / "tmp"), "PYTHONPATH": os.pathsep.join(map(str, of.image)), "LANG": "C.UTF-8",
-            "TF_CPP_MIN_LOG_LEVEL": "2", **prefix, **of.environment, **own,
+            "TF_CPP_MIN_LOG_LEVEL": "2", **as_many_threads(), **prefix, **of.environment, **own,
         }  # fmt: skip
 
     def _download(self, uri: str) -> None:
@@ -387,88 +387,3 @@ class _Started:
         if self.recorded:
             task.ids = {key: [self.recorded.importer(name, key, uri, text, made["metadata"])]}
         return task
-
-
-def _run_parameters(spec: Json, given: Mapping[str, Any]) -> Json:
-    """The parameters of a run with their defaults. Raises `RefusedError` as the API server does."""
-    defined = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    if unknown := sorted(set(given) - set(defined)):
-        raise RefusedError(f"Input parameter is not defined in the pipeline: {', '.join(unknown)}")
-    values = {}
-    for key, said in defined.items():
-        if key in given:
-            values[key] = given[key]
-        elif "defaultValue" in said:
-            values[key] = said["defaultValue"]
-        elif not said.get("isOptional"):
-            raise RefusedError(f"Parameter {key} has neither a value nor a default")
-        kind = said["parameterType"]
-        if key in values and (not isinstance(values[key], _KINDS[kind]) or (kind != "BOOLEAN" and values[key] is True)):
-            raise RefusedError(f"Parameter {key} must be of type {kind}. Received: {values[key]!r}")
-    return values
-
-
-def _fill_defaults(given: Json, component: Json) -> None:
-    """As the launcher adds the defaults of a component, and nothing else."""
-    values = given["inputs"]["parameterValues"]
-    for key, said in component.get("inputDefinitions", {}).get("parameters", {}).items():
-        if key not in values and "defaultValue" in said:
-            values[key] = said["defaultValue"]
-    for key, value in values.items():
-        if _is_number(value):
-            values[key] = float(value)  # as protobuf has all numbers
-
-
-def _in_order(tasks: Json) -> list[str]:
-    """The tasks, each after those that it depends on or takes something from. Raises `RefusedError` for a circle."""
-    before = {name: _upstream(task) for name, task in tasks.items()}
-    ordered: list[str] = []
-    while len(ordered) < len(tasks):
-        ready = sorted(name for name in tasks if name not in ordered and before[name] <= set(ordered))
-        if not ready:
-            raise RefusedError(f"tasks that wait for each other, or for one that is not there: {before}")
-        ordered.append(ready[0])
-    return ordered
-
-
-def _upstream(task: Json) -> set[str]:
-    taken = [
-        *task.get("inputs", {}).get("artifacts", {}).values(),
-        *task.get("inputs", {}).get("parameters", {}).values(),
-    ]
-    producers = {source["producerTask"] for each in taken for source in each.values() if _names_a_task(source)}
-    return producers | set(task.get("dependentTasks", []))
-
-
-def _names_a_task(source: Any) -> bool:
-    return isinstance(source, dict) and "producerTask" in source
-
-
-def _holds(condition: str, given: Json) -> bool:
-    """Whether a condition in CEL lets a task run: comparisons of what it is given, with `&&`, `||` and `!`."""
-    if not condition:
-        return True
-    python = re.sub(r"!(?!=)", " not ", condition.replace("&&", " and ").replace("||", " or "))
-    try:
-        return bool(eval(python, {"__builtins__": {}}, {"inputs": _Fields(given["inputs"])}))  # noqa: S307 - our own YAML
-    except (KeyError, IndexError) as error:
-        raise RefusedError(f"failed to evaluate the condition {condition}: no such key: {error}") from error
-
-
-class _Fields:
-    """A message as CEL sees it: fields are attributes, and maps and lists have items."""
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def __getattr__(self, name: str) -> Any:
-        words = name.split("_")
-        return self[words[0] + "".join(word.title() for word in words[1:])]
-
-    def __getitem__(self, key: Any) -> Any:
-        found = self._value[key]
-        return _Fields(found) if isinstance(found, dict | list) else found
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -23,6 +23,8 @@ FILES = {
     "variables/variables.data-00000-of-00001": b"3" * 70_000,
     "assets.extra/baseline/manifest.json": b"{}",
 }
+# With a file that is uploaded in three parts, see `Bucket.upload`.
+LARGE = {**FILES, "variables/variables.data-00000-of-00001": b"4" * (17 << 20)}
 fill = functools.partial(write_files, FILES)
 _SECONDS = 300
 
@@ -38,11 +40,13 @@ class Came:
 class Push:
     """A push in a process of its own."""
 
-    def __init__(self, serving: str, environment: Mapping[str, str], now: float) -> None:
+    def __init__(self, serving: str, environment: Mapping[str, str], now: float, *, large: bool = False) -> None:
         here, there = _processes().Pipe(duplex=False)
         self._answer = here
         self._came: Came | None = None
-        self._process: BaseProcess = _processes().Process(target=_push, args=(serving, dict(environment), now, there))
+        self._process: BaseProcess = _processes().Process(
+            target=_push, args=(serving, dict(environment), now, large, there)
+        )
         self._process.start()
         there.close()
 
@@ -67,11 +71,12 @@ class Push:
 
 
 def _push(
-    serving: str, environment: dict[str, str], now: float, answer: "multiprocessing.connection.Connection"
+    serving: str, environment: dict[str, str], now: float, large: bool, answer: "multiprocessing.connection.Connection"
 ) -> None:
     os.environ.update(environment)
+    filled = functools.partial(write_files, LARGE) if large else fill
     try:
-        answer.send((publish(serving, fill, seal, lambda: now), ""))
+        answer.send((publish(serving, filled, seal, lambda: now), ""))
     except Exception as error:
         answer.send((None, f"{type(error).__name__}: {error}"))
 
@@ -86,7 +91,8 @@ def _processes() -> ForkServerContext:
 class Watcher:
     """A server that polls a serving folder: it takes a folder that is called by a number and has `saved_model.pb`."""
 
-    def __init__(self, serving: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, serving: str, environment: Mapping[str, str], *, large: bool = False) -> None:
+        self._files = LARGE if large else FILES
         address = parse(serving)
         self._bucket, self._folder = Bucket(address, settings_of(address, environment)), address.key
         self._served: set[int] = set()
@@ -107,7 +113,7 @@ class Watcher:
                 entry.key.split(f"/{number}/")[1]: entry.key for entry in self._bucket.tree(f"{self._folder}/{number}")
             }
             content = {name: self._bucket.read(key, 1 << 30).content for name, key in there.items()}
-            if content != {**FILES, "number": str(number).encode()}:
+            if content != {**self._files, "number": str(number).encode()}:
                 wrong.append(f"version {number} has {sorted(content)}")
         if named is not None and named not in versions:
             wrong.append(f"the pointer names {named}, and there are {versions}")

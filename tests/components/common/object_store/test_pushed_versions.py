@@ -90,3 +90,9 @@ def test_baseline_importer_brings_a_version_from_a_store(serving, push, tmp_path
     assert (tmp_path / "schema" / "schema.pbtxt").is_file()
     assert outputs["statistics"].split_names == ["eval", "train"]
     assert outputs["model"].properties == {"pushed_version": "7", "bundle_uri": version}
+
+
+def test_a_destination_that_cannot_be_reached_is_said_before_anything_is_trained_for_it(serving):
+    assert baseline_importer.chosen("none", serving) is None
+    with pytest.raises(MonitorError, match="s3://no-such-bucket must be a bucket that exists"):
+        baseline_importer.chosen("none", "s3://no-such-bucket/serving")
