@@ -8,7 +8,7 @@ WORKERS ?= 2
 IMAGE ?= model-monitor:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo kfp-demo live test test-long soak image lint format notebook docs lock clean bench-detection
+.PHONY: help install demo kfp-demo live test test-long test-flink soak image lint format notebook docs lock clean bench-detection
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ test: install ## the tests of a change, in WORKERS processes: minutes (TESTS=)
 # Where TESTS names no files, those with long tests: no other has to be imported.
 test-long: install ## whole pipelines, trainings, containers and attacks: a quarter of an hour more (TESTS=)
 	@$(PYTEST) -m long $(TESTS) $(if $(findstring tests/,$(TESTS)),,$$(grep -rlF pytest.mark.long tests --include='test_*.py'))
+
+test-flink: install ## components on a Flink cluster of several processes, which are killed (Java, Maven)
+	@$(PYTEST) tests/flink
 
 soak: install build/versitygw ## all attacks in full, with what was tried and what held (an hour; ATTACKS=)
 	@$(BIN)/python -m pytest -q tests/attacks --soak $(ATTACKS)

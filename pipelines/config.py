@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from components.common.bounded_files import read_bounded
 from components.common.errors import MonitorError
@@ -21,16 +21,10 @@ from components.common.span_patterns import DEFAULT_PATTERN, Found, SpanPattern,
 from components.common.two_sample.false_alarms import least_permutations
 from components.serving_log_example_gen.read_options import DEFAULT_MAX_ROWS
 
+from .beam_runners import LOCAL_BEAM_ARGS as LOCAL_BEAM_ARGS  # noqa: PLC0414 - users import it from here
+from .beam_runners import BeamRunner, beam_options
 from .kubeflow_settings import KubeflowConfig
 
-# In this process. Where no option says what workers install, TFX builds a package of itself for every Beam executor,
-# which takes seconds and which nobody here installs. What Beam pickles with by default, dill, has its log level set for
-# each object, which visits all loggers of all libraries: a tenth of a short pipeline's time (docs/traps.md).
-LOCAL_BEAM_ARGS = (
-    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-    "--sdk_container_image=unused",
-    "--pickle_library=cloudpickle",
-)
 MODEL_SPEC_FILE = "model_spec.yaml"
 PIPELINE_NAME = r"^[a-z0-9][a-z0-9-]{0,127}$"  # what Kubeflow takes as well
 
@@ -87,9 +81,23 @@ class PipelineConfig(Section):
     # how spans are named below it, as TFX's ExampleGens have it: {SPAN:2}/*, {YYYY}-{MM}-{DD}/*, {SPAN}/{VERSION}/* ...
     serving_logs_pattern: str = DEFAULT_PATTERN
     cache: bool = True
-    beam_args: tuple[str, ...] = LOCAL_BEAM_ARGS
+    # where Beam runs, and further options for it (docs/scale.md)
+    beam_runner: BeamRunner = "local"
+    beam_args: Annotated[tuple[str, ...], Field(validate_default=True)] = ()
     monitor: MonitorConfig = MonitorConfig()
     kubeflow: KubeflowConfig = KubeflowConfig()  # of a compiled pipeline
+
+    @field_validator("beam_args")
+    @classmethod
+    def _say_what_the_runner_needs(cls, given: tuple[str, ...], read: ValidationInfo) -> tuple[str, ...]:
+        if "beam_runner" in read.data:
+            beam_options(read.data["beam_runner"], given)
+        return given
+
+    @property
+    def beam_options(self) -> tuple[str, ...]:
+        """Beam's options of every node."""
+        return beam_options(self.beam_runner, self.beam_args)
 
     @property
     def root_path(self) -> Path:
@@ -185,7 +193,7 @@ class TrainingConfig(PipelineConfig):
         folder = Path(self.serving_logs)
         spans = self.span_pattern.find(folder).spans if self.serving_logs and folder.is_dir() else ()
         logs = _stated(folder, [folder / file for span in spans for file in span.files])
-        without = {"baseline": True, "cache": True, "beam_args": True, "kubeflow": True}
+        without = {"baseline": True, "cache": True, "beam_runner": True, "beam_args": True, "kubeflow": True}
         settings = self.model_dump(exclude={**without, "monitor": {"drift_against", "fail_on"}})
         found = [settings, policy, _listing(data_dir, "*"), logs]
         return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]

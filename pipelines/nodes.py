@@ -38,7 +38,7 @@ def pipeline_arguments(config: PipelineConfig) -> dict[str, Any]:
         "pipeline_root": str(config.root_path / "artifacts"),
         "enable_cache": config.cache,
         "metadata_connection_config": metadata.sqlite_metadata_connection_config(str(config.metadata_path)),
-        "beam_pipeline_args": list(config.beam_args),
+        "beam_pipeline_args": list(config.beam_options),
     }
 
 

@@ -1,21 +1,37 @@
-"""Leaves out a baseline that is none."""
+"""Leaves out a baseline that is none, and what killed workers leave behind."""
 
+import os
 from typing import Any
 
 from tfx import types
 from tfx.components.evaluator import executor as evaluator_executor
+from tfx.dsl.io import fileio
 from tfx.types import standard_component_specs
 
 from ..common.tfx_files import artifact_of
 
 BASELINE_KEY = standard_component_specs.BASELINE_MODEL_KEY
+EVALUATION_KEY = standard_component_specs.EVALUATION_KEY
 Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(evaluator_executor.Executor):
-    """TFX's, to which a `baseline_model` that says it is none is not shown."""
+    """TFX's, to which a `baseline_model` that says it is none is not shown.
+
+    The evaluation's folder holds one evaluation: nothing of an earlier run, and no `beam-temp-...` of a killed worker.
+    """
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         there = [each for each in input_dict.get(BASELINE_KEY, []) if not artifact_of(each).is_none]
         others = {key: artifacts for key, artifacts in input_dict.items() if key != BASELINE_KEY}
+        folders = [each.uri for each in output_dict.get(EVALUATION_KEY, [])]
+        for folder in folders:
+            _remove(os.path.join(folder, "*"))
         super().Do(others | ({BASELINE_KEY: there} if there else {}), output_dict, exec_properties)
+        for folder in folders:
+            _remove(os.path.join(folder, "beam-temp-*"))
+
+
+def _remove(pattern: str) -> None:
+    for path in fileio.glob(pattern):
+        (fileio.rmtree if fileio.isdir(path) else fileio.remove)(path)

@@ -30,6 +30,19 @@ def add_settings(parser: argparse.ArgumentParser, example: str) -> None:
     """The arguments of every command that reads a configuration."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML (docs/configuration.md)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=f"one setting, e.g. {example}")
+    parser.add_argument(
+        "--beam-runner",
+        action=_BeamRunner,
+        metavar="RUNNER",
+        help="where Beam runs: local, multi, flink, spark or dataflow (docs/scale.md)",
+    )
+
+
+class _BeamRunner(argparse.Action):
+    """Another way to write a setting."""
+
+    def __call__(self, _parser: Any, namespace: argparse.Namespace, value: Any, _option: Any = None) -> None:
+        namespace.set = [*namespace.set, f"beam_runner={value}"]
 
 
 def add_logs(parser: argparse.ArgumentParser) -> None:
