@@ -84,7 +84,7 @@ class CountValues(beam.PTransform):
 
     def __init__(self, keys: Sequence[str], *, alone: bool = False) -> None:
         super().__init__()
-        self._keys = keys
+        self._keys = list(keys)
         self._alone = alone
 
     def expand(self, paths: beam.PCollection) -> beam.PCollection:
@@ -97,13 +97,13 @@ class CountValues(beam.PTransform):
         )
 
 
-def _counted(given: Given, keys: Sequence[str]) -> dict[str, tuple[str, int, int]]:
+def _counted(given: Given, keys: list[str]) -> dict[str, tuple[str, int, int]]:
     """Where each feature is that a part has, and how many values it has there."""
     counts = count_values([given], keys)
     return {key: (given.path, given.first, count) for key, count in counts.items() if count}
 
 
-def _first(found: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def _first(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """What comes first in the files, of each feature."""
     first: dict[str, Any] = {}
     for each in found:

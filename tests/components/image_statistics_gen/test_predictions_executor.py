@@ -208,7 +208,7 @@ def test_examples_that_were_not_scored_are_all_corrupt_predictions(on_scored, tm
     assert FeatureSample.read(sample_path(artifact)).classes.tolist() == [-1] * 300
 
 
-def test_the_size_of_embeddings_is_that_of_most_examples_of_the_first_batch_that_has_any(tmp_path):
+def test_the_size_of_embeddings_is_that_of_most_examples_of_the_first_batch_that_has_any(tmp_path, monkeypatch):
     images, probabilities, embedding, labels = scored(1300)
     rows = [None] * 1100 + list(probabilities[1100:])
     rows[1150] = rows[1150][:3]
@@ -218,6 +218,13 @@ def test_the_size_of_embeddings_is_that_of_most_examples_of_the_first_batch_that
     assert counts == {"probabilities": CLASSES, "embedding": DIMENSIONS, "nothing": 0}
     features = load(run(artifact, tmp_path, **KEYS))
     assert features["prediction_corrupt"].num_stats.mean == pytest.approx(1101 / 1300)
+    # where there are workers, they count what the first batches do not tell
+    monkeypatch.setattr(beam_here, "MOST_BYTES", 0)
+    monkeypatch.setattr(executor, "_BATCHES_HERE", 1)
+    monkeypatch.setattr(executor, "runs_alone", lambda _: False)
+    spread = run(artifact, tmp_path / "spread", **KEYS)
+    assert load(spread)["prediction_embedding_03"].num_stats == features["prediction_embedding_03"].num_stats
+    assert os.listdir(spread.uri) == ["Split-eval"]
 
 
 def test_more_classes_than_a_sketch_counts_exactly_are_counted_exactly(tmp_path):
