@@ -56,14 +56,13 @@ def _runs_here(beam_args: tuple[str, ...]) -> bool:
 def do(function: beam.DoFn, elements: Iterable[Any], *side_inputs: Any) -> Outputs:
     """What a DoFn gives of these elements in one bundle, by the tag of the output."""
     found: Outputs = {MAIN: []}
-    for tag, value in _given(function, elements, side_inputs):
+    for tag, value in stream(function, elements, *side_inputs):
         found.setdefault(tag, []).append(value)
     return found
 
 
-def _given(
-    function: beam.DoFn, elements: Iterable[Any], side_inputs: Sequence[Any]
-) -> Iterator[tuple[str | None, Any]]:
+def stream(function: beam.DoFn, elements: Iterable[Any], *side_inputs: Any) -> Iterator[tuple[str | None, Any]]:
+    """What a DoFn gives of these elements in one bundle, with the tag of the output, as soon as it gives it."""
     function.setup()
     try:
         function.start_bundle()

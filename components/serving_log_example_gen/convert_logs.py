@@ -52,20 +52,19 @@ class ConvertLogs(beam.PTransform):
     """Paths of log files -> `ROWS`, serialised tf.Examples in no particular order, and `TALLY`, one `Tally` of it all.
 
     Dead letters are written beside, under `dead_letter_folder`, a pair of files for each part of a log file that has
-    any. `alone` says whether all runs in one process.
+    any.
     """
 
-    def __init__(self, options: ReadOptions, dead_letter_folder: str, *, alone: bool = False) -> None:
+    def __init__(self, options: ReadOptions, dead_letter_folder: str) -> None:
         super().__init__()
         self._options = options
         self._folder = dead_letter_folder
-        self._alone = alone
 
     def expand(self, paths: beam.PCollection) -> Any:
         reading = _ReadPart(self._options, self._folder)
         read = (
             paths
-            | "Records" >> SpreadRecords(alone=self._alone, **_LIMITS)
+            | "Records" >> SpreadRecords(alone=False, **_LIMITS)
             | "Read" >> beam.ParDo(reading).with_outputs(TALLY, _ROWS_OF, main=ROWS)
         )
         starts = read[_ROWS_OF] | "RowsOf" >> beam.combiners.ToDict() | "Starts" >> beam.Map(_starts)
@@ -90,21 +89,67 @@ class ConvertLogs(beam.PTransform):
         }
 
 
-def convert_here(paths: Sequence[str], options: ReadOptions, dead_letter_folder: str) -> tuple[list[bytes], Tally]:
-    """As `ConvertLogs`, step by step the same, without a pipeline: for logs that are small."""
-    parts = (part for path in paths for part in cut_file(path, links_out=False))
-    read = beam_here.do(_ReadPart(options, dead_letter_folder), parts)
-    starts = _starts(dict(read.get(_ROWS_OF, ())))
-    kept = beam_here.do(_Distinct(options.max_rows), beam_here.group(read[beam_here.MAIN]), starts)
-    tallies = [*read.get(TALLY, ()), *kept[TALLY]]
+def convert_here(paths: Sequence[str], options: ReadOptions, dead_letter_folder: str, tally: Tally) -> Iterator[bytes]:
+    """As `ConvertLogs`, without a pipeline, in one process: serialised tf.Examples, one after the other.
+
+    Of the rows their ids are kept in memory; where rows of different requests compete, also one row of each block.
+    Beam's in-process runner keeps all rows, several times over.
+
+    Args:
+      paths: of log files.
+      options: how they are read.
+      dead_letter_folder: where dead letters go.
+      tally: all that is counted is added to it; it is whole when the last row has come.
+
+    """
+    parts = (part for path in sorted(paths, key=os.path.basename) for part in cut_file(path, links_out=False))
+    read = beam_here.stream(_ReadPart(options, dead_letter_folder), parts)
+    kept = _distinct_in_order(read, options.max_rows, tally)
     subsampling = Subsampling.parse(options.one_example_per)
     if subsampling.across_requests:
-        blocks = beam_here.do(_ByBlock(by_client=bool(subsampling.client)), kept[beam_here.MAIN])
-        drawn = [(key, beam_here.combine(_DrawFn(), rows)) for key, rows in beam_here.group(blocks[beam_here.MAIN])]
-        kept = beam_here.do(_Drawn(), drawn)
-        tallies += [*blocks[TALLY], *kept[TALLY]]
-    written = beam_here.do(_Written(), kept[beam_here.MAIN])
-    return written[beam_here.MAIN], merged([*tallies, *written[TALLY]])
+        kept = _drawn_here(kept, tally, by_client=bool(subsampling.client))
+    for tag, given in beam_here.stream(_Written(), kept):
+        if tag == TALLY:
+            tally.merge(given)
+        else:
+            yield given
+
+
+def _distinct_in_order(read: Iterable[tuple[str | None, Any]], max_rows: int, tally: Tally) -> Iterator[_Keyed]:
+    """As `_Distinct`, of rows in the order of files and records: of those with the same id the first is the one."""
+    seen: set[bytes] = set()
+    start = 0
+    for tag, given in read:
+        if tag == _ROWS_OF:
+            start += given[1]
+        elif tag == TALLY:
+            tally.merge(given)
+        else:
+            identity, found = given
+            if identity in seen:
+                _count_again(identity, found, tally)
+            elif start + found[0][1] < max_rows:
+                yield given
+            else:
+                _leave_out(identity, found, max_rows, tally)
+            seen.add(identity)
+
+
+def _drawn_here(rows: Iterable[_Keyed], tally: Tally, *, by_client: bool) -> Iterator[_Keyed]:
+    """As `_ByBlock`, `_DrawFn` and `_Drawn`."""
+    draw = _DrawFn()
+    blocks: dict[bytes, _Drawing] = {}
+    for tag, given in beam_here.stream(_ByBlock(by_client=by_client), rows):
+        if tag == TALLY:
+            tally.merge(given)
+        else:
+            block, keyed = given
+            blocks[block] = draw.add_input(blocks.get(block) or draw.create_accumulator(), keyed)
+    for tag, given in beam_here.stream(_Drawn(), blocks.items()):
+        if tag == TALLY:
+            tally.merge(given)
+        else:
+            yield given
 
 
 @beam.typehints.with_output_types(_Keyed)
@@ -211,6 +256,12 @@ def _records(given: Given, tally: Tally) -> Iterator[Record]:
         tally.add_unread(name, error.strerror or str(error))
 
 
+def _count_again(identity: bytes, found: "_Found", tally: Tally) -> None:
+    (file, _), _, record = found[0]
+    tally.add_rows(names.DUPLICATES, found[2])
+    tally.add_problem(Problem.DUPLICATE_ID, identity, f"again in {file}, record {record}")
+
+
 def _leave_out(identity: bytes, found: "_Found", max_rows: int, tally: Tally) -> None:
     tally.add_rows(names.TOO_MANY, found[2])
     text = f"at most {max_rows} may be in a span; log fewer by `sampling_rate`, or raise `monitor.{MAX_ROWS}`"
@@ -302,9 +353,7 @@ class _Distinct(_Selecting):
         first = next(rows)
         for row in rows:
             first, again = sorted((first, row), key=lambda each: each[0])
-            (file, _), _, record = again[0]
-            self._tally.add_rows(names.DUPLICATES, again[2])
-            self._tally.add_problem(Problem.DUPLICATE_ID, identity, f"again in {file}, record {record}")
+            _count_again(identity, again, self._tally)
         part, number, _ = first[0]
         if starts[part] + number < self._max_rows:
             yield identity, first

@@ -18,7 +18,7 @@ from tfx.utils import io_utils, proto_utils, writer_utils
 from ..common.artifacts.names import PUSHED_VERSION_PROPERTY
 from ..common.artifacts.record_files import Chosen, choose, is_remote
 from ..common.artifacts.splits import split_path
-from ..common.beam_here import is_small, runs_alone
+from ..common.beam_here import runs_alone
 from ..common.beam_shards import WriteShards, shards_of
 from ..common.errors import MonitorError, require
 from ..common.model_spec import IMAGE
@@ -71,14 +71,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         if fileio.exists(letters):
             fileio.rmtree(letters)  # of a run that was killed
         with shards_of(examples.uri, [SPLIT]) as shards:
-            if is_small(chosen.files, self._beam_pipeline_args):
-                rows, tally = convert_here(chosen.files, options, letters)
-                shards[SPLIT].write_here(rows)
+            if runs_alone(self._beam_pipeline_args):
+                tally = Tally()
+                shards[SPLIT].write_here(convert_here(chosen.files, options, letters, tally))
                 _write_verdict(tally, *told)
             else:
-                convert = ConvertLogs(options, letters, alone=runs_alone(self._beam_pipeline_args))
                 with self._make_beam_pipeline() as pipeline:
-                    found = pipeline | "Files" >> beam.Create(chosen.files) | "Convert" >> convert
+                    files = pipeline | "Files" >> beam.Create(chosen.files)
+                    found = files | "Convert" >> ConvertLogs(options, letters)
                     _ = found[ROWS] | "Write" >> WriteShards(shards[SPLIT])
                     _ = found[TALLY] | "Judge" >> beam.Map(_write_verdict, *told)
         _sweep(letters)

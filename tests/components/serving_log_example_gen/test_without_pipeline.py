@@ -1,4 +1,4 @@
-"""Logs that are small are converted without a pipeline, and come to the same as with one."""
+"""In one process logs are converted without a pipeline, and come to the same as with one."""
 
 import gzip
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.common import beam_here, beam_records
+from components.common import beam_records
 from components.common.artifacts import record_parts
 from components.common.artifacts.tfrecord import frame
 from components.serving_log_example_gen import executor
@@ -43,12 +43,12 @@ def files() -> dict[str, bytes]:
     [{}, {"one_example_per": "60s"}, {"one_example_per": "client"}, {"max_rows": 11, "model_version": 7}],
     ids=lambda each: " ".join(map(str, each.values())) or "all",
 )
-def test_small_logs_come_to_the_same_without_a_pipeline(
+def test_logs_come_to_the_same_without_a_pipeline(
     run_executor: Run, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
     logs = files()  # once: the order of a message's maps is not decided
     small = run_executor(logs, **options)
-    monkeypatch.setattr(beam_here, "MOST_BYTES", 0)
+    monkeypatch.setattr(executor, "runs_alone", lambda _: False)
     assert comparable(run_executor(logs, **options)) == comparable(small)
     assert small.counts["rows"] > 0
 
@@ -63,7 +63,6 @@ def test_large_files_that_are_read_in_parts_come_to_the_same(
 ) -> None:
     logs = files()
     whole = run_executor(logs, **options)
-    monkeypatch.setattr(beam_here, "MOST_BYTES", 0)
     monkeypatch.setattr(beam_records, "PART_BYTES", 600)  # a record or two
     monkeypatch.setattr(record_parts, "PIECE_BYTES", 1)
     monkeypatch.setattr(executor, "runs_alone", lambda _: alone)
