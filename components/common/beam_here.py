@@ -1,43 +1,21 @@
-"""Beam's functions run in this process, one after the other, without a pipeline: for spans that are smaller than it is.
+"""Beam's functions run in this process, one after the other, without a pipeline: for where there is nobody else.
 
 Building a pipeline of thirty steps, translating it and setting up its workers takes Beam a second of processor time
-before the first element; a window of a thousand images has work for a fifth of that. The functions are the same, only
-what is between them differs (docs/decisions/2026-11-26-small-spans-without-a-pipeline.md).
+before the first element; a window of a thousand images has work for a fifth of that. And what Beam's in-process runner
+groups it keeps in memory, several times over. The functions are the same, only what is between them differs
+(docs/decisions/2026-11-26-small-spans-without-a-pipeline.md).
 """
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.utils.windowed_value import WindowedValue
 
-from .artifacts.record_files import is_remote
-
-MOST_BYTES = 32 << 20  # of files, as they are stored; beyond, Beam's own second no longer counts
 MAIN = None  # the tag of a function's main output
 _IN_THIS_PROCESS = ("directrunner", "fnapirunner")
-Key = TypeVar("Key")
-Value = TypeVar("Value")
-Outputs = dict[str | None, list[Any]]
-
-
-def is_small(files: Iterable[str], beam_args: Sequence[str]) -> bool:
-    """Whether these files are few bytes of this machine's, and Beam's options say that it runs in this process anyway.
-
-    Args:
-      files: their paths; a file that is not there counts as empty.
-      beam_args: as an executor has them. Where they name a cluster, or workers of their own, that is what is meant.
-
-    """
-    files = list(files)
-    if any(is_remote(file) for file in files):
-        return False
-    if sum(os.path.getsize(file) for file in files if os.path.isfile(file)) > MOST_BYTES:
-        return False
-    return runs_alone(beam_args)
 
 
 def runs_alone(beam_args: Sequence[str]) -> bool:
@@ -51,14 +29,6 @@ def _runs_here(beam_args: tuple[str, ...]) -> bool:
     runner = options.view_as(StandardOptions).runner or "DirectRunner"
     in_memory = options.view_as(DirectOptions).direct_running_mode == "in_memory"
     return in_memory and runner.rpartition(".")[2].lower() in _IN_THIS_PROCESS
-
-
-def do(function: beam.DoFn, elements: Iterable[Any], *side_inputs: Any) -> Outputs:
-    """What a DoFn gives of these elements in one bundle, by the tag of the output."""
-    found: Outputs = {MAIN: []}
-    for tag, value in stream(function, elements, *side_inputs):
-        found.setdefault(tag, []).append(value)
-    return found
 
 
 def stream(function: beam.DoFn, elements: Iterable[Any], *side_inputs: Any) -> Iterator[tuple[str | None, Any]]:
@@ -88,11 +58,3 @@ def combine(function: beam.CombineFn, elements: Iterable[Any]) -> Any:
         return function.extract_output(function.merge_accumulators([function.compact(gathered)]))
     finally:
         function.teardown()
-
-
-def group(pairs: Iterable[tuple[Key, Value]]) -> list[tuple[Key, list[Value]]]:
-    """The values of each key, keys in the order in which they come."""
-    found: dict[Key, list[Value]] = {}
-    for key, value in pairs:
-        found.setdefault(key, []).append(value)
-    return list(found.items())

@@ -26,7 +26,7 @@ class SpreadRecords(beam.PTransform):
 
     """
 
-    def __init__(self, *, alone: bool, links_out: bool = True, most_records: int | None = None) -> None:
+    def __init__(self, *, alone: bool = False, links_out: bool = True, most_records: int | None = None) -> None:
         super().__init__()
         self._alone = alone
         self._links_out = links_out

@@ -45,25 +45,21 @@ class DescribeExamples(beam.PTransform):
     Args:
       generator: what describes images and predictions.
       schema: what TFDV's generators are told, if there is one.
-      alone: whether all runs in one process.
 
     Raises:
       MonitorError: a file is damaged, or there are examples and not one has the image feature.
 
     """
 
-    def __init__(
-        self, generator: ImageStatisticsGenerator, schema: schema_pb2.Schema | None, *, alone: bool = False
-    ) -> None:
+    def __init__(self, generator: ImageStatisticsGenerator, schema: schema_pb2.Schema | None) -> None:
         super().__init__()
         self._generator = generator
         self._schema = schema
-        self._alone = alone
 
     def expand(self, paths: beam.PCollection) -> beam.PCollection:
         return (
             paths
-            | "Records" >> SpreadRecords(alone=self._alone)
+            | "Records" >> SpreadRecords()
             | "Read" >> beam.ParDo(_ReadBatches(self._generator))
             | "Combine" >> beam.CombineGlobally(_DescribeFn(self._generator, self._schema))
         )
@@ -72,9 +68,9 @@ class DescribeExamples(beam.PTransform):
 def describe_here(
     paths: Iterable[str], generator: ImageStatisticsGenerator, schema: schema_pb2.Schema | None
 ) -> Described:
-    """As `DescribeExamples`, step by step the same, without a pipeline: for files that are small."""
+    """As `DescribeExamples`, step by step the same, without a pipeline: for where all runs in one process."""
     parts = (part for path in paths for part in cut_file(path))
-    batches = beam_here.do(_ReadBatches(generator), parts)[beam_here.MAIN]
+    batches = (columns for _, columns in beam_here.stream(_ReadBatches(generator), parts))
     described: Described = beam_here.combine(_DescribeFn(generator, schema), batches)
     return described
 
@@ -82,15 +78,14 @@ def describe_here(
 class CountValues(beam.PTransform):
     """Paths of files, in order -> one dictionary, what `count_values` says of their examples."""
 
-    def __init__(self, keys: Sequence[str], *, alone: bool = False) -> None:
+    def __init__(self, keys: Sequence[str]) -> None:
         super().__init__()
         self._keys = list(keys)
-        self._alone = alone
 
     def expand(self, paths: beam.PCollection) -> beam.PCollection:
         return (
             paths
-            | "Records" >> SpreadRecords(alone=self._alone)
+            | "Records" >> SpreadRecords()
             | "Count" >> beam.Map(_counted, self._keys)
             | "First" >> beam.CombineGlobally(_first)
             | "Values" >> beam.Map(lambda found, keys: {key: found.get(key, (0,))[-1] for key in keys}, self._keys)

@@ -1,6 +1,5 @@
 """Moves Examples in and statistics out of `ImageStatisticsGen`."""
 
-import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from tfx.types import artifact_utils, standard_component_specs
 
 from ..common.artifacts.record_parts import Part
 from ..common.artifacts.schema import read_schema
-from ..common.beam_here import is_small, runs_alone
+from ..common.beam_here import runs_alone
 from ..common.errors import MonitorError
 from ..common.image_spec import ImageSpec
 from ..common.model_spec import ModelSpec
@@ -78,17 +77,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
             for split in files
         }
-        if is_small(itertools.chain.from_iterable(files.values()), self._beam_pipeline_args):
+        if runs_alone(self._beam_pipeline_args):
             for split, (generator, folder) in splits.items():
                 _write(describe_here(files[split], generator, schema), folder)
             return
-        alone = runs_alone(self._beam_pipeline_args)
         with self._make_beam_pipeline() as pipeline:
             for split, (generator, folder) in splits.items():
                 _ = (
                     pipeline
                     | f"Files[{split}]" >> beam.Create(files[split])
-                    | f"Describe[{split}]" >> DescribeExamples(generator, schema, alone=alone)
+                    | f"Describe[{split}]" >> DescribeExamples(generator, schema)
                     | f"Write[{split}]" >> beam.Map(_write, folder)
                 )
 

@@ -64,7 +64,7 @@ class ConvertLogs(beam.PTransform):
         reading = _ReadPart(self._options, self._folder)
         read = (
             paths
-            | "Records" >> SpreadRecords(alone=False, **_LIMITS)
+            | "Records" >> SpreadRecords(**_LIMITS)
             | "Read" >> beam.ParDo(reading).with_outputs(TALLY, _ROWS_OF, main=ROWS)
         )
         starts = read[_ROWS_OF] | "RowsOf" >> beam.combiners.ToDict() | "Starts" >> beam.Map(_starts)

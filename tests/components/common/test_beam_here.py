@@ -3,8 +3,7 @@ import pytest
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from components.common import beam_here
-from components.common.beam_here import MAIN, combine, do, group, is_small
+from components.common.beam_here import MAIN, combine, runs_alone, stream
 from pipelines.config import LOCAL_BEAM_ARGS
 
 
@@ -33,15 +32,17 @@ class Parity(beam.DoFn):
 
 def test_outputs_are_by_tag_and_end_with_the_bundles():
     function = Parity()
-    assert do(function, range(5), 10) == {MAIN: [20, 40], "odd": [10, 30], "seen": [5]}
+    given = stream(function, range(5), 10)
+    assert next(given) == ("odd", 10)
+    assert list(given) == [(MAIN, 20), ("odd", 30), (MAIN, 40), ("seen", 5)]
     assert function.events == ["setup", "teardown"]
-    assert do(beam.ParDo(Parity()).fn, []) == {MAIN: [], "seen": [0]}
+    assert list(stream(beam.ParDo(Parity()).fn, [])) == [("seen", 0)]
 
 
 def test_a_function_is_torn_down_where_it_fails():
     function = Parity()
     with pytest.raises(TypeError):
-        do(function, ["word"])
+        list(stream(function, ["word"]))
     assert function.events == ["setup", "teardown"]
 
 
@@ -49,10 +50,6 @@ def test_what_is_combined_is_what_a_pipeline_combines():
     mean = beam.combiners.MeanCombineFn()
     assert combine(mean, [1, 2, 6]) == 3
     assert combine(beam.combiners.CountCombineFn(), []) == 0
-
-
-def test_groups_are_in_the_order_of_their_keys():
-    assert group([("b", 1), ("a", 2), ("b", 3)]) == [("b", [1, 3]), ("a", [2])]
 
 
 @pytest.mark.parametrize(
@@ -66,13 +63,5 @@ def test_groups_are_in_the_order_of_their_keys():
         (["--runner=DataflowRunner", "--region=x"], False),
     ],
 )
-def test_beam_runs_where_its_options_say(tmp_path, args, expected):
-    (tmp_path / "a").write_bytes(b"1234")
-    assert is_small([str(tmp_path / "a"), str(tmp_path / "gone")], args) is expected
-
-
-def test_many_bytes_and_other_machines_are_beams(tmp_path, monkeypatch):
-    (tmp_path / "a").write_bytes(b"1234")
-    assert not is_small([str(tmp_path / "a"), "gs://bucket/a"], [])
-    monkeypatch.setattr(beam_here, "MOST_BYTES", 3)
-    assert not is_small([str(tmp_path / "a")], [])
+def test_beam_runs_where_its_options_say(args, expected):
+    assert runs_alone(args) is expected

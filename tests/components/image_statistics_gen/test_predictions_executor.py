@@ -14,7 +14,7 @@ from tfx.components.schema_gen import executor as schema_gen
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.types import standard_artifacts
 
-from components.common import beam_here, beam_records
+from components.common import beam_records
 from components.common.artifacts import record_parts
 from components.common.artifacts.record_parts import Part
 from components.common.errors import MonitorError
@@ -138,9 +138,9 @@ def test_files_order_and_workers_make_no_difference(on_scored, tmp_path):
         assert [h.buckets for h in one.num_stats.histograms] == [h.buckets for h in other.num_stats.histograms]
 
 
-def test_small_files_come_to_the_same_without_a_pipeline(on_scored, tmp_path, monkeypatch):
+def test_files_come_to_the_same_without_a_pipeline(on_scored, tmp_path, monkeypatch):
     _, records, small = on_scored
-    monkeypatch.setattr(beam_here, "MOST_BYTES", 0)
+    monkeypatch.setattr(executor, "runs_alone", lambda _: False)
     large = run(write(tmp_path / "examples", records), tmp_path, **KEYS)
     for name in (FILE_NAME, "FeatureStats.pb"):
         one, other = (Path(each.uri, "Split-eval", name).read_bytes() for each in (small, large))
@@ -150,7 +150,6 @@ def test_small_files_come_to_the_same_without_a_pipeline(on_scored, tmp_path, mo
 @pytest.mark.parametrize("alone", [True, False])
 def test_large_files_that_are_read_in_parts_come_to_the_same(on_scored, tmp_path, monkeypatch, alone):
     _, records, small = on_scored
-    monkeypatch.setattr(beam_here, "MOST_BYTES", 0)
     monkeypatch.setattr(beam_records, "PART_BYTES", 9000)
     monkeypatch.setattr(record_parts, "PIECE_BYTES", 5000)
     monkeypatch.setattr(executor, "runs_alone", lambda _: alone)
@@ -219,7 +218,6 @@ def test_the_size_of_embeddings_is_that_of_most_examples_of_the_first_batch_that
     features = load(run(artifact, tmp_path, **KEYS))
     assert features["prediction_corrupt"].num_stats.mean == pytest.approx(1101 / 1300)
     # where there are workers, they count what the first batches do not tell
-    monkeypatch.setattr(beam_here, "MOST_BYTES", 0)
     monkeypatch.setattr(executor, "_BATCHES_HERE", 1)
     monkeypatch.setattr(executor, "runs_alone", lambda _: False)
     spread = run(artifact, tmp_path / "spread", **KEYS)
