@@ -53,9 +53,11 @@ def killed(server, logs: Path, chance: random.Random, number: int, *, both: bool
     found = ids(logs)
     mine = [[number for number in range(100_000) if f"{name}-{number}" in found] for name in names]
     once = set(found.values()) <= {1}
-    # of each client, in order and without a hole; at most the one request that it heard no answer to is beyond these
+    # of each client, in order and without a hole; at most the one request that it heard no answer to is beyond these,
+    # and at most the last that it heard one to is missing, unless the process that logs was killed too
     whole = all(numbers == list(range(len(numbers))) for numbers in mine)
-    heard = all(len(numbers) <= len(each) + 1 for numbers, each in zip(mine, answered, strict=True))
+    beyond = [len(numbers) - len(each) for numbers, each in zip(mine, answered, strict=True)]
+    heard = max(beyond) <= 1 and (both or min(beyond) >= -1)
     left = bool(list(logs.glob(f"{WRITING}[0-9]*")))
     return once and whole and heard and (both or not left)
 

@@ -83,7 +83,18 @@ class LiveSystem:
         if name == PROXY:
             server, logs = f"http://127.0.0.1:{self.ports[SERVER]}", str(self.watched.logs)
             ports = ("--port", str(self.ports[PROXY]), "--metrics-port", "0", "--span", "1")
-            return ("proxy", "--upstream", server, "--logs", logs, "--file-seconds", "0.5", *ports)
+            return (
+                "proxy",
+                "--upstream",
+                server,
+                "--logs",
+                logs,
+                "--bundle",
+                "models/7",
+                "--file-seconds",
+                "0.5",
+                *ports,
+            )
         return (*self.watched.arguments, "--config", str(self.config), "--wait", str(SECONDS))
 
 

@@ -8,16 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool
-
 from components.common.artifacts.files import parse_message
-from components.common.message_classes import message_class
 
-_FIELD = descriptor_pb2.FieldDescriptorProto
-_PACKAGE = "model_monitor_serving"
-_TEXT, _BYTES, _INT64 = _FIELD.TYPE_STRING, _FIELD.TYPE_BYTES, _FIELD.TYPE_INT64
-# By message: its fields, each by its name with its number and its type, where that is a message by its name.
-_MESSAGES: dict[str, dict[str, tuple[int, int | str]]] = {
+from .described_messages import FIELD, Fields, message_classes
+
+_TEXT, _BYTES, _INT64 = FIELD.TYPE_STRING, FIELD.TYPE_BYTES, FIELD.TYPE_INT64
+_MESSAGES: dict[str, Fields] = {
     "Version": {"value": (1, _INT64)},
     "Model": {"name": (1, _TEXT), "version": (2, "Version"), "signature_name": (3, _TEXT), "version_label": (4, _TEXT)},
     "Asked": {"model": (1, "Model")},
@@ -59,8 +55,8 @@ def with_context(request: bytes) -> bytes:
     if given.examples_with_context:
         return request
     # a list of examples is a list with context that has none yet
-    moved = _class("Input")(examples_with_context=given.examples)
-    return bytes(_class("Classify")(model=classify.model, input=moved.SerializeToString()).SerializeToString())
+    moved = _classes()["Input"](examples_with_context=given.examples)
+    return bytes(_classes()["Classify"](model=classify.model, input=moved.SerializeToString()).SerializeToString())
 
 
 def _model(message: Any) -> Model:
@@ -69,25 +65,9 @@ def _model(message: Any) -> Model:
 
 
 def _parsed(name: str, content: bytes, what: str) -> Any:
-    return parse_message(_class(name)(), content, what)
+    return parse_message(_classes()[name](), content, what)
 
 
 @cache
-def _class(name: str) -> Any:
-    return message_class(_pool(), f"{_PACKAGE}.{name}")
-
-
-@cache
-def _pool() -> descriptor_pool.DescriptorPool:
-    """The messages, in a pool of their own: TensorFlow's stay free to be registered by TensorFlow."""
-    file = descriptor_pb2.FileDescriptorProto(name=f"{_PACKAGE}.proto", package=_PACKAGE, syntax="proto3")
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for field, (number, kind) in fields.items():
-            given: dict[str, Any] = {"type": kind}
-            if isinstance(kind, str):
-                given = {"type": _FIELD.TYPE_MESSAGE, "type_name": f".{_PACKAGE}.{kind}"}
-            message.field.add(name=field, number=number, label=_FIELD.LABEL_OPTIONAL, **given)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return pool
+def _classes() -> dict[str, Any]:
+    return message_classes("model_monitor_serving", _MESSAGES)

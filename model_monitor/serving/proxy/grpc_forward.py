@@ -1,4 +1,4 @@
-"""The proxy for everything over gRPC: messages go through as bytes, and those of Predict and Classify are logged.
+"""The proxy for everything over gRPC: bytes go through, and Predict, Classify and KServe's ModelInfer are logged.
 
 A message is whole before it is handed on, as gRPC has it. Metadata, deadlines, cancellation, status and trailing
 metadata are the other side's; only the user agent is the proxy's own, for gRPC lets nobody set it by call.
@@ -16,16 +16,25 @@ import grpc
 from components.common.errors import require
 
 from ..listening import add_grpc_port
+from ..protocols.v2_grpc import METHOD as INFER
 from .counters import QUEUE_FULL, SAMPLED_OUT, TOO_LARGE
 from .heads import REQUEST_ID, new_id, usable_id
 from .taken import Log, Record
 
 _SERVICE = "/tensorflow.serving.PredictionService/"
-_LOGGED = {f"{_SERVICE}Predict": "grpc_predict", f"{_SERVICE}Classify": "grpc_classify"}
+_LOGGED = {f"{_SERVICE}Predict": "grpc_predict", f"{_SERVICE}Classify": "grpc_classify", INFER: "grpc_infer"}
 # Methods with one message each way, which costs less than a stream of one; any other method is handed on as streams.
 _UNARY = {
     "tensorflow.serving.PredictionService": ("Predict", "Classify", "Regress", "MultiInference", "GetModelMetadata"),
     "tensorflow.serving.ModelService": ("GetModelStatus", "HandleReloadConfigRequest"),
+    "inference.GRPCInferenceService": (
+        "ModelInfer",
+        "ServerLive",
+        "ServerReady",
+        "ModelReady",
+        "ServerMetadata",
+        "ModelMetadata",
+    ),
     "grpc.health.v1.Health": ("Check",),
 }
 _UNARY_METHODS = frozenset(f"/{service}/{name}" for service, names in _UNARY.items() for name in names)

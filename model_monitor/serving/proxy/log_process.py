@@ -57,6 +57,7 @@ class Log:
         self._model = settings.model
         self._signatures: dict[str, ModelSignatures] = {}
         self._taken = self._other = self._unreadable = self._unfit = self._version_unknown = 0
+        self._waiting: dict[str, list[Frame]] = {}  # by the place of the model, until its version is told
         self._to_check = self._spec is not None
         self._warned: dict[str, float] = {}
         span: Any = day_of if settings.span is None else settings.span
@@ -92,8 +93,30 @@ class Log:
         words = frame.words
         if "signatures" in words:
             self._learn(words)
-            return
-        self._taken += 1
+        elif "settled" in words:
+            self._settle(words["settled"], words["version"], words["since"])
+        else:
+            self._taken += 1
+            if words.get("waits"):
+                self._waiting.setdefault(words["place"], []).append(frame)
+            else:
+                self._make(frame)
+
+    def close(self) -> None:
+        """Publishes everything; nobody will tell the version of what still waits."""
+        for place in list(self._waiting):
+            self._settle(place, None, None)
+        self._writer.close()
+
+    def _settle(self, place: str, version: int | None, since: float | None) -> None:
+        """Logs what waits; the version is that of the requests that began no earlier than `since`, None: of all."""
+        for frame in self._waiting.pop(place, ()):
+            if frame.words["version"] is None and (since is None or frame.words["time"] >= since):
+                frame.words["version"] = version
+            self._make(frame)
+
+    def _make(self, frame: Frame) -> None:
+        words = frame.words
         if self._model and words["model"] and words["model"] != self._model:
             self._other += 1
             self._warn("other", f"Requests to the model {words['model']!r} are not logged, only {self._model!r}")
@@ -106,9 +129,6 @@ class Log:
             self._warn("unreadable", f"A request of {words.get('model')!r} cannot be logged: {told}")
             return
         self._log(made, words)
-
-    def close(self) -> None:
-        self._writer.close()
 
     def _log(self, made: Made, words: dict[str, Any]) -> None:
         self._model = self._model or made.model.name

@@ -1,13 +1,15 @@
 """Which version of a model answered, and what it takes: asked of the model server, for REST answers do not say.
 
 A record waits until the server was asked again after its answer. Where the server says the same version as before the
-request, that one answered; where it changed meanwhile, nobody knows which did, and the record has no version.
+request, that one answered; where it changed meanwhile, nobody knows which did, and the record has no version. It waits
+in the process that logs, which outlives a proxy that is killed.
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from components.common.errors import MonitorError
@@ -21,31 +23,45 @@ from .upstream import Upstream
 _PAUSE = 0.2  # seconds between two questions about a model, while there are records of it
 _FETCH_SECONDS = 5.0
 _AGAIN_SECONDS = 10.0  # after which a server that said nothing is asked again
+_NEVER = sys.float_info.max  # JSON has no infinity
 _MOST_PLACES = 100  # models, versions and labels that are remembered
 
 
 @dataclass
 class _Told:
-    """What the server said of a model, version or label, and the records that wait until it is asked again."""
+    """What the server said of a model, version or label.
+
+    Attributes:
+      call: which it is.
+      signatures: what it takes and answers, as JSON.
+      version: the one that answers; None: the server did not say.
+      since: that the version is known of, in seconds since the epoch.
+      asked: when it last said nothing, by the monotonic clock.
+      waiting: how many records wait until it is asked again.
+      size: of their bodies, which the budget holds meanwhile.
+      task: that asks.
+
+    """
 
     call: Call
     signatures: str = ""
     version: int | None = None
-    since: float = 0.0  # that the version is known of, in seconds since the epoch
-    asked: float = -_AGAIN_SECONDS  # when it last said nothing, by the monotonic clock
-    waiting: list[Record] = field(default_factory=list)
+    since: float = 0.0
+    asked: float = -_AGAIN_SECONDS
+    waiting: int = 0
+    size: int = 0
     task: "asyncio.Task[None] | None" = None
 
 
 class Models:
-    """Gives records their version and their model's signatures, and hands them on in the order of their answers."""
+    """Hands records on, and behind them what tells their version and their model's signatures."""
 
     def __init__(self, upstream: Upstream, hand_on: Callable[[Record], None]) -> None:
         self._upstream, self._hand_on = upstream, hand_on
         self._told: dict[str, _Told] = {}
 
     def settle(self, record: Record, call: Call) -> None:
-        """Hands the record on, as soon as it is known of which version it is."""
+        """Hands the record on, to wait there until it is known of which version it is."""
         record.words |= {"place": call.place, "version": call.version}
         told = self._told.get(call.place)
         if told is None:
@@ -56,19 +72,22 @@ class Models:
         if known or silent:  # a version does not change what it takes, and a server that has not said will not say
             self._hand_on(record)
             return
-        told.waiting.append(record)
+        record.words["waits"] = True
+        told.waiting += 1
+        told.size, record.size = told.size + record.size, 0
+        self._hand_on(record)
         if told.task is None or told.task.done():
             told.task = asyncio.get_running_loop().create_task(self._ask(told))
 
     async def close(self, seconds: float) -> None:
-        """Hands on what waits: what the server says within the time is still heard."""
+        """Lets nothing wait any longer: what the server says within the time is still heard."""
         tasks = {told.task for told in self._told.values() if told.task is not None}
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=max(0.0, seconds))
             for task in late:
                 task.cancel()
         for told in list(self._told.values()):
-            self._hand_all_on(told, told.version)
+            self._settle_all(told, told.version)
 
     async def _ask(self, told: _Told) -> None:
         while told.waiting:
@@ -86,7 +105,7 @@ class Models:
             version = None
         if body is None or version is None:
             told.asked = time.monotonic()
-            self._hand_all_on(told, told.version)
+            self._settle_all(told, told.version)
             return
         text = body.decode(errors="replace")
         if text != told.signatures:
@@ -96,15 +115,14 @@ class Models:
         told.version = version
         if version != before:
             told.since = time.time()
-        self._hand_all_on(told, version, since if before == version else None if before is None else float("inf"))
+        self._settle_all(told, version, since if before == version else None if before is None else _NEVER)
 
-    def _hand_all_on(self, told: _Told, version: int | None, since: float | None = None) -> None:
-        """Hands on what waits; those that began before `since` may be of another version."""
-        waiting, told.waiting = told.waiting, []
-        for record in waiting:
-            if record.words["version"] is None and (since is None or record.words["time"] >= since):
-                record.words["version"] = version
-            self._hand_on(record)
+    def _settle_all(self, told: _Told, version: int | None, since: float | None = None) -> None:
+        """Tells the version of what waits; those that began before `since` may be of another one."""
+        if told.waiting:
+            words = {"settled": told.call.place, "version": version, "since": since}
+            self._hand_on(Record(words, size=told.size))
+        told.waiting = told.size = 0
 
     def _make_room(self) -> None:
         """Forgets the models that were first asked of, where clients ask for more than any server has."""

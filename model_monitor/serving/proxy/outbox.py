@@ -1,9 +1,10 @@
 """Records on their way to the process that logs: a thread hands them over, so that no request waits for the log."""
 
 import contextlib
+import fcntl
 import json
 import logging
-import socket
+import os
 import subprocess
 import sys
 import threading
@@ -19,7 +20,9 @@ from .frames import parts_of
 from .taken import Budget, Record
 
 _logger = logging.getLogger(__name__)
+_PIPE_BYTES = 1 << 20  # the most that Linux allows anybody; by default a pipe has 64 KiB
 _RESTART_SECONDS = 1.0  # between two attempts to start a process that ended
+_TELLING = {"signatures", "settled"}  # words of what is no record, but tells of records
 _MODULE = f"{__package__}.log_process"
 _COMMAND = f"import sys; sys.path[:] = sys.argv[1].splitlines(); from {_MODULE} import main; main()"
 
@@ -123,7 +126,7 @@ class Outbox:
         process = self._start_process()
         if process is None or not self._send(record):
             return False
-        process.sent += "signatures" not in record.words
+        process.sent += not _TELLING & record.words.keys()
         return True
 
     def _send(self, record: Record) -> bool:
@@ -164,7 +167,7 @@ class Outbox:
 
 
 class _Process:
-    """One process that logs: the socket to it, and the thread that hears what it says.
+    """One process that logs: the pipe to it, and the thread that hears what it says.
 
     Attributes:
       id: of the process.
@@ -177,13 +180,16 @@ class _Process:
         self.sent = self.settled = 0
         self._told = told
         self._said: dict[str, Any] = {}
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._socket = ours
+        reading, writing = os.pipe()
+        self._pipe = open(writing, "wb")  # noqa: SIM115 - open as long as the process runs
+        with open(reading, "rb") as theirs:
+            # what is in the pipe outlives a proxy that is killed, also while the process that logs still imports
+            with contextlib.suppress(OSError):  # the system allows no more than there is
+                fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
             # of its own session: Ctrl-C is for the proxy, which says when no more comes
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _COMMAND, "\n".join(sys.path), json.dumps(vars(settings))],
-                stdin=theirs.fileno(),
+                stdin=theirs,
                 stdout=subprocess.PIPE,
                 start_new_session=True,
             )
@@ -194,20 +200,24 @@ class _Process:
     def send(self, record: Record) -> None:
         """Raises `OSError` when the process has ended."""
         for part in parts_of(record.words, record.request, record.response):
-            self._socket.sendall(part)
+            self._pipe.write(part)
+        self._pipe.flush()
 
     def finish(self) -> bool:
         """Says that no more comes, and waits for the end; whether it ended well."""
-        with contextlib.suppress(OSError):  # it has ended already
-            self._socket.shutdown(socket.SHUT_WR)
+        self._close()
         return self.end() == 0
 
     def end(self) -> int:
         """Waits for the end of the process, and gives its exit code."""
         code = self._process.wait()
         self._thread.join()
-        self._socket.close()
+        self._close()
         return code
+
+    def _close(self) -> None:
+        with contextlib.suppress(OSError):  # it has ended already, and what is left for it goes nowhere
+            self._pipe.close()
 
     def _hear(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - it was asked for

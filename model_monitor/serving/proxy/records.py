@@ -9,7 +9,7 @@ from components.common.model_spec import ModelSpec
 from components.serving_log_writer import prediction_log_encoding as encoding
 from components.serving_log_writer.prediction_log_encoding import ServedModel
 
-from ..protocols import classify_json, grpc_bytes, predict_json, v2_json
+from ..protocols import classify_json, grpc_bytes, predict_json, v2_grpc, v2_json
 from ..protocols.content_coding import unpacked
 from ..protocols.json_values import read_json
 from ..protocols.signatures import DEFAULT_SIGNATURE, ModelSignatures
@@ -66,6 +66,14 @@ def _infer(frame: Frame, signatures: ModelSignatures) -> Made:
     return Made(_predicted(frame, model, request.tensors, answer.tensors), model, (request.tensors, answer.tensors))
 
 
+def _grpc_infer(frame: Frame, signatures: ModelSignatures) -> Made:
+    name, asked, request = v2_grpc.read_request(frame.request)
+    answering, answer = v2_grpc.read_response(frame.response)
+    version = answer.version if answer.version is not None else asked
+    model = ServedModel(answering or name, version, DEFAULT_SIGNATURE)
+    return Made(_predicted(frame, model, request.tensors, answer.tensors), model, (request.tensors, answer.tensors))
+
+
 def _classify(frame: Frame, signatures: ModelSignatures) -> Made:
     request, answer = _documents(frame)
     model = _model(frame, predict_json.signature_name(request) or DEFAULT_SIGNATURE)
@@ -97,6 +105,7 @@ _MAKERS: dict[str, Callable[[Frame, ModelSignatures], Made]] = {
     "infer": _infer,
     "grpc_predict": _grpc(encoding.predict_log_of_bytes),
     "grpc_classify": _grpc(_classify_log),
+    "grpc_infer": _grpc_infer,
 }
 
 

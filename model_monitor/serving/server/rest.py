@@ -18,7 +18,7 @@ from components.common.errors import MonitorError
 from components.served_model.tensors import TensorInfo
 from components.serving_log_writer.prediction_log_encoding import example_bytes
 
-from ..protocols import classify_json, predict_json, v2_json
+from ..protocols import classify_json, predict_json, v2_json, v2_tensors
 from ..protocols.calls import Call, call_of, number_of
 from ..protocols.content_coding import unpacked
 from ..protocols.json_values import read_json
@@ -164,7 +164,7 @@ def _v2_tensors(infos: dict[str, TensorInfo]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "datatype": v2_json.datatype_of(info.dtype),
+            "datatype": v2_tensors.datatype_of(info.dtype),
             "shape": [-1 if size is None else size for size in info.shape or ()],
         }
         for name, info in infos.items()

@@ -3,7 +3,6 @@
 import socket
 import threading
 import time
-from concurrent import futures
 
 import grpc
 import numpy as np
@@ -18,34 +17,11 @@ from tensorflow_serving.apis import (
 )
 
 from model_monitor.serving.proxy.taken import Limits
+from tests.support.grpc_server import OPTIONS, Server
 from tests.support.running_proxy import SECONDS, records, running_proxy, until
 
 IMAGES = np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1)
-OPTIONS = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 SERVICE = "/tensorflow.serving.PredictionService/"
-
-
-class Server(grpc.GenericRpcHandler):
-    """Answers every method as bytes, as a test says, and keeps requests and metadata."""
-
-    def __init__(self, port=0):
-        self.answers, self.requests, self.metadata, self.left = {}, {}, {}, {}
-        self.server = grpc.server(futures.ThreadPoolExecutor(8), handlers=(self,), options=OPTIONS)
-        self.port = self.server.add_insecure_port(f"127.0.0.1:{port}")
-        self.target = f"127.0.0.1:{self.port}"
-        self.server.start()
-
-    def service(self, details):
-        def answer(requests, context):
-            self.metadata[details.method] = dict(context.invocation_metadata())
-            self.left[details.method] = context.time_remaining()
-            told = self.answers[details.method]
-            if isinstance(told, bytes):
-                self.requests[details.method] = next(requests)
-                return iter([told])
-            return told(requests, context)
-
-        return grpc.stream_stream_rpc_method_handler(answer)
 
 
 def predict_request(**model):

@@ -6,13 +6,24 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 import requests
 
 from components.serving_log_writer.log_files import WRITING
-from tests.support.running_proxy import BODY, PREDICT, SECONDS, ProxyCommand, ids, log_processes, running_proxy, until
+from tests.support.running_proxy import (
+    BODY,
+    PREDICT,
+    SECONDS,
+    ProxyCommand,
+    ids,
+    log_processes,
+    records,
+    running_proxy,
+    until,
+)
 from tests.support.scripted_server import ScriptedServer, answer
 
 
@@ -89,6 +100,30 @@ def test_a_proxy_that_is_killed_under_load_leaves_whole_records_each_once(server
     assert set(early) <= set(found)
     assert set(found) - set(early) <= {f"load-{worker}-{number}" for worker in range(3) for number in range(100_000)}
     assert not list(logs.glob(f"{WRITING}[0-9]*"))
+
+
+def test_what_waits_for_its_version_outlives_the_proxy(server, tmp_path):
+    """The server does not say in time which version answers: that of the records is unknown, and they are there."""
+    asked = threading.Event()
+
+    def silent(exchange):
+        asked.set()
+        exchange.wait_for_end()
+
+    proxy = ProxyCommand(server.url, tmp_path / "logs", "--file-seconds", "0.01")
+    assert proxy.predict("known") == 200
+    until(lambda: "model_monitor_proxy_logged_total 1.0" in proxy.metrics())
+    server.answers["/v1/models/m/metadata"] = silent
+    (logger,) = log_processes(proxy.process.pid)
+    assert [proxy.predict(f"waiting-{number}") for number in range(3)] == [200] * 3
+    assert asked.wait(SECONDS)
+    time.sleep(0.2)  # the last of them is on its way to the process that logs
+    proxy.process.kill()
+    proxy.process.communicate()
+    until(lambda: not Path(f"/proc/{logger}").exists())
+    assert ids(tmp_path / "logs") == {"known": 1, "waiting-0": 1, "waiting-1": 1, "waiting-2": 1}
+    versions = [log.log_metadata.model_spec.version.value for log in records(tmp_path / "logs")]
+    assert sorted(versions) == [0, 0, 0, 7]
 
 
 def test_a_process_that_logs_is_replaced_and_what_it_had_is_salvaged_or_counted(server, tmp_path):
