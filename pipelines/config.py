@@ -142,6 +142,11 @@ class PipelineConfig(Section):
         return found
 
     @property
+    def artifacts_path(self) -> Path:
+        """Below it is what nodes make: a folder a node, in it one an output, in it one an execution."""
+        return self.root_path / "artifacts"
+
+    @property
     def metadata_path(self) -> Path:
         return self.root_path / "metadata.sqlite"
 

@@ -35,7 +35,7 @@ def pipeline_arguments(config: PipelineConfig) -> dict[str, Any]:
     """The arguments of TFX's `Pipeline` that a configuration decides: its name, root, store and Beam options."""
     return {
         "pipeline_name": config.name,
-        "pipeline_root": str(config.root_path / "artifacts"),
+        "pipeline_root": str(config.artifacts_path),
         "enable_cache": config.cache,
         "metadata_connection_config": metadata.sqlite_metadata_connection_config(str(config.metadata_path)),
         "beam_pipeline_args": list(config.beam_options),

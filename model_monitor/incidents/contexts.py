@@ -10,6 +10,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.common.errors import MonitorError
 
 from ..reading.run_store import open_store, reading
+from ..reading.stores import is_empty
 
 Value = str | int | float
 _FIELDS = {str: "string_value", int: "int_value", float: "double_value"}
@@ -38,7 +39,7 @@ class Contexts:
     """
 
     def __init__(self, path: Path, *, make: bool = False) -> None:
-        new = make and not path.exists()
+        new = make and is_empty(path)
         if new:
             _make_folder(path.parent)
         else:

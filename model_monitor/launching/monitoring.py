@@ -19,6 +19,7 @@ from pipelines.progress import Progress
 from ..reading import roles
 from ..reading.history import History, baseline_of
 from ..reading.run_store import Run, open_store
+from ..reading.stores import is_empty
 from ..reading.timeline import logs_of
 from ..reading.verdicts import RunVerdict
 from . import root_lock, spans, unchanged
@@ -177,7 +178,7 @@ def finished(config: MonitoringConfig, logs: SpanLogs) -> Judged | None:
     It is the newest on the span under this configuration, was held against the version that is served, and its last
     node, the report, is complete.
     """
-    if not config.metadata_path.is_file():
+    if is_empty(config.metadata_path):
         return None
     history, bundle = History(open_store(config.metadata_path)), served(config).version_dir
     for run in history.runs[:_NEWEST]:

@@ -33,14 +33,25 @@ def open_store(path: str | Path) -> metadata_store.MetadataStore:
         return store_server.open_server(str(path))
     if not Path(path).is_file():
         raise MonitorError(f"The ML Metadata store must be a SQLite file. Received: {str(path)!r}, which is not there")
-    _require_readable(Path(path))
+    if not _holds_anything(Path(path)):
+        raise MonitorError(f"The ML Metadata store {str(path)!r} is empty: nothing has been run there yet")
     config = mlmd.ConnectionConfig()
     config.sqlite.filename_uri = str(path)
     config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
     return reading(lambda: metadata_store.MetadataStore(config), str(path))
 
 
-def _require_readable(path: Path) -> None:
+def is_empty(path: Path) -> bool:
+    """Whether there is no store yet: no file, or one whose maker was killed before anything was in it.
+
+    Raises:
+      MonitorError: it cannot be read.
+
+    """
+    return not path.exists() or not _holds_anything(path)
+
+
+def _holds_anything(path: Path) -> bool:
     """Raises `MonitorError` when SQLite cannot read a file, or not soon: ML Metadata tries a locked one for 36 s.
 
     What a process was writing when it was killed in the middle of a commit is taken back, which only somebody who may
@@ -49,7 +60,7 @@ def _require_readable(path: Path) -> None:
     uri = f"{path.absolute().as_uri()}?mode=rw"  # of a file that may not be written SQLite makes that `ro` by itself
     try:
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as database:
-            database.execute("SELECT name FROM sqlite_master LIMIT 1").fetchone()
+            return database.execute("SELECT name FROM sqlite_master LIMIT 1").fetchone() is not None
     except sqlite3.Error as error:
         raise MonitorError(f"{path} cannot be read: {error}") from error
 

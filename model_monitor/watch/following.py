@@ -19,14 +19,15 @@ from components.common.verdict_words import EXIT_ERROR, MEANINGS, State, exit_co
 from ..launching import root_lock
 from ..launching.root_lock import RootBusyError
 from ..reading.window_record import WindowRecord
-from .ending import Ending
+from .ending import Ending, TooLongError
 from .hooks import Hook, Status
 from .journal import CLOSED, FILE, OPEN, SET_ASIDE, Journal, WindowRow
 from .judging import is_of_the_place, judge
 from .notices import Notices
-from .retention import sweep
+from .retention import size_of_window, sweep
 from .settings import WatchConfig
 from .taking_up import TakingUp
+from .window_files import size_of
 
 _STATUS_SECONDS = 10.0
 _PLACE_SECONDS = 2.0  # before a window is tried again that nothing is wrong with
@@ -102,7 +103,8 @@ class Follower:
             return True
         try:
             started = time.monotonic()
-            with self._ending.evaluation():
+            limit = 60 * self.config.watch.evaluation_minutes
+            with self._ending.evaluation(limit, partial(self._hung, row)):
                 record, size = judge(self.config, self.journal, row)
             self._seconds = time.monotonic() - started
             place = self.journal.judged(record, size)
@@ -110,14 +112,14 @@ class Follower:
             self.journal.ended(row.window.number)
             if self._ending.abandoned:
                 raise
-            self._failed(row, error)
+            self._failed(row, self._ending.overdue or error)
         else:
             self._due.pop(row.window.number, None)
             self.notices.right("place", f"Verdicts on {self.config.name} go on.")
             self.codes.add(_exit_code(record, self.config))
             self._shown.judged(record, row, self.status())
             self._tell(place)
-            self._remove_old()
+        self._remove_old()
         self.files.nudge()
         return True
 
@@ -155,9 +157,24 @@ class Follower:
             self.journal.failed(number, problem, aside=False)
             self._shown.failed(self.config.name, row, problem, aside=False)
 
+    def _hung(self, row: WindowRow, error: TooLongError) -> None:
+        """Records, for the next process, an attempt that this one will not survive. Runs in another thread."""
+        aside = row.attempts + 1 >= self.config.watch.attempts
+        journal = Journal(self.config.watch_path)
+        journal.ended(row.window.number)
+        size = size_of(self.config.windows_path / str(row.window.number)) if aside else 0
+        journal.failed(row.window.number, str(error), aside=aside, size=size)
+        journal.close()
+        self._shown.failed(self.config.name, row, str(error), aside=aside)
+        self._shown.say("The evaluation heeds no interruption, so that the process ends: the next one goes on.")
+
     def _set_aside(self, row: WindowRow, problem: str) -> None:
         self.codes.add(EXIT_ERROR)
-        self.journal.failed(row.window.number, problem, aside=True)
+        try:
+            size = size_of_window(self.config, row.window.number, None, tried=True)
+        except (MonitorError, OSError):  # it is removed by its age all the same
+            size = 0
+        self.journal.failed(row.window.number, problem, aside=True, size=size)
         self._shown.failed(self.config.name, row, problem, aside=True)
 
     def _tell(self, last: int | None = None) -> None:

@@ -21,7 +21,7 @@ from components.common.errors import MonitorError
 from components.common.strict_text import parse_json
 
 from ..reading.window_record import WindowRecord
-from .journal_tables import SUMS, TABLES
+from .journal_tables import LATER, SUMS, TABLES
 from .windows import PASSED_OVER, Moment, Window
 
 FILE = "journal.sqlite"
@@ -96,14 +96,15 @@ class WindowRow:
 
 @dataclass(frozen=True)
 class Kept:
-    """A window that was judged and whose examples are there still.
+    """A window that nothing more becomes of and whose examples are there still.
 
     Attributes:
       number: of the window.
-      run_id: of its run in ML Metadata.
+      run_id: of the run in ML Metadata that its verdict is of; "" where it was set aside or passed over.
       closed_at: when it was closed, seconds since the epoch.
       size: bytes of it that may be removed.
       told: whether every hook was told of it.
+      tried: whether there may be runs on it that came to no verdict.
 
     """
 
@@ -112,6 +113,7 @@ class Kept:
     closed_at: float
     size: int
     told: bool = True
+    tried: bool = False
 
 
 class Journal:
@@ -148,6 +150,7 @@ class Journal:
             elif version != FORMAT_VERSION:
                 rule = f"be a journal of format {FORMAT_VERSION}"
                 raise MonitorError(f"{self.path} must {rule}. Received: format {version}")
+            self._database.execute(LATER)
 
     def close(self) -> None:
         self._database.close()
@@ -248,27 +251,43 @@ class Journal:
                 raise MonitorError(f"Window {record.window} must not be judged twice")
         return place
 
-    def failed(self, number: int, problem: str, *, aside: bool) -> None:
-        """Records that an attempt to evaluate a window failed, and whether it is set aside for that."""
+    def failed(self, number: int, problem: str, *, aside: bool, size: int = 0) -> None:
+        """Records that an attempt to evaluate a window failed, whether it is set aside for that, and its bytes then."""
         state = SET_ASIDE if aside else CLOSED
-        changes = "state = ?, problem = ?, attempts = attempts + 1"
-        self._change(f"UPDATE windows SET {changes} WHERE number = ?", state, problem, number)  # noqa: S608
+        changes = "state = ?, problem = ?, attempts = attempts + 1, size = ?"
+        self._change(f"UPDATE windows SET {changes} WHERE number = ?", state, problem, size, number)  # noqa: S608
 
     def retry(self, number: int) -> None:
-        """Has a window that was set aside evaluated again. Raises `MonitorError` where it was not."""
-        anew = "state = 'closed', attempts = 0, begun = MIN(begun, 1)"
-        changed = self._change(f"UPDATE windows SET {anew} WHERE number = ? AND state = 'set aside'", number)  # noqa: S608
+        """Has a window that was set aside evaluated again.
+
+        Raises:
+          MonitorError: it was not, or its examples were removed since.
+
+        """
+        anew, which = "state = 'closed', attempts = 0, begun = MIN(begun, 1)", "state = 'set aside' AND removed = 0"
+        changed = self._change(f"UPDATE windows SET {anew} WHERE number = ? AND {which}", number)  # noqa: S608
         if not changed:
-            aside = [each.window.number for each in self.windows(SET_ASIDE)]
+            aside = [each.window.number for each in self.windows(SET_ASIDE) if not each.removed]
             raise MonitorError(f"`--retry` must be one of the windows that were set aside: {aside}. Received: {number}")
 
     def oldest(self, most: int) -> list["Kept"]:
-        """The windows that were judged first, of those whose examples are there still; `most` of them."""
+        """The windows that were closed first, of those that nothing more becomes of and whose examples are there still.
+
+        Args:
+          most: how many of them.
+
+        """
         told = "(SELECT COALESCE(MIN(place), 9223372036854775807) FROM told)"
-        columns = f"number, json_extract(record, '$.run_id'), closed_at, size, place <= {told}"
-        kept = "removed = 0 AND place IS NOT NULL ORDER BY place LIMIT ?"
+        columns = (
+            "number, COALESCE(json_extract(record, '$.run_id'), ''), closed_at, size, "
+            f"COALESCE(place, 0) <= {told}, attempts > 0 OR begun > 1"
+        )
+        kept = "removed = 0 AND state NOT IN ('open', 'closed') ORDER BY number LIMIT ?"
         asked = f"SELECT {columns} FROM windows WHERE {kept}"  # noqa: S608
-        return [Kept(row[0], row[1], row[2], row[3], bool(row[4])) for row in self._database.execute(asked, (most,))]
+        return [
+            Kept(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5]))
+            for row in self._database.execute(asked, (most,))
+        ]
 
     def last_fine(self) -> int:
         """The number of the last window that was judged and fine; 0 where there is none."""
@@ -312,7 +331,7 @@ class Journal:
     def totals(self) -> dict[str, int]:
         """What was taken up in all: windows by state, examples, records, those damaged and those of late windows.
 
-        And of judged windows, how many were `removed`, and the `size` of the others in bytes.
+        And of how many windows the examples were `removed`, and the `size` of the others in bytes.
         """
         sums = ", ".join(f"COALESCE(SUM({name}), 0) AS {name}" for name in SUMS)
         found = dict(self._database.execute(f"SELECT {sums} FROM totals").fetchone())  # noqa: S608
@@ -368,6 +387,8 @@ def _columns(row: WindowRow, now: float) -> dict[str, Any]:
     plain = {name: getattr(window, name) for name in _OF_WINDOW}
     closed = PASSED_OVER if window.closed == PASSED_OVER else CLOSED
     state = {"state": closed if window.closed else OPEN, "closed_at": now if window.closed else None}
+    if window.closed == PASSED_OVER:  # the last that is heard of it; whoever judges another weighs that
+        state["size"] = sum(row.files.values())
     return {**plain, **opened, **state, "bundle": row.bundle, "files": json.dumps(dict(row.files))}
 
 

@@ -26,7 +26,6 @@ CREATE TABLE windows (
   size INTEGER NOT NULL DEFAULT 0, removed INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX by_state ON windows (state, number);
-CREATE INDEX kept ON windows (place) WHERE removed = 0 AND place IS NOT NULL;
 CREATE INDEX by_end ON windows (version, until) WHERE late = 0 AND state != 'open';
 CREATE TABLE files (
   place TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, device INTEGER NOT NULL,
@@ -48,3 +47,5 @@ _TRIGGERS = tuple(
     )
 )
 TABLES = (*filter(str.strip, _CREATED.split(";")), *_TRIGGERS)
+# Of windows that nothing more becomes of, which are looked at after each that is judged. Older journals get it later.
+LATER = "CREATE INDEX IF NOT EXISTS ended ON windows (number) WHERE removed = 0 AND state NOT IN ('open', 'closed')"

@@ -52,7 +52,8 @@ def judge(config: WatchConfig, journal: Journal, row: WindowRow) -> tuple[Window
     window = row.window
     known = {"first_request": window.first_request, "last_request": window.last_request, "late": window.late}
     record = record_of(judged.run, point_of(History(open_store(config.metadata_path)), judged.run), **known)
-    return record, size_of_window(config, number, judged.run)
+    tried = row.attempts > 0 or row.begun > 0
+    return record, size_of_window(config, number, judged.run, tried=tried)
 
 
 def is_of_the_place(error: BaseException) -> bool:

@@ -43,8 +43,10 @@ class WatchSettings(Section):
     waiting_windows: Count = 4  # closed and not judged; with more than these, reading waits
     attempts: Count = 3  # to evaluate a window, before it is set aside
     retry_seconds: Annotated[float, Field(ge=0)] = 30.0  # before the second; twice as long before each further one
+    evaluation_minutes: Minutes = 10.0  # that one may take; then it is given up, which counts as an attempt
     grace_seconds: Annotated[float, Field(gt=0)] = 25.0  # for the evaluation that runs when the process is asked to end
-    # of windows that were judged, the examples and the artifacts of their runs are kept so long; verdicts always are
+    # of windows that were judged, set aside or passed over, the examples and the artifacts of their runs are kept so
+    # long; verdicts always are
     keep_windows: Count | None = 1000
     keep_days: Annotated[float, Field(gt=0)] | None = None
     keep_gigabytes: Annotated[float, Field(gt=0)] | None = None

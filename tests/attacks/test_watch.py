@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from components.common.verdict_words import EXIT_BLOCKED, EXIT_FINE
+from components.common.verdict_words import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE
+from model_monitor.watch.journal import SET_ASIDE
 from tests.support.code_blocks import named
+from tests.support.running_proxy import SECONDS, until
 from tests.support.warm.starting import warm
 from tests.support.watched_command import EXAMPLES, Watched
 
@@ -55,6 +57,9 @@ def test_what_is_there_becomes_windows_that_every_command_knows(watched: Watched
 def test_what_is_old_is_removed_and_verdicts_stay(watched: Watched):
     records = watched.traffic()
     watched.publish(1, records[:2])
+    killed = watched.watch("--once")
+    until(lambda: [*watched.root.glob("artifacts/ImageStatisticsGen/statistics/*")], 10 * SECONDS)
+    killed.kill()  # what the evaluation has left goes with its window
     assert watched.watch("--once").end()[0] == EXIT_FINE
     store = ("--metadata", watched.root.name)
     before = watched.run("why", "span:1", *store)
@@ -65,8 +70,9 @@ def test_what_is_old_is_removed_and_verdicts_stay(watched: Watched):
         True,
     )
     assert [path.name for path in watched.root.glob("windows/*")] == ["3"]
-    left = [path for path in watched.root.glob("artifacts/*/*/*") if path.parent.name in ("examples", "report")]
-    assert len(left) == 2  # of the last window
+    names = ("examples", "report", "ImageStatisticsGen/statistics")
+    left = [path for path in watched.root.glob("artifacts/*/*/*") if str(path.parent).endswith(names)]
+    assert len(left) == 3, left  # of the last window
     assert watched.run("why", "span:1", *store) == before
     assert watched.run("inspect", *store)[0] == EXIT_FINE
     watched.publish(3, records[3:])
@@ -75,6 +81,21 @@ def test_what_is_old_is_removed_and_verdicts_stay(watched: Watched):
     assert [re.sub(r"\d+\.\d [kM]B", "SIZE", each) for each in events] == [
         f"window {number}: SIZE removed, as `watch.keep_windows` is 1" for number in (1, 2)
     ]
+
+
+def test_an_evaluation_that_takes_too_long_is_set_aside_and_can_be_judged_later(watched: Watched):
+    """A real one is interrupted, wherever it is after a fifth of a second; what it has left is no verdict."""
+    records = watched.traffic()[:1]
+    watched.publish(1, records)
+    limit = ("--set", "watch.evaluation_minutes=0.003", "--set", "watch.attempts=2")
+    code, text = watched.watch("--once", *limit).end()
+    assert code == EXIT_ERROR, text
+    assert "longer than `watch.evaluation_minutes`, 0.003" in " ".join(text.split()), text
+    assert (watched.verdicts(), watched.journal().count(SET_ASIDE)) == ({}, 1)
+    assert watched.watch("--retry", "1").end()[0] == EXIT_FINE
+    assert watched.watch("--once").end()[0] == EXIT_FINE
+    complaints = watched.complaints(collections.Counter(records), EXAMPLES)
+    assert not complaints, complaints
 
 
 def test_the_page_on_watching_is_right_about_a_first_look(adopted: Path):

@@ -212,6 +212,15 @@ def test_a_store_that_is_not_there_is_an_error_that_says_so(tmp_path):
         contexts.Contexts(tmp_path / "metadata.sqlite")
 
 
+def test_a_store_whose_maker_was_killed_before_anything_was_in_it_is_made_anew(tmp_path):
+    path = tmp_path / "metadata.sqlite"
+    path.touch()
+    with pytest.raises(MonitorError, match="is empty: nothing has been run there yet"):
+        contexts.Contexts(path)
+    contexts.Contexts(path, make=True)
+    assert History(open_store(path)).runs == []
+
+
 def test_actions_are_kept_with_who_when_and_why(root):
     root.judge(1, "c")
     store = contexts.Contexts(root.metadata)

@@ -1,5 +1,6 @@
 """The loop with an evaluation that takes no time: order, retries, hooks, how it ends. tests/attacks has real ones."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -374,6 +375,48 @@ def test_an_evaluation_that_takes_longer_is_given_up_and_loses_nothing(tmp_path,
     judge(fine)
     run(watched)
     assert journal_of(watched).count(JUDGED) == 1
+
+
+def test_an_evaluation_that_never_returns_is_set_aside_with_its_reason(tmp_path, judge):
+    watched = config(tmp_path, evaluation_minutes=0.2 / 60, attempts=2)
+    write(tmp_path / "logs", "1/part-0", requests("a", 15))
+
+    def evaluate(watched, journal, row):
+        if row.window.number == 2:
+            threading.Event().wait()
+        return fine(watched, journal, row)
+
+    judge(evaluate)
+    shown = Shown()
+    assert run(watched, shown=shown) == {EXIT_FINE, EXIT_ERROR}
+    assert (shown.failures, shown.windows) == ([(2, False), (2, True)], [1, 3])
+    (aside,) = journal_of(watched).windows(SET_ASIDE)
+    assert "took longer than `watch.evaluation_minutes`" in aside.problem
+
+
+def test_an_evaluation_that_heeds_no_interruption_ends_the_process_and_the_next_one_goes_on(tmp_path, judge):
+    watched = config(tmp_path, evaluation_minutes=0.2 / 60, attempts=1)
+    write(tmp_path / "logs", "1/part-0", requests("a", 15))
+
+    def evaluate(watched, journal, row):
+        while row.window.number == 2:
+            with contextlib.suppress(MonitorError):
+                threading.Event().wait()
+        return fine(watched, journal, row)
+
+    judge(evaluate)
+    child = os.fork()
+    if not child:
+        try:
+            run(watched)
+        finally:
+            os._exit(EXIT_FINE)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == EXIT_ERROR
+    (aside,) = journal_of(watched).windows(SET_ASIDE)
+    assert (aside.window.number, aside.attempts) == (2, 1)
+    assert "took longer than" in aside.problem
+    assert run(watched) == {EXIT_FINE}
+    assert [record.window for record in journal_of(watched).records] == [1, 3]
 
 
 def test_a_disk_that_is_full_for_a_while_stops_nothing_for_good(tmp_path, judge, monkeypatch):

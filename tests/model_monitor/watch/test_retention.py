@@ -2,11 +2,12 @@
 
 import pytest
 
+from components.common.errors import MonitorError
 from components.common.verdict_words import State
 from model_monitor.reading.window_record import WindowRecord
 from model_monitor.watch.journal import Journal, WindowRow
 from model_monitor.watch.retention import old
-from model_monitor.watch.windows import Moment, Window
+from model_monitor.watch.windows import PASSED_OVER, Moment, Window
 from tests.support.watched_logs import config
 
 DAY, MEGABYTE = 86400.0, 10**6
@@ -66,3 +67,27 @@ def test_a_window_waits_for_every_hook(tmp_path, journal):
     journal.told("alerts")
     journal.tell("alerts", 3)
     assert [window.number for window, _ in old(watched, journal, NOW)] == [1, 3]
+
+
+def test_windows_without_a_verdict_are_old_as_others_are(tmp_path, journal):
+    """Number 7 was set aside after two attempts, 8 passed over, 9 waits, 10 is open; 11 is the newest."""
+    for number, closed in ((7, "examples"), (8, PASSED_OVER), (9, "examples"), (10, ""), (11, "examples")):
+        window = Window(number, 1, False, Moment(0.0, 0.0, "b"), closed=closed)
+        journal.took(None, [WindowRow(window, bundle="/1", files={"a": MEGABYTE})], NOW)
+    for aside in (False, True):
+        journal.begin(7)
+        journal.ended(7)
+        journal.failed(7, "no", aside=aside, size=200 * MEGABYTE * aside)
+    journal.judged(WindowRecord("m", 11, State.FINE, "", 11, "run-11", "1", 10, 0.0), 100 * MEGABYTE)
+    assert journal.totals()["size"] == (600 + 200 + 1 + 100) * MEGABYTE
+    watched = config(tmp_path, **{**KEEP, "keep_windows": 1})
+    found = [window for window, _ in old(watched, journal, NOW)]
+    assert [window.number for window in found] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [(each.run_id, each.size, each.tried) for each in found[-3:]] == [
+        ("run-6", 100 * MEGABYTE, False), ("", 200 * MEGABYTE, True), ("", MEGABYTE, False),
+    ]  # fmt: skip
+    for each in found:
+        journal.removed(each.number, NOW, "")
+    assert old(watched, journal, NOW) == []
+    with pytest.raises(MonitorError, match=r"set aside: \[\]"):  # there is nothing left to be evaluated
+        journal.retry(7)
