@@ -1,8 +1,9 @@
 """The windows that were compared with a version, with their samples, and the version's baseline: what is tuned on."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from components.common import baseline_bundle
 from components.common.artifacts.files import DAMAGE, Artifact, Files, local_files, said
@@ -22,6 +23,8 @@ from ..reading.history import History
 from ..reading.run_store import Run
 from .tuning import Baseline, PastWindow
 
+Drawn = Callable[[Mapping[str, int | float | str], str], Collection[str]]
+
 
 @dataclass(frozen=True)
 class Past:
@@ -39,12 +42,13 @@ class Past:
     lost: tuple[str, ...]
 
 
-def past(history: History, bundle: Bundle, newest: int = 0) -> Past:
+def past(history: History, bundle: Bundle, drawn: Drawn, newest: int = 0) -> Past:
     """The windows that were compared with a version.
 
     Args:
       history: of the store with their runs.
       bundle: of the version.
+      drawn: the ids of the rows that a `one_example_per` takes of the logs of a run with some parameters.
       newest: how many of the newest windows; 0: all.
 
     Raises:
@@ -56,7 +60,8 @@ def past(history: History, bundle: Bundle, newest: int = 0) -> Past:
     for run in history.watched(bundle.version_dir)[-newest:]:
         number = history.verdict(run).span
         try:
-            windows.append(PastWindow(int(number or 0), _sample(run), marks.get(run.id)))
+            taken = partial(drawn, run.node(roles.LOGS).parameters)
+            windows.append(PastWindow(int(number or 0), _sample(run), marks.get(run.id), taken))
         except (*DAMAGE, OSError) as error:
             lost.append(f"Window {number} is left out: {said(error)}")
     return Past(tuple(windows), baseline_of(bundle), tuple(lost))

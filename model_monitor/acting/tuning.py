@@ -1,13 +1,14 @@
 """Past windows evaluated under other settings: what would have rung, and what would have been missed.
 
 Every window of a monitored model has a sample of its examples with all that was measured of each, and the baseline has
-one too, so that other settings need neither logs nor images. Windows of another size are made of the rows of
+one too, so that other settings need neither logs nor images, but for what only logs tell: which rows are of one moment,
+of one client by a field, or of one image. Windows of another size are made of the rows of
 consecutive windows in their order. What is compared is a window with the baseline, at the part of the false-alarm rate
 that this comparison has beside the one with the previous span.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -30,8 +31,7 @@ class Setting:
     Attributes:
       false_alarm_rate: in (0, 0.5], of a window.
       window_examples: examples of a window, 30 or more; `AS_THEY_CAME`: the windows as they were judged.
-      one_example_per: as `monitor.one_example_per`, where ids tell: "example", "request", "client:prefix:..." or
-        "client:pattern:...".
+      one_example_per: as `monitor.one_example_per`.
       features: patterns of the features that are compared, such as "image_*"; empty: all that are monitored.
 
     """
@@ -45,13 +45,11 @@ class Setting:
         rate, size = self.false_alarm_rate, self.window_examples
         require(math.isfinite(rate) and 0 < rate <= 0.5, "the false-alarm rate", "be in (0, 0.5]", rate)
         require(size == AS_THEY_CAME or size >= 30, "the window's examples", "be 30 or more", size)
-        taken = Subsampling.parse(self.one_example_per)
-        if taken.by_image or taken.seconds or (taken.client and taken.client.field):
-            raise MonitorError(
-                "To be tuned, `one_example_per` must be example, request, client:prefix:SEPARATOR or "
-                "client:pattern:REGEX: samples of past windows hold ids, but neither times nor log fields. "
-                f"Received: {self.one_example_per!r}"
-            )
+        Subsampling.parse(self.one_example_per)
+
+
+def _no_logs(one_example_per: str) -> Collection[str]:
+    raise MonitorError("its logs are not known")
 
 
 @dataclass(frozen=True)
@@ -62,12 +60,15 @@ class PastWindow:
       number: its span.
       sample: of its examples.
       marked: whether the incident that it is in was marked as real (True) or as a false alarm (False); None: neither.
+      taken: gives the ids of the rows that a `one_example_per` takes of its logs; raises `MonitorError` where these are
+        gone.
 
     """
 
     number: int
     sample: FeatureSample
     marked: bool | None = None
+    taken: Callable[[str], Collection[str]] = _no_logs
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,9 @@ class Tuning:
       permutations, seed: of the permutation test.
       least_rate: the smallest false-alarm rate that is tried: it says which windows need all permutations.
 
+    Attributes:
+      lost: windows that a setting could not be tried on, each with the reason in a sentence.
+
     """
 
     windows: Sequence[PastWindow]
@@ -133,7 +137,9 @@ class Tuning:
     seed: int = 0
     least_rate: float = 0.01
     _p_values: dict[tuple[int, str, tuple[str, ...]], list[float]] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
     _pieces: dict[tuple[int, str], list[Piece]] = field(default_factory=dict)
+    _drawn: dict[str, list[PastWindow]] = field(default_factory=dict)
 
     def attempt(self, setting: Setting, step: Callable[[int, int], None] = lambda _done, _all: None) -> Tried:
         """What would have rung.
@@ -143,7 +149,8 @@ class Tuning:
           step: told how many windows were compared, of how many.
 
         Raises:
-          MonitorError: there are no windows, the features name none, or there are too few permutations for the rate.
+          MonitorError: there are no windows, or none that tells what `one_example_per` asks for; the features name
+            none; or there are too few permutations for the rate.
 
         """
         require(bool(self.windows), "the store", "have windows that were compared with the served version", 0)
@@ -160,7 +167,7 @@ class Tuning:
             if p_value <= p_value_threshold(rate, min(len(piece.sample.values), MAX_ROWS), rows)
         ]
         rung = {number for piece in rang for number in piece.windows}
-        real = [window.number for window in self.windows if window.marked is True]
+        real = [window.number for window in self._windows(setting.one_example_per) if window.marked is True]
         return Tried(
             setting,
             pieces=len(pieces),
@@ -173,9 +180,20 @@ class Tuning:
     def _made(self, setting: Setting) -> list[Piece]:
         key = (setting.window_examples, setting.one_example_per)
         if key not in self._pieces:
-            taken = [replace(each, sample=drawn(each.sample, setting.one_example_per)) for each in self.windows]
-            self._pieces[key] = list(regrouped(taken, setting.window_examples))
+            self._pieces[key] = list(regrouped(self._windows(setting.one_example_per), setting.window_examples))
         return self._pieces[key]
+
+    def _windows(self, one_example_per: str) -> list[PastWindow]:
+        """The windows with the rows that are taken of them."""
+        if one_example_per not in self._drawn:
+            found = self._drawn[one_example_per] = []
+            for each in self.windows:
+                try:
+                    found.append(replace(each, sample=drawn(each, one_example_per)))
+                except MonitorError as error:
+                    self.lost.append(f"Window {each.number} is left out of `{one_example_per}`: {error}")
+            require(bool(found), "one_example_per", "be one that some window can tell", one_example_per)
+        return self._drawn[one_example_per]
 
     def _compared(self, setting: Setting, pieces: Sequence[Piece], step: Callable[[int, int], None]) -> list[float]:
         names = self._names(setting.features)
@@ -211,12 +229,19 @@ class Tuning:
         return any(window.marked is not None for window in self.windows)
 
 
-def drawn(sample: FeatureSample, one_example_per: str) -> FeatureSample:
-    """The rows that `one_example_per` takes of a sample: of those that compete, the one that is drawn by lot.
+def drawn(window: PastWindow, one_example_per: str) -> FeatureSample:
+    """The rows that `one_example_per` takes of a window: of those that compete, the one that is drawn by lot.
 
-    Rows whose id does not tell what they compete within are left out, as ServingLogExampleGen leaves them out.
+    Rows of which is not known what they compete within are left out, as ServingLogExampleGen leaves them out.
+
+    Raises:
+      MonitorError: it takes the logs to tell, and these are gone.
+
     """
-    taken = Subsampling.parse(one_example_per)
+    taken, sample = Subsampling.parse(one_example_per), window.sample
+    if taken.by_image or taken.seconds or (taken.client and taken.client.field):
+        ids = window.taken(one_example_per)
+        return sample.take([row for row, identity in enumerate(sample.ids) if identity in ids])
     if not taken.by_request and taken.client is None:
         return sample
     best: dict[bytes, tuple[bytes, int]] = {}

@@ -2,6 +2,7 @@
 
 import argparse
 import itertools
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,9 +26,10 @@ from ..acting.recorded import Act, Came, What
 from ..acting.tuning import AS_THEY_CAME, Setting, Tried, Tuning
 from ..incidents.contexts import Contexts
 from ..launching import monitoring
+from ..launching.drawn_rows import drawn_ids
 from ..showing import tuning as showing
 from ..showing.lines import say
-from ..terminal import make_console
+from ..terminal import make_console, quiet
 from ..watch import bearable
 from ..watch.settings import configuration
 from . import EXIT_FINE
@@ -50,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--window-examples", default="", metavar="LIST", help="sizes of windows, e.g. 500,2000; default: as they came"
     )
     parser.add_argument(
-        "--one-example-per", default="", metavar="LIST", help="e.g. example,request,client:prefix:-; default: example"
+        "--one-example-per", default="", metavar="LIST", help="e.g. example,request,60s,client; default: example"
     )
     parser.add_argument(
         "--features",
@@ -81,16 +83,18 @@ def run(options: argparse.Namespace) -> int:
     settings = _settings(options, config)
     require(0 <= options.choose <= len(settings), "--choose", f"be 1 to {len(settings)}", options.choose)
     console = make_console()
-    known = past(open_history(options), monitoring.served(config), options.last)
+    known = past(open_history(options), monitoring.served(config), drawn_ids, options.last)
     rate = min(each.false_alarm_rate for each in settings)
     permutations = max(config.monitor.permutations, least_permutations(rate))
     tuning = Tuning(known.windows, known.baseline, permutations, config.monitor.seed, least_rate=rate)
-    tried = _tried(tuning, settings, console)
+    with quiet(Path(os.devnull)) as shown:  # logs are read by what imports TensorFlow
+        tried = _tried(tuning, settings, shown)
     now = next((number for number, each in enumerate(settings, 1) if each == _today(config)), 0)
+    lost = (*known.lost, *tuning.lost)
     if options.json:
-        print_json(console, showing.record(tried, now, tuning.marked, known.lost))
+        print_json(console, showing.record(tried, now, tuning.marked, lost))
     else:
-        for sentence in known.lost:
+        for sentence in lost:
             say(console, f"[yellow]?[/] {escape(sentence)}")
         showing.show(tried, now, tuning.marked, console)
     if options.write is not None:

@@ -281,6 +281,8 @@ def test_past_windows_are_evaluated_under_other_settings_and_the_picked_one_is_w
     assert [2] in first["rang"]
     assert [1] not in first["rang"]
     assert 2 in first["caught"]
+    by_logs = json.loads(model_monitor("tune", *where, "--one-example-per", "image,600s", "--json").stdout)
+    assert [each["windows"] for each in by_logs["tried"]] == [3, 3]
     tuned = load(MonitoringConfig, file)
     assert (tuned.monitor.false_alarm_rate, tuned.monitor.features) == (0.2, ("prediction_*",))
     again = model_monitor("monitor", "--config", str(file), *where, "--logs", str(root.parent / "logs"), "--span", "1")
@@ -307,6 +309,35 @@ def test_an_earlier_version_is_rolled_back_to_and_why_says_by_whom(root: Path, g
     version = Path(newest.version_dir).name
     assert f"Rolled back to version {first.name}, which is version {version} now, by ann" in words(why.stdout)
     assert "it confuses cats and dogs" in words(why.stdout)
+
+
+def test_a_fine_window_becomes_the_reference_of_a_new_version(root: Path, good: Outcome, rest: Outcome):
+    """A pushed version stays as it is: the same model gets a new number, and windows are compared with that one."""
+    serving, first = root.parent / "referred", Path(good.versions[0])
+    shutil.copytree(first, serving / first.name)
+    where = ("--set", f"root={root}", "--set", f"serving_dir={serving}")
+    because = ("--because", "the summer is here", "--by", "ann")
+    span = ("--logs", str(root.parent / "logs"), "--span", "1")
+    assert model_monitor("monitor", *where, *span).returncode == 0  # against this very version
+    done = model_monitor("rebaseline", "--windows", "1", *where, *because)
+    assert done.returncode == 0, done.stdout + done.stderr
+    newest = baseline_bundle.newest(str(serving))
+    version = Path(newest.version_dir)
+    assert int(version.name) > int(first.name)
+    assert (newest.manifest.reference.windows, newest.manifest.reference.examples) == ("1", 1000)
+    assert (version / "saved_model.pb").read_bytes() == (first / "saved_model.pb").read_bytes()
+    logs = root.parent / "referred_logs"
+    sent = model_monitor("replay", "--serving", str(serving), "--logs", str(logs), "--count", "500")
+    assert sent.returncode == 0, sent.stderr
+    found = model_monitor("monitor", *where, "--logs", str(logs))
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "1,000 images of windows 1, the reference since" in words(found.stdout)
+    why = model_monitor("why", "span:1", "--set", f"root={root}")
+    became = f"made the reference of version {first.name}, which is version {version.name} now, by ann"
+    assert became in words(why.stdout)
+    back = model_monitor("rollback", first.name, *where, *because)
+    assert back.returncode == 0, back.stderr
+    assert baseline_bundle.newest(str(serving)).manifest.reference is None
 
 
 def test_the_demonstration_tells_of_clean_traffic_and_of_a_bad_push_that_is_rolled_back(root: Path, good: Outcome):

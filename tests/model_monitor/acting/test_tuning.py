@@ -1,6 +1,7 @@
 """Past windows under other settings: what rings, what is missed, and windows that are made of others."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,17 +77,37 @@ def test_rows_are_kept_in_their_order_each_once():
 
 def test_one_example_per_request_and_per_client_takes_one_of_each():
     ids = ("cam1-a/0", "cam1-a/1", "cam1-b/0", "cam2-c/0", "nobody/0")
-    few = sample(5, ids=ids)
+    few = PastWindow(1, sample(5, ids=ids))
     by_request = drawn(few, "request")
     assert sorted(each.rpartition("/")[0] for each in by_request.ids) == ["cam1-a", "cam1-b", "cam2-c", "nobody"]
     assert sorted(each.partition("-")[0] for each in drawn(few, "client:prefix:-").ids) == ["cam1", "cam2"]
-    assert drawn(few, "example") is few
+    assert drawn(few, "example") is few.sample
 
 
-def test_what_a_sample_cannot_tell_is_refused():
-    for setting in ("image", "60s", "client", "client:field:user"):
-        with pytest.raises(MonitorError, match="neither times nor log fields"):
-            Setting(0.01, one_example_per=setting)
+@pytest.mark.parametrize("one_example_per", ["image", "60s", "client", "client:field:user"])
+def test_what_ids_do_not_tell_the_logs_do(one_example_per):
+    asked = []
+
+    def taken(what):
+        asked.append(what)
+        return {"b/0", "c/0", "not in the sample/0"}
+
+    few = PastWindow(1, sample(3, ids=("a/0", "b/0", "c/0")), taken=taken)
+    assert drawn(few, one_example_per).ids == ("b/0", "c/0")
+    assert asked == [one_example_per]
+
+
+def test_a_window_whose_logs_are_gone_is_left_out_and_said(tuning):
+    def taken(what):
+        return tuning.windows[0].sample.ids[:150] if what == "60s" else ()
+
+    windows = [replace(tuning.windows[0], taken=taken), tuning.windows[4]]
+    some = Tuning(windows, tuning.baseline)
+    tried = some.attempt(Setting(0.01, one_example_per="60s"))
+    assert (tried.pieces, tried.missed) == (1, ())
+    assert some.lost == ["Window 5 is left out of `60s`: its logs are not known"]
+    with pytest.raises(MonitorError, match="that some window can tell"):
+        Tuning(windows[1:], tuning.baseline).attempt(Setting(0.01, one_example_per="image"))
 
 
 @pytest.mark.parametrize(
