@@ -12,6 +12,7 @@ from components.common.errors import MonitorError, require
 from ..extras import imported
 from ..terminal import make_console
 from . import EXIT_FINE
+from .listening import PORTS, add_addresses, add_grace, require_positive
 
 if TYPE_CHECKING:
     from ..serving.proxy.running import Settings
@@ -35,17 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     which.add_argument("--bundle", metavar="DIR", help="folder of the served version, adopted or pushed: likewise")
     parser.add_argument("--model", default="", help="name of the model to log; default: the first one that answers")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; default: %(default)s, this machine")
-    ports = "default: %(default)s; 0 picks one that is free"
-    parser.add_argument("--port", type=int, default=8601, help=f"of REST; {ports}")
-    parser.add_argument("--grpc-port", type=int, default=8600, metavar="PORT", help=f"of gRPC; {ports}")
+    add_addresses(parser, port=8601, grpc_port=8600)
     parser.add_argument(
-        "--metrics-port", type=int, default=8602, metavar="PORT", help=f"of /metrics, for this machine alone; {ports}"
+        "--metrics-port", type=int, default=8602, metavar="PORT", help=f"of /metrics, for this machine alone; {PORTS}"
     )
     _add_logging(parser)
-    parser.add_argument(
-        "--grace", type=float, default=25.0, metavar="SECONDS", help="to end in after SIGTERM; default: %(default)g"
-    )
+    add_grace(parser)
 
 
 def _add_logging(parser: argparse.ArgumentParser) -> None:
@@ -108,8 +104,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
     from ..serving.proxy.taken import Limits  # noqa: PLC0415
 
     require(0 < options.sampling_rate <= 1, "--sampling-rate", "be in (0, 1]", options.sampling_rate)
-    for name in ("queue_mib", "body_mib", "file_seconds", "grace"):
-        require(getattr(options, name) > 0, f"--{name.replace('_', '-')}", "be more than 0", getattr(options, name))
+    require_positive(options, "queue_mib", "body_mib", "file_seconds", "grace")
     require(options.span is None or options.span >= 0, "--span", "be 0 or more", options.span)
     bundle = _bundle(options)
     log = LogSettings(

@@ -11,6 +11,7 @@ from components.common.errors import require
 from ..extras import imported
 from ..terminal import make_console
 from . import EXIT_FINE
+from .listening import add_addresses, add_grace, require_positive
 
 DESCRIPTION = """Answers for the newest version in a serving folder, over TensorFlow Serving's REST and gRPC and
 KServe's V2, and takes up new versions as they are pushed. Small, and for this machine alone unless `--host` says
@@ -20,10 +21,7 @@ otherwise: in production TensorFlow Serving does the same faster. SIGTERM ends i
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--serving", required=True, metavar="DIR", help="folder of versions, the newest is served")
     parser.add_argument("--model", default="", help="name of the model; default: that of the serving folder")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; default: %(default)s, this machine")
-    ports = "default: %(default)s; 0 picks one that is free"
-    parser.add_argument("--port", type=int, default=8501, help=f"of REST; {ports}")
-    parser.add_argument("--grpc-port", type=int, default=8500, metavar="PORT", help=f"of gRPC; {ports}")
+    add_addresses(parser, port=8501, grpc_port=8500)
     parser.add_argument(
         "--poll",
         type=float,
@@ -31,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="between two looks for versions; default: %(default)g",
     )
-    parser.add_argument(
-        "--grace", type=float, default=25.0, metavar="SECONDS", help="to end in after SIGTERM; default: %(default)g"
-    )
+    add_grace(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,8 +37,7 @@ def run(options: argparse.Namespace) -> int:
         imported(library, "model-monitor serve")
     folder = os.path.abspath(options.serving)
     require(Path(folder).is_dir(), "--serving", "be a folder", options.serving)
-    for name in ("poll", "grace"):
-        require(getattr(options, name) > 0, f"--{name}", "be more than 0", getattr(options, name))
+    require_positive(options, "poll", "grace")
     from ..serving.server import running  # noqa: PLC0415 - imports TensorFlow, after what can be said without it
 
     console, model = make_console(), options.model or os.path.basename(folder)
