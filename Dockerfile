@@ -18,11 +18,11 @@ RUN python3 -m venv /uv && /uv/bin/pip install -q --no-cache-dir --require-hashe
 COPY requirements/tfx-1.16.txt requirements/
 COPY --from=project-table /table/pyproject.toml ./
 # Extras of pyproject.toml, separated by blanks. What is not in the lock file, by version and hash, is refused. The C++
-# headers of TensorFlow, 400 MB, are for who compiles against it.
+# headers of TensorFlow, 400 MB, are for who compiles against it. A busy machine may take minutes to compile one file.
 ARG MODEL_MONITOR_EXTRAS=kfp
 RUN /uv/bin/uv venv -q --python python3 /opt/model-monitor && \
-    /uv/bin/uv pip install -q --no-cache --python /opt/model-monitor --compile-bytecode --require-hashes \
-      --constraint requirements/tfx-1.16.txt -r pyproject.toml $(printf -- '--extra %s ' ${MODEL_MONITOR_EXTRAS}) && \
+    UV_COMPILE_BYTECODE_TIMEOUT=900 /uv/bin/uv pip install -q --no-cache --python /opt/model-monitor \
+      --compile-bytecode --require-hashes --constraint requirements/tfx-1.16.txt -r pyproject.toml $(printf -- '--extra %s ' ${MODEL_MONITOR_EXTRAS}) && \
     rm -r /opt/model-monitor/lib/python3.*/site-packages/tensorflow/include
 
 FROM requirements AS project

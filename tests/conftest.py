@@ -11,12 +11,14 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from components.common.processor import tell_openblas
 from tests.support.warm.starting import SHARED, start, warm
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings would hide what failed
 # One thread a process, as one processor a process is there: threads that wait for work take a sixth more of it.
 for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+tell_openblas()  # before any test imports NumPy, so that all processes of a run multiply alike, to the last digit
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 

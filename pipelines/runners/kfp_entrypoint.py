@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from components.common.errors import MonitorError
 from components.common.object_store.files import store_files
+from components.common.processor import tell_openblas
 from components.common.step import MOST_READ
 
 from .kfp.executor_input import INPUT_ARGUMENT, SPEC_ARGUMENT, Declared, ExecutorInput, Json, read_declared, read_input
@@ -62,6 +63,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str]) -> int:
     """Runs one step and returns the exit code."""
+    tell_openblas()  # as `model-monitor` does: what is computed here and there is the same to the last digit
     try:
         run(read_arguments(argv))
     except MonitorError as error:

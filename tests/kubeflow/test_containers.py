@@ -4,6 +4,7 @@ The image is the project's, built of its Dockerfile. Steps see the folder that s
 else of this machine. Skipped where there can be no Docker: `python3 .ci/with_docker.py COMMAND` starts one.
 """
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    if not (here := version("tfx")).startswith(containers.TFX):
+        pytest.skip(f"the image has TFX {containers.TFX}, and what it says is compared with what TFX {here} says here")
     try:
         image = containers.image()
     except containers.NoContainersError as error:
@@ -55,9 +58,9 @@ def judged(demo: Demo, pushed: Both[containers.LocalRun]) -> Both[containers.Loc
     demo.replay(*data, "--shift", "gaussian_blur", "--severity", "5")
     there = demo.monitor(span="1")
     config = load(MonitoringConfig, None, on_this_machine(demo))
-    version = baseline_bundle.newest(str(demo.store / "serving"))
-    assert version is not None
-    pipeline = monitoring_pipeline(version, logs=demo.store / "logs", span=1, **nodes.pipeline_arguments(config))
+    served = baseline_bundle.newest(str(demo.store / "serving"))
+    assert served is not None
+    pipeline = monitoring_pipeline(served, logs=demo.store / "logs", span=1, **nodes.pipeline_arguments(config))
     return Both(there, here(pipeline, config.metadata_path))
 
 
@@ -68,8 +71,8 @@ def test_a_training_in_containers_pushes_what_one_on_this_machine_pushes(pushed:
     pushed.same("ThresholdCalibrator", "schema", "schema.pbtxt")
     pushed.same("AtomicPusher", "pushed_model", "saved_model.pb")
     sentences = pushed.properties("ValidationReport", "report", "verdict")
-    (there, here), (version,) = sentences, baseline_bundle.versions(str(demo.store / "serving"))
-    assert there.startswith(f"Pushed as version {Path(version).name}")
+    (there, here), (pushed_version,) = sentences, baseline_bundle.versions(str(demo.store / "serving"))
+    assert there.startswith(f"Pushed as version {Path(pushed_version).name}")
     assert there.partition(":")[2] == here.partition(":")[2]
 
 

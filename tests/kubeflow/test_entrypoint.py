@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from components.common.processor import VARIABLE
 from pipelines.runners.kfp.executor_input import INPUT_ARGUMENT, SPEC_ARGUMENT
 from pipelines.runners.kfp_entrypoint import main
 from pipelines.runners.project_version import project_version
@@ -210,3 +211,13 @@ def test_an_artifact_of_no_type_of_tfx_s_is_said(output: Path):
     done = container(*told(output, executor="tfx.components.schema_gen.executor.Executor"), python=python)
     assert done.stderr.splitlines()[-1].startswith("`type of report` must be one that TFX has, as the compiler writes")
     assert (done.returncode, output.exists()) == (1, False)
+
+
+def test_openblas_is_told_of_the_processor_before_numpy_is_imported():
+    code = (
+        "import os, sys; from pipelines.runners import kfp_entrypoint; before = 'numpy' in sys.modules; "
+        "kfp_entrypoint.main([]); print(before, os.environ.get('OPENBLAS_CORETYPE'))"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != VARIABLE}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", str(os.environ.get(VARIABLE))]

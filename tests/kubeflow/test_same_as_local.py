@@ -26,7 +26,7 @@ from pipelines.config import MonitoringConfig, load
 from pipelines.kubeflow_settings import KubeflowConfig, Mount
 from pipelines.runners.kubeflow import compile_pipeline
 from tests.support.kubeflow.lenient import TINY, policy
-from tests.support.kubeflow.same import Both, counted, decision, drift_report, here, imported
+from tests.support.kubeflow.same import Both, counted, decision, here, imported, record
 from tests.support.kubeflow.walk import KFP_2_0_5, KFP_2_5, KFP_2_14, KFP_2_17, Dialect, Run, Walk
 from tests.support.sample_copies import copy_of_sample
 from tests.support.stores.running import running_store
@@ -209,9 +209,7 @@ def test_what_differs_between_the_spans_is_told(first: Both[Run], second: Both[R
     assert first.properties("SkewDriftValidator", "anomalies", "state") == ["no_previous_span"] * 2
     assert second.properties("SkewDriftValidator", "anomalies", "state") != ["no_previous_span"] * 2
     assert second.properties("SkewDriftValidator", "anomalies", "outcome") == ["failed"] * 2
-    assert (
-        second.same("SkewDriftValidator", "anomalies", "drift_report.json", read=drift_report)["previous"]["span"] == 1
-    )
+    assert second.same("SkewDriftValidator", "anomalies", "drift_report.json", read=record)["previous"]["span"] == 1
 
 
 def test_nothing_that_is_kept_names_the_folders_of_a_pod(pushes: Both[Run], second: Both[Run]):

@@ -19,10 +19,11 @@ from typing import Any
 from components.common.errors import MonitorError
 from pipelines.runners.project_version import project_version
 
-from .threads import as_many_threads
+from .arithmetic import same_arithmetic
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 IMAGE_USER = 1000  # of the Dockerfile
+TFX = "1.16"  # likewise, whatever this process has
 _NO_BASE = 3  # exit code of requirements/image.py
 _WARNINGS = {"PYTHONWARNINGS": "ignore", "TF_CPP_MIN_LOG_LEVEL": "2"}
 _FILE = "executor_output.json"  # what a step says of its outputs, beside them
@@ -138,7 +139,7 @@ def run(
         "--network",
         network,
         "--environment",
-        json.dumps({**_WARNINGS, **as_many_threads(), **(environment or {})}),
+        json.dumps({**_WARNINGS, **same_arithmetic(), **(environment or {})}),
     ]
     for mount in mounts:
         command += ["--mount", mount]

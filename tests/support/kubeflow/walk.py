@@ -21,9 +21,9 @@ import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
+from .arithmetic import same_arithmetic
 from .recorder import Recorder, RunRecorder
 from .resolving import RefusedError, fill_defaults, holds, in_order, is_number, run_parameters
-from .threads import as_many_threads
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 Json = dict[str, Any]
@@ -335,7 +335,7 @@ class Started:
         return {
             "PATH": f"{of.commands}:{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(pod / "home"),
             "TMPDIR": str(pod / "tmp"), "PYTHONPATH": os.pathsep.join(map(str, of.image)), "LANG": "C.UTF-8",
-            "TF_CPP_MIN_LOG_LEVEL": "2", **as_many_threads(), **prefix, **of.environment, **own,
+            "TF_CPP_MIN_LOG_LEVEL": "2", **same_arithmetic(), **prefix, **of.environment, **own,
         }  # fmt: skip
 
     def _download(self, uri: str) -> None:

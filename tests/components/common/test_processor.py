@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from model_monitor.processor import VARIABLE, core_type, tell_openblas
+from components.common.processor import VARIABLE, core_type, tell_openblas
 
 WIDE = "avx2 fma avx512f avx512cd avx512bw avx512dq avx512vl"
 
