@@ -96,9 +96,10 @@ def folder_of(version):
     for python in interpreters(version):
         if python.glibc >= TFX_1_21.glibc:
             return python.path.parent
-    made = BUILD / "bin" / f"python{version}"
+    folder = BUILD / version
+    made = folder / "bin" / f"python{version}"
     if Interpreter.of(made).glibc < TFX_1_21.glibc:
-        make(version, BUILD)
+        make(version, folder)
     now = Interpreter.of(made)
     if now.glibc < TFX_1_21.glibc:
         raise NoGlibcError(f"{made} was made, and does not run or still loads glibc {now.glibc}")

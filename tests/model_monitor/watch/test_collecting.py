@@ -234,7 +234,7 @@ class Faults:
     def __init__(self, patch: pytest.MonkeyPatch, site: str, countdown: int, *, after: bool) -> None:
         self.site, self.left, self.after = site, countdown, after
         append, fsync, truncate, connect = window_files._append, os.fsync, os.truncate, sqlite3.connect
-        faults = self
+        faults, self.connections = self, []
 
         class Connection(sqlite3.Connection):
             def execute(self, *arguments):
@@ -246,7 +246,11 @@ class Faults:
             half = b"".join(pieces)[: sum(map(len, pieces)) // 2]
             return self.step("append", lambda: append(path, pieces), lambda: append(path, [half]))
 
-        patch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **k, factory=Connection))
+        def connected(*arguments, **settings):
+            self.connections.append(connect(*arguments, **settings, factory=Connection))
+            return self.connections[-1]
+
+        patch.setattr(sqlite3, "connect", connected)
         patch.setattr(window_files, "_append", partly)
         patch.setattr(os, "fsync", lambda *arguments: self.step("fsync", lambda: fsync(*arguments)))
         patch.setattr(os, "truncate", lambda *arguments: self.step("truncate", lambda: truncate(*arguments)))
@@ -300,13 +304,15 @@ def test_every_record_is_in_one_window_whatever_fails(files, faults):
 def _with_a_fault(watched, site: str, countdown: int, *, after: bool, killed: bool) -> None:
     """Takes up what is there until something fails; what is not killed by that recovers and goes on to the end."""
     with pytest.MonkeyPatch.context() as patch:
-        Faults(patch, site, countdown, after=after)
+        faults = Faults(patch, site, countdown, after=after)
         try:
             collector = Collector(watched, Journal(watched.watch_path))
             for each in arriving(watched, collector).ready():
                 _take(collector, each, patch if not killed else None)
         except OSError:
             pass
+        for connection in faults.connections:  # as with every process that has ended, whatever holds them here
+            connection.close()
 
 
 def _take(collector: Collector, each: Arrived, patch: pytest.MonkeyPatch | None) -> None:
