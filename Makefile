@@ -8,7 +8,7 @@ WORKERS ?= 2
 IMAGE ?= model-monitor:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo kfp-demo live test test-long test-flink soak image lint format notebook docs lock clean bench-detection
+.PHONY: help install demo kfp-demo live test test-long test-flink soak image lint format notebook docs lock clean bench-detection bench-throughput
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ bench-detection: install build/peers ## how well shifts are detected, ours and o
 	  $(BIN)/model-monitor train --dataset full --set root=runs-full
 	@model="$(MODEL)"; $(BIN)/python -m benchmarks.detection all --peers-python build/peers/bin/python \
 	  --model "$${model:-$$(ls -d runs-full/serving/[0-9]* | tail -n 1)}"
+
+bench-throughput: install ## what images and logs cost, as ratios to a float32 pass and to decoding (a minute)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.throughput
 
 # What is compared with ours: an environment of its own, for it wants an older TensorFlow.
 build/peers: requirements/bench.txt | install

@@ -1,4 +1,4 @@
-"""How long statistics of images take: ours, TFDV's own without the images, and the same properties image by image.
+"""How long statistics of images take: ours, and TFDV's own, which has none of the images.
 
     python -m benchmarks.image_statistics DIR [--images 50000]
 
@@ -25,15 +25,12 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from tfx_bsl.tfxio import tf_example_record
 
 from benchmarks.property_ranges import read_images
-from components.common.artifacts.record_parts import Part
 from components.image_statistics_gen import image_properties
 from components.image_statistics_gen.describe_examples import DescribeExamples
-from components.image_statistics_gen.record_batches import read_batches
 from components.image_statistics_gen.statistics_generator import ImageStatisticsGenerator
 from pipelines.cifar10.config import default_spec
 
 RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-IMAGE_BY_IMAGE = 1000  # images the slow way is tried on; its time is then scaled up
 CLASSES, DIMENSIONS = 10, 16
 SAMPLE_SIZE = 10_000
 
@@ -92,16 +89,6 @@ def run_stock(path: str) -> None:
         _ = described | tfdv.WriteStatisticsToBinaryFile(path + ".stock")
 
 
-def run_single_images(path: str) -> None:
-    """The same formulas, an example at a time: how a `beam.Map` over images would do it. No Beam, no statistics."""
-    left = IMAGE_BY_IMAGE
-    for records in read_batches(Part(path)):
-        for record in records[:left]:
-            value = tf.train.Example.FromString(record).features.feature["image"].bytes_list.value[0]
-            image_properties.compute(np.frombuffer(value, np.uint8).reshape(1, 32, 32, 3))
-        left -= len(records[:left])
-
-
 def measure(run: Callable[[str], None], path: str) -> tuple[float, float]:
     """Elapsed and processor seconds of `run(path)`."""
     elapsed, processor = time.perf_counter(), time.process_time()
@@ -115,7 +102,6 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=50_000)
     arguments = parser.parse_args()
     images = read_images(arguments.folder)[: arguments.images]
-    scale = len(images) / min(len(images), IMAGE_BY_IMAGE)
     with tempfile.TemporaryDirectory() as folder:
         path, scored = os.path.join(folder, "data.gz"), os.path.join(folder, "scored.gz")
         write_examples(images, path, scored=False)
@@ -127,8 +113,6 @@ def main() -> None:
             "with sample and predictions": measure(run_with_predictions, scored),
             "TFDV as StatisticsGen runs it, no properties": measure(run_stock, path),
         }
-        elapsed, processor = measure(run_single_images, path)
-    rows["properties image by image"] = (elapsed * scale, processor * scale)
     print(f"{len(images):,} images of 32 x 32, {len(image_properties.property_names(3))} properties")
     print(f"{'':46}{'elapsed':>9}{'processor':>11}{'ratio':>8}")
     for name, (wall, cpu) in rows.items():

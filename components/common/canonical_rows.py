@@ -100,7 +100,7 @@ def predictions_of(outputs: Mapping[str, Array], spec: ModelSpec, batch: int) ->
     classes = _class_ids(given.get(names.class_id or ""), probabilities, names)
     differ, numbering = np.zeros(batch, np.bool_), Agreement()
     if probabilities is not None and names.class_id in given:
-        differ = disagreeing(probabilities, classes)
+        differ = disagreeing(probabilities, classes, usable)
         numbering = Agreement.of(np.where(usable, probabilities.argmax(axis=1), -1), np.maximum(classes, -1))
     usable &= (classes >= 0) & (classes < spec.num_classes)
     embeddings = _embeddings(given.get(names.embedding or ""), names.embedding or "")

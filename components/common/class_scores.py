@@ -66,11 +66,13 @@ def why_none(row: npt.NDArray[Any]) -> str:
     return f"it has {values.min():.4g}, below 0" if values.min() < 0 else f"it adds up to {values.sum():.4g}"
 
 
-def disagreeing(probabilities: npt.NDArray[Any], classes: npt.NDArray[np.integer[Any]]) -> Rows:
+def disagreeing(
+    probabilities: npt.NDArray[Any], classes: npt.NDArray[np.integer[Any]], valid: Rows | None = None
+) -> Rows:
     """Where a class, [N], is another than that of the largest probability of its row, [N, K]; bool[N].
 
     A class that is none, below 0 or K and more, is another. Probabilities that are equal but for rounding are both the
-    largest. Rows that are no probabilities say nothing, and agree.
+    largest. Rows that are no probabilities say nothing, and agree; `valid` says which are some, if that is known.
 
     >>> disagreeing(np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1], [0.9, 0.2]]), np.array([1, 1, 2, 1])).tolist()
     [False, False, True, False]
@@ -79,7 +81,7 @@ def disagreeing(probabilities: npt.NDArray[Any], classes: npt.NDArray[np.integer
     of_class = probabilities[np.arange(len(classes)), np.where(known, classes, 0)]
     with np.errstate(invalid="ignore"):
         smaller = of_class < probabilities.max(axis=1) * (1 - _TIE)
-    return np.asarray(are_probabilities(probabilities) & (smaller | ~known))
+    return np.asarray((are_probabilities(probabilities) if valid is None else valid) & (smaller | ~known))
 
 
 def probabilities_of(scores: npt.NDArray[Any], kind: Kind | str, classes: int) -> Floats:
@@ -147,17 +149,20 @@ class ScoreCounts:
     def of(scores: npt.NDArray[Any]) -> "ScoreCounts":
         """The counts of `[N]` or `[N, K]`."""
         values = as_floats(scores, "scores")
-        values = values[:, np.newaxis] if values.ndim == 1 else values
+        values = np.ascontiguousarray(values[:, np.newaxis] if values.ndim == 1 else values)
         single = values.shape[1] == 1
-        finite = np.isfinite(values).all(axis=1)
+        finite, one = np.isfinite(values).all(axis=1), _adds_up(values)
+        with np.errstate(invalid="ignore"):
+            not_below_zero = (values >= 0).all(axis=1)
+        whole = bool(finite.all())
         return ScoreCounts(
             rows=len(values),
             single=len(values) if single else 0,
-            not_finite=int((~finite).sum()),
+            not_finite=0 if whole else int((~finite).sum()),
             outside=int(looks_like_logits(values).sum()),
-            distributions=0 if single else int(are_probabilities(values).sum()),
-            negative=int((finite & (values < 0).any(axis=1) & _adds_up(values)).sum()),
-            falling=int(_falls(values[finite]).sum()),
+            distributions=0 if single else int((not_below_zero & one).sum()),
+            negative=int((finite & ~not_below_zero & one).sum()),
+            falling=int(_falls(values if whole else values[finite]).sum()),
         )
 
     def __add__(self, other: "ScoreCounts") -> "ScoreCounts":
@@ -240,9 +245,8 @@ def sorted_unlike(window: npt.NDArray[Any], reference: npt.NDArray[Any]) -> str:
 def looks_like_logits(rows: npt.NDArray[Any]) -> Rows:
     """Which rows of `[N, K]` are finite and have a score below 0 or above 1, by more than rounding; bool[N]."""
     values = np.asarray(rows, np.float64)
-    finite = np.isfinite(values).all(axis=1)
     outside = ((values < -SUM_TOLERANCE) | (values > 1 + SUM_TOLERANCE)).any(axis=1)
-    return np.asarray(finite & outside)
+    return np.asarray(outside & np.isfinite(values).all(axis=1)) if outside.any() else outside
 
 
 def _adds_up(rows: npt.NDArray[np.float64]) -> Rows:

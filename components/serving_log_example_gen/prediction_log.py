@@ -195,8 +195,11 @@ def _images_of_inputs(inputs: Any, image: ImageSpec, parse_example: ParseExample
 def _holds_images(proto: Any, image: ImageSpec) -> bool:
     """Whether an input holds numbers in a batch of images with all its axes, of the size that the spec gives."""
     try:
-        shape = shape_of(proto)
-        return len(shape) == 4 and dtype_name(proto) != STRING and as_batch(shape, image, "")[0] > 0
+        return (
+            len(proto.tensor_shape.dim) == 4
+            and dtype_name(proto) != STRING
+            and as_batch(shape_of(proto), image, "")[0] > 0
+        )
     except BrokenError:
         return False
 

@@ -97,9 +97,11 @@ def _scores_in_order(classes: Sequence[Any], spec: ModelSpec) -> list[float]:
 def _predictions(arrays: Mapping[str, Array], spec: ModelSpec, batch: int) -> tuple[Predictions, Flags]:
     """Of the outputs that are there; the flags say why a row is not usable."""
     outputs = spec.outputs
-    known = outputs if outputs.embedding in arrays else outputs.model_copy(update={"embedding": None})
+    known = spec
+    if outputs.embedding is not None and outputs.embedding not in arrays:
+        known = spec.model_copy(update={"outputs": outputs.model_copy(update={"embedding": None})})
     try:
-        predictions = canonical_rows.predictions_of(arrays, spec.model_copy(update={"outputs": known}), batch)
+        predictions = canonical_rows.predictions_of(arrays, known, batch)
     except MonitorError as error:
         raise _bad(str(error)) from error
     flags: Flags = [

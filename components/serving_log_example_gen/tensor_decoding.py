@@ -72,8 +72,8 @@ def shape_of(proto: Any) -> tuple[int, ...]:
     shape = proto.tensor_shape
     if shape.unknown_rank or len(shape.dim) > MAX_RANK:
         raise _bad(f"the rank must be known and at most {MAX_RANK}")
-    sizes = tuple(dim.size for dim in shape.dim)
-    if any(size < 0 for size in sizes):
+    sizes = tuple([dim.size for dim in shape.dim])
+    if min(sizes, default=0) < 0:
         raise _bad(f"the shape {list(sizes)} has unknown sizes")
     if math.prod(sizes) > MAX_VALUES:
         raise _bad(f"the shape {list(sizes)} has more than {MAX_VALUES} values")
