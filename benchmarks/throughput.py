@@ -45,6 +45,7 @@ from components.image_statistics_gen.describe_examples import describe_here
 from components.image_statistics_gen.statistics_generator import ImageStatisticsGenerator
 from components.serving_log_example_gen.convert_logs import convert_here
 from components.serving_log_example_gen.read_options import ReadOptions
+from components.serving_log_example_gen.tally import Tally
 from components.serving_log_writer.prediction_log_encoding import ServedModel, predict_log
 from pipelines.cifar10.config import default_spec
 
@@ -166,13 +167,13 @@ def logs(folder: str, rounds: int) -> None:
     for batch in (100, 1):
         starts = range(0, len(images), batch)
         paths[batch] = write(f"{folder}/log-{batch}.gz", [request(spec, images, answers, at, batch) for at in starts])
-    rows, _ = convert_here([paths[100]], ReadOptions(spec), f"{folder}/dead")
-    described = write(f"{folder}/rows.gz", list(rows))
+    rows = list(convert_here([paths[100]], ReadOptions(spec), f"{folder}/dead", Tally()))
+    described = write(f"{folder}/rows.gz", rows)
     count = len(images)
     works: Works = {"ImageStatisticsGen, with a sample": (lambda: describe(described, spec.rows, SAMPLE_SIZE), count)}
     for batch, path in paths.items():
         works[f"ServingLogExampleGen, {batch} images a request"] = (
-            lambda path=path: convert_here([path], ReadOptions(spec), f"{folder}/dead"),
+            lambda path=path: list(convert_here([path], ReadOptions(spec), f"{folder}/dead", Tally())),
             count,
         )
     table(f"{count:,} images in logs, with predictions", works, rounds)

@@ -8,6 +8,7 @@ from components.common.errors import MonitorError
 from components.common.model_spec import ID
 from components.serving_log_example_gen.read_options import MAX_BROKEN_FRACTION, MAX_ROWS, MODEL_VERSION, ReadOptions
 from components.serving_log_example_gen.subsampling import ONE_EXAMPLE_PER
+from components.serving_log_example_gen.tally import Tally
 
 
 def drawn_ids(parameters: Mapping[str, int | float | str], one_example_per: str) -> frozenset[str]:
@@ -34,5 +35,5 @@ def drawn_ids(parameters: Mapping[str, int | float | str], one_example_per: str)
     if not files:
         raise MonitorError("its logs are not there any more")
     with tempfile.TemporaryDirectory() as dead_letters:
-        rows, _ = convert_here(files, options, dead_letters)
-    return frozenset(str(parse_example(row, [ID])[ID][0], "utf-8", "surrogateescape") for row in rows)  # type: ignore[arg-type]
+        rows = convert_here(files, options, dead_letters, Tally())
+        return frozenset(str(parse_example(row, [ID])[ID][0], "utf-8", "surrogateescape") for row in rows)  # type: ignore[arg-type]
