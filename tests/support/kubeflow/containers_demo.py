@@ -127,7 +127,7 @@ def tell(folder: Path) -> None:
     say(console, f"  {image}, {time.monotonic() - began:.0f} s")
     demo = Demo(folder.absolute(), image, tell=lambda step, seconds: say(console, f"  {step:<24}{seconds:4.0f} s"))
     say(console, f"\n[bold]The training pipeline[/], each step in a container of {image} without a network")
-    say(console, f"  what the steps know as {VOLUME} is {escape(str(demo.store))}")
+    say(console, f"  the steps have one folder of this machine: {escape(str(demo.store))}")
     demo.train(dataset.resolve("sample"))
     _show(demo, "training", root=demo.store)
     for span, (told, shift) in enumerate((("as they are", ()), ("blurred", ("--shift", "gaussian_blur"))), 1):
