@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import keras
 import pytest
 import tensorflow_model_analysis as tfma
@@ -55,6 +56,8 @@ metrics_specs {
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory) -> Iterator[Cluster]:
+    if beam.__version__ != jars.BEAM:
+        pytest.skip(f"the jars have the runner of Beam {jars.BEAM}, and this is Beam {beam.__version__}")
     try:
         fetched = jars.fetch()
     except jars.MissingError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 KEPT = HERE.parents[2] / "build" / "flink"
 CHECKSUMS = HERE / "jars.sha256"  # as sha256sum writes them
+BEAM = "2.59.0"  # as pom.xml has it
 _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 _NEEDED = ("java", "javac", "mvn")
 
