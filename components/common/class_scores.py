@@ -246,7 +246,7 @@ def looks_like_logits(rows: npt.NDArray[Any]) -> Rows:
     """Which rows of `[N, K]` are finite and have a score below 0 or above 1, by more than rounding; bool[N]."""
     values = np.asarray(rows, np.float64)
     outside = ((values < -SUM_TOLERANCE) | (values > 1 + SUM_TOLERANCE)).any(axis=1)
-    return np.asarray(outside & np.isfinite(values).all(axis=1)) if outside.any() else outside
+    return np.asarray(outside & np.isfinite(values).all(axis=1) if outside.any() else outside)
 
 
 def _adds_up(rows: npt.NDArray[np.float64]) -> Rows:

@@ -102,7 +102,7 @@ class ImageAccumulator:
             for column, accumulator in zip(kept.T, self.properties.values(), strict=True):
                 accumulator.add(column)
         self.corrupt.add(values[:, -1])
-        for row in np.flatnonzero(values[:, -1]):
+        for row in np.flatnonzero(values[:, -1]).tolist():
             self.reasons.add(*why_corrupt(lists[row], image))
         return ImageRows(values, looks)
 

@@ -61,7 +61,7 @@ def compute(probabilities: Floats, embedding: Floats) -> Predictions:
     """
     corrupt = ~are_probabilities(probabilities)
     clean = np.where(corrupt[:, None], np.nan, probabilities).astype(np.float32)
-    usable = np.isfinite(embedding).all(axis=1)
+    usable = np.asarray(np.isfinite(embedding).all(axis=1))
     projected = np.where(usable[:, None], embedding, np.nan).astype(np.float32)
     certainty = certainty_of(clean)
     columns = (certainty.confidence, certainty.entropy, certainty.margin)

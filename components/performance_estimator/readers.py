@@ -117,7 +117,7 @@ def _fill_classes(classes: npt.NDArray[np.int64], scores: Sequence[Values]) -> i
     widths = np.array([len(each) for each in scores])
     for width in np.unique(widths[widths > 0]):
         rows = np.flatnonzero(widths == width)
-        table = np.array([scores[row] for row in rows], np.float32)
+        table = np.array([scores[row] for row in rows.tolist()], np.float32)
         told = classes[rows] >= 0
         differ += int(np.count_nonzero(disagreeing(table, classes[rows]) & told))
         best = ~told & np.isfinite(table).all(axis=1)

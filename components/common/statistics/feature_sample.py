@@ -172,7 +172,7 @@ def _pack(arrays: dict[str, npt.NDArray[Any]]) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy", _EPOCH), "w") as entry:
-                np.lib.format.write_array(entry, np.asarray(array, order="C"), allow_pickle=False)  # type: ignore[no-untyped-call]
+                np.save(entry, np.asarray(array, order="C"), allow_pickle=False)
     return buffer.getvalue()
 
 

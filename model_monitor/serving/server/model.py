@@ -133,7 +133,7 @@ def _classes(outputs: Mapping[str, npt.NDArray[Any]], rows: int) -> list[Classes
         raise invalid(f"Expected classes and scores of the shape [{rows}, classes], and they are {shapes}")
     shape = given[0].shape
     labels = np.full(shape, "") if classes is None else classes
-    numbers = np.zeros(shape) if scores is None else scores
+    numbers: npt.NDArray[Any] = np.zeros(shape) if scores is None else scores
     return [
         [(_text(label), float(score)) for label, score in zip(*row, strict=True)]
         for row in zip(labels.tolist(), numbers.tolist(), strict=True)
