@@ -8,7 +8,7 @@ WORKERS ?= 2
 IMAGE ?= model-monitor:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo kfp-demo live test test-long test-flink soak image lint format notebook docs lock clean bench-detection bench-throughput
+.PHONY: help install demo kfp-demo live test test-long test-flink soak image lint format notebook docs lock clean bench-detection bench-throughput bench-startup
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -47,6 +47,10 @@ bench-detection: install build/peers ## how well shifts are detected, ours and o
 
 bench-throughput: install ## what images and logs cost, as ratios to a float32 pass and to decoding (a minute)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.throughput
+
+bench-startup: demo ## what a run costs of which nothing has changed, against a pipeline of TFX's own (minutes)
+	@test -d build/bench-logs/1 || $(BIN)/model-monitor replay --logs build/bench-logs --count 500
+	@$(BIN)/python -m benchmarks.startup --logs build/bench-logs
 
 # What is compared with ours: an environment of its own, for it wants an older TensorFlow.
 build/peers: requirements/bench.txt | install
