@@ -22,8 +22,10 @@ tell_openblas()  # before any test imports NumPy, so that all processes of a run
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
-# TensorFlow's flags read pytest's own arguments the first time one of them is asked for, and refuse `-v` and the like.
+# TensorFlow's flags read pytest's own arguments the first time one of them is asked for, and those of TFX 1.21 again in
+# a pipeline; they refuse `-v` and the like. pytest has read them by now.
 flags.FLAGS(["pytest"])
+del sys.argv[1:]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
