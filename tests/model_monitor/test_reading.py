@@ -140,7 +140,7 @@ def test_runs_that_another_process_adds_are_seen_the_next_time(fresh, capsys, tm
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"this is no database at all, and long enough to be one" * 40, "cannot be read"), (b"", "cannot be read"),
+    [(b"this is no database at all, and long enough to be one" * 40, "cannot be read"), (b"", "is empty"),
      (None, "which is not there")],
 )  # fmt: skip
 @pytest.mark.parametrize("command", ["inspect", "why", "report"])
