@@ -32,9 +32,7 @@ LIGHT = {
     "components/common": (
         "components.common.tfx_files",
         "components.common.step_executor",
-        "components.common.beam_here",
-        "components.common.beam_records",
-        "components.common.beam_shards",
+        "components.common.beam",
     ),
     "components/serving_log_writer": (),
     "model_monitor": ("model_monitor.launching", "model_monitor.serving.server", "model_monitor.traffic"),

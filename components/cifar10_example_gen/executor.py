@@ -18,7 +18,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-from ..common.beam_shards import WriteShards, shards_of
+from ..common.beam.shards import WriteShards, shards_of
 from ..common.errors import MonitorError
 from . import cifar10_format
 

@@ -16,8 +16,8 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
 from ..common.baseline_bundle import MODEL_FILES
-from ..common.beam_here import runs_alone
-from ..common.beam_shards import WriteShards, shards_of
+from ..common.beam.in_process import runs_alone
+from ..common.beam.shards import WriteShards, shards_of
 from ..common.errors import MonitorError, require
 from ..common.model_spec import ModelSpec
 from ..common.strict_text import parse_json

@@ -11,7 +11,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from tensorflow.core.example import example_pb2
 
 from ..common.artifacts.record_parts import Given
-from ..common.beam_records import SpreadRecords, records_of
+from ..common.beam.records import SpreadRecords, records_of
 from ..common.canonical_rows import Value, write_features
 from ..common.errors import MonitorError
 from ..common.model_spec import ModelSpec

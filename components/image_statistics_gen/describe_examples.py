@@ -12,9 +12,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_bsl.coders import example_coder
 from tfx_bsl.statistics import merge_util
 
-from ..common import beam_here
 from ..common.artifacts.record_parts import Given
-from ..common.beam_records import SpreadRecords, cut_file
+from ..common.beam import in_process
+from ..common.beam.records import SpreadRecords, cut_file
 from ..common.errors import MonitorError
 from ..common.statistics.feature_sample import FeatureSample
 from .record_batches import count_values, read_batches
@@ -70,8 +70,8 @@ def describe_here(
 ) -> Described:
     """As `DescribeExamples`, step by step the same, without a pipeline: for where all runs in one process."""
     parts = (part for path in paths for part in cut_file(path))
-    batches = (columns for _, columns in beam_here.stream(_ReadBatches(generator), parts))
-    described: Described = beam_here.combine(_DescribeFn(generator, schema), batches)
+    batches = (columns for _, columns in in_process.stream(_ReadBatches(generator), parts))
+    described: Described = in_process.combine(_DescribeFn(generator, schema), batches)
     return described
 
 

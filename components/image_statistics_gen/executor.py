@@ -15,7 +15,7 @@ from tfx.types import artifact_utils, standard_component_specs
 
 from ..common.artifacts.record_parts import Part
 from ..common.artifacts.schema import read_schema
-from ..common.beam_here import runs_alone
+from ..common.beam.in_process import runs_alone
 from ..common.errors import MonitorError
 from ..common.image_spec import ImageSpec
 from ..common.model_spec import ModelSpec

@@ -9,7 +9,7 @@ from tfx_bsl.coders import example_coder
 
 from ..common.artifacts.record_parts import Given, Part
 from ..common.artifacts.tfrecord import other_format
-from ..common.beam_records import records_of
+from ..common.beam.records import records_of
 from ..common.errors import MonitorError
 from .example_columns import number_of_values
 

@@ -14,11 +14,11 @@ from apache_beam.utils.windowed_value import WindowedValue
 from tensorflow.core.example import example_pb2
 from tfx.dsl.io import fileio
 
-from ..common import beam_here
 from ..common.artifacts.record_files import is_remote
 from ..common.artifacts.record_parts import Given
 from ..common.artifacts.tfrecord import Record
-from ..common.beam_records import SpreadRecords, cut_file, pieces, records_of
+from ..common.beam import in_process
+from ..common.beam.records import SpreadRecords, cut_file, pieces, records_of
 from ..common.canonical_rows import Value, write_features
 from ..common.model_spec import IMAGE
 from ..common.records.log_counts import DEAD_LETTERS
@@ -103,12 +103,12 @@ def convert_here(paths: Sequence[str], options: ReadOptions, dead_letter_folder:
 
     """
     parts = (part for path in sorted(paths, key=os.path.basename) for part in cut_file(path, links_out=False))
-    read = beam_here.stream(_ReadPart(options, dead_letter_folder), parts)
+    read = in_process.stream(_ReadPart(options, dead_letter_folder), parts)
     kept = _distinct_in_order(read, options.max_rows, tally)
     subsampling = Subsampling.parse(options.one_example_per)
     if subsampling.across_requests:
         kept = _drawn_here(kept, tally, by_client=bool(subsampling.client))
-    for tag, given in beam_here.stream(_Written(), kept):
+    for tag, given in in_process.stream(_Written(), kept):
         if tag == TALLY:
             tally.merge(given)
         else:
@@ -139,13 +139,13 @@ def _drawn_here(rows: Iterable[_Keyed], tally: Tally, *, by_client: bool) -> Ite
     """As `_ByBlock`, `_DrawFn` and `_Drawn`."""
     draw = _DrawFn()
     blocks: dict[bytes, _Drawing] = {}
-    for tag, given in beam_here.stream(_ByBlock(by_client=by_client), rows):
+    for tag, given in in_process.stream(_ByBlock(by_client=by_client), rows):
         if tag == TALLY:
             tally.merge(given)
         else:
             block, keyed = given
             blocks[block] = draw.add_input(blocks.get(block) or draw.create_accumulator(), keyed)
-    for tag, given in beam_here.stream(_Drawn(), blocks.items()):
+    for tag, given in in_process.stream(_Drawn(), blocks.items()):
         if tag == TALLY:
             tally.merge(given)
         else:

@@ -18,8 +18,8 @@ from tfx.utils import io_utils, proto_utils, writer_utils
 from ..common.artifacts.names import PUSHED_VERSION_PROPERTY
 from ..common.artifacts.record_files import Chosen, choose, is_remote
 from ..common.artifacts.splits import split_path
-from ..common.beam_here import runs_alone
-from ..common.beam_shards import WriteShards, shards_of
+from ..common.beam.in_process import runs_alone
+from ..common.beam.shards import WriteShards, shards_of
 from ..common.errors import MonitorError, require
 from ..common.model_spec import IMAGE
 from ..common.records.log_counts import COUNTS_JSON, DEAD_LETTERS

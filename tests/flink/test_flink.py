@@ -20,8 +20,8 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from components.common import beam_shards
 from components.common.artifacts.tfrecord import frame
+from components.common.beam import shards
 from components.common.statistics.feature_sample import FILE_NAME, FeatureSample
 from components.evaluator.executor import Executor as Evaluator
 from components.held_out_scorer.executor import Executor as HeldOutScorer
@@ -245,7 +245,7 @@ def test_a_task_manager_is_killed_while_examples_are_read(cluster, here, tmp_pat
 
 def test_a_task_manager_is_killed_while_rows_are_written(cluster, here, tmp_path, monkeypatch):
     there = Steps(tmp_path, cluster.beam_args("--environment_type=LOOPBACK"), here.data)
-    with killed_at(cluster, monkeypatch, beam_shards._ShardWriter, "_append", number=100):
+    with killed_at(cluster, monkeypatch, shards._ShardWriter, "_append", number=100):
         there.convert()
     assert cluster.restarts() > 0
     assert_same_rows(here, there)

@@ -5,7 +5,7 @@ import pytest
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from components.cifar10_example_gen.executor import ReadCifar10
-from components.common.beam_shards import Shards, WriteShards
+from components.common.beam.shards import Shards, WriteShards
 from components.held_out_scorer.score_examples import ROWS, ModelHandle, ScoreExamples
 from components.image_statistics_gen.describe_examples import CountValues, DescribeExamples
 from components.image_statistics_gen.statistics_generator import ImageStatisticsGenerator

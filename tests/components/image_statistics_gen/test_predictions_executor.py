@@ -14,7 +14,6 @@ from tfx.components.schema_gen import executor as schema_gen
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.types import standard_artifacts
 
-from components.common import beam_records
 from components.common.artifacts import record_parts
 from components.common.artifacts.record_parts import Part
 from components.common.errors import MonitorError
@@ -150,7 +149,7 @@ def test_files_come_to_the_same_without_a_pipeline(on_scored, tmp_path, monkeypa
 @pytest.mark.parametrize("alone", [True, False])
 def test_large_files_that_are_read_in_parts_come_to_the_same(on_scored, tmp_path, monkeypatch, alone):
     _, records, small = on_scored
-    monkeypatch.setattr(beam_records, "PART_BYTES", 9000)
+    monkeypatch.setattr("components.common.beam.records.PART_BYTES", 9000)
     monkeypatch.setattr(record_parts, "PIECE_BYTES", 5000)
     monkeypatch.setattr(executor, "runs_alone", lambda _: alone)
     large = run(write(tmp_path / "examples", records), tmp_path, **KEYS)

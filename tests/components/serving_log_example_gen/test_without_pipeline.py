@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from components.common import beam_records
 from components.common.artifacts import record_parts
 from components.common.artifacts.tfrecord import frame
 from components.serving_log_example_gen import executor
@@ -63,7 +62,7 @@ def test_large_files_that_are_read_in_parts_come_to_the_same(
 ) -> None:
     logs = files()
     whole = run_executor(logs, **options)
-    monkeypatch.setattr(beam_records, "PART_BYTES", 600)  # a record or two
+    monkeypatch.setattr("components.common.beam.records.PART_BYTES", 600)  # a record or two
     monkeypatch.setattr(record_parts, "PIECE_BYTES", 1)
     monkeypatch.setattr(executor, "runs_alone", lambda _: alone)
     in_parts = run_executor(logs, **options)

@@ -6,9 +6,8 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.common import beam_shards
 from components.common.artifacts.tfrecord import read_records
-from components.common.beam_shards import WriteShards, shards_of
+from components.common.beam.shards import WriteShards, shards_of
 from pipelines.config import LOCAL_BEAM_ARGS
 
 ROWS = [f"{number}".encode() * 100 for number in range(500)]
@@ -25,7 +24,7 @@ def written(folder):
 
 @pytest.mark.parametrize("by_beam", [True, False])
 def test_a_split_is_written_in_files_of_a_bounded_size_and_replaces_what_was_there(tmp_path, monkeypatch, by_beam):
-    monkeypatch.setattr(beam_shards, "SHARD_BYTES", 30_000)
+    monkeypatch.setattr("components.common.beam.shards.SHARD_BYTES", 30_000)
     old = tmp_path / "Split-a"
     old.mkdir()
     (old / "data_tfrecord-00099-of-00100.gz").write_bytes(b"of a run before")

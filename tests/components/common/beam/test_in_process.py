@@ -3,7 +3,7 @@ import pytest
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from components.common.beam_here import MAIN, combine, runs_alone, stream
+from components.common.beam.in_process import MAIN, combine, runs_alone, stream
 from pipelines.config import LOCAL_BEAM_ARGS
 
 

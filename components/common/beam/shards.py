@@ -24,8 +24,8 @@ from apache_beam.utils.windowed_value import WindowedValue
 from tfx.components.example_gen.write_split import DEFAULT_FILE_NAME
 from tfx.dsl.io import fileio
 
-from .artifacts.splits import split_path
-from .strict_text import parse_json
+from ..artifacts.splits import split_path
+from ..strict_text import parse_json
 
 SHARD_BYTES = 32 << 20  # of serialised examples; the last of a shard may go beyond
 _WRITING = ".writing-"  # a hidden folder: readers of artifacts do not look into it

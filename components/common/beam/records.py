@@ -7,9 +7,9 @@ from typing import BinaryIO
 import apache_beam as beam
 from tfx.dsl.io import fileio
 
-from .artifacts.record_files import is_remote, open_regular
-from .artifacts.record_parts import PART_BYTES, Given, Part, Piece, parts_of, pieces_of, records_in
-from .artifacts.tfrecord import Record, read_records, whole_records
+from ..artifacts.record_files import is_remote, open_regular
+from ..artifacts.record_parts import PART_BYTES, Given, Part, Piece, parts_of, pieces_of, records_in
+from ..artifacts.tfrecord import Record, read_records, whole_records
 
 
 class SpreadRecords(beam.PTransform):
