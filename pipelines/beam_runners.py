@@ -1,9 +1,10 @@
 """Where Beam runs: what each runner needs to be told, and Beam's options for it. Imports no Beam."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+
+from components.common.strict_text import TextError, parse_json
 
 BeamRunner = Literal["local", "multi", "flink", "spark", "dataflow"]
 
@@ -83,8 +84,8 @@ def _workers(told: Mapping[str, str]) -> list[str]:
 
 def _has_command(config: str) -> bool:
     try:
-        found = json.loads(config)
-    except ValueError:
+        found = parse_json(config)
+    except TextError:
         return False
     return isinstance(found, dict) and isinstance(found.get("command"), str) and bool(found["command"])
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, TypeAlias
 from .gunzip import Readable
 from .tfrecord import FOOTER_BYTES, HEADER_BYTES, Record, is_packed, length_in, read_records
 
-PART_BYTES = 32 << 20  # 10,000 images of CIFAR: a second or two of work
+PART_BYTES = 32 << 20  # 10,000 images of 32 x 32: a second or two of work
 PIECE_BYTES = 4 << 20  # of records that are sent to other workers
 _RECORD_OVERHEAD = 256  # bytes that an empty record takes
 
