@@ -20,6 +20,8 @@ from ..incidents.listing import listed
 from ..incidents.settings import IncidentsConfig
 from ..reading import roles
 from ..reading.history import History
+from ..reading.lineage import makers_of
+from ..reading.nodes import Node
 from ..reading.run_store import Run
 from .tuning import Baseline, PastWindow
 
@@ -60,11 +62,18 @@ def past(history: History, bundle: Bundle, drawn: Drawn, newest: int = 0) -> Pas
     for run in history.watched(bundle.version_dir)[-newest:]:
         number = history.verdict(run).span
         try:
-            taken = partial(drawn, run.node(roles.LOGS).parameters)
+            taken = partial(drawn, _reader_of_logs(history, run).parameters)
             windows.append(PastWindow(int(number or 0), _sample(run), marks.get(run.id), taken))
         except (*DAMAGE, OSError) as error:
             lost.append(f"Window {number} is left out: {said(error)}")
     return Past(tuple(windows), baseline_of(bundle), tuple(lost))
+
+
+def _reader_of_logs(history: History, run: Run) -> Node:
+    """What has read a run's logs: an earlier run's node, where they came from the cache. It knows the files."""
+    node = run.node(roles.LOGS)
+    made = [each.id for each in node.made]
+    return next(iter(makers_of(history.store, made).values()), node) if made else node
 
 
 def marked(history: History) -> dict[int, bool]:

@@ -25,7 +25,7 @@ def drawn_ids(parameters: Mapping[str, int | float | str], one_example_per: str)
     from components.serving_log_example_gen.convert_logs import convert_here  # noqa: PLC0415 - imports TFX
     from components.serving_log_example_gen.executor import log_files  # noqa: PLC0415 - likewise
 
-    whole = {name: int(parameters[name]) for name in (MODEL_VERSION, MAX_ROWS, "span")}
+    whole = {name: int(parameters[name]) for name in (MODEL_VERSION, MAX_ROWS)}
     typed = {**parameters, **whole, MAX_BROKEN_FRACTION: float(parameters[MAX_BROKEN_FRACTION])}
     options = ReadOptions.from_properties({**typed, ONE_EXAMPLE_PER: one_example_per})
     try:

@@ -97,7 +97,7 @@ def trace(store: metadata_store.MetadataStore, artifact_id: int, via: str = "") 
     paths: dict[int, tuple[str, ...]] = {artifact_id: ()}
     level = [artifact_id]
     for _ in range(_DEEPEST):
-        new = _makers(store, level)
+        new = makers_of(store, level)
         makers |= new
         before: dict[int, tuple[str, ...]] = {}
         for number, maker in new.items():
@@ -146,7 +146,7 @@ def _copied(store: metadata_store.MetadataStore, maker: Node) -> list[int]:
     return [each.id for each in reading(lambda: store.get_artifacts_by_uri(uri))] if uri else []
 
 
-def _makers(store: metadata_store.MetadataStore, artifact_ids: Sequence[int]) -> dict[int, Node]:
+def makers_of(store: metadata_store.MetadataStore, artifact_ids: Sequence[int]) -> dict[int, Node]:
     """The node that made each artifact. One that a later run took from the cache or imported keeps its first maker."""
     events = reading(lambda: store.get_events_by_artifact_ids(list(artifact_ids)))
     first: dict[int, int] = {}
