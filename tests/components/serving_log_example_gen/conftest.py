@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.common.artifacts.tfrecord import frame
 from tests.support.specs import model_spec
 
 SHAPE = (4, 5, 3)
@@ -179,3 +180,8 @@ def run_executor(tmp_path: Path) -> Callable[..., Result]:
 
     run.count = 0
     return run
+
+
+def log_file(*logs: Any) -> bytes:
+    """A file of logs, messages or the bytes of one."""
+    return b"".join(frame(log if isinstance(log, bytes) else log.SerializeToString()) for log in logs)

@@ -20,6 +20,7 @@ from components.serving_log_example_gen import convert_logs, dead_letters
 from tests.components.serving_log_example_gen.conftest import (
     SHAPE,
     Result,
+    log_file,
     make_good_log,
     make_images,
     make_log,
@@ -28,10 +29,6 @@ from tests.components.serving_log_example_gen.conftest import (
 from tests.support.specs import model_spec
 
 Run = Callable[..., Result]
-
-
-def log_file(*logs: Any) -> bytes:
-    return b"".join(frame(log if isinstance(log, bytes) else log.SerializeToString()) for log in logs)
 
 
 def good(requests: int, images: int = 2, **metadata: Any) -> bytes:

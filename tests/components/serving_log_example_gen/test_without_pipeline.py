@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from components.common.artifacts import record_parts
-from components.common.artifacts.tfrecord import frame
 from components.serving_log_example_gen import executor
 from tests.components.serving_log_example_gen.conftest import (
     Result,
+    log_file,
     make_good_log,
     make_images,
     make_log,
@@ -22,10 +22,6 @@ from tests.support.specs import model_spec
 Run = Callable[..., Result]
 
 
-def file_of(*logs: Any) -> bytes:
-    return b"".join(frame(log if isinstance(log, bytes) else log.SerializeToString()) for log in logs)
-
-
 def files() -> dict[str, bytes]:
     """Two files with repeated requests, a broken record, images of a wrong size, and none of an excluded version."""
     logs = [
@@ -34,7 +30,7 @@ def files() -> dict[str, bytes]:
     ]
     wrong = make_log({"image": make_images(2, (5, 4, 3))}, request_id="w")
     other = make_good_log(2, seed=99, request_id="v", version=8)
-    return {"a": file_of(*logs[:4], b"\xff\xff", wrong), "b.gz": gzip.compress(file_of(*logs[4:], other))}
+    return {"a": log_file(*logs[:4], b"\xff\xff", wrong), "b.gz": gzip.compress(log_file(*logs[4:], other))}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +78,7 @@ def test_rows_are_packed_where_that_makes_them_smaller(run_executor: Run, flat: 
     if flat:
         images[:, 1:-1] = 7
     log = make_log({"image": images}, {"probabilities": make_probabilities(60)}, request_id="r")
-    result = run_executor({"a": file_of(log)}, spec=model_spec((40, 40, 3), 3))
+    result = run_executor({"a": log_file(log)}, spec=model_spec((40, 40, 3), 3))
     assert len(result.rows) == 60
     (path,) = Path(result.examples.uri, "Split-serving").iterdir()
     assert path.read_bytes().startswith(b"\x1f\x8b")
