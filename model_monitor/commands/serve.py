@@ -9,7 +9,7 @@ from rich.markup import escape
 from components.common.errors import require
 
 from ..extras import imported
-from ..terminal import make_console
+from ..terminal import make_console, quiet
 from . import EXIT_FINE
 from .listening import add_addresses, add_grace, require_positive
 
@@ -38,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
     folder = os.path.abspath(options.serving)
     require(Path(folder).is_dir(), "--serving", "be a folder", options.serving)
     require_positive(options, "poll", "grace")
-    from ..serving.server import running  # noqa: PLC0415 - imports TensorFlow, after what can be said without it
+    with quiet(Path(os.devnull)):  # what TensorFlow says of itself when it is imported
+        from ..serving.server import running  # noqa: PLC0415 - after what can be said without it
 
     console, model = make_console(), options.model or os.path.basename(folder)
 

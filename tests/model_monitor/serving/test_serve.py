@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import re
 
 import grpc
 import numpy as np
@@ -22,6 +23,7 @@ from model_monitor.serving.protocols.signatures import ModelSignatures
 from model_monitor.serving.server import rest
 from tests.support.running_proxy import SECONDS, until
 from tests.support.served_model import SIDE, push, running_server
+from tests.support.started_commands import Home
 
 IMAGES = np.stack([np.full((SIDE, SIDE, 1), level, np.float32) for level in (0.1, 0.5, 0.9)])
 
@@ -261,3 +263,14 @@ def test_new_versions_are_taken_up_without_a_gap(saved_model, tmp_path):
         )  # fmt: skip
         assert "cannot be loaded" in told["status"]["error_message"]
         assert version() == 3
+
+
+def test_the_command_says_where_it_answers_and_nothing_else(saved_model, tmp_path):
+    """Nor does TensorFlow, which has much to say of itself when it is imported."""
+    push(saved_model, tmp_path / "m", 1)
+    ports = ("--port", "0", "--grpc-port", "0")
+    told = Home(tmp_path).start_alone("serve", "--serving", "m", *ports, environment={"PYTHONWARNINGS": "default"})
+    assert told.wait_for(r"grpc://\S+\n")
+    told.process.terminate()
+    assert told.process.wait(SECONDS) == 0
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1/models/m\ngrpc://127\.0\.0\.1:\d+\n", told.text)
