@@ -2,9 +2,9 @@
 
 import csv
 import io
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from ..common.label_numbering import Agreement
 from ..common.model_spec import ModelSpec
 from ..common.proportion import Proportion
 from ..common.records.performance import LabelledAccuracy, Problem
+from . import partitions
+from .partitions import Entry, Partitions
 
 ID, LABEL = "id", "label"
 NAMED = 5  # how many ids of each problem are kept, the first ones in alphabetical order
@@ -33,6 +35,12 @@ CONFLICTING_LABELS = "conflicting_labels"
 WITHOUT_ID = "without_id"
 WITHOUT_PREDICTION = "without_prediction"
 EXAMPLE_PROBLEMS = (UNLABELLED, CONFLICTING_LABELS, WITHOUT_ID, WITHOUT_PREDICTION)
+
+_ROW, _EXAMPLE = 0, 1
+_SEVERAL = -2  # in place of a label
+_NO_LABEL = (-1, 0)
+_REMEMBERED = 10_000  # labels as they are spelled
+_COUNTED_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -60,17 +68,22 @@ class LoggedExamples:
     disagreeing: int = 0
 
 
-def read_csv(content: bytes, name: str) -> Iterator[LabelRow]:
+def read_csv(content: Any, name: str) -> Iterator[LabelRow]:
     """The rows of a CSV file (RFC 4180, UTF-8) whose header names a column `id` and a column `label`.
 
     Other columns are not read. A row with more or fewer fields than the header is a `LabelRow` without id and label.
+
+    Args:
+      content: the file, to be read from the place where it is.
+      name: its path, for errors.
 
     Raises:
       MonitorError: if there is no such header, or the file is not UTF-8 or not CSV.
 
     """
+    file = io.BufferedReader(content)
+    reader = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
     try:
-        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         header = next(reader, [])
         rule = "begin with a header that names `id` and `label` once each"
         require(header.count(ID) == 1 and header.count(LABEL) == 1, name, rule, header)
@@ -80,89 +93,161 @@ def read_csv(content: bytes, name: str) -> Iterator[LabelRow]:
                 fits = len(fields) == len(header)
                 where = f"line {reader.line_num}"
                 yield LabelRow(where, fields[identity] if fits else None, fields[label] if fits else None)
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:  # of what was read last
+        place = file.tell() - len(error.object) + error.start
+        told = f"byte 0x{error.object[error.start]:02x} at {place}: {error.reason}"
+        raise MonitorError(f"`{name}` must be a CSV file in UTF-8. Received: {told}") from error
+    except csv.Error as error:
         raise MonitorError(f"`{name}` must be a CSV file in UTF-8. Received: {error}") from error
 
 
-def join(rows: Iterable[LabelRow], examples: LoggedExamples, spec: ModelSpec) -> LabelledAccuracy:
-    """Gives examples their labels and measures the accuracy.
+def join(rows: Iterable[LabelRow], examples: Iterable[LoggedExamples], spec: ModelSpec) -> LabelledAccuracy:
+    """Gives examples their labels and measures the accuracy. Neither side is held in memory beyond a bound.
 
     Of several rows with one id and the same label, one is used and the others are duplicates; with different labels,
     none is used.
 
     Args:
       rows: of a labels file.
-      examples: of the window.
+      examples: of the window, a batch at a time.
       spec: says which class a label means.
 
     """
-    read = _sort(rows, set(examples.ids), spec.labels)
-    example_problems: dict[str, list[str]] = {problem: [] for problem in EXAMPLE_PROBLEMS}
-    pairs: list[tuple[int, int]] = []
-    for position, (identity, predicted) in enumerate(zip(examples.ids, examples.classes, strict=True)):
-        problem = _example_problem(identity, predicted, read)
-        if problem:
-            example_problems[problem].append(identity or f"example {position}")
+    joined = _Joined(spec)
+    with Partitions(partitions.MOST_HELD) as by_id:
+        for entry in joined.usable_rows(rows):
+            by_id.add(entry)
+        for entry in joined.usable_examples(examples):
+            by_id.add(entry)
+        for group in by_id.groups():
+            joined.settle(group)
+    return joined.accuracy()
+
+
+class _Noted:
+    """One kind of problem: how often, and the first ids in alphabetical order, with what was found of each."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._found: dict[str, str] = {}
+
+    def add(self, name: str, times: int = 1, found: str = "") -> None:
+        """Counts; `found` is the label in question, of which the first stays."""
+        self._count += times
+        if not times or name in self._found:
+            return
+        if len(self._found) == NAMED:
+            last = max(self._found)
+            if name > last:
+                return
+            del self._found[last]
+        self._found[name] = found
+
+    def problem(self) -> Problem:
+        named = tuple(sorted(self._found))
+        return Problem(self._count, named, self._found[named[0]] if named else "")
+
+
+class _Joined:
+    """What the rows and examples that were seen so far come to, each counted once."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._spec = spec
+        self._rows = self._examples = self._used = self._disagreeing = 0
+        self._row_problems = {kind: _Noted() for kind in ROW_PROBLEMS}
+        self._example_problems = {kind: _Noted() for kind in EXAMPLE_PROBLEMS}
+        self._repeated = _Noted()
+        self._total, self._right = (np.zeros(spec.num_classes, np.int64) for _ in range(2))
+        self._agreement = Agreement()
+
+    def usable_rows(self, rows: Iterable[LabelRow]) -> Iterator[Entry]:
+        """Those with an id and a class; the others are counted."""
+        classes = self._spec.labels
+        numbers: dict[str | int | float | None, int | str] = {}
+        for row in rows:
+            self._rows += 1
+            if row.label not in numbers:
+                if len(numbers) >= _REMEMBERED:
+                    numbers.clear()
+                numbers[row.label] = _label(row.label, classes)
+            label = numbers[row.label]
+            if row.id is None or row.label is None:
+                self._row_problems[MALFORMED].add(row.where)
+            elif row.id == "":
+                self._row_problems[NO_ID].add(row.where)
+            elif isinstance(label, str):
+                self._row_problems[label].add(row.id, found=repr(row.label))
+            else:
+                yield _ROW, row.id, label
+
+    def usable_examples(self, batches: Iterable[LoggedExamples]) -> Iterator[Entry]:
+        """Those with an id; the others are counted."""
+        for batch in batches:
+            self._disagreeing += batch.disagreeing
+            for identity, predicted in zip(batch.ids, batch.classes, strict=True):
+                if identity == "":
+                    self._example_problems[WITHOUT_ID].add(f"example {self._examples}")
+                else:
+                    yield _EXAMPLE, identity, predicted
+                self._examples += 1
+
+    def settle(self, group: Iterable[Entry]) -> None:
+        """Joins rows and examples, the rows first; of the ids among them there are no others elsewhere."""
+        labels: dict[str, list[int]] = {}  # the label, or that there are several, and the number of rows
+        logged: dict[str, int] = {}
+        pairs: list[tuple[int, int]] = []
+        for side, identity, number in group:
+            if side == _ROW:
+                given = labels.setdefault(identity, [number, 0])
+                given[0] = number if given[0] == number else _SEVERAL
+                given[1] += 1
+                continue
+            logged[identity] = logged.get(identity, 0) + 1
+            label, _ = labels.get(identity, _NO_LABEL)
+            if problem := _example_problem(label, number):
+                self._example_problems[problem].add(identity)
+            else:
+                pairs.append((number, label))
+                if len(pairs) == _COUNTED_AT_ONCE:
+                    self._count(pairs)
+                    pairs = []
+        self._count(pairs)
+        for identity, (label, times) in labels.items():
+            self._count_rows(identity, label, times, known=identity in logged)
+        for identity, times in logged.items():
+            if times > 1:
+                self._repeated.add(identity)
+
+    def accuracy(self) -> LabelledAccuracy:
+        spec, total, right = self._spec, self._total.tolist(), self._right.tolist()
+        return LabelledAccuracy(
+            overall=_proportion(sum(right), sum(total)),
+            by_class=tuple(map(_proportion, right, total)),
+            rows=self._rows,
+            used=self._used,
+            row_problems={kind: noted.problem() for kind, noted in self._row_problems.items()},
+            examples=self._examples,
+            example_problems={kind: noted.problem() for kind, noted in self._example_problems.items()},
+            repeated_ids=self._repeated.problem(),
+            wanted=spec.labels.wanted,
+            numbering=self._agreement.words(spec.labels_from, spec.num_classes),
+            disagreeing=self._disagreeing,
+        )
+
+    def _count_rows(self, identity: str, label: int, times: int, *, known: bool) -> None:
+        if not known:
+            self._row_problems[UNKNOWN_ID].add(identity, times)
+        elif label == _SEVERAL:
+            self._row_problems[CONFLICTING].add(identity, times)
         else:
-            pairs.append((predicted, read.labels[identity]))
-    predicted_classes, labels = np.array(pairs, np.int64).reshape(-1, 2).T
-    total = np.bincount(labels, minlength=spec.num_classes).tolist()
-    right = np.bincount(labels[labels == predicted_classes], minlength=spec.num_classes).tolist()
-    repeated = [identity for identity, count in Counter(examples.ids).items() if identity and count > 1]
-    return LabelledAccuracy(
-        overall=_proportion(sum(right), sum(total)),
-        by_class=tuple(map(_proportion, right, total)),
-        rows=read.rows,
-        used=len(read.labels),
-        row_problems={kind: _problem(read.problems[kind], read.found.get(kind, {})) for kind in ROW_PROBLEMS},
-        examples=len(examples.ids),
-        example_problems={kind: _problem(names) for kind, names in example_problems.items()},
-        repeated_ids=_problem(repeated),
-        wanted=spec.labels.wanted,
-        numbering=Agreement.of(predicted_classes, labels).words(spec.labels_from, spec.num_classes),
-        disagreeing=examples.disagreeing,
-    )
+            self._used += 1
+            self._row_problems[DUPLICATE].add(identity, times - 1)
 
-
-@dataclass
-class _Sorted:
-    """Rows of a labels file, each counted once; `found` has the labels that are no class, by problem and id."""
-
-    rows: int = 0
-    labels: dict[str, int] = field(default_factory=dict)
-    conflicting: set[str] = field(default_factory=set)
-    problems: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    found: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
-
-
-def _sort(rows: Iterable[LabelRow], known: set[str], classes: Labels) -> _Sorted:
-    read = _Sorted()
-    numbers: dict[str | int | float | None, int | str] = {}
-    labels: dict[str, list[int]] = defaultdict(list)
-    for row in rows:
-        read.rows += 1
-        if row.label not in numbers:
-            numbers[row.label] = _label(row.label, classes)
-        label = numbers[row.label]
-        if row.id is None or row.label is None:
-            read.problems[MALFORMED].append(row.where)
-        elif row.id == "":
-            read.problems[NO_ID].append(row.where)
-        elif isinstance(label, str):
-            read.problems[label].append(row.id)
-            read.found[label].setdefault(row.id, repr(row.label))
-        elif row.id not in known:
-            read.problems[UNKNOWN_ID].append(row.id)
-        else:
-            labels[row.id].append(label)
-    for identity, given in labels.items():
-        if len(set(given)) > 1:
-            read.conflicting.add(identity)
-            read.problems[CONFLICTING] += [identity] * len(given)
-        else:
-            read.labels[identity] = given[0]
-            read.problems[DUPLICATE] += [identity] * (len(given) - 1)
-    return read
+    def _count(self, pairs: list[tuple[int, int]]) -> None:
+        predicted, labels = np.array(pairs, np.int64).reshape(-1, 2).T
+        self._total += np.bincount(labels, minlength=len(self._total))
+        self._right += np.bincount(labels[labels == predicted], minlength=len(self._right))
+        self._agreement += Agreement.of(predicted, labels)
 
 
 def _label(given: str | int | float | None, classes: Labels) -> int | str:
@@ -173,19 +258,10 @@ def _label(given: str | int | float | None, classes: Labels) -> int | str:
     return NOT_A_CLASS if whole_number(given) is None else OUT_OF_RANGE
 
 
-def _example_problem(identity: str, predicted: int, read: _Sorted) -> str:
-    if identity == "":
-        return WITHOUT_ID
-    if identity in read.conflicting:
-        return CONFLICTING_LABELS
-    if identity not in read.labels:
-        return UNLABELLED
+def _example_problem(label: int, predicted: int) -> str:
+    if label < 0:
+        return CONFLICTING_LABELS if label == _SEVERAL else UNLABELLED
     return WITHOUT_PREDICTION if predicted < 0 else ""
-
-
-def _problem(names: Sequence[str], labels: Mapping[str, str] | None = None) -> Problem:
-    named = tuple(sorted(set(names))[:NAMED])
-    return Problem(len(names), named, (labels or {}).get(named[0], "") if named else "")
 
 
 def _proportion(right: int, total: int) -> Proportion | None:

@@ -14,6 +14,7 @@ from ..common.artifacts.files import Artifact, Files
 from ..common.artifacts.names import STATISTICS_FILE
 from ..common.artifacts.splits import split_folder
 from ..common.artifacts.statistics import read_sample, read_statistics
+from ..common.artifacts.streams import Unpacked
 from ..common.artifacts.tf_example import Values, parse_example
 from ..common.class_scores import disagreeing
 from ..common.errors import MonitorError, require
@@ -23,6 +24,7 @@ from ..common.statistics.usability import LABELS, unusable
 from .delayed_labels import ID, LABEL, LabelRow, LoggedExamples, read_csv
 
 MOST_LABEL_BYTES = 1 << 28  # of a labels file, packed and unpacked: ten million rows or so
+_BLOCK = 1 << 20  # bytes
 _BATCH = 1_000
 _READ = (ID, CLASS_ID, PROBABILITIES)
 _KINDS = {"CSV": r"\.csv(\.gz)?$", "TFRecord": r"tfrecord"}  # by the file's name
@@ -43,7 +45,13 @@ def labels_kind(path: str) -> str:
 
 def labels_fingerprint(path: str, files: Files) -> str:
     """SHA-256 of a labels file, "" where there is none yet: labels that were added since make another result."""
-    return hashlib.sha256(files.content(path, MOST_LABEL_BYTES)).hexdigest() if files.there(path) else ""
+    if not files.there(path):
+        return ""
+    digest = hashlib.sha256()
+    with files.stream(path, MOST_LABEL_BYTES) as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def sample(statistics: Artifact, split: str, files: Files, what: str) -> FeatureSample | None:
@@ -78,27 +86,26 @@ def unusable_labels(statistics: Artifact, split: str, files: Files, wanted: str)
     return next(told, "")
 
 
-def logged_examples(examples: Artifact, split: str, files: Files) -> LoggedExamples:
+def logged_examples(examples: Artifact, split: str, files: Files) -> Iterator[LoggedExamples]:
     """Id and predicted class of every example of one split: `class_id`, or else the place of the largest probability.
+
+    Returns:
+      Batches, in the order of the files.
 
     Raises:
       MonitorError: if there is no such split, the payload is another, or a file is damaged.
 
     """
-    ids: list[str] = []
-    classes: list[int] = []
-    differ = 0
     records = split_records(examples, split, files)
     while batch := [parse_example(record, _READ) for record in itertools.islice(records, _BATCH)]:
-        ids += [_only_text(features.get(ID, [])) for features in batch]
-        given = np.array([_only_number(features.get(CLASS_ID, [])) for features in batch])
-        differ += _fill_classes(given, [features.get(PROBABILITIES, []) for features in batch])
-        classes += given.tolist()
-    return LoggedExamples(ids, classes, differ)
+        classes = np.array([_only_number(features.get(CLASS_ID, [])) for features in batch])
+        differ = _fill_classes(classes, [features.get(PROBABILITIES, []) for features in batch])
+        ids = [_only_text(features.get(ID, [])) for features in batch]
+        yield LoggedExamples(ids, classes.tolist(), differ)
 
 
 def label_rows(path: str, files: Files) -> Iterator[LabelRow]:
-    """The rows of a labels file, CSV or TFRecord, gzipped or not.
+    """The rows of a labels file, CSV or TFRecord, gzipped or not, as they are read.
 
     Raises:
       MonitorError: if the file is missing or damaged, or has, or unpacks to, more than `MOST_LABEL_BYTES`.
@@ -106,9 +113,11 @@ def label_rows(path: str, files: Files) -> Iterator[LabelRow]:
     """
     require(files.there(path), "labels_file", "be a file that is there", path)
     if labels_kind(path) == "CSV":
-        return read_csv(files.unpacked(path, MOST_LABEL_BYTES), path)
-    records = files.records(path, MOST_LABEL_BYTES)
-    return (_record_row(record, f"record {number}") for number, record in enumerate(records))
+        with files.stream(path, MOST_LABEL_BYTES) as file:
+            yield from read_csv(Unpacked(file, path, MOST_LABEL_BYTES), path)
+    else:
+        for number, record in enumerate(files.long_records(path, MOST_LABEL_BYTES)):
+            yield _record_row(record, f"record {number}")
 
 
 def _fill_classes(classes: npt.NDArray[np.int64], scores: Sequence[Values]) -> int:

@@ -1,5 +1,6 @@
 """An artifact, and how its files are read: on this machine, below one folder only, or wherever TFX can read them."""
 
+import contextlib
 import io
 import os
 import posixpath
@@ -14,8 +15,10 @@ from google.protobuf.message import DecodeError, Message
 from ..bounded_files import MOST_BYTES, in_words, open_regular, read_bounded
 from ..errors import MonitorError, require
 from ..recent import Recent
-from .gunzip import GZIP_MAGIC, Unzipped
+from .gunzip import Readable
 from .names import IS_NONE
+from .streams import Bounded
+from .tfrecord import Record as TFRecord
 from .tfrecord import read_records
 
 # An artifact's properties and custom properties together.
@@ -30,7 +33,6 @@ MOST_OF_A_RECORD = 16 << 20  # bytes: a drift report of ten thousand features ha
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 Record = TypeVar("Record")
 _texts_read: Recent[bytes] = Recent(8)
-Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -186,41 +188,38 @@ class Files:
         """Whether a folder has a file or folder of this name. Raises `MonitorError` as `listing` does."""
         return name in self.listing(folder)
 
-    def unpacked(self, path: str, most: int | None = None) -> bytes:
-        """A file's content, gzipped or not.
-
-        Raises:
-          MonitorError: as `content`, or a gzipped file is damaged or unpacks to more than is read.
-
-        """
-        content = self.content(path, most)
-        if not content.startswith(GZIP_MAGIC):
-            return content
-        stream, parts = Unzipped(io.BytesIO(content), b""), []
-        for block in _within(iter(stream.read, b""), len, path, self.most if most is None else most):
-            parts.append(block)
-        if stream.damage is not None:
-            raise MonitorError(f"{path} must be a whole gzip file. Received: {stream.reason}")
-        return b"".join(parts)
-
-    def records(self, path: str, most: int | None = None) -> Iterator[bytes]:
+    def records(self, path: str) -> Iterator[bytes]:
         """The records of a TFRecord file, gzipped or not.
 
         Raises:
           MonitorError: at the first that is damaged, or when a gzipped file unpacks to more than is read.
 
         """
-        records = read_records(io.BytesIO(self.content(path, most)), strict=True, source=path)
-        for record in _within(records, lambda record: record.size, path, self.most if most is None else most):
-            yield record.data
+        records = read_records(io.BytesIO(self.content(path)), strict=True, source=path)
+        return _within(records, path, self.most)
 
-    def long_records(self, path: str) -> Iterator[bytes]:
-        """As `records`, of a file of any length, piece by piece where that can be."""
+    def long_records(self, path: str, most: int | None = None) -> Iterator[bytes]:
+        """As `records`, of a file of any length, piece by piece where that can be.
+
+        Raises:
+          MonitorError: as `records`; where there are more than `most` bytes, packed or unpacked, once they are read.
+
+        """
+        with self.stream(path, most) as file:
+            yield from _within(read_records(file, strict=True, source=path), path, most)
+
+    @contextlib.contextmanager
+    def stream(self, path: str, most: int | None = None) -> Iterator[Readable]:
+        """A file of any length, to be read piece by piece where that can be.
+
+        Raises:
+          MonitorError: the file cannot or must not be read; while it is read, that it has more than `most` bytes.
+
+        """
         self.check(path)
         try:
-            with self.open(path) if self.open is not None else io.BytesIO(self.content(path)) as file:
-                for record in read_records(file, strict=True, source=path):
-                    yield record.data
+            with self.open(path) if self.open is not None else io.BytesIO(self.content(path, most)) as file:
+                yield file if most is None else Bounded(file, path, most)
         except MonitorError:
             raise
         except (OSError, ValueError) as error:
@@ -244,14 +243,14 @@ class Files:
             raise MonitorError(f"{path} is damaged: {said(error)}") from error
 
 
-def _within(parts: Iterable[Part], size_of: Callable[[Part], int], path: str, most: int) -> Iterator[Part]:
-    """What is unpacked of a file, piece by piece. Raises `MonitorError` once that is more than `most` bytes."""
+def _within(records: Iterable[TFRecord], path: str, most: int | None) -> Iterator[bytes]:
+    """Records of a file, unpacked. Raises `MonitorError` once they are more than `most` bytes."""
     size = 0
-    for part in parts:
-        size += size_of(part)
-        if size > most:
+    for record in records:
+        size += record.size
+        if most is not None and size > most:
             raise MonitorError(f"{path} must unpack to at most {in_words(most)} to be read. Received: more")
-        yield part
+        yield record.data
 
 
 def local_files(most: int = MOST_BYTES) -> Files:

@@ -38,7 +38,7 @@ def labels(count, right):
     """Labels of `count` examples, of which `right` are as predicted."""
     examples = LoggedExamples([f"e{number}" for number in range(count)], [number % 4 for number in range(count)])
     rows = [LabelRow("", f"e{number}", number % 4 if number < right else (number + 1) % 4) for number in range(count)]
-    return join(rows, examples, model_spec(classes=["a", "b", "c", "d"]))
+    return join(rows, [examples], model_spec(classes=["a", "b", "c", "d"]))
 
 
 def test_a_window_like_the_baseline_is_fine(judge):
@@ -231,7 +231,7 @@ def test_json_is_strict_and_versioned(judge):
 def test_labels_that_join_nothing_say_what_came_and_what_was_expected(judge, label, problem):
     examples = LoggedExamples([f"e{number}" for number in range(400)], [0] * 400)
     rows = [LabelRow("", f"e{number}", label) for number in range(400)]
-    found = judge(labelled=join(rows, examples, model_spec(classes=["a", "b", "c", "d"])))
+    found = judge(labelled=join(rows, [examples], model_spec(classes=["a", "b", "c", "d"])))
     assert found.check.outcome is Outcome.UNDECIDED
     assert found.check.reason.startswith(f"Labels came for 0 of 400 examples, fewer than the 50 needed ({problem}")
     assert Performance.from_json(found.to_json()) == found
@@ -246,27 +246,26 @@ def test_a_few_labels_that_are_none_are_said_beside_the_accuracy(judge):
 def with_rows(count, right, *others):
     examples = LoggedExamples([f"e{number}" for number in range(count)], [number % 4 for number in range(count)])
     rows = [LabelRow("", f"e{number}", number % 4 if number < right else (number + 1) % 4) for number in range(count)]
-    return [*rows, *others], examples, model_spec(classes=["a", "b", "c", "d"])
+    return [*rows, *others], [examples], model_spec(classes=["a", "b", "c", "d"])
 
 
 def test_delayed_labels_from_1_are_undecided_and_not_degraded(judge):
     examples = LoggedExamples([f"e{number}" for number in range(400)], [number % 3 for number in range(400)])
     rows = [LabelRow("", f"e{number}", number % 3 + 1) for number in range(400)]
-    found = judge(labelled=join(rows, examples, model_spec(classes=["a", "b", "c", "d"])))
+    found = judge(labelled=join(rows, [examples], model_spec(classes=["a", "b", "c", "d"])))
     assert found.check.outcome is Outcome.UNDECIDED
     assert "The labels are counted otherwise than the classes: the scores agree with 400 of 400" in found.check.reason
 
 
 def test_class_ids_that_contradict_the_probabilities_are_said_before_accuracy_is_blamed(judge):
-    rows, examples, spec = with_rows(400, 300)
+    rows, (examples,), spec = with_rows(400, 300)
     logged = dataclasses.replace(examples, disagreeing=5)
-    found = judge(labelled=join(rows, logged, spec))
+    found = judge(labelled=join(rows, [logged], spec))
     assert found.check.outcome is Outcome.UNDECIDED
     told = "The class_id of 5 of 400 examples is not the class of their largest probability"
     assert found.check.reason.startswith(told)
-    assert (
-        judge(labelled=join(rows, dataclasses.replace(examples, disagreeing=4), spec)).check.outcome is Outcome.FAILED
-    )
+    logged = dataclasses.replace(examples, disagreeing=4)
+    assert judge(labelled=join(rows, [logged], spec)).check.outcome is Outcome.FAILED
 
 
 @pytest.mark.parametrize(
