@@ -104,7 +104,8 @@ def _kind(draft: Draft, name: str, values: Array) -> str | None:
         return str(draft.settle(key, Kind.SIGMOID.value, f"one score an image, from {low:.3g} to {high:.3g}"))
     if not _are_distributions(values):
         wrong = counts.wrong_kind(Kind.PROBABILITIES) or "not all rows add up to 1"
-        raise MonitorError(f"The output {name} is no classification: {wrong}")
+        unless = f"If they are logits, which happen to lie in 0..1, say --set {key}={Kind.LOGITS.value}"
+        raise MonitorError(f"The output {name} is no classification: {wrong}. {unless}")
     every = f"{counts.distributions:,} of {counts.rows:,} rows"
     return str(draft.settle(key, Kind.PROBABILITIES.value, f"{every} are not negative and add up to 1"))
 
