@@ -1,19 +1,22 @@
 """Running a pipeline on this machine, with TFX's own `LocalDagRunner`, one node at a time."""
 
+import contextlib
 import datetime
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
+from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 
 from components.common.artifacts.names import PLANNED_NODES
@@ -49,7 +52,8 @@ class LocalRunner(LocalDagRunner):
         for name in names:
             with self.step(pipeline.pipeline_info.id, self.run_id, name):
                 try:
-                    super().run_with_ir(_only(pipeline, name), run_options)
+                    with _executions_by_run():
+                        super().run_with_ir(_only(pipeline, name), run_options)
                 except Exception as error:
                     logging.getLogger(__name__).exception("Node %s failed", name)
                     raise NodeError(name) from error
@@ -90,6 +94,29 @@ def _look_up_by_run(pipeline: pipeline_pb2.Pipeline, run_id: str) -> None:
                     query = channel.context_queries.add()
                     query.type.name = NODE_OF_RUN
                     query.name.field_value.string_value = names[channel.producer_node_query.id]
+
+
+@contextlib.contextmanager
+def _executions_by_run() -> Iterator[None]:
+    """Meanwhile TFX looks for an earlier execution of a node in this run by the node's own context alone.
+
+    What belongs to that belongs to the node's other contexts too. TFX 1.21 lists the executions of each of them, of the
+    pipeline all that there ever were, because its ML Metadata answers no queries (docs/traps.md).
+    """
+    plain = execution_lib.get_executions_associated_with_all_contexts
+
+    def of_this_run(
+        handle: metadata.Metadata, contexts: Iterable[metadata_store_pb2.Context]
+    ) -> list[metadata_store_pb2.Execution]:
+        own = handle.store.get_context_type(NODE_OF_RUN).id  # one that was made just now has its type's id alone
+        [context] = [context for context in contexts if context.type_id == own]
+        return handle.store.get_executions_by_context(context.id)
+
+    execution_lib.get_executions_associated_with_all_contexts = of_this_run
+    try:
+        yield
+    finally:
+        execution_lib.get_executions_associated_with_all_contexts = plain
 
 
 def _note_nodes(pipeline: pipeline_pb2.Pipeline, run_id: str, names: list[str]) -> None:
