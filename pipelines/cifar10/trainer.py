@@ -5,6 +5,8 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 from pydantic import ValidationError
 from tfx.components.trainer.fn_args_utils import FnArgs
 
@@ -16,13 +18,13 @@ from ..progress import PROGRESS_LOGGER
 from .classifier import DEFAULT_LEARNING_RATES, build, fit_whitening
 from .config import CLASS_NAMES_KEY, TRAINER_KEY, TrainerConfig, default_spec
 from .serving_signatures import Projection, export, fit_projection, with_features
-from .training_data import LabelledImages, hold_out, read, training_batches, validation_batches
+from .streamed_data import training_split
+from .training_data import TrainingSplit
 
 _progress = logging.getLogger(PROGRESS_LOGGER)
 
 _WARM_UP = 0.15  # proportion of all steps in which the learning rate rises
 _WARM_UP_START = 0.05  # of the learning rate
-_PROJECTED_IMAGES = 10_000  # the embedding is fitted on at most so many: more change its third decimal
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -44,12 +46,12 @@ def run_fn(fn_args: FnArgs) -> None:
     config = read_config(fn_args.custom_config)
     class_names = read_class_names(fn_args.custom_config)
     keras.utils.set_random_seed(config.seed)
-    data = read(fn_args.train_files, IMAGE_SHAPE, len(class_names))
-    training, validation = hold_out(data, config.validation_fraction, config.seed)
+    fraction, seed = config.validation_fraction, config.seed
+    data = training_split(fn_args.train_files, IMAGE_SHAPE, len(class_names), held_out=fraction, seed=seed)
     model = build(config.model, classes=len(class_names), image_shape=IMAGE_SHAPE, weights=config.weights)
-    fit_whitening(model, training.images)
-    fit(model, training, validation, config, fn_args.model_run_dir)
-    export(model, _projection(model, training), class_names, fn_args.serving_model_dir)
+    fit_whitening(model, data.some)
+    fit(model, data, config, fn_args.model_run_dir)
+    export(model, _projection(model, data.some), class_names, fn_args.serving_model_dir)
 
 
 def read_config(custom_config: dict[str, Any] | None) -> TrainerConfig:
@@ -77,17 +79,12 @@ def read_class_names(custom_config: dict[str, Any] | None) -> list[str]:
     return list(names)
 
 
-def fit(
-    model: keras.Model, training: LabelledImages, validation: LabelledImages, config: TrainerConfig, log_dir: str
-) -> None:
+def fit(model: keras.Model, data: TrainingSplit, config: TrainerConfig, log_dir: str) -> None:
     """Trains `model` in place and leaves it with the weights of its best epoch by validation loss.
 
     Writes TensorBoard logs to `log_dir`, and one line an epoch to the logger `PROGRESS_LOGGER`.
     """
-    classes = model.output_shape[-1]
-    batches = training_batches(
-        training, batch_size=config.batch_size, classes=classes, seed=config.seed, augment=config.augment
-    )
+    batches = data.batches(batch_size=config.batch_size, seed=config.seed, augment=config.augment)
     peak = config.learning_rate or DEFAULT_LEARNING_RATES[config.model]
     model.compile(
         optimizer=keras.optimizers.AdamW(
@@ -105,7 +102,7 @@ def fit(
     history = model.fit(
         batches,
         epochs=config.epochs,
-        validation_data=validation_batches(validation, classes=classes),
+        validation_data=data.validation(),
         callbacks=callbacks,
         verbose=0,
     ).history
@@ -134,7 +131,7 @@ class _ProgressLines(keras.callbacks.Callback):
         _progress.info("epoch %d/%d  %s", epoch + 1, self._epochs, shown)
 
 
-def _projection(model: keras.Model, training: LabelledImages) -> Projection:
-    """Fitted on images as they are served, so without augmentation. Their order is random: the first will do."""
-    _, features = with_features(model).predict(training.images[:_PROJECTED_IMAGES], batch_size=500, verbose=0)
+def _projection(model: keras.Model, images: npt.NDArray[np.uint8]) -> Projection:
+    """Fitted on images as they are served, so without augmentation."""
+    _, features = with_features(model).predict(images, batch_size=500, verbose=0)
     return fit_projection(features)

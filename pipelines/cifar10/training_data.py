@@ -1,8 +1,12 @@
-"""Examples on disk -> batches for training. The images of one split are held in memory, one byte a channel."""
+"""Examples on disk -> batches for training. A split of up to `MOST_HELD` bytes is held in memory, a byte a channel.
+
+Of a larger one, `streamed_data` reads the files in every epoch.
+"""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +14,8 @@ import tensorflow as tf
 
 from components.common.errors import MonitorError, require
 
+MOST_HELD = 200_000_000  # bytes of pixels: 65,000 images of 32 x 32; while it is read and divided, three times as much
+LEARNT_FROM = 10_000  # images from which whitening and embedding are fitted: more change the embedding's third decimal
 _READ_BATCH = 1000  # examples
 _SHIFT = 2  # pixels an image is moved at most, in each direction, by augmentation
 
@@ -28,42 +34,103 @@ class LabelledImages:
         return LabelledImages(self.images[indices], self.labels[indices])
 
 
-def read(patterns: Sequence[str], image_shape: tuple[int, int, int], classes: int) -> LabelledImages:
-    """All tf.Examples of the TFRecord files that match `patterns`, in an order that follows from their content alone.
+class TrainingSplit(Protocol):
+    """What a trainer needs of a split, a part of which is held out of training to validate with."""
+
+    @property
+    def some(self) -> npt.NDArray[np.uint8]:
+        """Images to train on, drawn at random: `LEARNT_FROM` of them, or all."""
+
+    def batches(self, *, batch_size: int, seed: int, augment: bool) -> tf.data.Dataset:
+        """As `training_batches`, of known length."""
+
+    def validation(self) -> tf.data.Dataset:
+        """As `validation_batches`."""
+
+
+@dataclass(frozen=True)
+class HeldSplit:
+    """A `TrainingSplit` in memory."""
+
+    training: LabelledImages
+    held_out: LabelledImages
+    classes: int
+
+    @property
+    def some(self) -> npt.NDArray[np.uint8]:
+        return self.training.images[:LEARNT_FROM]  # their order is random
+
+    def batches(self, *, batch_size: int, seed: int, augment: bool) -> tf.data.Dataset:
+        return training_batches(self.training, batch_size=batch_size, classes=self.classes, seed=seed, augment=augment)
+
+    def validation(self) -> tf.data.Dataset:
+        return validation_batches(self.held_out, classes=self.classes)
+
+
+class ReadBatch(NamedTuple):
+    """Some examples of a file: `records` [N] serialised, `images` uint8 [N, height, width, 3], `labels` int64 [N]."""
+
+    records: tf.Tensor
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+
+
+def files_of(patterns: Sequence[str]) -> list[str]:
+    """The files that match globs, in order. Raises `MonitorError` where none does."""
+    files = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
+    require(bool(files), "train_files", "match at least one file", list(patterns))
+    return files
+
+
+def read(files: Sequence[str], image_shape: tuple[int, int, int], classes: int) -> LabelledImages | None:
+    """All tf.Examples of TFRecord files, in an order that follows from their content alone.
 
     Beam promises no order of the records it writes; sorting them makes training repeatable all the same.
 
     Args:
-      patterns: globs of TFRecord files, gzipped where the name ends in .gz.
+      files: gzipped where the name ends in .gz.
       image_shape: of every image; `image` must hold exactly its product in bytes.
       classes: `label` must be 0 to `classes - 1`.
 
+    Returns:
+      None where the images have more than `MOST_HELD` bytes.
+
     Raises:
-      MonitorError: no file matches, a file is not readable, or an example breaks the rules above.
+      MonitorError: a file is not readable, or an example breaks the rules above.
 
     """
-    files = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
-    require(bool(files), "train_files", "match at least one file", list(patterns))
-    parts = [_read_file(path, image_shape) for path in files]
-    labels = np.concatenate([part.labels for part in parts])
-    require(len(labels) > 0, "examples", "hold at least one example", files)
-    wrong = labels[(labels < 0) | (labels >= classes)]
-    require(len(wrong) == 0, "label", f"be 0 to {classes - 1} in {', '.join(files)}", wrong[:5].tolist())
-    return _sorted_by_content(LabelledImages(np.concatenate([part.images for part in parts]), labels))
+    images, labels, held = [], [], 0
+    for path in files:
+        for batch in read_batches(path, image_shape, classes):
+            images.append(batch.images)
+            labels.append(batch.labels)
+            held += batch.images.nbytes
+            if held > MOST_HELD:
+                return None
+    require(bool(labels), "examples", "hold at least one example", list(files))
+    return _sorted_by_content(LabelledImages(np.concatenate(images), np.concatenate(labels)))
 
 
-def _read_file(path: str, image_shape: tuple[int, int, int]) -> LabelledImages:
+def read_batches(path: str, image_shape: tuple[int, int, int], classes: int) -> Iterator[ReadBatch]:
+    """The examples of a file. Raises as `read`."""
     features = {"image": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}
-    records = tf.data.TFRecordDataset(path, compression_type="GZIP" if path.endswith(".gz") else "")
-    images, labels = [np.empty((0, *image_shape), np.uint8)], [np.empty(0, np.int64)]
+    records = tf.data.TFRecordDataset(path, compression_type=compression(path))
     try:
         for batch in records.batch(_READ_BATCH):
             parsed = tf.io.parse_example(batch, features)
-            images.append(_decode(parsed["image"].numpy(), image_shape, path))
-            labels.append(parsed["label"].numpy())
-    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
-        raise MonitorError(f"{path} must hold tf.Examples with `image` and `label`: {error.message}") from error
-    return LabelledImages(np.concatenate(images), np.concatenate(labels))
+            labels = parsed["label"].numpy()
+            wrong = labels[(labels < 0) | (labels >= classes)]
+            require(len(wrong) == 0, "label", f"be 0 to {classes - 1} in {path}", wrong[:5].tolist())
+            yield ReadBatch(batch, _decode(parsed["image"].numpy(), image_shape, path), labels)
+    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError) as error:
+        # TensorFlow quotes a record that is no Example at all, and Python cannot decode that (docs/traps.md)
+        why = "a record is none" if isinstance(error, UnicodeDecodeError) else error.message
+        raise MonitorError(f"{path} must hold tf.Examples with `image` and `label`: {why}") from error
+
+
+def compression(path: str) -> str:
+    """How a file is packed, as `tf.data` says it."""
+    return "GZIP" if path.endswith(".gz") else ""
 
 
 def _decode(values: npt.NDArray[np.object_], image_shape: tuple[int, int, int], path: str) -> npt.NDArray[np.uint8]:

@@ -20,7 +20,7 @@ from pipelines.cifar10.classifier import build, fit_whitening
 from pipelines.cifar10.config import TrainerConfig, default_spec
 from pipelines.cifar10.serving_signatures import fit_projection
 from pipelines.cifar10.trainer import fit, read_class_names, read_config, run_fn
-from pipelines.cifar10.training_data import LabelledImages, validation_batches
+from pipelines.cifar10.training_data import HeldSplit, LabelledImages, validation_batches
 
 pytestmark = pytest.mark.long
 
@@ -187,7 +187,7 @@ def test_the_model_that_is_trained_by_default_learns(sample, tmp_path):
     settings = TrainerConfig(epochs=6, batch_size=64, augment=False)
     model = build(settings.model, classes=10)
     fit_whitening(model, few.images)
-    fit(model, few, few, settings, str(tmp_path))
+    fit(model, HeldSplit(few, few, 10), settings, str(tmp_path))
     losses = logged_losses(tmp_path, "train")
     assert len(losses) == 6
     assert losses[-1] < losses[0]
@@ -229,7 +229,8 @@ def test_early_stopping_keeps_the_best_epoch(sample, tmp_path):
     image = keras.Input((32, 32, 3), dtype="uint8")
     x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(image))
     model = keras.Model(image, keras.layers.Dense(10, "softmax", kernel_initializer="zeros")(x))
-    fit(model, training, validation, TrainerConfig(epochs=9, patience=2, learning_rate=1e-3), str(tmp_path))
+    settings = TrainerConfig(epochs=9, patience=2, learning_rate=1e-3)
+    fit(model, HeldSplit(training, validation, 10), settings, str(tmp_path))
     losses = logged_losses(tmp_path, "validation")
     assert len(losses) == 3, "with a patience of 2 the third epoch is the last"
     assert losses[0] < losses[1]

@@ -9,6 +9,7 @@ from components.common.errors import MonitorError
 from pipelines.cifar10.training_data import (
     LabelledImages,
     augmented,
+    files_of,
     hold_out,
     read,
     training_batches,
@@ -45,7 +46,7 @@ def test_reads_all_files_in_an_order_that_does_not_depend_on_them(sample, tmp_pa
     write(tmp_path / "a-0.gz", examples[:150])
     write(tmp_path / "a-1", examples[150:])
     write(tmp_path / "b-0.gz", examples[::-1])
-    two, one = read([str(tmp_path / "a-*")], SHAPE, 10), read([str(tmp_path / "b-*")], SHAPE, 10)
+    two, one = (read(files_of([str(tmp_path / pattern)]), SHAPE, 10) for pattern in ("a-*", "b-*"))
     np.testing.assert_array_equal(two.images, one.images)
     np.testing.assert_array_equal(two.labels, one.labels)
     assert sorted((r["image"], r["label"]) for r in rows(one)) == sorted((r["image"], r["label"]) for r in examples)
@@ -71,12 +72,12 @@ IMAGE = bytes(3072)
 def test_refuses_examples_that_break_a_rule(tmp_path, examples, expected_error):
     write(tmp_path / "data.gz", examples)
     with pytest.raises(MonitorError, match=expected_error):
-        read([str(tmp_path / "*")], SHAPE, 10)
+        read(files_of([str(tmp_path / "*")]), SHAPE, 10)
 
 
 def test_refuses_missing_and_damaged_files(tmp_path):
     with pytest.raises(MonitorError, match=r"`train_files` must match at least one file. Received: .*nothing"):
-        read([str(tmp_path / "nothing*")], SHAPE, 10)
+        files_of([str(tmp_path / "nothing*")])
     write(tmp_path / "cut", [{"image": IMAGE, "label": 1}])
     (tmp_path / "cut").write_bytes((tmp_path / "cut").read_bytes()[:-9])
     with pytest.raises(MonitorError, match=r"cut must hold tf.Examples"):
