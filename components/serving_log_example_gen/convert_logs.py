@@ -24,6 +24,7 @@ from ..common.model_spec import IMAGE
 from ..common.records.log_counts import DEAD_LETTERS
 from . import dead_letters
 from . import tally as names
+from .known_ids import KnownIds
 from .prediction_log import Request, Row, read_origin, read_request
 from .problems import Problem
 from .read_options import MAX_RECORDS, MAX_ROWS, ReadOptions
@@ -92,8 +93,8 @@ class ConvertLogs(beam.PTransform):
 def convert_here(paths: Sequence[str], options: ReadOptions, dead_letter_folder: str, tally: Tally) -> Iterator[bytes]:
     """As `ConvertLogs`, without a pipeline, in one process: serialised tf.Examples, one after the other.
 
-    Of the rows their ids are kept in memory; where rows of different requests compete, also one row of each block.
-    Beam's in-process runner keeps all rows, several times over.
+    Of each row sixteen bytes of its id are kept in memory; where rows of different requests compete, also one row of
+    each block. Beam's in-process runner keeps all rows, several times over.
 
     Args:
       paths: of log files.
@@ -117,7 +118,7 @@ def convert_here(paths: Sequence[str], options: ReadOptions, dead_letter_folder:
 
 def _distinct_in_order(read: Iterable[tuple[str | None, Any]], max_rows: int, tally: Tally) -> Iterator[_Keyed]:
     """As `_Distinct`, of rows in the order of files and records: of those with the same id the first is the one."""
-    seen: set[bytes] = set()
+    seen = KnownIds()
     start = 0
     for tag, given in read:
         if tag == _ROWS_OF:
@@ -126,13 +127,12 @@ def _distinct_in_order(read: Iterable[tuple[str | None, Any]], max_rows: int, ta
             tally.merge(given)
         else:
             identity, found = given
-            if identity in seen:
+            if not seen.add(identity):
                 _count_again(identity, found, tally)
             elif start + found[0][1] < max_rows:
                 yield given
             else:
                 _leave_out(identity, found, max_rows, tally)
-            seen.add(identity)
 
 
 def _drawn_here(rows: Iterable[_Keyed], tally: Tally, *, by_client: bool) -> Iterator[_Keyed]:
