@@ -1,8 +1,5 @@
 """On a Flink cluster of several processes components come to what they come to in one process, whoever is killed."""
 
-import json
-import shlex
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +17,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
+from components.common.artifacts.files import local_files
 from components.common.artifacts.tfrecord import frame
 from components.common.beam import shards
 from components.common.statistics.feature_sample import FILE_NAME, FeatureSample
@@ -34,7 +32,7 @@ from pipelines.config import LOCAL_BEAM_ARGS
 from tests.components.serving_log_example_gen.conftest import Result, make_good_log
 from tests.support import foreign_data
 from tests.support.flink import jars
-from tests.support.flink.cluster import Cluster, flink_cluster
+from tests.support.flink.cluster import Cluster, flink_cluster, process_workers
 from tests.support.model_specs import digits_spec
 from tests.support.specs import model_spec
 from tests.support.trainers import digits_trainer
@@ -154,6 +152,12 @@ class Steps:
         return Result(examples, _artifact(standard_artifacts.ExampleAnomalies, self.folder / "anomalies"))
 
     @property
+    def scored(self) -> list[bytes]:
+        """Rows that carry an answer, in the order of their bytes."""
+        files = (self.folder / "scored" / "Split-eval").iterdir()
+        return sorted(record for path in files for record in local_files().records(str(path)))
+
+    @property
     def sample(self) -> bytes:
         return FeatureSample.read(str(self.folder / "statistics" / "Split-eval" / FILE_NAME)).to_bytes()
 
@@ -254,13 +258,7 @@ def test_a_task_manager_is_killed_while_rows_are_written(cluster, here, tmp_path
 
 
 def test_workers_of_their_own_come_to_the_same_when_a_task_manager_is_killed(cluster, here, tmp_path):
-    worker = tmp_path / "worker"
-    command = [sys.executable, "-m", "pipelines.runners.beam_worker"]
-    root = shlex.quote(str(Path(__file__).parents[2]))
-    worker.write_text(f'#!/bin/sh\nPYTHONPATH={root} exec {shlex.join(command)} "$@"\n')
-    worker.chmod(0o755)
-    told = ["--environment_type=PROCESS", f"--environment_config={json.dumps({'command': str(worker)})}"]
-    there = Steps(tmp_path, cluster.beam_args(*told), here.data)
+    there = Steps(tmp_path, cluster.beam_args(*process_workers(tmp_path)), here.data)
     with killed_when(cluster, lambda: any(tmp_path.glob("rows/.writing-*/serving/*.gz"))):
         there.convert()
     assert cluster.restarts() > 0
@@ -268,6 +266,17 @@ def test_workers_of_their_own_come_to_the_same_when_a_task_manager_is_killed(clu
     there.describe(here.folder / "scored")
     assert_same_statistics(here, there)
     assert [path.name for path in (tmp_path / "rows").iterdir()] == ["Split-serving"]
+
+
+def test_workers_of_their_own_ask_the_model_as_one_process_does(cluster, here, tmp_path):
+    there = Steps(tmp_path, cluster.beam_args(*process_workers(tmp_path)), here.data)
+    there.score()
+    assert there.scored == here.scored
+    there.describe()
+    assert_same_statistics(here, there)
+    there.evaluate()
+    assert here.metrics == there.metrics
+    assert not list((tmp_path / "evaluation").glob("beam-temp-*"))
 
 
 @contextmanager

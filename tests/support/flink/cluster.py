@@ -5,10 +5,12 @@ There are no scripts of Flink's: `jars.py` has its modules, and this starts thei
 
 import contextlib
 import json
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -37,7 +39,8 @@ class Cluster:
     Attributes:
       master: HOST:PORT of its REST interface, for `--flink_master`.
       jar: what is submitted with a pipeline in it, for `--flink_job_server_jar`.
-      task_managers: the processes, those that were killed too.
+      job_manager: its process.
+      task_managers: theirs, those that were killed too.
 
     """
 
@@ -45,6 +48,7 @@ class Cluster:
     master: str
     jar: Path
     classpath: str
+    job_manager: subprocess.Popen[bytes] = field(init=False)
     task_managers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def beam_args(self, *others: str) -> list[str]:
@@ -112,17 +116,27 @@ def flink_cluster(folder: Path, jars: Jars, task_managers: int = 2) -> Iterator[
     settings = _settings(folder, rpc, rest)
     (folder / "flink-conf.yaml").write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
     cluster = Cluster(folder, f"127.0.0.1:{rest}", jars.submitted, jars.classpath)
-    manager = cluster._start("jobmanager")
+    cluster.job_manager = cluster._start("jobmanager")
     try:
         for _ in range(task_managers):
             cluster.add_task_manager()
         cluster.wait_for(task_managers)
         yield cluster
     finally:
-        for process in (*cluster.task_managers, manager):
+        for process in (*cluster.task_managers, cluster.job_manager):
             process.kill()
             process.wait()
         shutil.rmtree(folder / "tmp")
+
+
+def process_workers(folder: Path) -> list[str]:
+    """Beam's options for workers that are processes of this environment; their command is written into `folder`."""
+    worker = folder / "worker"
+    command = [sys.executable, "-m", "pipelines.runners.beam_worker"]
+    root = shlex.quote(str(Path(__file__).parents[3]))
+    worker.write_text(f'#!/bin/sh\nPYTHONPATH={root} exec {shlex.join(command)} "$@"\n')
+    worker.chmod(0o755)
+    return ["--environment_type=PROCESS", f"--environment_config={json.dumps({'command': str(worker)})}"]
 
 
 def free_ports(count: int) -> list[int]:
