@@ -6,7 +6,8 @@ by the same names: `ModelSpec.rows` says which.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -59,17 +60,33 @@ class Predictions:
 
     def features(self, row: int) -> dict[str, Value]:
         """What a row says of the answer; nothing where that is not usable."""
-        if not self.usable[row]:
+        numbers = self._numbers
+        if not numbers.usable[row]:
             return {}
-        features: dict[str, Value] = {CLASS_ID: int(self.class_ids[row])}
-        if self.probabilities is not None and self.certainty is not None:
+        features: dict[str, Value] = {CLASS_ID: numbers.class_ids[row]}
+        if self.probabilities is not None:
             features[PROBABILITIES] = self.probabilities[row]
-            features[CONFIDENCE] = float(self.certainty.confidence[row])
-            features[ENTROPY] = float(self.certainty.entropy[row])
-            features[MARGIN] = float(self.certainty.margin[row])
+            features[CONFIDENCE] = numbers.confidence[row]
+            features[ENTROPY] = numbers.entropy[row]
+            features[MARGIN] = numbers.margin[row]
         if self.embeddings is not None:
             features[EMBEDDING] = self.embeddings[row]
         return features
+
+    @cached_property
+    def _numbers(self) -> "_Numbers":
+        certain = self.certainty or Certainty(*[np.zeros(0, np.float32)] * 3)
+        return _Numbers(*(each.tolist() for each in (self.usable, self.class_ids, *vars(certain).values())))
+
+
+class _Numbers(NamedTuple):
+    """What there is one of for each row, as Python's own numbers."""
+
+    usable: list[bool]
+    class_ids: list[int]
+    confidence: list[float]
+    entropy: list[float]
+    margin: list[float]
 
 
 def predictions_of(outputs: Mapping[str, Array], spec: ModelSpec, batch: int) -> Predictions:
@@ -113,20 +130,6 @@ def predictions_of(outputs: Mapping[str, Array], spec: ModelSpec, batch: int) ->
 def stored_image(pixels: npt.NDArray[np.uint8], image: ImageSpec) -> bytes:
     """Pixels `uint8[H, W, C]` as a row holds them: raw, or a PNG file, which loses nothing, where images are files."""
     return np.ascontiguousarray(pixels).tobytes() if image.format == "raw" else encode_png(pixels)
-
-
-def write_features(features: Mapping[str, Value], example: Any) -> None:
-    """Adds the features of a row to a `tf.train.Example`."""
-    for name, value in features.items():
-        feature = example.features.feature[name]
-        if isinstance(value, bytes):
-            feature.bytes_list.value.append(value)
-        elif isinstance(value, int):
-            feature.int64_list.value.append(value)
-        elif isinstance(value, float):
-            feature.float_list.value.append(value)
-        else:
-            feature.float_list.value.extend(value.tolist())
 
 
 def _require_names(given: Mapping[str, Array], outputs: Mapping[str, Array], spec: ModelSpec) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
@@ -121,6 +121,8 @@ def _decode_any(value: bytes, channels: int, size: tuple[int, int] | None) -> Pi
             if file.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would cut off at 255
                 image = Image.fromarray((np.asarray(file) >> 8).astype(np.uint8))
             array = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    except UnidentifiedImageError as error:  # its own words name an object by where that lies in memory
+        raise ImageFileError("it is no whole PNG or JPEG file: its header is damaged") from error
     except _DAMAGE as error:
         raise ImageFileError(f"it is no whole PNG or JPEG file: {error}") from error
     return array.reshape(*array.shape[:2], channels)

@@ -8,13 +8,12 @@ import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils import shared
 from apache_beam.utils.windowed_value import WindowedValue
-from tensorflow.core.example import example_pb2
 
 from ..common.artifacts.record_parts import Given
 from ..common.beam.records import SpreadRecords, records_of
-from ..common.canonical_rows import Value, write_features
 from ..common.errors import MonitorError
 from ..common.model_spec import ModelSpec
+from ..common.row_encoding import serialised
 from ..served_model.asking import LARGEST_BATCH, Asker
 from ..served_model.saved_model import SavedModel
 from .held_out import HeldOut, read_held_out
@@ -98,7 +97,7 @@ class _ScorePart(beam.DoFn):
         try:
             for batch in _batches(self._read(given)):
                 for row in score(batch, self._asker, self._tally):
-                    yield _serialise(row)
+                    yield serialised(row)
         except MonitorError as error:  # said by the executor, not by Beam: see `Tally.failure`
             self._tally.merge(Tally(failure=str(error)))
 
@@ -112,7 +111,7 @@ class _ScorePart(beam.DoFn):
         """A logged row as an Example of the model's own, where the model takes Examples: its names are others."""
         if not (self._logged and self._asker.takes_examples and example.image is not None):
             return example
-        return example.with_record(_serialise({self._handle.spec.image.feature: example.image}))
+        return example.with_record(serialised({self._handle.spec.image.feature: example.image}))
 
 
 def _batches(examples: Iterable[HeldOut]) -> Iterator[_Batch]:
@@ -126,9 +125,3 @@ def _batches(examples: Iterable[HeldOut]) -> Iterator[_Batch]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _serialise(features: dict[str, Value]) -> bytes:
-    example = example_pb2.Example()
-    write_features(features, example)
-    return bytes(example.SerializeToString(deterministic=True))

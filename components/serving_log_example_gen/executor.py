@@ -25,8 +25,9 @@ from ..common.model_spec import IMAGE
 from ..common.records.log_counts import COUNTS_JSON, DEAD_LETTERS
 from ..common.strict_text import parse_json
 from ..common.tfx_files import artifact_of
-from .convert_logs import ROWS, TALLY, UNFINISHED, ConvertLogs, convert_here
+from .convert_logs import ROWS, ConvertLogs, convert_here
 from .read_options import MODEL_VERSION, ReadOptions
+from .read_parts import TALLY, UNFINISHED
 from .span_anomalies import SpanAnomaly, judge
 from .tally import ALL_COUNTS, Tally, merged
 

@@ -14,10 +14,10 @@ from google.protobuf.message import DecodeError
 
 from ..common.image_spec import ImageSpec
 from .image_shapes import as_batch
-from .input_checks import MAX_IMAGES
 from .prediction_log import Origin, read_origin
 from .problems import BrokenError
 from .read_options import EXAMPLES_INPUT
+from .sent_images import MAX_IMAGES
 from .tensor_decoding import STRING, dtype_name, shape_of
 
 _PACKAGE = "monitor.outline"

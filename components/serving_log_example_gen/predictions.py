@@ -1,16 +1,21 @@
 """What the model answered, from the messages of a log: canonical predictions, and what is wrong with each row."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+import bisect
+import itertools
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ..common import canonical_rows
 from ..common.canonical_rows import Predictions
-from ..common.class_scores import Kind, probabilities_of, why_none
+from ..common.class_scores import Kind, ScoreCounts, probabilities_of, why_none
 from ..common.errors import MonitorError
+from ..common.label_numbering import Agreement
 from ..common.model_spec import ModelSpec, OutputSpec
 from .problems import BrokenError, Problem
+from .stacking import groups, stacked
 from .tensor_decoding import Array, decode_numbers
 
 _SHOWN = 5  # numbers of a row in a message
@@ -21,11 +26,56 @@ _WANTED = {
     Kind.SIGMOID.value: "a sigmoid's, 0 to 1",
 }
 
-Flags: TypeAlias = list[tuple[int | None, Problem, str]]
+Flags: TypeAlias = list[tuple[int, Problem, str]]  # row, problem, what was found
 
 
-def predictions_of_tensors(outputs: Mapping[str, Any], spec: ModelSpec, batch: int) -> tuple[Predictions, Flags]:
-    """The predictions in a Predict response, and the rows with something wrong.
+class Answer(NamedTuple):
+    """What the response to one request holds; what its numbers say is not looked at yet.
+
+    Attributes:
+      arrays: numbers `[B, N]` by the name of the output.
+      kind: of the scores, where these are classifications; "": that of the spec.
+      missing: why outputs are missing beside these; "": none are.
+
+    """
+
+    arrays: dict[str, Array]
+    kind: str = ""
+    missing: str = ""
+
+    @property
+    def rows(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    @property
+    def size(self) -> int:
+        """Bytes of the numbers."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+    @property
+    def form(self) -> Hashable:
+        """What answers that are looked at at once have in common."""
+        return self.kind, *((name, array.dtype, array.shape[1]) for name, array in self.arrays.items())
+
+
+@dataclass
+class Answered:
+    """The predictions for the images of one request, and the rows with something wrong.
+
+    Attributes:
+      predictions: of many requests; None: the response has none.
+      first: the row of them that is this request's first.
+      flags: row of the request, problem, what was found.
+
+    """
+
+    predictions: Predictions | None = None
+    first: int = 0
+    flags: Flags = field(default_factory=list)
+
+
+def answer_of_tensors(outputs: Mapping[str, Any], spec: ModelSpec, batch: int) -> Answer:
+    """What a Predict response holds.
 
     Args:
       outputs: TensorProtos by the name of the output.
@@ -41,26 +91,22 @@ def predictions_of_tensors(outputs: Mapping[str, Any], spec: ModelSpec, batch: i
         raise _bad(f"the response must have the output {names.scores!r}, and has {sorted(outputs)[:20]}")
     wanted = [name for name in (names.scores, names.class_id, names.embedding) if name]
     arrays = {name: _rows_of(outputs[name], name, batch) for name in wanted if name in outputs}
-    predictions, flags = _predictions(arrays, spec, batch)
-    derived = names.class_id if names.scores in outputs else None  # the class of the largest score
-    missing = [name for name in wanted if name not in outputs and name != derived]
-    if missing:
-        held = sorted(outputs)[:20]
-        reason = f"the response must have the output {', '.join(map(repr, missing))}, too, and has {held}"
-        flags += [(row, Problem.MISSING_OUTPUT, reason) for row in range(batch)]
-    return predictions, flags
+    derived = names.class_id if names.scores in arrays else None  # the class of the largest score
+    missing = [name for name in wanted if name not in arrays and name != derived]
+    if not missing:
+        return Answer(arrays)
+    named, held = ", ".join(map(repr, missing)), sorted(outputs)[:20]
+    return Answer(arrays, missing=f"the response must have the output {named}, too, and has {held}")
 
 
-def predictions_of_classifications(
-    classifications: Sequence[Any], spec: ModelSpec, batch: int
-) -> tuple[Predictions, Flags]:
-    """The predictions in a Classify response: each row's labels and scores.
+def answer_of_classifications(classifications: Sequence[Any], spec: ModelSpec, batch: int) -> Answer:
+    """What a Classify response holds: each row's labels and scores.
 
     Labels are the names or the numbers of the spec's classes, and say which score is whose: servers list classes in any
     order, mostly by score. Scores without labels are in the order of the classes.
 
     Raises:
-      BrokenError: as `predictions_of_tensors`.
+      BrokenError: as `answer_of_tensors`.
 
     """
     if len(classifications) != batch:
@@ -74,8 +120,55 @@ def predictions_of_classifications(
     kind = spec.outputs.kind
     if kind == Kind.SIGMOID.value and scores.shape[1] == spec.num_classes:
         kind = Kind.PROBABILITIES.value  # both classes of a sigmoid are listed
-    listed = spec.model_copy(update={"outputs": OutputSpec(scores=_SCORES, kind=kind)})
-    return _predictions({_SCORES: scores}, listed, batch)
+    return Answer({_SCORES: scores}, kind)
+
+
+def check_answers(answers: Sequence[Answer], spec: ModelSpec) -> tuple[list[Answered], ScoreCounts, Agreement]:
+    """The predictions in the answers to many requests.
+
+    Answers of one type and shape are looked at all at once; what comes of each depends on it alone.
+
+    Returns:
+      The predictions of each request, how the scores of all look, and how often class ids are those of the scores.
+
+    """
+    answered = [Answered() for _ in answers]
+    counts, numbering = ScoreCounts(), Agreement()
+    pairs = zip(answers, answered, strict=True)
+    for members in groups(pairs, key=lambda pair: pair[0].form, size=lambda pair: pair[0].size):
+        for predictions in _check_together(members, spec):
+            counts += predictions.counts
+            numbering += predictions.numbering
+    return answered, counts, numbering
+
+
+def _check_together(members: Sequence[tuple[Answer, Answered]], spec: ModelSpec) -> list[Predictions]:
+    """Fills in what came of answers of one form; the predictions of all of them, of none where they have none."""
+    first = members[0][0]
+    arrays = {name: stacked([answer.arrays[name] for answer, _ in members]) for name in first.arrays}
+    starts = list(itertools.accumulate((answer.rows for answer, _ in members), initial=0))
+    try:
+        predictions, flags = _predictions(arrays, _as_answered(spec, first.kind), starts[-1])
+    except BrokenError as error:
+        if len(members) > 1:  # what is wrong is told with the number of rows of each
+            return [found for member in members for found in _check_together([member], spec)]
+        members[0][1].flags = [(row, error.problem, error.reason) for row in range(first.rows)]
+        return []
+    for row, problem, reason in flags:
+        owner = bisect.bisect_right(starts, row) - 1
+        members[owner][1].flags.append((row - starts[owner], problem, reason))
+    for start, (answer, answered) in zip(starts, members, strict=False):
+        answered.predictions, answered.first = predictions, start
+        if answer.missing:
+            answered.flags += [(row, Problem.MISSING_OUTPUT, answer.missing) for row in range(answer.rows)]
+    return [predictions]
+
+
+def _as_answered(spec: ModelSpec, kind: str) -> ModelSpec:
+    """The spec that names the arrays of an answer."""
+    if not kind:
+        return spec
+    return spec.model_copy(update={"outputs": OutputSpec.from_record({"scores": _SCORES, "kind": kind})})
 
 
 def _scores_in_order(classes: Sequence[Any], spec: ModelSpec) -> list[float]:

@@ -19,8 +19,8 @@ from ..common.records.log_counts import (
     DEAD_LETTERS,  # records with at least one image that is no row, as far as they are kept
 )
 from .input_checks import Values
-from .prediction_log import Request, Row
 from .problems import About, Problem
+from .requests import Request, Requests, Row
 
 # Names of counts. Each record is one of RECORDS_*, each image one of ROWS and the six below it.
 RECORDS = "records"
@@ -136,13 +136,16 @@ class Tally:
         for counts in (self.counts, self._version(version)):
             counts[IMAGES] += request.images
             counts[IMAGES_BROKEN] += broken
-        self.values += request.values
-        self.scores += request.scores
-        self.numbering += request.numbering
         if request.outputs is not None:
             self.outputs[request.outputs] += 1
         for row, problem, found in request.flags:
             self.add_problem(problem, identity if row is None else request.row_id(row), found)
+
+    def add_numbers(self, requests: Requests) -> None:
+        """Counts how the numbers of requests look, which are counted one by one as well."""
+        self.values += requests.values
+        self.scores += requests.scores
+        self.numbering += requests.numbering
 
     def add_rows(self, name: str, version: str, count: int = 1) -> None:
         """Counts rows under ROWS, DUPLICATES, TOO_MANY, SUBSAMPLED, WITHOUT_TIMESTAMP or WITHOUT_CLIENT."""

@@ -28,26 +28,26 @@ class _Kind:
     """A dtype of tensor.proto: its name, its NumPy type, and the field that holds single values."""
 
     name: str
-    dtype: str
+    dtype: np.dtype[Any]
     field: str
 
 
 # By number in tensorflow/core/framework/types.proto.
 _KINDS = {
-    1: _Kind("float32", "<f4", "float_val"),
-    2: _Kind("float64", "<f8", "double_val"),
-    3: _Kind("int32", "<i4", "int_val"),
-    4: _Kind("uint8", "u1", "int_val"),
-    5: _Kind("int16", "<i2", "int_val"),
-    6: _Kind("int8", "i1", "int_val"),
-    7: _Kind(STRING, "", "string_val"),
-    9: _Kind("int64", "<i8", "int64_val"),
-    10: _Kind("bool", "?", "bool_val"),
-    14: _Kind("bfloat16", "<u2", "half_val"),
-    17: _Kind("uint16", "<u2", "int_val"),
-    19: _Kind("float16", "<f2", "half_val"),
-    22: _Kind("uint32", "<u4", "uint32_val"),
-    23: _Kind("uint64", "<u8", "uint64_val"),
+    1: _Kind("float32", np.dtype("<f4"), "float_val"),
+    2: _Kind("float64", np.dtype("<f8"), "double_val"),
+    3: _Kind("int32", np.dtype("<i4"), "int_val"),
+    4: _Kind("uint8", np.dtype("u1"), "int_val"),
+    5: _Kind("int16", np.dtype("<i2"), "int_val"),
+    6: _Kind("int8", np.dtype("i1"), "int_val"),
+    7: _Kind(STRING, np.dtype("O"), "string_val"),
+    9: _Kind("int64", np.dtype("<i8"), "int64_val"),
+    10: _Kind("bool", np.dtype("?"), "bool_val"),
+    14: _Kind("bfloat16", np.dtype("<u2"), "half_val"),
+    17: _Kind("uint16", np.dtype("<u2"), "int_val"),
+    19: _Kind("float16", np.dtype("<f2"), "half_val"),
+    22: _Kind("uint32", np.dtype("<u4"), "uint32_val"),
+    23: _Kind("uint64", np.dtype("<u8"), "uint64_val"),
 }
 NUMERIC_DTYPES = tuple(kind.name for kind in _KINDS.values() if kind.name != STRING)
 
@@ -80,11 +80,16 @@ def shape_of(proto: Any) -> tuple[int, ...]:
     return sizes
 
 
-def decode_numbers(proto: Any, free: int = FREE_VALUES) -> Array:
+def decode_numbers(proto: Any, free: int = FREE_VALUES, shape: tuple[int, ...] | None = None) -> Array:
     """The values in their shape; bfloat16 becomes float32, all other types stay.
 
     As TensorFlow does it: fewer values than the shape has means that the last one repeats, none means zeros. So many
     values as the bytes of the tensor can stand for, see `MAX_EXPANSION`, are filled in, and `free` ones in any case.
+
+    Args:
+      proto: the tensor.
+      free: see above.
+      shape: `shape_of(proto)`, where that is known.
 
     Raises:
       BrokenError: the tensor holds strings, or its type, shape and values contradict each other.
@@ -93,16 +98,14 @@ def decode_numbers(proto: Any, free: int = FREE_VALUES) -> Array:
     kind = _kind(proto)
     if kind.name == STRING:
         raise _bad("numbers are needed, not strings")
-    shape = shape_of(proto)
+    shape = shape_of(proto) if shape is None else shape
     count = math.prod(shape)
-    if proto.tensor_content:
-        expected = count * np.dtype(kind.dtype).itemsize
-        if len(proto.tensor_content) != expected:
-            raise _bad(
-                f"tensor_content must have {expected} bytes for {kind.name} {list(shape)}, "
-                f"not {len(proto.tensor_content)}"
-            )
-        values = np.frombuffer(proto.tensor_content, kind.dtype)
+    content = proto.tensor_content  # a copy each time
+    if content:
+        expected = count * kind.dtype.itemsize
+        if len(content) != expected:
+            raise _bad(f"tensor_content must have {expected} bytes for {kind.name} {list(shape)}, not {len(content)}")
+        values = np.frombuffer(content, kind.dtype)
     else:
         values = _filled(_single_values(proto, kind), count, max(free, MAX_EXPANSION * proto.ByteSize()))
     if kind.name == "bfloat16":
@@ -120,16 +123,18 @@ def decode_strings(proto: Any) -> list[bytes]:
     if _kind(proto).name != STRING:
         raise _bad(f"strings are needed, not {dtype_name(proto)}")
     shape = shape_of(proto)
-    if len(proto.string_val) != math.prod(shape):
+    strings = list(proto.string_val)
+    if len(strings) != math.prod(shape):
         # filling up, as for numbers, would let a kilobyte of PNG become a million images
-        raise _bad(f"{len(proto.string_val)} strings for the shape {list(shape)}")
-    return list(proto.string_val)
+        raise _bad(f"{len(strings)} strings for the shape {list(shape)}")
+    return strings
 
 
 def _kind(proto: Any) -> _Kind:
-    if proto.dtype not in _KINDS:
+    kind = _KINDS.get(proto.dtype)
+    if kind is None:
         raise _bad(f"tensors of type number {proto.dtype} hold no numbers or strings")
-    return _KINDS[proto.dtype]
+    return kind
 
 
 def _single_values(proto: Any, kind: _Kind) -> Array:

@@ -2,12 +2,12 @@
 
 `tensorflow_serving.apis` imports TensorFlow, which costs seconds and hundreds of megabytes that a server of another
 framework does not want to spend on a log. The few messages needed (`PredictionLog`, its logs of Predict and Classify,
-`TensorProto`, `Example`) have had the same field numbers since TensorFlow Serving 1.0, and the encoding is protobuf's
-documented one (https://protobuf.dev/programming-guides/encoding). The tests parse every record with the real classes.
+`TensorProto`, `Example`) have had the same field numbers since TensorFlow Serving 1.0. The tests parse every record
+with the real classes.
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ..common import wire_format as wire
 from ..common.errors import MonitorError, require
 from .log_fields import CLIENT_ID, REQUEST_ID
 
@@ -37,9 +38,6 @@ _DATA_TYPES = {
     "uint32": 22,
     "uint64": 23,
 }
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
-_UINT64 = (1 << 64) - 1
-_ONE_BYTE = [bytes([value]) for value in range(0x80)]  # most numbers are that small, and this is called for each
 
 Features: TypeAlias = Mapping[str, Sequence[bytes] | Sequence[float] | Sequence[int]]
 
@@ -84,9 +82,9 @@ def predict_log(
         if ids is not None:
             sent[name] = _ids(ids)
     spec = _model_spec(model)
-    request = _message(1, spec) + _tensors(2, sent)
-    response = _message(2, spec) + _tensors(1, outputs)
-    return _message(6, _message(1, request) + _message(2, response))
+    request = wire.message(1, spec) + _tensors(2, sent)
+    response = wire.message(2, spec) + _tensors(1, outputs)
+    return wire.message(6, wire.message(1, request) + wire.message(2, response))
 
 
 def predict_log_of_bytes(request: bytes, response: bytes, request_id: str | None, client_id: str | None) -> bytes:
@@ -95,7 +93,7 @@ def predict_log_of_bytes(request: bytes, response: bytes, request_id: str | None
     Neither is parsed: what is joined to a serialised message is merged into it, here the ids to the request's inputs.
     """
     ids = {name: _ids(id_) for name, id_ in ((REQUEST_ID, request_id), (CLIENT_ID, client_id)) if id_ is not None}
-    return _message(6, _message(1, request + _tensors(2, ids)) + _message(2, response))
+    return wire.message(6, wire.message(1, request + _tensors(2, ids)) + wire.message(2, response))
 
 
 def classify_log(  # noqa: PLR0913 - who was asked what, who asked, and what the answer was
@@ -118,10 +116,12 @@ def classify_log(  # noqa: PLR0913 - who was asked what, who asked, and what the
       client_id: who sent it, likewise, as `log/client_id`.
 
     """
-    listed = b"".join(_message(1, example_bytes(each)) for each in examples) + _message(2, example_bytes(context or {}))
-    request = _message(1, _model_spec(model)) + _message(2, _message(2, listed))
-    rows = (b"".join(_message(1, _class(*each)) for each in row) for row in classifications)
-    response = _message(1, b"".join(_message(1, row) for row in rows)) + _message(2, _model_spec(model))
+    listed = b"".join(wire.message(1, example_bytes(each)) for each in examples) + wire.message(
+        2, example_bytes(context or {})
+    )
+    request = wire.message(1, _model_spec(model)) + wire.message(2, wire.message(2, listed))
+    rows = (b"".join(wire.message(1, _class(*each)) for each in row) for row in classifications)
+    response = wire.message(1, b"".join(wire.message(1, row) for row in rows)) + wire.message(2, _model_spec(model))
     return classify_log_of_bytes(request, response, request_id, client_id)
 
 
@@ -132,8 +132,8 @@ def classify_log_of_bytes(request: bytes, response: bytes, request_id: str | Non
     """
     ids = {REQUEST_ID: request_id, CLIENT_ID: client_id}
     context = example_bytes({name: [id_.encode()] for name, id_ in ids.items() if id_ is not None})
-    joined = request + _message(2, _message(2, _message(2, context)))
-    return _message(2, _message(1, joined) + _message(2, response))
+    joined = request + wire.message(2, wire.message(2, wire.message(2, context)))
+    return wire.message(2, wire.message(1, joined) + wire.message(2, response))
 
 
 def metadata(model: ServedModel, timestamp: int) -> bytes:
@@ -141,18 +141,18 @@ def metadata(model: ServedModel, timestamp: int) -> bytes:
 
     Two serialised messages, joined, are their merger, in which the later one's fields win.
     """
-    return _message(1, _message(1, _model_spec(model)) + _number(4, timestamp))
+    return wire.message(1, wire.message(1, _model_spec(model)) + wire.number(4, timestamp))
 
 
 def sampling_rate(rate: float) -> bytes:
     """A serialised `PredictionLog` of nothing but the rate, in (0, 1], at which such records were sampled."""
-    return _message(1, _message(2, _key(1, _FIXED64) + struct.pack("<d", rate)))
+    return wire.message(1, wire.message(2, wire.key(1, wire.FIXED64) + struct.pack("<d", rate)))
 
 
 @lru_cache(maxsize=16)
 def _model_spec(model: ServedModel) -> bytes:
-    version = b"" if model.version is None else _message(2, _number(1, model.version))
-    return _message(1, model.name.encode()) + version + _message(3, model.signature.encode())
+    version = b"" if model.version is None else wire.message(2, wire.number(1, model.version))
+    return wire.message(1, model.name.encode()) + version + wire.message(3, model.signature.encode())
 
 
 def _ids(ids: str | Sequence[str]) -> npt.NDArray[np.object_]:
@@ -161,42 +161,42 @@ def _ids(ids: str | Sequence[str]) -> npt.NDArray[np.object_]:
 
 def example_bytes(features: Features) -> bytes:
     """A serialised tf.Example: its one field holds a map of features, each with one kind of list."""
-    entries = (_message(1, name.encode()) + _message(2, _feature(values)) for name, values in features.items())
-    return _message(1, b"".join(_message(1, entry) for entry in entries))
+    entries = (wire.message(1, name.encode()) + wire.message(2, _feature(values)) for name, values in features.items())
+    return wire.message(1, b"".join(wire.message(1, entry) for entry in entries))
 
 
 def _feature(values: Sequence[bytes] | Sequence[float] | Sequence[int]) -> bytes:
     first = values[0] if values else b""
     if isinstance(first, bytes):
-        return _message(1, b"".join(_message(1, _text("feature", value)) for value in values))
+        return wire.message(1, b"".join(wire.message(1, _text("feature", value)) for value in values))
     if isinstance(first, float):
-        return _message(2, _message(1, struct.pack(f"<{len(values)}f", *values)))
-    return _message(3, _message(1, b"".join(_varint(int(value) & _UINT64) for value in values)))
+        return wire.message(2, wire.message(1, struct.pack(f"<{len(values)}f", *values)))
+    return wire.message(3, wire.message(1, b"".join(wire.varint(int(value)) for value in values)))
 
 
 def _class(label: str, score: float) -> bytes:
-    return _message(1, label.encode()) + _key(2, _FIXED32) + struct.pack("<f", score)
+    return wire.message(1, label.encode()) + wire.key(2, wire.FIXED32) + struct.pack("<f", score)
 
 
 def _tensors(field: int, tensors: Mapping[str, Any]) -> bytes:
     """A map field: an entry for each tensor, with the name as field 1 and the tensor as field 2."""
     return b"".join(
-        _message(field, _message(1, name.encode()) + _message(2, _tensor(name, value)))
+        wire.message(field, wire.message(1, name.encode()) + wire.message(2, _tensor(name, value)))
         for name, value in tensors.items()
     )
 
 
 def _tensor(name: str, value: Any) -> bytes:
     array = _array(value)
-    shape = b"".join(_message(2, _number(1, size)) for size in array.shape)
+    shape = b"".join(wire.message(2, wire.number(1, size)) for size in array.shape)
     if array.dtype == np.object_:
-        return _number(1, _STRING) + _message(2, shape) + _strings(name, array)
+        return wire.number(1, _STRING) + wire.message(2, shape) + _strings(name, array)
     data_type = _DATA_TYPES.get(array.dtype.name)
     if data_type is None:
         raise MonitorError(f"`tensor {name}` must be of a type that TensorFlow has. Received: {array.dtype}")
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("<"))
-    return _number(1, data_type) + _message(2, shape) + _message(4, array.tobytes())
+    return wire.number(1, data_type) + wire.message(2, shape) + wire.message(4, array.tobytes())
 
 
 def _array(value: Any) -> npt.NDArray[Any]:
@@ -208,35 +208,10 @@ def _array(value: Any) -> npt.NDArray[Any]:
 
 
 def _strings(name: str, array: npt.NDArray[np.object_]) -> bytes:
-    return b"".join(_message(8, _text(name, value)) for value in array.ravel())
+    return b"".join(wire.message(8, _text(name, value)) for value in array.ravel())
 
 
 def _text(name: str, value: Any) -> bytes:
     if not isinstance(value, str | bytes):
         raise MonitorError(f"`tensor {name}` must hold numbers, str or bytes. Received: {type(value).__name__}")
     return value.encode() if isinstance(value, str) else value
-
-
-def _number(field: int, value: int) -> bytes:
-    """A field of a whole number; negative ones are two's complement in 64 bits."""
-    return _key(field, _VARINT) + _varint(value & _UINT64)
-
-
-def _message(field: int, content: bytes) -> bytes:
-    return b"".join((_key(field, _BYTES), _varint(len(content)), content))
-
-
-def _key(field: int, wire_type: int) -> bytes:
-    return _varint(field << 3 | wire_type)
-
-
-def _varint(value: int) -> bytes:
-    return _ONE_BYTE[value] if value < len(_ONE_BYTE) else bytes(_groups(value))
-
-
-def _groups(value: int) -> Iterable[int]:
-    """Seven bits a byte, the lowest first; the eighth says that more follow."""
-    while value > 0x7F:
-        yield value & 0x7F | 0x80
-        value >>= 7
-    yield value

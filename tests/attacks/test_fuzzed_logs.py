@@ -13,8 +13,8 @@ import pytest
 from components.common.artifacts.tf_example import parse_example
 from components.common.artifacts.tfrecord import frame, read_records
 from components.serving_log_example_gen import tally
-from components.serving_log_example_gen.input_checks import MAX_IMAGES
-from components.serving_log_example_gen.prediction_log import read_origin, read_request
+from components.serving_log_example_gen.prediction_log import read_origin
+from components.serving_log_example_gen.sent_images import MAX_IMAGES
 from components.serving_log_example_gen.tensor_decoding import MAX_EXPANSION
 from tests.components.serving_log_example_gen.conftest import (
     SHAPE,
@@ -27,6 +27,7 @@ from tests.components.serving_log_example_gen.conftest import (
     png,
     run_executor,
 )
+from tests.support.log_requests import read_request
 
 pytestmark = pytest.mark.long
 

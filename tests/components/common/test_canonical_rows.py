@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.common.artifacts import tf_example
 from components.common.canonical_rows import PREDICTED, predictions_of, stored_image
 from components.common.errors import MonitorError
 from tests.support.model_specs import digits_spec
@@ -117,17 +116,6 @@ def test_images_are_stored_as_the_spec_says(channels):
     with Image.open(io.BytesIO(encoded)) as file:
         assert file.format == "PNG"
         np.testing.assert_array_equal(np.asarray(file).reshape(pixels.shape), pixels)
-
-
-def test_features_are_written_by_their_type():
-    from tensorflow.core.example import example_pb2
-
-    from components.common.canonical_rows import write_features
-
-    example = example_pb2.Example()
-    write_features({"a": b"x", "b": 3, "c": 0.5, "d": np.array([1, 2], np.float32)}, example)
-    found = tf_example.parse_example(example.SerializeToString())
-    assert found == {"a": [b"x"], "b": [3], "c": [0.5], "d": [1.0, 2.0]}
 
 
 @pytest.mark.parametrize(("first", "ids", "differ"), [(0, [2, 1], [True, True]), (1, [2, 1], [False, False])])

@@ -134,3 +134,9 @@ def test_a_header_says_size_and_whether_there_are_colours(image, expected):
 
 def test_bytes_without_a_header_have_none():
     assert image_files.header(encoded(RNG.integers(0, 256, (4, 7), np.uint8))[:20]) is None
+
+
+def test_what_is_wrong_with_a_file_is_told_alike_every_time() -> None:
+    for value in (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\nIHDR", b"no image"):
+        with pytest.raises(ImageFileError, match="no whole PNG or JPEG file: its header is damaged"):
+            decode_or_raise(value, 3)

@@ -16,7 +16,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from components.common.artifacts.tfrecord import frame
 from components.common.errors import MonitorError
-from components.serving_log_example_gen import convert_logs, dead_letters
+from components.serving_log_example_gen import dead_letters, read_parts
 from tests.components.serving_log_example_gen.conftest import (
     SHAPE,
     Result,
@@ -202,7 +202,7 @@ def test_other_kinds_of_files_beside_good_ones(run_executor: Run, tmp_path: Path
 
 def test_a_file_of_very_many_records_is_read_so_far(run_executor: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dead letters are kept so far, too, whatever the length of the file's name."""
-    monkeypatch.setattr(convert_logs, "MAX_RECORDS", 50)
+    monkeypatch.setattr(read_parts, "MAX_RECORDS", 50)
     monkeypatch.setattr(dead_letters, "MAX_LETTERS", 20)
     result = run_executor({"a": good(20), "b" * 255: gzip.compress(frame(b"") * 1_000_000)})
     counts = result.counts

@@ -8,9 +8,10 @@ from tensorflow.core.example import example_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from components.serving_log_example_gen.outline import outline
-from components.serving_log_example_gen.prediction_log import read_origin, read_request
+from components.serving_log_example_gen.prediction_log import read_origin
 from components.serving_log_example_gen.record_kinds import parse_example, parse_log
 from tests.components.serving_log_example_gen.conftest import SPEC, make_good_log, make_images, make_log, png
+from tests.support.log_requests import read_request
 
 
 def classify_log(count: int, *, with_context: bool) -> Any:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from tensorflow_serving.apis import prediction_log_pb2
 
 from components.common.model_spec import ModelSpec
-from components.serving_log_example_gen.prediction_log import Request, read_origin, read_request
+from components.serving_log_example_gen.prediction_log import read_contents, read_origin
 from components.serving_log_example_gen.problems import Problem
 from components.serving_log_example_gen.record_kinds import parse_example, parse_log
+from components.serving_log_example_gen.requests import Request, read_requests
 from components.serving_log_example_gen.subsampling import ClientKey
 from components.serving_log_writer.log_fields import CLIENT_ID
 from tests.components.serving_log_example_gen.conftest import (
@@ -24,6 +25,7 @@ from tests.components.serving_log_example_gen.conftest import (
     make_probabilities,
     png,
 )
+from tests.support.log_requests import read_request
 from tests.support.specs import model_spec
 
 IMAGES = make_images(3)
@@ -416,7 +418,9 @@ def test_a_file_name_names_no_client() -> None:
 def test_class_ids_are_held_against_the_probabilities(first: int) -> None:
     spec = model_spec(SHAPE, 3, class_id="class_id", class_id_from=first)
     best = ANSWER["probabilities"].argmax(axis=1)
-    request = read(make_log({"image": IMAGES}, {**ANSWER, "class_id": best + 1}), spec)
+    log = make_log({"image": IMAGES}, {**ANSWER, "class_id": best + 1})
+    together = read_requests([read_contents(log, read_origin(log), spec, b"f:0", parse_example)], spec)
+    (request,), numbering = together.requests, together.numbering
     if first:
         assert not request.flags
         assert [row.features["class_id"] for row in request.rows] == best.tolist()
@@ -425,4 +429,4 @@ def test_class_ids_are_held_against_the_probabilities(first: int) -> None:
     other = {row for row, problem, _ in request.flags if problem is Problem.OTHER_CLASS}
     assert unusable == set(np.flatnonzero(best == 2).tolist())
     assert other == set(range(3)) - unusable
-    assert request.numbering.one_less == request.numbering.labelled == 3
+    assert numbering.one_less == numbering.labelled == 3

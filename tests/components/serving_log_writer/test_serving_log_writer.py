@@ -20,10 +20,11 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from components.common.artifacts.tfrecord import read_records
 from components.common.errors import MonitorError
-from components.serving_log_example_gen.prediction_log import read_origin, read_request
+from components.serving_log_example_gen.prediction_log import read_origin
 from components.serving_log_example_gen.subsampling import ClientKey
 from components.serving_log_writer.log_fields import CLIENT_ID, REQUEST_ID
 from components.serving_log_writer.writer import Rotation, ServedModel, ServingLogWriter
+from tests.support.log_requests import read_request
 from tests.support.specs import model_spec
 from tests.support.tfrecord_files import records_of
 

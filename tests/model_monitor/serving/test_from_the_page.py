@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from components.common.model_spec import ModelSpec
-from components.serving_log_example_gen.prediction_log import read_origin, read_request
+from components.serving_log_example_gen.prediction_log import read_origin
 from model_monitor import cli
 from model_monitor.commands import proxy as command
 from tests.support.bundles import write_bundle
 from tests.support.code_blocks import named
+from tests.support.log_requests import read_request
 from tests.support.running_proxy import RunningProxy, records
 from tests.support.served_model import SIDE, push, running_server
 
