@@ -45,7 +45,7 @@ bench-detection: install build/peers ## how well shifts are detected, ours and o
 	@model="$(MODEL)"; $(BIN)/python -m benchmarks.detection all --peers-python build/peers/bin/python \
 	  --model "$${model:-$$(ls -d runs-full/serving/[0-9]* | tail -n 1)}"
 
-bench-throughput: install ## what images and logs cost, as ratios to a float32 pass and to decoding (a minute)
+bench-throughput: install build/image-peers ## what images and logs cost, as ratios to a float32 pass, to decoding and to others (a minute)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.throughput
 
 bench-startup: demo ## what a run costs of which nothing has changed, against a pipeline of TFX's own (minutes)
@@ -54,6 +54,12 @@ bench-startup: demo ## what a run costs of which nothing has changed, against a 
 
 # What is compared with ours: an environment of its own, for it wants an older TensorFlow.
 build/peers: requirements/bench.txt | install
+	@.tools/bin/uv venv -q --clear --python $(BIN)/python $@
+	@.tools/bin/uv pip install -q --python $@/bin/python -r $<
+	@touch $@
+
+# The same for descriptions of images.
+build/image-peers: requirements/bench-images.txt | install
 	@.tools/bin/uv venv -q --clear --python $(BIN)/python $@
 	@.tools/bin/uv pip install -q --python $@/bin/python -r $<
 	@touch $@

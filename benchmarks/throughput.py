@@ -10,13 +10,18 @@ of processor time an image, and the ratios are what counts: machines differ, and
 - Images of 224 x 224 are crops of scikit-learn's two photographs, as JPEG files of quality 90. The decoder beside them
   is libjpeg-turbo's, through simplejpeg, and nothing else.
 - Logs hold the sample's images with ten probabilities each, gzipped.
+- Others describe the same images, a part of them, in an environment of their own, `make build/image-peers`; without it
+  that table is left out.
 """
 
 import argparse
+import functools
 import gzip
 import io
+import json
 import math
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -53,6 +58,8 @@ SAMPLE = Path(__file__).resolve().parent.parent / "data" / "cifar10_sample"
 PHOTOGRAPHS, SIDE, QUALITY = 400, 224, 90
 BY_NUMPY = 40  # of them are measured by NumPy, which takes long
 IMAGES, LOGGED = 2_000, 1_000  # of the sample
+PEERS_PYTHON = Path("build/image-peers/bin/python")
+BY_PEERS = {32: 100, 224: 20}  # images that others describe, by their side: they take long
 SAMPLE_SIZE = 10_000  # of examples, the component's default
 Images: TypeAlias = npt.NDArray[np.uint8]
 Works: TypeAlias = dict[str, tuple[Callable[[], Any], int]]  # what is measured, and of how many images
@@ -95,7 +102,10 @@ def cost(work: Callable[[], Any], images: int, rounds: int) -> float:
 
 def table(title: str, works: Works, rounds: int) -> None:
     """Prints what each costs that works on so many images, and how many times the first of them."""
-    costs = {name: cost(work, images, rounds) for name, (work, images) in works.items()}
+    show(title, {name: cost(work, images, rounds) for name, (work, images) in works.items()})
+
+
+def show(title: str, costs: dict[str, float]) -> None:
     first = next(iter(costs.values()))
     print(f"\n{title}\n{'':52}{'µs an image':>12}{'ratio':>8}")
     for name, found in costs.items():
@@ -151,6 +161,28 @@ def photographs_as_files(folder: str, rounds: int) -> None:
     table(f"{count:,} JPEG files of {SIDE} x {SIDE}, {size:,} bytes each", works, rounds)
 
 
+def peers(folder: str, rounds: int) -> None:
+    """The same properties by others, who are given images that are decoded already."""
+    if not PEERS_PYTHON.exists():
+        print(f"\nno other packages are compared: `make build/image-peers` makes {PEERS_PYTHON}")
+        return
+    for images in (sample_images()[:IMAGES], photographs()):
+        side, path = images.shape[1], f"{folder}/images.npy"
+        np.save(path, images[: BY_PEERS[side]])
+        command = [str(PEERS_PYTHON), str(Path(__file__).with_name("image_peers.py")), path, str(min(rounds, 2))]
+        told = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        found = json.loads(subprocess.run(command, env=told, stdout=subprocess.PIPE, check=True).stdout)
+        raw = write(f"{folder}/raw.gz", [example(image.tobytes(), row) for row, image in enumerate(images)])
+        ours = functools.partial(describe, raw, raw_spec(side), SAMPLE_SIZE)
+        rows = {"ImageStatisticsGen, with a sample": cost(ours, len(images), rounds)}
+        rows |= {f"{name}, {peer['properties']} properties": peer["microseconds"] for name, peer in found.items()}
+        show(f"images of {side} x {side} by others", rows)
+
+
+def raw_spec(side: int) -> ImageSpec:
+    return ImageSpec(feature="image", format="raw", channels=3, size=(side, side))
+
+
 def by_numpy(images: Images) -> None:
     numpy_properties.compute(images)
     numpy_properties.hashes(images)
@@ -193,6 +225,7 @@ def main() -> None:
         small_images(folder, rounds)
         photographs_as_files(folder, rounds)
         logs(folder, rounds)
+        peers(folder, rounds)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,9 @@ def _places(told: Mapping[str, str]) -> list[str]:
 _WORKERS_FROM = "LOOPBACK (in the process of each component), PROCESS, EXTERNAL or DOCKER"
 _KINDS: Mapping[BeamRunner, _Kind] = {
     "local": _Kind(LOCAL_BEAM_ARGS),
-    "multi": _Kind((f"{_RUNNER}=DirectRunner", _MULTI, "--direct_num_workers=0", _NO_IMAGE, _PICKLED)),
+    "multi": _Kind(
+        (f"{_RUNNER}=pipelines.runners.processes.ProcessRunner", _MULTI, "--direct_num_workers=0", _NO_IMAGE, _PICKLED)
+    ),
     "flink": _Kind(
         (f"{_RUNNER}=FlinkRunner", _NO_IMAGE, _PICKLED),
         {"--flink_master": "HOST:PORT of its REST interface", _ENVIRONMENT: _WORKERS_FROM},

@@ -1,24 +1,29 @@
 """The Beam part: files of examples in, one set of statistics and one sample out."""
 
+import json
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import apache_beam as beam
 import pyarrow as pa
-import tensorflow_data_validation as tfdv
-from tensorflow_data_validation.statistics import stats_impl
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_bsl.coders import example_coder
 from tfx_bsl.statistics import merge_util
 
+from ..common.artifacts.names import STATISTICS_FILE
 from ..common.artifacts.record_parts import Given
 from ..common.beam import in_process
 from ..common.beam.records import SpreadRecords, cut_file
 from ..common.errors import MonitorError
+from ..common.statistics import feature_sample
 from ..common.statistics.feature_sample import FeatureSample
 from .record_batches import count_values, read_batches
 from .statistics_generator import ImageStatisticsGenerator
+from .tfdv_generators import default_generators
 
 # The columns our generator reads, and those for TFDV's, if any: a batch without columns would count no rows.
 _Columns: TypeAlias = tuple[pa.RecordBatch, pa.RecordBatch | None]
@@ -92,6 +97,23 @@ class CountValues(beam.PTransform):
         )
 
 
+def write_counts(counts: Mapping[str, int], path: str) -> None:
+    """Writes what `CountValues` gives."""
+    _write_file(path, json.dumps(counts).encode())
+
+
+def write_described(described: Described, folder: str) -> None:
+    """Writes what is known of a split. Done twice, it comes to the same."""
+    _write_file(os.path.join(folder, STATISTICS_FILE), described.statistics.SerializeToString())
+    if described.sample is not None:
+        _write_file(os.path.join(folder, feature_sample.FILE_NAME), described.sample.to_bytes())
+
+
+def _write_file(path: str, content: bytes) -> None:
+    with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:  # makes the folder
+        file.write(content)
+
+
 def _counted(given: Given, keys: list[str]) -> dict[str, tuple[str, int, int]]:
     """Where each feature is that a part has, and how many values it has there."""
     counts = count_values([given], keys)
@@ -136,10 +158,7 @@ class _DescribeFn(beam.CombineFn):
 
     def __init__(self, generator: ImageStatisticsGenerator, schema: schema_pb2.Schema | None) -> None:
         self._image_key = generator.image_key
-        # In memory means sketches of frequent values: the exact way needs a sort of all values, which are as many as
-        # the examples where a feature is an id.
-        others = stats_impl.get_generators(tfdv.StatsOptions(schema=schema), in_memory=True)
-        self._generators = [generator, *others]
+        self._generators = [generator, *default_generators(schema)]
 
     def setup(self) -> None:
         for generator in self._generators:

@@ -4,6 +4,7 @@ A column is a list of values an example, null where the example has no such feat
 lacks the column.
 """
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from .scores import Scores, read_scores, table_of
 
 
 def bytes_lists(batch: pa.RecordBatch, key: str) -> ValueLists:
-    """The images of each row, None in rows without.
+    """The images of each row, None in rows without: where they lie in the column, for a copy of each takes its time.
 
     Raises:
       MonitorError: the feature does not hold bytes.
@@ -33,7 +34,23 @@ def bytes_lists(batch: pa.RecordBatch, key: str) -> ValueLists:
     if not lists or not _is_bytes(column.type.value_type):
         rule = "must hold images as bytes, one value an example"
         raise MonitorError(f"feature {key!r} {rule}. Received: {column.type}")
-    return column.to_pylist()
+    values = _views(column.flatten())
+    lengths = column.value_lengths()
+    if not column.null_count and lengths.equals(pa.array([1] * len(column), lengths.type)):
+        return [[value] for value in values]
+    remaining = iter(values)
+    return [None if n is None else list(itertools.islice(remaining, n)) for n in lengths.to_pylist()]
+
+
+def _views(column: Any) -> list[memoryview]:
+    """The bytes of each row of a column of bytes, none of them null."""
+    wide = pa.types.is_large_binary(column.type)
+    _, places, data = column.buffers()
+    if not len(column) or data is None:
+        return [memoryview(b"")] * len(column)
+    offsets = np.frombuffer(places, np.int64 if wide else np.int32)[column.offset :][: len(column) + 1].tolist()
+    view = memoryview(data).cast("B")  # Arrow says that its bytes are signed
+    return [view[begin:end] for begin, end in itertools.pairwise(offsets)]
 
 
 def number_rows(batch: pa.RecordBatch, key: str, width: int) -> Floats:

@@ -1,6 +1,5 @@
 """Moves Examples in and statistics out of `ImageStatisticsGen`."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -8,7 +7,6 @@ from typing import Any, TypeAlias
 import apache_beam as beam
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
-from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
@@ -19,10 +17,9 @@ from ..common.beam.in_process import runs_alone
 from ..common.errors import MonitorError
 from ..common.image_spec import ImageSpec
 from ..common.model_spec import ModelSpec
-from ..common.statistics import feature_sample
 from ..common.strict_text import parse_json
 from ..common.tfx_files import artifact_of, split_files, splits_of, tfx_files
-from .describe_examples import CountValues, Described, DescribeExamples, describe_here
+from .describe_examples import CountValues, DescribeExamples, describe_here, write_counts, write_described
 from .record_batches import count_values
 from .scores import numbers_of_scores
 from .statistics_generator import ImageStatisticsGenerator
@@ -79,7 +76,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         }
         if runs_alone(self._beam_pipeline_args):
             for split, (generator, folder) in splits.items():
-                _write(describe_here(files[split], generator, schema), folder)
+                write_described(describe_here(files[split], generator, schema), folder)
             return
         with self._make_beam_pipeline() as pipeline:
             for split, (generator, folder) in splits.items():
@@ -87,7 +84,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     pipeline
                     | f"Files[{split}]" >> beam.Create(files[split])
                     | f"Describe[{split}]" >> DescribeExamples(generator, schema)
-                    | f"Write[{split}]" >> beam.Map(_write, folder)
+                    | f"Write[{split}]" >> beam.Map(write_described, folder)
                 )
 
     def _count_values(self, files: Mapping[str, Sequence[str]], keys: Sequence[str], uri: str) -> dict[str, _Counts]:
@@ -107,13 +104,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                         pipeline
                         | f"Files[{split}]" >> beam.Create(files[split])
                         | f"Count[{split}]" >> CountValues(keys)
-                        | f"Write[{split}]" >> beam.Map(_write_counts, os.path.join(uri, _COUNTS.format(split)))
+                        | f"Write[{split}]" >> beam.Map(write_counts, os.path.join(uri, _COUNTS.format(split)))
                     )
         return counts | {split: _take_counts(os.path.join(uri, _COUNTS.format(split))) for split in left}
-
-
-def _write_counts(counts: _Counts, path: str) -> None:
-    _write_file(path, json.dumps(counts).encode())
 
 
 def _take_counts(path: str) -> _Counts:
@@ -121,19 +114,6 @@ def _take_counts(path: str) -> _Counts:
         counts: _Counts = parse_json(file.read())
     fileio.remove(path)
     return counts
-
-
-def _write(described: Described, folder: str) -> None:
-    """Writes what is known of a split. Done twice, it comes to the same."""
-    _write_file(os.path.join(folder, DEFAULT_FILE_NAME), described.statistics.SerializeToString())
-    if described.sample is not None:
-        _write_file(os.path.join(folder, feature_sample.FILE_NAME), described.sample.to_bytes())
-
-
-def _write_file(path: str, content: bytes) -> None:
-    fileio.makedirs(os.path.dirname(path))
-    with fileio.open(path, "wb") as file:
-        file.write(content)
 
 
 def read_spec(text: str) -> ModelSpec | ImageSpec:

@@ -7,16 +7,16 @@ from typing import TypeAlias
 import numpy as np
 
 from ..common.image_spec import ImageSpec
+from ..common.statistics.feature_sample import NO_HASH, Hashes
 from ..common.statistics.usability import Reasons
-from ..common.two_sample.near_duplicates import NO_HASH, Hashes
 from . import image_properties, perceptual_hash
 from .frozen_histogram import Accumulator, FrozenFeature
-from .image_decoding import decode, why_corrupt
+from .image_decoding import Bytes, decode, why_corrupt
 
-ValueLists: TypeAlias = Sequence[Sequence[bytes] | None]
+ValueLists: TypeAlias = Sequence[Sequence[Bytes] | None]
 
 
-def single_values(lists: ValueLists) -> list[bytes | None]:
+def single_values(lists: ValueLists) -> list[Bytes | None]:
     """The value of each example that has exactly one, None for the others."""
     return [found[0] if found is not None and len(found) == 1 else None for found in lists]
 

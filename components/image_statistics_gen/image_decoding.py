@@ -16,6 +16,7 @@ from ..common.image_spec import ImageSpec
 
 _PIXELS_AT_ONCE = 1 << 22  # decoded images held in memory at a time: 4 Mi pixels, 12 MB in colour
 
+Bytes: TypeAlias = bytes | memoryview
 Rows: TypeAlias = npt.NDArray[np.int64]
 
 
@@ -27,7 +28,7 @@ class Decoded:
     images: npt.NDArray[np.uint8]
 
 
-def decode(values: Sequence[bytes | None], image: ImageSpec) -> Iterator[Decoded]:
+def decode(values: Sequence[Bytes | None], image: ImageSpec) -> Iterator[Decoded]:
     """The images of a batch, a group of one size at a time. A row in no group is corrupt (None: the value is missing).
 
     >>> spec = ImageSpec(feature="image", format="raw", channels=3, size=(1, 1))
@@ -39,7 +40,7 @@ def decode(values: Sequence[bytes | None], image: ImageSpec) -> Iterator[Decoded
     return _decode_encoded(values, image)
 
 
-def why_corrupt(values: Sequence[bytes] | None, image: ImageSpec) -> tuple[str, str]:
+def why_corrupt(values: Sequence[Bytes] | None, image: ImageSpec) -> tuple[str, str]:
     """Why `decode` finds no image in an example's values: the reason, and what was found."""
     if not values:
         return "missing", ""
@@ -47,13 +48,13 @@ def why_corrupt(values: Sequence[bytes] | None, image: ImageSpec) -> tuple[str, 
         return "several in one example", f"{len(values)}"
     if image.format == "raw" and image.shape is not None:
         return f"that are not {math.prod(image.shape):,} bytes", f"{len(values[0]):,}"
-    pixels = decode_file(values[0], image.channels)
+    pixels = decode_file(bytes(values[0]), image.channels)
     if pixels is None or image.size is None:
         return "no whole PNG or JPEG file", ""
     return f"of another size than {image.size[0]} x {image.size[1]}", f"{pixels.shape[0]} x {pixels.shape[1]}"
 
 
-def _decode_raw(values: Sequence[bytes | None], shape: tuple[int, int, int]) -> Iterator[Decoded]:
+def _decode_raw(values: Sequence[Bytes | None], shape: tuple[int, int, int]) -> Iterator[Decoded]:
     size = math.prod(shape)
     rows = [row for row, value in enumerate(values) if value is not None and len(value) == size]
     if rows:
@@ -61,12 +62,12 @@ def _decode_raw(values: Sequence[bytes | None], shape: tuple[int, int, int]) -> 
         yield Decoded(np.array(rows), pixels.reshape(len(rows), *shape))
 
 
-def _decode_encoded(values: Sequence[bytes | None], image: ImageSpec) -> Iterator[Decoded]:
+def _decode_encoded(values: Sequence[Bytes | None], image: ImageSpec) -> Iterator[Decoded]:
     """Groups by size as it goes, so that memory stays bounded however large the images are."""
     pending: dict[tuple[int, ...], list[tuple[int, npt.NDArray[np.uint8]]]] = {}
     pixels = 0
     for row, value in enumerate(values):
-        found = None if value is None else decode_file(value, image.channels, image.size)
+        found = None if value is None else decode_file(bytes(value), image.channels, image.size)
         if found is None:
             continue
         pending.setdefault(found.shape, []).append((row, found))

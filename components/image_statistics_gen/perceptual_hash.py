@@ -8,7 +8,7 @@ Noise, JPEG, brightness and small movements change few bits; two images of diffe
 import numpy as np
 import numpy.typing as npt
 
-from ..common.two_sample.near_duplicates import Hashes
+from ..common.statistics.feature_sample import Hashes
 from .image_properties import Images, describe
 
 _FLAT = 1e-6 * 32 * 32  # of the largest coefficient that there can be: below, it is rounding

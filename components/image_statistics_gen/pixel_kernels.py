@@ -152,19 +152,23 @@ def exposure(luma: Plane, levels: Pixels, found: Sums) -> float:
     Dark is below 0.1, bright above 0.9. Entropy is Shannon's, in bits, of luma's histogram of 32 bins; 0 to 5.
     `levels` is room for the bin of each pixel. Returns the sum of luma.
     """
-    total = squares = 0.0
-    dark = bright = 0
-    scale, half = np.float32(1 / BIN_WIDTH), np.float32(0.5)
+    total = squares = dark = bright = 0.0
     for start in range(0, len(luma), _EXACT):
-        some_squares = 0.0
-        for i in range(start, min(start + _EXACT, len(luma))):
-            levels[i] = np.uint8((luma[i] + half) * scale)
-            value = np.float64(luma[i])
+        some = luma[start : start + _EXACT]  # a slice and a loop for each, which is what LLVM makes vectors of
+        some_squares, some_dark, some_bright = 0.0, np.float32(0), np.float32(0)
+        for i in range(len(some)):
+            value = np.float64(some[i])
             total += value
             some_squares += value * value
-            dark += np.int32(luma[i] < DARK_BELOW)
-            bright += np.int32(luma[i] > BRIGHT_ABOVE)
+        for i in range(len(some)):
+            some_dark += np.float32(1) if some[i] < DARK_BELOW else np.float32(0)
+            some_bright += np.float32(1) if some[i] > BRIGHT_ABOVE else np.float32(0)
         squares += some_squares
+        dark += some_dark
+        bright += some_bright
+    scale, half = np.float32(1 / BIN_WIDTH), np.float32(0.5)
+    for i in range(len(luma)):
+        levels[i] = np.uint8((luma[i] + half) * scale)
     count = len(luma)
     found[0] = total / count / WHITE
     found[1] = deviation(total, squares, count) / WHITE

@@ -3,13 +3,10 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
-import tensorflow as tf
-from tensorflow.python.lib.io.tf_record import tf_record_random_reader
 from tfx_bsl.coders import example_coder
 
-from ..common.artifacts.record_parts import Given, Part
-from ..common.artifacts.tfrecord import other_format
-from ..common.beam.records import records_of
+from ..common.artifacts.record_parts import Given
+from ..common.beam.records import data_of
 from ..common.errors import MonitorError
 from .example_columns import number_of_values
 
@@ -32,34 +29,12 @@ def read_batches(given: Given) -> Iterator[list[bytes]]:
         records = itertools.chain(first, records)
         while batch := list(itertools.islice(records, size)):
             yield batch
-    except tf.errors.DataLossError as error:
-        with tf.io.gfile.GFile(given.path, "rb") as file:
-            what = other_format(file) or error.message
-        raise MonitorError(f"{given.path} must be a complete TFRecord file. Received: {what}") from error
-    except tf.errors.OpError as error:
-        raise MonitorError(f"{given.path} must be a complete TFRecord file. Received: {error.message}") from error
+    except OSError as error:
+        raise MonitorError(f"{given.path} must be a TFRecord file that can be read. Received: {error}") from error
 
 
 def _records(given: Given) -> Iterator[bytes]:
-    """By TensorFlow's readers, which take a tenth of the time of ours."""
-    if not isinstance(given, Part):
-        return (record.data for record in records_of(given, strict=True))
-    if given.begin or given.end is not None:
-        return _records_between(given)
-    # a dataset of tf.data takes twenty times as long to make as these records take to be read
-    packed = tf.io.TFRecordOptions(compression_type="GZIP" if given.path.endswith(".gz") else "")
-    records: Iterator[bytes] = tf.compat.v1.io.tf_record_iterator(given.path, packed)
-    return records
-
-
-def _records_between(part: Part) -> Iterator[bytes]:
-    reader, place = tf_record_random_reader(part.path), part.begin
-    while part.end is None or place < part.end:
-        try:
-            record, place = reader.read(place)
-        except IndexError:  # so it says that the file has ended
-            return
-        yield record
+    return data_of(given)
 
 
 def count_values(parts: Iterable[Given], keys: Sequence[str], *, batches: int | None = None) -> dict[str, int]:

@@ -11,10 +11,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from ..common.statistics.feature_sample import FeatureSample
+from ..common.statistics.feature_sample import FeatureSample, Hashes
 from .prediction_features import Counts, Floats
-
-Hashes = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Rows:
         return Rows(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
-def hash_examples(images: Iterable[bytes], ids: Iterable[bytes]) -> Hashes:
+def hash_examples(images: Iterable[bytes | memoryview], ids: Iterable[bytes]) -> Hashes:
     """64 bits of BLAKE2b (RFC 7693) of each example's id, its length first, and image; b"" where it has none."""
     digests = []
     for image, name in zip(images, ids, strict=True):

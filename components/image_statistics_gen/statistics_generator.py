@@ -10,7 +10,6 @@ TFDV's `feature_allowlist` filters what a generator sees too: if it is used, it 
 from collections.abc import Iterable
 
 import pyarrow as pa
-from tensorflow_data_validation.statistics.generators import stats_generator
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from ..common.image_spec import ImageSpec
@@ -24,9 +23,10 @@ from .prediction_edges import CLASS, corrupt_feature, prediction_features
 from .property_edges import corrupt_feature as corrupt_image_feature
 from .property_edges import image_features
 from .statistics_messages import describe_bytes, describe_classes, describe_numbers
+from .tfdv_generators import CombinerStatsGenerator
 
 
-class ImageStatisticsGenerator(stats_generator.CombinerStatsGenerator):
+class ImageStatisticsGenerator(CombinerStatsGenerator):
     """Adds a numeric feature for each image property, and one that says whether the image could be read.
 
     Args:

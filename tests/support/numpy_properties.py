@@ -9,7 +9,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from components.common.two_sample.near_duplicates import Hashes
+from components.common.statistics.feature_sample import Hashes
 from components.image_statistics_gen.image_properties import SIZE_PROPERTIES, Floats, Images
 
 # Rec. ITU-R BT.601-7, section 2.5.1: what JPEG (JFIF) uses as well.

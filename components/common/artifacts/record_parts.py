@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
 
 from .gunzip import Readable
-from .tfrecord import FOOTER_BYTES, HEADER_BYTES, Record, is_packed, length_in, read_records
+from .tfrecord import FOOTER_BYTES, HEADER_BYTES, Record, is_packed, length_in, read_records, whole_data
 
 PART_BYTES = 32 << 20  # 10,000 images of 32 x 32: a second or two of work
 PIECE_BYTES = 4 << 20  # of records that are sent to other workers
@@ -83,12 +83,18 @@ def parts_of(path: str, file: BinaryIO, most: int = PART_BYTES) -> Iterator[Part
 
 def records_in(part: Part, file: BinaryIO, *, strict: bool = False) -> Iterator[Record]:
     """The records of a part of a file, numbered as in the whole of it. Raises as `read_records`."""
-    raw: Readable = file
+    return read_records(_part_of(file, part), strict=strict, source=part.path, first=part.first, begin=part.begin)
+
+
+def data_in(part: Part, file: BinaryIO) -> Iterator[bytes]:
+    """The data of the records of a part of a file. Raises `MonitorError` at the first that is damaged."""
+    return whole_data(_part_of(file, part), part.path, part.begin)
+
+
+def _part_of(file: BinaryIO, part: Part) -> Readable:
     if part.begin:
         file.seek(part.begin)
-    if part.end is not None:
-        raw = _Limited(file, part.end - part.begin)
-    return read_records(raw, strict=strict, source=part.path, first=part.first, begin=part.begin)
+    return file if part.end is None else _Limited(file, part.end - part.begin)
 
 
 def pieces_of(path: str, records: Iterable[Record], most: int | None = None) -> Iterator[Piece]:

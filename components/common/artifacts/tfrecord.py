@@ -21,6 +21,7 @@ _FOOTER = struct.Struct("<I")
 HEADER_BYTES, FOOTER_BYTES = _HEADER.size, _FOOTER.size
 _MASK_DELTA = 0xA282EAD8
 _CHUNK = 1 << 16
+_READ_AT_ONCE = 1 << 20
 # A batch of 128 float images of 224 x 224 x 3 has 77 MB; a longer length is taken for damage.
 MAX_RECORD_BYTES = 1 << 28
 MAX_KEPT_BYTES = 1 << 20  # of a damaged stretch
@@ -105,14 +106,50 @@ def read_records(
       MonitorError: if `strict`, at the first record that is cut off or whose checksum is wrong.
 
     """
-    records = _numbered(raw, first)
+    records = _numbered(*_opened(raw), first)
     return whole_records(records, source, begin) if strict else records
 
 
-def other_format(raw: Readable) -> str:
-    """What a file is that holds no TFRecords, as a sentence; "" where it may hold some."""
-    first = next(read_records(raw), None)
-    return first.reason if first is not None and first.damage is Damage.FOREIGN else ""
+def whole_data(raw: Readable, source: str = "The file", begin: int = 0) -> Iterator[bytes]:
+    """The data of the records that `read_records` gives if `strict`, in a quarter of the time."""
+    stream, rest = _opened(raw)
+    place, wanted = 0, HEADER_BYTES
+    while wanted:
+        more = _read_fully(stream, max(wanted - len(rest), _READ_AT_ONCE))
+        found, taken, wanted = _whole_at_once(rest + more)
+        yield from found
+        place += taken
+        rest = (rest + more)[taken:]
+        if not more:
+            break
+    # at the end, or before what is damaged: the other reader says what it is
+    records = _numbered(stream, rest, 0, place)
+    yield from (record.data for record in whole_records(records, source, begin + place))
+
+
+def _whole_at_once(data: bytes) -> tuple[list[bytes], int, int]:
+    """The whole records that some bytes begin with, the bytes they take, and how many the next takes; 0: it is damaged.
+
+    Everything is written out: a call for each record would take as long as all there is to be done with it.
+    """
+    checksum, header, footer = google_crc32c.value, _HEADER.unpack_from, _FOOTER.unpack_from
+    found: list[bytes] = []
+    begin, size = 0, len(data)
+    while begin + HEADER_BYTES <= size:
+        length, crc = header(data, begin)
+        found_crc = checksum(data[begin : begin + 8])
+        if crc != ((found_crc >> 15 | found_crc << 17) + _MASK_DELTA) & 0xFFFFFFFF or length > MAX_RECORD_BYTES:
+            return found, begin, 0
+        end = begin + HEADER_BYTES + length
+        if end + FOOTER_BYTES > size:
+            return found, begin, end + FOOTER_BYTES - begin
+        record = data[begin + HEADER_BYTES : end]
+        found_crc = checksum(record)
+        if footer(data, end)[0] != ((found_crc >> 15 | found_crc << 17) + _MASK_DELTA) & 0xFFFFFFFF:
+            return found, begin, 0
+        found.append(record)
+        begin = end + FOOTER_BYTES
+    return found, begin, HEADER_BYTES
 
 
 def whole_records(records: Iterable[Record], source: str, place: int = 0) -> Iterator[Record]:
@@ -126,25 +163,29 @@ def whole_records(records: Iterable[Record], source: str, place: int = 0) -> Ite
         place += record.size
 
 
-def _numbered(raw: Readable, first: int) -> Iterator[Record]:
+def _opened(raw: Readable) -> tuple[Readable, bytes]:
+    """The stream of records, and what has been read of it."""
     head = _read_fully(raw, _HEADER.size)
-    zipped = is_packed(head)
-    unzipped = Unzipped(raw, head) if zipped else None
-    buffer = _Buffer(unzipped) if unzipped else _Buffer(raw, head)
+    return (Unzipped(raw, head), b"") if is_packed(head) else (raw, head)
+
+
+def _numbered(stream: Readable, head: bytes, first: int, passed: int = 0) -> Iterator[Record]:
+    """The records of what `_opened` gives, or of what is left of it behind `passed` bytes."""
+    buffer = _Buffer(stream, head, passed)
     number = first
     for number, record in enumerate(_records(buffer), start=first + 1):
         yield Record(number - 1, *record)
-    if unzipped and unzipped.damage and buffer.whole:
+    if isinstance(stream, Unzipped) and stream.damage and buffer.whole:
         # it ended between two records; otherwise the last of them carries the news already
-        yield Record(number, b"", 0, unzipped.damage, unzipped.reason)
+        yield Record(number, b"", 0, stream.damage, stream.reason)
 
 
 class _Buffer:
     """The unread part of a stream, looked at before it is taken. Each byte is copied a bounded number of times."""
 
-    def __init__(self, stream: Readable, head: bytes = b"") -> None:
+    def __init__(self, stream: Readable, head: bytes, passed: int) -> None:
         self.stream = stream
-        self.passed = 0  # bytes taken
+        self.passed = passed  # bytes taken
         self.vain = 0  # bytes checksummed in records that turned out to be none
         self.whole = True  # whether the last thing taken from it was a whole record
         self._data = bytearray(head)
@@ -199,7 +240,8 @@ _Found = tuple[bytes, int, Damage | None, str]
 
 
 def _records(buffer: _Buffer) -> Iterator[_Found]:
-    if buffer.fill(_HEADER.size) >= _HEADER.size and length_in(buffer.see(0, _HEADER.size)) is None:
+    header = buffer.fill(_HEADER.size) >= _HEADER.size
+    if header and not buffer.passed and length_in(buffer.see(0, _HEADER.size)) is None:
         buffer.fill(HEAD_BYTES)
         if kind := looks_like(buffer.see(0, HEAD_BYTES)):
             yield _foreign(buffer, kind)

@@ -5,10 +5,9 @@ from itertools import islice
 from typing import BinaryIO
 
 import apache_beam as beam
-from tfx.dsl.io import fileio
 
 from ..artifacts.record_files import is_remote, open_regular
-from ..artifacts.record_parts import PART_BYTES, Given, Part, Piece, parts_of, pieces_of, records_in
+from ..artifacts.record_parts import PART_BYTES, Given, Part, Piece, data_in, parts_of, pieces_of, records_in
 from ..artifacts.tfrecord import Record, read_records, whole_records
 
 
@@ -73,6 +72,25 @@ def records_of(given: Given, *, strict: bool = False, links_out: bool = True) ->
         yield from records_in(given, file, strict=strict)
 
 
+def data_of(given: Given) -> Iterator[bytes]:
+    """The data of the records of a part or a piece, which `records_of` takes four times as long to give.
+
+    Raises:
+      MonitorError: at the first record that is cut off or whose checksum is wrong.
+      OSError: the file cannot be opened or read.
+
+    """
+    if isinstance(given, Piece):
+        yield from (record.data for record in whole_records(given.records, given.path, given.begin))
+        return
+    with open_records(given.path) as file:
+        yield from data_in(given, file)
+
+
 def open_records(path: str, *, links_out: bool = True) -> BinaryIO:
     """A file of records, to be read and sought in; one of this machine is never waited for. Raises `OSError`."""
-    return fileio.open(path, "rb") if is_remote(path) else open_regular(path, links_out=links_out)
+    if not is_remote(path):
+        return open_regular(path, links_out=links_out)
+    from tfx.dsl.io import fileio  # noqa: PLC0415 - imports TensorFlow, which workers without such files can do without
+
+    return fileio.open(path, "rb")

@@ -20,12 +20,14 @@ from ..errors import MonitorError, require
 FILE_NAME = "FeatureSample.npz"  # in each split of ExampleStatistics, beside FeatureStats.pb
 OPTIONAL = ("classes", "probabilities", "labels", "looks")  # arrays that a sample may lack
 NO_CLASS = -1  # in classes and labels: this example has none
+NO_HASH = 0  # in looks, of an image that is not there, or has the same value everywhere and so looks like nothing
 
 _VERSION = 1
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can name: the same for every file
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Classes: TypeAlias = npt.NDArray[np.int64]
+Hashes: TypeAlias = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ class FeatureSample:
     classes: Classes | None = None
     probabilities: Floats | None = None
     labels: Classes | None = None
-    looks: npt.NDArray[np.uint64] | None = None
+    looks: Hashes | None = None
 
     def __post_init__(self) -> None:
         count = len(self.ids)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..statistics.feature_sample import NO_HASH, Hashes
 from .permutations import Remembered
 
-Hashes = npt.NDArray[np.uint64]
 _Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 MAX_BITS = 10  # of 64 in which the perceptual hashes of near-duplicates differ at most (docs/serving_logs.md)
@@ -23,7 +23,6 @@ LEAST_EXCESS = 0.01  # of the images: fewer hardly move anything
 _NEIGHBOURS = 8  # of each image that are remembered: one is enough to have a near-duplicate, more lose nothing
 _PERMUTATIONS = 1999
 _ROWS_AT_ONCE = 256
-NO_HASH = 0  # of an image that is not there, or has the same value everywhere and so looks like nothing
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import pytest
 
 from components.common.errors import MonitorError
 from components.image_statistics_gen.example_columns import (
+    bytes_lists,
     class_numbers,
     names,
     number_of_values,
@@ -39,6 +40,17 @@ def test_a_slice_of_a_batch_is_read_from_its_own_start():
     found = number_rows(whole.slice(2, 2), "x", 2)
     assert found.tolist() == [[3, 4], [5, 6]]
     assert class_numbers(batch([[1], [2], [3]]).slice(1), "x", SPEC)[0].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("bytes_of", [pa.binary(), pa.large_binary()])
+@pytest.mark.parametrize("list_of", [pa.list_, pa.large_list])
+def test_images_of_any_rows_of_a_batch(bytes_of, list_of):
+    lists = [[b"\xffa"], [b"\x80", b""], None, [], [b"xyz"]]
+    whole = batch(lists, list_of(bytes_of))
+    for begin in range(len(lists)):
+        for count in range(len(lists) - begin + 1):
+            assert bytes_lists(whole.slice(begin, count), "x") == lists[begin : begin + count]
+    assert bytes_lists(batch(lists[:1] * 3, list_of(bytes_of)), "x") == lists[:1] * 3
 
 
 def test_whole_numbers_are_numbers_and_a_null_among_them_is_nan():

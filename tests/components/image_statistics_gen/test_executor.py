@@ -289,13 +289,13 @@ def test_a_file_cut_short_is_an_error_that_names_it(tmp_path):
         for number in range(5):
             writer.write(example(bytes(3072), 1, number))
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(MonitorError, match=rf"{path} must be a complete TFRecord file. Received: "):
+    with pytest.raises(MonitorError, match=rf"{path} must be a whole TFRecord file. Received: "):
         list(read_batches(Part(str(path))))
 
 
 def test_a_file_of_another_format_is_said_to_be_one(tmp_path):
     (tmp_path / "table").write_text("id,label\n1,cat\n2,dog\n")
-    with pytest.raises(MonitorError, match=r"table must be a complete TFRecord file\. Received: .* looks like CSV\."):
+    with pytest.raises(MonitorError, match=r"table must be a whole TFRecord file\. Received: .* looks like CSV\."):
         list(read_batches(Part(str(tmp_path / "table"))))
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.bursts import frames
 from benchmarks.detection.pool import held_out, trainer_settings
-from components.common.two_sample.near_duplicates import MAX_BITS, NO_HASH
+from components.common.statistics.feature_sample import NO_HASH
+from components.common.two_sample.near_duplicates import MAX_BITS
 from components.image_statistics_gen.perceptual_hash import compute
 from tests.support import numpy_properties
 

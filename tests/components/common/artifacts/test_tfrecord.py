@@ -1,7 +1,9 @@
 """The framing, whole and damaged."""
 
+import contextlib
 import gzip
 import io
+import re
 import tracemalloc
 
 import numpy as np
@@ -170,7 +172,43 @@ def test_any_flips_and_cuts_of_plain_and_gzip(data: st.DataObject) -> None:
 
 
 def read_strictly(content: bytes) -> list[bytes]:
-    return [record.data for record in read_records(io.BytesIO(content), strict=True, source="a file")]
+    """By both readers, which come to the same and say the same."""
+    records = (record.data for record in read_records(io.BytesIO(content), strict=True, source="a file"))
+    data = tfrecord.whole_data(io.BytesIO(content), "a file")
+    found = []
+    while True:
+        try:
+            record = next(records, None)
+        except MonitorError as error:
+            with pytest.raises(MonitorError, match=f"^{re.escape(str(error))}$"):
+                next(data)
+            raise
+        assert next(data, None) == record
+        if record is None:
+            return found
+        found.append(record)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=6), st.data())
+def test_strict_reading_of_damaged_files_is_the_same_by_both_readers(records: list[bytes], draw: st.DataObject) -> None:
+    content = bytearray(b"".join(map(frame, records)))
+    for _ in range(draw.draw(st.integers(0, 2))):
+        if content:
+            content[draw.draw(st.integers(0, len(content) - 1))] ^= draw.draw(st.integers(1, 255))
+    content = content[: draw.draw(st.integers(0, len(content)))]
+    for packed in (bytes(content), gzip.compress(content, mtime=0)[: draw.draw(st.integers(20, 60))]):
+        with contextlib.suppress(MonitorError):
+            read_strictly(packed)
+
+
+def test_strict_reading_of_records_that_reach_over_what_is_read_at_once(monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    records = [rng.bytes(int(size)) for size in rng.integers(0, 3000, 200)]
+    content = b"".join(map(frame, records))
+    for size in (1, 13, 1000, 4096):
+        monkeypatch.setattr(tfrecord, "_READ_AT_ONCE", size)
+        assert read_strictly(content) == records
+        assert list(tfrecord.whole_data(Trickle(content))) == records
 
 
 @pytest.mark.parametrize("packed", [FILE, gzip.compress(FILE)], ids=["plain", "gzip"])

@@ -1,0 +1,90 @@
+"""Packages that are put off are imported by what is used of them, and by nothing else."""
+
+import importlib
+import sys
+import textwrap
+
+import pytest
+
+from components.common.lazy_packages import import_later
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """The name of a package that says so when it is imported, and of modules that it has."""
+    folder = tmp_path / "put_off"
+    (folder / "below").mkdir(parents=True)
+    (folder / "__init__.py").write_text(
+        textwrap.dedent("""
+        from put_off import inner
+        from put_off.inner import VALUE
+        IMPORTED = True
+        OTHER = [VALUE, __name__, __file__, __package__]
+        """)
+    )
+    (folder / "inner.py").write_text("VALUE = 7\n")
+    (folder / "below" / "__init__.py").write_text("from .deep import VALUE\n")
+    (folder / "below" / "deep.py").write_text("VALUE = 8\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "put_off"
+    for name in [name for name in sys.modules if name.partition(".")[0] == "put_off"]:
+        del sys.modules[name]
+
+
+def imported() -> bool:
+    return "IMPORTED" in vars(sys.modules["put_off"])
+
+
+def test_modules_of_a_bare_package_are_imported_without_it(package):
+    import_later(package, bare=True)
+    from put_off import inner
+    from put_off.below.deep import VALUE
+
+    assert (inner.VALUE, VALUE, imported()) == (7, 8, False)
+    import put_off
+
+    assert not imported()
+    assert put_off.VALUE == 7  # which its `__init__` has taken from one
+    assert imported()
+    assert put_off.inner is inner is sys.modules["put_off.inner"]
+    other = put_off.OTHER
+    assert other == [7, "put_off", put_off.__file__, "put_off"]
+
+
+@pytest.mark.parametrize("module", ["put_off.inner", "put_off.below", "put_off.below.deep"])
+def test_any_module_of_another_imports_it(package, module):
+    import_later(package)
+    import put_off
+
+    assert not imported()
+    importlib.import_module(module)
+    assert imported()
+    assert put_off is sys.modules[package]
+
+
+def test_what_is_imported_already_stays_as_it_is(package):
+    import put_off
+
+    import_later(package, bare=True)
+    assert sys.modules[package] is put_off
+    assert imported()
+
+
+def test_what_is_missing_stays_missing(package):
+    import_later("not_there_at_all")
+    with pytest.raises(ModuleNotFoundError, match="not_there_at_all"):
+        importlib.import_module("not_there_at_all")
+    import_later(package)
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("put_off.nothing")
+    with pytest.raises(AttributeError, match="nothing"):
+        getattr(sys.modules[package], "nothing")  # noqa: B009
+
+
+def test_a_package_that_cannot_be_imported_says_so_each_time(package, tmp_path):
+    (tmp_path / package / "__init__.py").write_text("raise ImportError('it wants a card')")
+    for _ in range(2):
+        import_later(package)
+        with pytest.raises(ImportError, match="wants a card"):
+            sys.modules[package].anything  # noqa: B018
+    assert package not in sys.modules
