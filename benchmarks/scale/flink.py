@@ -62,6 +62,7 @@ def _measured(stage: str, data: Path, images: int, options: Sequence[str], clust
         "workers_cpu_s": round(after.workers - before.workers, 1),
         "flink_cpu_s": round(after.flink - before.flink, 1),
         "elapsed_s": component["elapsed_s"],
+        "restarts": cluster.restarts(),  # where there are any, work was done twice
     }
 
 

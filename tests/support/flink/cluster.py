@@ -178,6 +178,7 @@ def _settings(folder: Path, rpc: int, rest: int) -> dict[str, Any]:
         "restart-strategy": "fixed-delay",
         "restart-strategy.fixed-delay.attempts": 10,
         "restart-strategy.fixed-delay.delay": "1 s",
+        "akka.ask.timeout": "60 s",  # of a machine with much else to do; when it is over, a job is begun again
         "heartbeat.interval": 1000,
         "heartbeat.timeout": 60000,
         "io.tmp.dirs": folder / "tmp",
