@@ -4,12 +4,25 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from watchdog.events import FileClosedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
+from watchdog.events import (
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
 from watchdog.observers import Observer
 
 from components.serving_log_writer.log_files import WRITING, visible_name
 
 _PATIENCE = 5.0  # seconds for its thread to end
+# Not that somebody opens a file or a folder to read it, as this process does with each.
+_EVENTS = [DirCreatedEvent, DirMovedEvent, FileClosedEvent, FileCreatedEvent, FileDeletedEvent, FileModifiedEvent,
+           FileMovedEvent]  # fmt: skip
 
 
 def listen(folder: Path, tell: Callable[[str, bool], None]) -> Callable[[], None]:
@@ -27,7 +40,7 @@ def listen(folder: Path, tell: Callable[[str, bool], None]) -> Callable[[], None
 
     """
     observer = Observer()
-    observer.schedule(_Handler(tell), str(folder), recursive=True)
+    observer.schedule(_Handler(tell), str(folder), recursive=True, event_filter=_EVENTS)
     observer.start()
 
     def stop() -> None:
@@ -42,8 +55,6 @@ class _Handler(FileSystemEventHandler):
         self._tell = tell
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type in ("opened", "closed_no_write"):
-            return
         if event.event_type == "deleted":
             self._tell_published(os.fsdecode(event.src_path))
             return

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from components.common.processor import VARIABLE, core_type, tell_openblas
+from components.common.processor import TIMEOUT, VARIABLE, core_type, tell_openblas
 
 WIDE = "avx2 fma avx512f avx512cd avx512bw avx512dq avx512vl"
 
@@ -28,6 +28,15 @@ def test_what_is_set_stays(tmp_path, monkeypatch):
     assert VARIABLE not in os.environ
     tell_openblas(tmp_path / "cpuinfo")
     assert os.environ[VARIABLE] == "SkylakeX"
+
+
+def test_threads_rest_unless_somebody_said_how_long_they_wait(tmp_path, monkeypatch):
+    monkeypatch.setenv(TIMEOUT, "26")
+    tell_openblas(tmp_path / "none")
+    assert os.environ[TIMEOUT] == "26"
+    monkeypatch.delenv(TIMEOUT)
+    tell_openblas(tmp_path / "none")
+    assert os.environ[TIMEOUT] == "16"
 
 
 def test_the_tool_tells_before_it_imports_numpy():
