@@ -1,6 +1,7 @@
 """One bucket of a store: what is in it, reading, and writing with or without a precondition."""
 
 import contextlib
+import io
 import itertools
 import os
 import posixpath
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
@@ -117,6 +118,16 @@ class Bucket:
                 raise too_large(str(self.at(key)), meta["size"], most)
             return State(bytes(found.bytes()), meta["e_tag"], meta["version"])
 
+    def open(self, key: str) -> BinaryIO:
+        """An object, to be read piece by piece. Raises as `read`, also while it is read, and where it then changes."""
+        return io.BufferedReader(_Object(self, key), _PART)
+
+    def part(self, key: str, begin: int, end: int) -> State:
+        """Some bytes of an object, from `begin` to before `end`, which is behind it. Raises as `read`."""
+        with self._told(key):
+            found = obstore.get(self._store, key, options={"range": (begin, end)})
+            return State(bytes(found.bytes()), found.meta["e_tag"], found.meta["version"])
+
     def download(self, entry: Entry, path: Path) -> None:
         """Writes an object into a file. Raises as `read`, or `MonitorError` where its size is not as listed."""
         with self._told(entry.key), path.open("wb") as file:
@@ -185,6 +196,31 @@ class Bucket:
             raise
         except (BaseError, FileNotFoundError, ValueError) as error:
             raise failure(error, self.at(key)) from error
+
+
+class _Object(io.RawIOBase):
+    """An object as Python has files, each read of which is a request: for `io.BufferedReader`."""
+
+    def __init__(self, bucket: Bucket, key: str) -> None:
+        self._bucket, self._key = bucket, key
+        self._size = bucket.size(key)
+        self._place = 0
+        self._state: State | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        end = min(self._place + len(buffer), self._size)
+        if self._place == end:
+            return 0
+        part = self._bucket.part(self._key, self._place, end)
+        first = self._state = self._state or part
+        if (part.e_tag, part.version) != (first.e_tag, first.version):
+            raise MonitorError(f"{self._bucket.at(self._key)} was written anew while it was read")
+        buffer[: len(part.content)] = part.content
+        self._place += len(part.content)
+        return len(part.content)
 
 
 def bucket_of(address: Address) -> Bucket:

@@ -6,9 +6,9 @@ import tempfile
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
-from ..bounded_files import MOST_BYTES, read_bounded
+from ..bounded_files import MOST_BYTES, open_regular, read_bounded
 from ..errors import MonitorError
 from .address import Address, is_address, parse
 
@@ -51,15 +51,28 @@ def read(path: str, most: int = MOST_BYTES) -> bytes:
     """A file's content of at most `most` bytes. Raises as `read_bounded`, or as `Bucket.read`."""
     if not is_address(path):
         return read_bounded(path, most)
-    address = parse(path)
-    if not address.key:
-        raise MonitorError(f"{path} must be an object. Received: a bucket")
+    address = _object(path)
     return bucket_of(address).read(address.key, most).content
+
+
+def open_to_read(path: str) -> BinaryIO:
+    """A file, to be read piece by piece. Raises as `read`, also while it is read."""
+    if not is_address(path):
+        return open_regular(path)
+    address = _object(path)
+    return bucket_of(address).open(address.key)
 
 
 def is_there(path: str) -> bool:
     """Whether there is a file or a folder. Raises `MonitorError` as a `Bucket` does."""
     return is_file(path) or is_folder(path)
+
+
+def _object(path: str) -> Address:
+    address = parse(path)
+    if not address.key:
+        raise MonitorError(f"{path} must be an object. Received: a bucket")
+    return address
 
 
 def sizes(path: str) -> dict[str, int]:

@@ -42,6 +42,39 @@ def test_what_is_left_out_does_not_travel(bucket, tmp_path):
     assert set(content_of(tmp_path / "b")) == {"saved_model.pb"}
 
 
+def test_a_large_file_is_read_piece_by_piece(bucket, tmp_path):
+    copy_out(str(written(tmp_path)), f"{bucket}/7")
+    name = "variables/variables.data-00000-of-00001"
+    with store_files().stream(f"{bucket}/7/{name}") as file:
+        pieces = []
+        while piece := file.read(3 << 20):
+            pieces.append(piece)
+    assert b"".join(pieces) == FILES[name]
+    assert max(map(len, pieces)) <= 3 << 20
+    with store_files().stream(f"{bucket}/7/variables/empty") as file:
+        assert file.read() == b""
+
+
+def test_more_than_may_be_read_is_not_read(bucket, tmp_path):
+    copy_out(str(written(tmp_path)), f"{bucket}/7")
+    told = r"saved_model\.pb must have at most 5\.0 kB to be read"
+    with pytest.raises(MonitorError, match=told), store_files().stream(f"{bucket}/7/saved_model.pb", 4_999) as file:
+        file.read()
+    with pytest.raises(MonitorError, match=r"must be an object\. Received: a bucket"), store_files().stream(bucket):
+        raise AssertionError("a bucket was opened")
+
+
+def test_a_file_that_is_written_anew_while_it_is_read_is_an_error(bucket, tmp_path):
+    (tmp_path / "labels").write_bytes(bytes(9 << 20))
+    copy_out(str(tmp_path), f"{bucket}/7")
+    with store_files().stream(f"{bucket}/7/labels") as file:
+        assert len(file.read(1 << 20)) == 1 << 20
+        (tmp_path / "labels").write_bytes(bytes(9 << 20) + b"1")
+        copy_out(str(tmp_path), f"{bucket}/7")
+        with pytest.raises(MonitorError, match=r"7/labels was written anew while it was read"):
+            file.read(9 << 20)
+
+
 def test_files_are_listed_and_read_as_those_of_this_machine(bucket, tmp_path):
     copy_out(str(written(tmp_path)), f"{bucket}/7")
     files = store_files()
