@@ -44,5 +44,5 @@ USER 1000
 WORKDIR /home/monitor
 # The pixel kernels are compiled here, for every processor with AVX2, and not by each step for its own: six seconds.
 ENV NUMBA_CPU_NAME=x86-64-v3 NUMBA_CPU_FEATURES=+avx2 NUMBA_CACHE_DIR=/home/monitor/kernels
-RUN python -c "import numpy; from components.image_statistics_gen import pixel_kernels; \
-    pixel_kernels.measure(numpy.zeros((1, 8, 8, 3), numpy.uint8))"
+RUN python -c "import numpy; from components.image_statistics_gen import compiled_pixels; \
+    compiled_pixels.measure(numpy.zeros((1, 8, 8, 3), numpy.uint8))"

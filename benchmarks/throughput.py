@@ -5,8 +5,9 @@
 Everything is measured in one process, one thread and one run; each figure is the least of a few rounds, in microseconds
 of processor time an image, and the ratios are what counts: machines differ, and busy ones wait.
 
-- Images of 32 x 32 are the embedded sample's. The float32 pass beside them is the least that anything does that learns
-  from pixels: the batch as float32, divided by 255, times a matrix with a column for each property.
+- Images of 32 x 32 are the embedded sample's, in a plain file of Examples. The float32 pass beside them is the least
+  that anything does that learns from pixels: the batch as float32, divided by 255, times a matrix with a column for
+  each property.
 - Images of 224 x 224 are crops of scikit-learn's two photographs, as JPEG files of quality 90. The decoder beside them
   is libjpeg-turbo's, through simplejpeg, and nothing else.
 - Logs hold the sample's images with ten probabilities each, gzipped.
@@ -41,12 +42,16 @@ import simplejpeg
 import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_sample_images
+from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
+from components.common.artifacts.record_parts import Part
 from components.common.artifacts.tfrecord import frame
 from components.common.image_spec import ImageSpec
 from components.common.model_spec import ModelSpec
 from components.image_statistics_gen import image_properties
 from components.image_statistics_gen.describe_examples import describe_here
+from components.image_statistics_gen.record_batches import read_batches
+from components.image_statistics_gen.sample_accumulator import hash_examples
 from components.image_statistics_gen.statistics_generator import ImageStatisticsGenerator
 from components.serving_log_example_gen.convert_logs import convert_here
 from components.serving_log_example_gen.read_options import ReadOptions
@@ -113,8 +118,8 @@ def show(title: str, costs: dict[str, float]) -> None:
 
 
 def write(path: str, records: list[bytes]) -> str:
-    with gzip.open(path, "wb", compresslevel=6) as file:
-        file.writelines(map(frame, records))
+    content = b"".join(map(frame, records))
+    Path(path).write_bytes(gzip.compress(content, 6) if path.endswith(".gz") else content)
     return path
 
 
@@ -130,8 +135,9 @@ def small_images(folder: str, rounds: int) -> None:
     images = sample_images()[:IMAGES]
     flat = images.reshape(len(images), -1)
     weights = np.random.default_rng(0).normal(size=(flat.shape[1], 23)).astype(np.float32)
-    path = write(f"{folder}/small.gz", [example(image.tobytes(), row) for row, image in enumerate(images)])
-    count = len(images)
+    path = write(f"{folder}/small", [example(image.tobytes(), row) for row, image in enumerate(images)])
+    count, decoder, batches = len(images), ExamplesToRecordBatchDecoder(), list(read_batches(Part(path)))
+    contents, names = [image.tobytes() for image in images], [b"data:%d" % row for row in range(count)]
     works: Works = {
         "a float32 pass: / 255, times a matrix of 23 columns": (
             lambda: flat.astype(np.float32) / 255 @ weights,
@@ -141,6 +147,9 @@ def small_images(folder: str, rounds: int) -> None:
         "the same in NumPy": (lambda: by_numpy(images), count),
         "ImageStatisticsGen, without a sample": (lambda: describe(path, default_spec().image), count),
         "ImageStatisticsGen, with a sample": (lambda: describe(path, default_spec().image, SAMPLE_SIZE), count),
+        "- of it reading the file": (lambda: list(read_batches(Part(path))), count),
+        "- parsing the Examples": (lambda: [decoder.DecodeBatch(batch) for batch in batches], count),
+        "- hashing them for the sample": (lambda: hash_examples(contents, names), count),
     }
     table(f"{count:,} images of 32 x 32", works, rounds)
 
@@ -148,7 +157,7 @@ def small_images(folder: str, rounds: int) -> None:
 def photographs_as_files(folder: str, rounds: int) -> None:
     images = photographs()
     files = [jpeg_file(image) for image in images]
-    path = write(f"{folder}/large.gz", [example(file, row) for row, file in enumerate(files)])
+    path = write(f"{folder}/large", [example(file, row) for row, file in enumerate(files)])
     spec = ImageSpec(feature="image", format="jpeg", channels=3)
     count = len(images)
     works: Works = {
@@ -172,7 +181,7 @@ def peers(folder: str, rounds: int) -> None:
         command = [str(PEERS_PYTHON), str(Path(__file__).with_name("image_peers.py")), path, str(min(rounds, 2))]
         told = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         found = json.loads(subprocess.run(command, env=told, stdout=subprocess.PIPE, check=True).stdout)
-        raw = write(f"{folder}/raw.gz", [example(image.tobytes(), row) for row, image in enumerate(images)])
+        raw = write(f"{folder}/raw", [example(image.tobytes(), row) for row, image in enumerate(images)])
         ours = functools.partial(describe, raw, raw_spec(side), SAMPLE_SIZE)
         rows = {"ImageStatisticsGen, with a sample": cost(ours, len(images), rounds)}
         rows |= {f"{name}, {peer['properties']} properties": peer["microseconds"] for name, peer in found.items()}

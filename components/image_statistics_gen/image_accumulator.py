@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..common.image_spec import ImageSpec
-from ..common.statistics.feature_sample import NO_HASH, Hashes
+from ..common.statistics.feature_sample import Hashes
 from ..common.statistics.usability import Reasons
 from . import image_properties, perceptual_hash
 from .frozen_histogram import Accumulator, FrozenFeature
@@ -92,19 +92,18 @@ class ImageAccumulator:
         self.images.add(lists)
         values = np.full((len(lists), len(self.properties) + 1), np.nan, np.float32)
         values[:, -1] = 1
-        looks = np.full(len(lists), NO_HASH, np.uint64)
+        frequencies = np.zeros((len(lists), image_properties.FREQUENCIES, image_properties.FREQUENCIES))
         for group in decode(single_values(lists), image):
-            values[group.rows, -1] = 0
             found = image_properties.describe(group.images)
-            looks[group.rows] = perceptual_hash.of_frequencies(found.frequencies)
-            kept = found.properties[:, : len(self.properties)]  # the sizes, last, where these vary
-            values[group.rows, :-1] = kept
-            for column, accumulator in zip(kept.T, self.properties.values(), strict=True):
-                accumulator.add(column)
+            values[group.rows, :-1] = found.properties[:, : len(self.properties)]  # the sizes, last, where these vary
+            values[group.rows, -1] = 0
+            frequencies[group.rows] = found.frequencies
+        for column, accumulator in zip(values[:, :-1].T, self.properties.values(), strict=True):
+            accumulator.add(column)
         self.corrupt.add(values[:, -1])
         for row in np.flatnonzero(values[:, -1]).tolist():
             self.reasons.add(*why_corrupt(lists[row], image))
-        return ImageRows(values, looks)
+        return ImageRows(values, perceptual_hash.of_frequencies(frequencies))
 
     def merge(self, other: "ImageAccumulator") -> None:
         """Adds what `other`, of the same features, has seen. Leaves `other` as it is."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..common.image_files import decode as decode_file
 from ..common.image_spec import ImageSpec
 
-_PIXELS_AT_ONCE = 1 << 22  # decoded images held in memory at a time: 4 Mi pixels, 12 MB in colour
+_PIXELS_AT_ONCE = 1 << 15  # decoded images held at a time: what is measured of them is in the processor's cache
 
 Bytes: TypeAlias = bytes | memoryview
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -80,4 +80,8 @@ def _decode_encoded(values: Sequence[Bytes | None], image: ImageSpec) -> Iterato
 
 def _groups(pending: dict[tuple[int, ...], list[tuple[int, npt.NDArray[np.uint8]]]]) -> Iterator[Decoded]:
     for rows in pending.values():
-        yield Decoded(np.array([row for row, _ in rows]), np.stack([image for _, image in rows]))
+        yield Decoded(np.array([row for row, _ in rows]), _together([image for _, image in rows]))
+
+
+def _together(images: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    return images[0][None] if len(images) == 1 else np.stack(images)

@@ -44,6 +44,7 @@ COLOUR_PROPERTIES = (
     "saturation",
     "colourfulness",
 )
+FREQUENCIES = 8  # a side, that a perceptual hash is made of
 SIZE_PROPERTIES = ("width", "height", "aspect_ratio")
 
 
@@ -92,10 +93,10 @@ def describe(images: Images) -> Described:
     """
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape[1:]:
         raise ValueError(f"`images` must be uint8[N, H, W, 1 or 3]. Received: {images.dtype}{list(images.shape)}")
-    from . import pixel_kernels  # noqa: PLC0415 - loading compiled code takes half a second: for whoever has pixels
+    from . import compiled_pixels  # noqa: PLC0415 - loading compiled code takes half a second: for whoever has pixels
 
     count, height, width, _ = images.shape
-    measured, frequencies = pixel_kernels.measure(np.ascontiguousarray(images))
+    measured, frequencies = compiled_pixels.measure(np.ascontiguousarray(images))
     properties = np.empty((count, measured.shape[1] + len(SIZE_PROPERTIES)), np.float32)
     properties[:, : -len(SIZE_PROPERTIES)] = measured
     properties[:, -len(SIZE_PROPERTIES) :] = width, height, width / height

@@ -8,23 +8,21 @@ order in which a processor's vector units add them up changes nothing, and every
 would is not allowed: to contract a product and a sum into one operation, or to take a reciprocal for a division. (Of
 images more than 2,900 pixels wide a sum may be rounded, to 53 bits; what comes of it has 24.)
 
-The first compilation takes six seconds of processor time. What it gives is kept beside this file, or in the folder that
-`NUMBA_CACHE_DIR` names, or in the user's cache, for each kind of processor, and loaded in a tenth of a second from then
-on. Where none of these can be written, or what is there is damaged, the process compiles for itself.
+`compiled_pixels` has it compiled. Of what it has kept, Numba looks at the time of the file that `describe` is in and of
+no other, so what that calls is here as well.
 
 `tests/support/numpy_properties.py` has the same formulas in plain NumPy, a pass over the pixels for each; tests hold
 this against it.
 """
 
-import functools
-import logging
 import math
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numba
 import numpy as np
 import numpy.typing as npt
+
+from .image_properties import FREQUENCIES
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Plane: TypeAlias = npt.NDArray[np.float32]
@@ -36,51 +34,20 @@ ENTROPY_BINS = 32
 BIN_WIDTH = 8_000.0  # eight grey levels: with one a bin, an image of 32 x 32 has too few pixels to fill them
 FRAME_SHARE = 16  # the border frame is one sixteenth of the shorter side wide, at least one pixel
 SIDE = 32  # of the thumbnail that the frequencies are of
-FREQUENCIES = 8
 # Thresholds lie half a step off, between two possible values of luma.
 DARK_BELOW = np.float32(25_499.5)  # 0.1
 BRIGHT_ABOVE = np.float32(229_500.5)  # 0.9
 EDGE_ABOVE = np.float32(25_500.5**2)  # 0.1, squared: the length of a gradient that counts as an edge
 SAME_BELOW = np.float32(999.5)  # one grey level
 _EXACT = 1 << 16  # so many squares of luma add up to less than 2**53
-_LUMA, _COLOUR = 16, 7  # how many properties there are of each kind
-_WAVES = np.cos(np.pi * np.outer(np.arange(FREQUENCIES), np.arange(SIDE) + 0.5) / SIDE)
+WAVES = np.cos(np.pi * np.outer(np.arange(FREQUENCIES), np.arange(SIDE) + 0.5) / SIDE)
 
 # Sums may be taken in any order, and nothing else that is called fast.
-_OPTIONS: dict[str, Any] = {"fastmath": {"reassoc", "nsz"}, "error_model": "numpy", "nogil": True}
-_SIGNATURE = numba.void(
-    numba.types.Array(numba.uint8, 4, "C", readonly=True),  # pixels may lie in bytes, which nobody may change
-    *(numba.types.Array(numba.float64, dimensions, "C") for dimensions in (2, 2, 3)),
-)
-_kernel = numba.njit(**_OPTIONS)
+OPTIONS: dict[str, Any] = {"fastmath": {"reassoc", "nsz"}, "error_model": "numpy", "nogil": True}
+_kernel = numba.njit(**OPTIONS)
 
 
-def measure(images: Pixels) -> tuple[Sums, Sums]:
-    """What is measured of each image of `uint8[N, H, W, C]`, C-contiguous, C = 1 or 3, no side 0.
-
-    Returns:
-      `float64[N, 16 or 23]`, the luma properties and for C = 3 those of colour, in the order of `image_properties`, NaN
-      where an image is too small for one; and `float64[N, 8, 8]`, the lowest frequencies of the cosine transform of
-      luma, 0 to 1, averaged to 32 x 32 pixels.
-
-    """
-    properties = np.empty((len(images), _LUMA + (_COLOUR if images.shape[3] == 3 else 0)))
-    frequencies = np.empty((len(images), FREQUENCIES, FREQUENCIES))
-    _compiled()(images, _WAVES, properties, frequencies)
-    return properties, frequencies
-
-
-@functools.cache
-def _compiled() -> Callable[[Pixels, Sums, Sums, Sums], None]:
-    """`_describe` as machine code, from the cache where that works."""
-    try:
-        return numba.njit(_SIGNATURE, cache=True, **_OPTIONS)(_describe)
-    except Exception as error:
-        logging.getLogger(__name__).warning("pixel kernels are compiled for this process alone: %s", error)
-        return numba.njit(_SIGNATURE, **_OPTIONS)(_describe)
-
-
-def _describe(images: Pixels, waves: Sums, properties: Sums, frequencies: Sums) -> None:
+def describe(images: Pixels, waves: Sums, properties: Sums, frequencies: Sums) -> None:
     count, height, width, channels = images.shape
     flat = np.empty(height * width, np.float32)
     luma = flat.reshape(height, width)

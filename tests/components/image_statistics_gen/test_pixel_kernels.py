@@ -11,10 +11,10 @@ import numba
 import numpy as np
 import pytest
 
-from components.image_statistics_gen import pixel_kernels
+from components.image_statistics_gen import compiled_pixels, pixel_kernels
 
 SOURCE = """
-def _describe(images, waves, properties, frequencies):
+def describe(images, waves, properties, frequencies):
     properties[:] = len(images)
     frequencies[:] = waves[0, 0]
 """
@@ -30,10 +30,10 @@ def kernel(monkeypatch, tmp_path):
         small = types.ModuleType("small_kernel")
         exec(compile(SOURCE, file, "exec"), vars(small))  # noqa: S102
         monkeypatch.setitem(sys.modules, "small_kernel", small)
-        monkeypatch.setattr(pixel_kernels, "_describe", small._describe)
-        return pixel_kernels.measure(np.zeros((2, 4, 4, 1), np.uint8))[0]
+        monkeypatch.setattr(pixel_kernels, "describe", small.describe)
+        return compiled_pixels.measure(np.zeros((2, 4, 4, 1), np.uint8))[0]
 
-    monkeypatch.setattr(pixel_kernels, "_compiled", pixel_kernels._compiled.__wrapped__)
+    monkeypatch.setattr(compiled_pixels, "_compiled", compiled_pixels._compiled.__wrapped__)
     return measured
 
 
