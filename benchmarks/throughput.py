@@ -65,6 +65,7 @@ BY_NUMPY = 40  # of them are measured by NumPy, which takes long
 IMAGES, LOGGED = 2_000, 1_000  # of the sample
 PEERS_PYTHON = Path("build/image-peers/bin/python")
 BY_PEERS = {32: 100, 224: 20}  # images that others describe, by their side: they take long
+REPEATED = 5  # times that a file has them: what a component costs whatever there is would be a third of it else
 SAMPLE_SIZE = 10_000  # of examples, the component's default
 Images: TypeAlias = npt.NDArray[np.uint8]
 Works: TypeAlias = dict[str, tuple[Callable[[], Any], int]]  # what is measured, and of how many images
@@ -135,9 +136,10 @@ def small_images(folder: str, rounds: int) -> None:
     images = sample_images()[:IMAGES]
     flat = images.reshape(len(images), -1)
     weights = np.random.default_rng(0).normal(size=(flat.shape[1], 23)).astype(np.float32)
-    path = write(f"{folder}/small", [example(image.tobytes(), row) for row, image in enumerate(images)])
-    count, decoder, batches = len(images), ExamplesToRecordBatchDecoder(), list(read_batches(Part(path)))
-    contents, names = [image.tobytes() for image in images], [b"data:%d" % row for row in range(count)]
+    count, many = len(images), len(images) * REPEATED
+    contents, names = [image.tobytes() for image in images] * REPEATED, [b"data:%d" % row for row in range(many)]
+    path = write(f"{folder}/small", list(map(example, contents, range(many))))
+    decoder, batches = ExamplesToRecordBatchDecoder(), list(read_batches(Part(path)))
     works: Works = {
         "a float32 pass: / 255, times a matrix of 23 columns": (
             lambda: flat.astype(np.float32) / 255 @ weights,
@@ -145,11 +147,11 @@ def small_images(folder: str, rounds: int) -> None:
         ),
         "23 properties and the perceptual hash's frequencies": (lambda: image_properties.describe(images), count),
         "the same in NumPy": (lambda: by_numpy(images), count),
-        "ImageStatisticsGen, without a sample": (lambda: describe(path, default_spec().image), count),
-        "ImageStatisticsGen, with a sample": (lambda: describe(path, default_spec().image, SAMPLE_SIZE), count),
-        "- of it reading the file": (lambda: list(read_batches(Part(path))), count),
-        "- parsing the Examples": (lambda: [decoder.DecodeBatch(batch) for batch in batches], count),
-        "- hashing them for the sample": (lambda: hash_examples(contents, names), count),
+        "ImageStatisticsGen, without a sample": (lambda: describe(path, default_spec().image), many),
+        "ImageStatisticsGen, with a sample": (lambda: describe(path, default_spec().image, SAMPLE_SIZE), many),
+        "- of it reading the file": (lambda: list(read_batches(Part(path))), many),
+        "- parsing the Examples": (lambda: [decoder.DecodeBatch(batch) for batch in batches], many),
+        "- hashing them for the sample": (lambda: hash_examples(contents, names), many),
     }
     table(f"{count:,} images of 32 x 32", works, rounds)
 
@@ -157,14 +159,14 @@ def small_images(folder: str, rounds: int) -> None:
 def photographs_as_files(folder: str, rounds: int) -> None:
     images = photographs()
     files = [jpeg_file(image) for image in images]
-    path = write(f"{folder}/large", [example(file, row) for row, file in enumerate(files)])
+    path = write(f"{folder}/large", list(map(example, files * REPEATED, range(len(files) * REPEATED))))
     spec = ImageSpec(feature="image", format="jpeg", channels=3)
     count = len(images)
     works: Works = {
         "decoding alone, simplejpeg": (lambda: [simplejpeg.decode_jpeg(file) for file in files], count),
         "26 properties and the perceptual hash's frequencies": (lambda: image_properties.describe(images), count),
         "the same in NumPy": (lambda: by_numpy(images[:BY_NUMPY]), BY_NUMPY),
-        "ImageStatisticsGen, with a sample": (lambda: describe(path, spec, SAMPLE_SIZE), count),
+        "ImageStatisticsGen, with a sample": (lambda: describe(path, spec, SAMPLE_SIZE), count * REPEATED),
     }
     size = sum(map(len, files)) // count
     table(f"{count:,} JPEG files of {SIDE} x {SIDE}, {size:,} bytes each", works, rounds)

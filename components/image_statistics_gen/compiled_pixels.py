@@ -13,7 +13,8 @@ import numba
 import numpy as np
 
 from . import pixel_kernels
-from .pixel_kernels import FREQUENCIES, OPTIONS, WAVES, Pixels, Sums
+from .image_properties import FREQUENCIES
+from .pixel_kernels import OPTIONS, WAVES, Pixels, Sums
 
 _LUMA, _COLOUR = 16, 7  # how many properties there are of each kind
 _SIGNATURE = numba.void(
