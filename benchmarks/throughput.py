@@ -204,7 +204,8 @@ def describe(path: str, spec: ModelSpec | ImageSpec, sample_size: int = 0) -> No
 
 
 def logs(folder: str, rounds: int) -> None:
-    spec, images = default_spec(), sample_images()[:LOGGED]
+    record = default_spec().to_record() | {"outputs": {"scores": "probabilities", "kind": "probabilities"}}
+    spec, images = ModelSpec.from_record(record), sample_images()[:LOGGED]
     answers = np.random.default_rng(0).dirichlet(np.full(10, 0.3), len(images)).astype(np.float32)
     paths = {}
     for batch in (100, 1):

@@ -15,7 +15,7 @@ from .wire_format import BYTES, key, message, varint
 
 # The field of a `Feature` that holds its values, as tensorflow/core/example/feature.proto numbers them.
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
-_FLOAT = struct.Struct("<f")
+_FLOAT, _FLOATS = struct.Struct("<f"), np.dtype("<f4")
 
 
 def serialised(features: Mapping[str, Value]) -> bytes:
@@ -33,7 +33,7 @@ def serialised(features: Mapping[str, Value]) -> bytes:
             content = varint(value)
             parts += (_before(name, _INT64_LIST, len(content)), content)
         else:
-            content = _FLOAT.pack(value) if isinstance(value, float) else np.asarray(value, "<f4").tobytes()
+            content = _FLOAT.pack(value) if isinstance(value, float) else value.astype(_FLOATS, copy=False).tobytes()
             parts += (_before(name, _FLOAT_LIST, len(content)), content)
     entries = b"".join(parts)
     return b"\n" + varint(len(entries)) + entries

@@ -183,7 +183,8 @@ def _ids(log: Any, kind: str | None, name: str) -> list[bytes]:
 
 def _fitting(ids: list[bytes]) -> list[bytes]:
     """The ids, if every one of them can be one."""
-    return ids if all(0 < len(identity) <= _MAX_ID_BYTES for identity in ids) else []
+    lengths = set(map(len, ids))
+    return ids if lengths and min(lengths) > 0 and max(lengths) <= _MAX_ID_BYTES else []
 
 
 def _answer_of(log: Any, kind: str | None, batch: int, spec: ModelSpec) -> Answer | BrokenError:

@@ -50,7 +50,7 @@ class Answer(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of the numbers."""
-        return sum(array.nbytes for array in self.arrays.values())
+        return sum([array.nbytes for array in self.arrays.values()])
 
     @property
     def form(self) -> Hashable:

@@ -18,6 +18,7 @@ from ..common.records.log_counts import DEAD_LETTERS
 from ..common.row_encoding import serialised
 from . import dead_letters
 from . import tally as names
+from .layouts import Layouts
 from .prediction_log import Contents, read_contents, read_origin
 from .problems import Problem
 from .read_options import MAX_RECORDS, MAX_ROWS, ReadOptions
@@ -59,6 +60,9 @@ class ReadPart(beam.DoFn):
         self._options = options
         self._folder = dead_letter_folder
         self._subsampling = Subsampling.parse(options.one_example_per)
+        client = self._subsampling.client
+        self._client_field = client.field if client else ""
+        self._layouts = Layouts(parse_log, options.spec.input, self._client_field)
 
     def process(self, given: Given) -> Iterator[Any]:
         for part in pieces(given, **LIMITS):
@@ -87,12 +91,16 @@ class ReadPart(beam.DoFn):
         for batch in _batches(examined):
             together = read_requests([each.contents for each in batch if each.contents], self._options.spec)
             tally.add_numbers(together)
+            if self._options.spec.image.channel_means:
+                tally.add_colours([row for request in together.requests for row in _unflagged(request)])
             requests = iter(together.requests)
             read = [(each.record, each.identity, each.broken or next(requests)) for each in batch]
             batch.clear()  # the arrays, which nobody needs any more
             for record, identity, found in read:
                 if isinstance(found, Request):
-                    self._count(record, found, identity, tally, dead)
+                    tally.add_request(record, found, identity)
+                    if found.broken:
+                        tally.counts[DEAD_LETTERS] += dead.add(record, found.broken)
                     yield record, found
                 else:
                     tally.counts[DEAD_LETTERS] += dead.add(record, [(None, *found)])
@@ -103,6 +111,11 @@ class ReadPart(beam.DoFn):
         if record.damage is not None:
             tally.add_damage(record, identity)
             return _Examined(record, identity, broken=(DAMAGE_PROBLEMS[record.damage], record.reason))
+        contents = self._layouts.read(record.data, identity)
+        return _Examined(record, identity, contents) if contents else self._parse(record, identity, tally)
+
+    def _parse(self, record: Record, identity: bytes, tally: Tally) -> _Examined | None:
+        """As `_examine`, of a whole record of a form that is not known."""
         log = parse_log(record.data)
         if log is None or log.WhichOneof("log_type") is None:  # of no version either
             reason = why_no_log(record.data)
@@ -112,20 +125,9 @@ class ReadPart(beam.DoFn):
         if options.model_version and origin.model_version != options.model_version:
             tally.add_excluded(record, version_name(origin.model_version))
             return None
-        client = self._subsampling.client
-        field = client.field if client else ""
-        contents = read_contents(log, origin, options.spec, identity, parse_example, client_field=field)
+        contents = read_contents(log, origin, options.spec, identity, parse_example, client_field=self._client_field)
+        self._layouts.learn(record.data, log, contents)
         return _Examined(record, identity, contents)
-
-    def _count(self, record: Record, request: Request, identity: bytes, tally: Tally, dead: "_DeadLetters") -> None:
-        tally.add_request(record, request, identity)
-        if request.broken:
-            tally.counts[DEAD_LETTERS] += dead.add(record, request.broken)
-        if self._options.spec.image.channel_means:
-            flagged = {row for row, _, _ in request.flags}
-            for row in request.rows:
-                if row.number not in flagged:
-                    tally.add_colour(row)
 
     def _subsampled(self, request: Request, tally: Tally) -> list[Row]:
         if not self._subsampling.by_request or len(request.rows) < 2:
@@ -145,6 +147,11 @@ class ReadPart(beam.DoFn):
         image = row.features[IMAGE]
         name = request.client(row.number, client) if client else b""
         return self._subsampling.block(image if isinstance(image, bytes) else b"", name, timestamp)
+
+
+def _unflagged(request: Request) -> list[Row]:
+    flagged = {row for row, _, _ in request.flags}
+    return [row for row in request.rows if row.number not in flagged] if flagged else request.rows
 
 
 def _batches(examined: Iterable[_Examined]) -> Iterator[list[_Examined]]:

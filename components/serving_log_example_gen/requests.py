@@ -5,6 +5,7 @@ What becomes of a request depends on it alone, not on what it is read with.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,7 @@ from .sent_images import SentImages
 from .subsampling import ClientKey
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One image: its place in the request, its id, the features of its tf.Example, and its pixels uint8 [H, W, C]."""
 
     number: int
@@ -134,9 +134,12 @@ def _fill_in(request: Request, sent: SentImages, checked: Images, answered: Answ
             request.broken.append((row, *flags[0]))
             continue
         identity = request.row_id(row)
-        features: dict[str, Value] = {IMAGE: _stored(pixels, sent.files.get(row), image), ID: identity}
-        features["request_id"] = request.request_id(row)
-        features.update(shared)
+        features: dict[str, Value] = {
+            IMAGE: _stored(pixels, sent.files.get(row), image),
+            ID: identity,
+            "request_id": request.request_id(row),
+            **shared,
+        }
         if predictions is not None:
             features.update(predictions.features(answered.first + row))
         request.rows.append(Row(row, identity, features, pixels))

@@ -4,11 +4,12 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..common.artifacts.gunzip import Damage
 from ..common.artifacts.record_files import Chosen
@@ -21,6 +22,7 @@ from ..common.records.log_counts import (
 from .input_checks import Values
 from .problems import About, Problem
 from .requests import Request, Requests, Row
+from .stacking import groups, stacked
 
 # Names of counts. Each record is one of RECORDS_*, each image one of ROWS and the six below it.
 RECORDS = "records"
@@ -132,7 +134,7 @@ class Tally:
         """Counts a parsed record and all but its rows, which are counted when they are written."""
         version = version_name(request.origin.model_version)
         self._count_record(record, version, RECORDS_WITH_ROWS if request.rows else RECORDS_BROKEN)
-        broken = sum(row is not None for row, _, _ in request.broken)
+        broken = sum(row is not None for row, _, _ in request.broken) if request.broken else 0
         for counts in (self.counts, self._version(version)):
             counts[IMAGES] += request.images
             counts[IMAGES_BROKEN] += broken
@@ -155,13 +157,19 @@ class Tally:
     def add_problem(self, problem: Problem, identity: bytes, found: str, count: int = 1) -> None:
         self._merge_problem(problem.key, Occurrences(count, readable(identity), found))
 
-    def add_colour(self, row: Row) -> None:
-        """Counts what the row's three channels say about their order."""
-        channels = row.pixels.reshape(-1, 3)
-        red, blue = (int(channels[:, channel].sum(dtype=np.int64)) / len(channels) for channel in (0, 2))
+    def add_colours(self, rows: Sequence[Row]) -> None:
+        """Counts what the three channels of each row say about their order."""
+        differences = [0.0] * len(rows)
+        images = [row.pixels[np.newaxis] for row in rows]
+        for numbers in groups(
+            range(len(rows)), key=lambda number: images[number].shape, size=lambda number: images[number].nbytes
+        ):
+            for place, difference in zip(numbers, _red_less_blue(stacked([images[n] for n in numbers])), strict=True):
+                differences[place] = difference
         number, total, squares = self.red_less_blue
-        difference = red - blue
-        self.red_less_blue = (number + 1, total + difference, squares + difference * difference)
+        for difference in differences:  # in the order of the rows, which rounding depends on
+            total, squares = total + difference, squares + difference * difference
+        self.red_less_blue = (number + len(rows), total, squares)
 
     def merge(self, other: "Tally") -> None:
         self.counts.update(other.counts)
@@ -230,7 +238,10 @@ class Tally:
         self.counts[BYTES_BROKEN] += record.size if name == RECORDS_BROKEN and record.damage is not Damage.TORN else 0
 
     def _version(self, version: str) -> Counter[str]:
-        return self.versions.setdefault(version, Counter())
+        counts = self.versions.get(version)
+        if counts is None:
+            counts = self.versions[version] = Counter()
+        return counts
 
     def _merge_problem(self, key: str, found: Occurrences) -> None:
         known = self.problems.get(key)
@@ -248,6 +259,15 @@ def merged(tallies: Iterable[Tally]) -> Tally:
 def counted_in(problem: Problem) -> str:
     """The name of the count that a problem is a proportion of."""
     return {About.FILE: FILES, About.RECORD: RECORDS}.get(problem.about, IMAGES)
+
+
+def _red_less_blue(images: npt.NDArray[np.uint8]) -> list[float]:
+    """Mean of the first channel less that of the third, of each of `[N, H, W, 3]`."""
+    count, height, width, _ = images.shape
+    narrow = np.uint32 if height < 1 << 24 else np.int64  # in which as many bytes of 255 have room
+    columns = images.reshape(count, height, -1).sum(axis=1, dtype=narrow)  # first, for it is the faster one
+    sums = columns.reshape(count, width, 3).sum(axis=1, dtype=np.int64)
+    return [red / (height * width) - blue / (height * width) for red, _, blue in sums.tolist()]
 
 
 def version_name(version: int | None) -> str:
