@@ -1,5 +1,6 @@
 """The first run of both stories: a model trained on the sample and pushed."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,10 +48,13 @@ def model_monitor(*arguments: str, folder: Path = REPOSITORY) -> subprocess.Comp
     return warm().call("model-monitor", *arguments, folder=folder)
 
 
-def cold_model_monitor(*arguments: str) -> subprocess.CompletedProcess[str]:
+def cold_model_monitor(
+    *arguments: str, python: Path = Path(sys.executable), folder: Path = REPOSITORY
+) -> subprocess.CompletedProcess[str]:
     """The same in a Python that has nothing imported, as people start it."""
-    command = [sys.executable, "-m", "model_monitor.cli", *arguments]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    command = [str(python), "-m", "model_monitor.cli", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def run_pipeline(command: str, root: Path, *arguments: str, call: Command = model_monitor) -> Outcome:

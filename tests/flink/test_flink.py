@@ -12,7 +12,6 @@ import keras
 import pytest
 import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
@@ -35,6 +34,7 @@ from tests.support.flink import jars
 from tests.support.flink.cluster import Cluster, flink_cluster, process_workers
 from tests.support.model_specs import digits_spec
 from tests.support.specs import model_spec
+from tests.support.statistics_numbers import numbers_of_statistics
 from tests.support.trainers import digits_trainer
 
 pytestmark = pytest.mark.long
@@ -163,18 +163,7 @@ class Steps:
 
     @property
     def statistics(self) -> dict[str, tuple[float, ...]]:
-        path = self.folder / "statistics" / "Split-eval" / "FeatureStats.pb"
-        (data,) = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes()).datasets
-        return {
-            feature.path.step[0]: (
-                data.num_examples,
-                feature.num_stats.mean,
-                feature.num_stats.std_dev,
-                *(bucket.sample_count for histogram in feature.num_stats.histograms for bucket in histogram.buckets),
-                *(bucket.sample_count for bucket in feature.string_stats.rank_histogram.buckets),
-            )
-            for feature in data.features
-        }
+        return numbers_of_statistics(self.folder / "statistics" / "Split-eval" / "FeatureStats.pb")
 
     @property
     def metrics(self) -> dict[str, Any]:
