@@ -147,7 +147,7 @@ def test_charts_are_drawn_elsewhere_as_they_are_here():
 
 
 @pytest.mark.parametrize(
-    "sent", [b"", b"half of a", b'{"name": "vegalite_to_svg"}\n', b'{"name": "x", "spec": {}, "options": {}}\n']
+    "sent", [b"", b"half of a", b'{"name": "vega_to_svg"}\n', b'{"name": "x", "spec": {}, "options": {}}\n']
 )
 def test_charts_are_drawn_for_others_whatever_one_asks_for(sent: bytes):
     folder = os.open(warm().folder, os.O_PATH)

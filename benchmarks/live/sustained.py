@@ -9,6 +9,9 @@ that the worked example's model has answered before: 2,000 images, the ones that
 mirror images, drawn anew for each window by the window's number. Traffic comes as the clock says, whatever the watcher
 is at; with `--speed 0` as fast as windows are evaluated, a few ahead.
 
+With `--every 1000` a row of the table is printed as soon as so many windows were judged. SIGTERM ends the traffic, and
+the rest comes as at the end.
+
 A verdict's delay begins with the publication of the file that has the window's last request and ends with the line
 that tells the verdict. CPU seconds and resident memory are the watcher's alone, read after each verdict.
 """
@@ -45,7 +48,7 @@ MEGABYTE = 1 << 20
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is known once a window was judged: when, and the watcher's CPU seconds and resident bytes by then."""
+    """What is known once a window was judged: when, the watcher's CPU seconds and resident bytes, the store's bytes."""
 
     window: int
     examples: int
@@ -53,6 +56,7 @@ class Verdict:
     at: float
     cpu: float
     memory: int
+    store: int
 
 
 @dataclass
@@ -60,6 +64,7 @@ class Watcher:
     """The command at work, and what it told."""
 
     process: "subprocess.Popen[str]"
+    store: Path
     verdicts: list[Verdict] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     arrived: threading.Condition = field(default_factory=threading.Condition)
@@ -71,7 +76,8 @@ class Watcher:
             if told["event"] == "judged":
                 record = told["record"]
                 cpu, memory = _used(self.process.pid)
-                verdict = Verdict(record["window"], record["examples"], record["state"], at, cpu, memory)
+                store = self.store.stat().st_size
+                verdict = Verdict(record["window"], record["examples"], record["state"], at, cpu, memory, store)
                 with self.arrived:
                     self.verdicts.append(verdict)
                     self.arrived.notify_all()
@@ -126,6 +132,7 @@ def main() -> None:
     watcher = start(place, bundle, options)
     listener = threading.Thread(target=watcher.listen, daemon=True)
     listener.start()
+    signal.signal(signal.SIGTERM, lambda *_: setattr(options, "most_minutes", 0.0))
     published = played(watcher, traffic, place / "logs", options)
     watcher.process.send_signal(signal.SIGTERM)
     watcher.process.wait(SECONDS)
@@ -144,6 +151,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--speed", type=float, default=12.0, help="times real time; 0: as fast as it is evaluated")
     parser.add_argument("--keep", type=int, default=100, help="watch.keep_windows: %(default)s")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of the watcher's settings")
+    parser.add_argument("--every", type=int, default=0, help="windows a row of the table; 0: a tenth of all")
     parser.add_argument("--most-minutes", type=float, default=600.0, help="after which no window is begun")
     return parser.parse_args()
 
@@ -162,19 +170,23 @@ def start(place: Path, bundle: Bundle, options: argparse.Namespace) -> Watcher:
     given = [argument for each in (*named, *options.set) for argument in ("--set", each)]
     command = [sys.executable, "-m", "model_monitor.cli", "watch", "--json", *given]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
-    return Watcher(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=place))
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=place)
+    return Watcher(process, place / "root" / "metadata.sqlite")
 
 
 def played(watcher: Watcher, traffic: Traffic, logs: Path, options: argparse.Namespace) -> dict[int, float]:
     """Publishes the windows, and waits for all verdicts; when the last file of each was published, by its number."""
     published: dict[int, float] = {}
     files: dict[int, list[Path]] = {}
-    end = time.monotonic() + 60 * options.most_minutes
+    started, told = time.monotonic(), 0
     pace = 60 * options.minutes / FILES / options.speed if options.speed else 0.0
     begun = 0.0
     for number in range(1, options.windows + 1):
-        if time.monotonic() > end:
+        if time.monotonic() > started + 60 * options.most_minutes:
             break
+        while options.every and len(watcher.verdicts) > told + options.every:
+            told += options.every
+            print(row(watcher.verdicts[: told + 1], told - options.every + 1), flush=True)
         files[number] = []
         for place, records in enumerate(traffic.window(number)):
             if begun:  # the first window has imports to wait for: the clock starts with the second
@@ -220,14 +232,22 @@ def show(watcher: Watcher, published: dict[int, float], options: argparse.Namesp
         print(f"{hours:.1f} h of traffic, {options.speed:g} times as fast")
         shown = ", ".join(f"p{each} {np.percentile(delays, each):.1f} s" for each in (50, 90, 99))
         print(f"last request to verdict: {shown}, most {delays.max():.1f} s")
-    print(f"\n{'windows':>17}{'CPU s a window':>16}{'MB resident':>13}{'most':>8}")
+    print(f"\n{'windows':>17}{'CPU s a window':>16}{'MB resident':>13}{'most':>8}{'MB of store':>13}")
     print(f"{1:>17,}{first.cpu:>16.2f}{first.memory / MEGABYTE:>13,.0f}")
-    for part in np.array_split(np.arange(1, len(verdicts)), min(10, len(rest))):
-        here = [verdicts[each] for each in part]
-        each_cpu = (here[-1].cpu - verdicts[part[0] - 1].cpu) / len(here)
-        memory = [each.memory / MEGABYTE for each in here]
-        span = f"{part[0] + 1:,} to {part[-1] + 1:,}"
-        print(f"{span:>17}{each_cpu:>16.3f}{np.mean(memory):>13,.0f}{max(memory):>8,.0f}")
+    ends = range(options.every, len(verdicts), options.every) if options.every else ()
+    parts = np.split(np.arange(1, len(verdicts)), ends) if ends else np.array_split(np.arange(1, len(verdicts)), 10)
+    for part in filter(len, parts):
+        print(row(verdicts[: part[-1] + 1], part[0]))
+
+
+def row(verdicts: list[Verdict], begins: int) -> str:
+    """A line about the windows from that at `begins` to the last of these: what they cost, and what there was then."""
+    here = verdicts[begins:]
+    cpu = (here[-1].cpu - verdicts[begins - 1].cpu) / len(here)
+    memory = [each.memory / MEGABYTE for each in here]
+    span = f"{begins + 1:,} to {len(verdicts):,}"
+    store = here[-1].store / MEGABYTE
+    return f"{span:>17}{cpu:>16.3f}{np.mean(memory):>13,.0f}{max(memory):>8,.0f}{store:>13,.0f}"
 
 
 def _used(pid: int) -> tuple[float, int]:

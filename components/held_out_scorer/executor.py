@@ -9,13 +9,13 @@ from absl import logging
 from tfx import types
 from tfx.components.example_gen import write_split
 from tfx.components.util import examples_utils
-from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
 from ..common.baseline_bundle import MODEL_FILES
+from ..common.beam.executor import BeamExecutor
 from ..common.beam.in_process import runs_alone
 from ..common.beam.shards import WriteShards, shards_of
 from ..common.errors import MonitorError, require
@@ -35,7 +35,7 @@ COUNTS_FILE = "scored-{}.json"  # of a split, beside the folders of the splits
 Artifacts = dict[str, list[types.Artifact]]
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamExecutor):
     """Asks a model about the examples of some splits.
 
     Inputs:

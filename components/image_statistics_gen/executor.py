@@ -7,12 +7,12 @@ from typing import Any, TypeAlias
 import apache_beam as beam
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
-from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 
 from ..common.artifacts.record_parts import Part
 from ..common.artifacts.schema import read_schema
+from ..common.beam.executor import BeamExecutor
 from ..common.beam.in_process import runs_alone
 from ..common.errors import MonitorError
 from ..common.image_spec import ImageSpec
@@ -31,7 +31,7 @@ _COUNTS = ".values-{}.json"  # of a split, as long as that takes
 _Counts: TypeAlias = dict[str, int]
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamExecutor):
     """Describes the images, the predictions and every other feature of each split, in one pass over the files.
 
     Input artifacts:

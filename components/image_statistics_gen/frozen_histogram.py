@@ -5,8 +5,9 @@ Statistics of a part of the data are an `Accumulator`: counts and sums, small, a
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +54,27 @@ class Bucket:
     count: float
 
 
+@dataclass(frozen=True, eq=False)
+class Buckets(Sequence[Bucket]):
+    """The buckets of a histogram, as columns: their low ends, high ends and counts, [n] each."""
+
+    lows: Values
+    highs: Values
+    counts: Values
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    @overload
+    def __getitem__(self, index: int) -> Bucket: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Bucket]: ...
+    def __getitem__(self, index: int | slice) -> Bucket | list[Bucket]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        return Bucket(float(self.lows[index]), float(self.highs[index]), float(self.counts[index]))
+
+
 @dataclass(frozen=True)
 class Summary:
     """What is known of the values of one feature. `count` is above 0; `std_dev` is the population's.
@@ -67,9 +89,9 @@ class Summary:
     maximum: float
     zeros: int
     median: float
-    bins: tuple[Bucket, ...]
-    buckets: tuple[Bucket, ...]
-    quantiles: tuple[Bucket, ...]
+    bins: Buckets
+    buckets: Buckets
+    quantiles: Buckets
 
 
 class Accumulator:
@@ -133,7 +155,7 @@ def summarise(feature: FrozenFeature, counted: Accumulator) -> Summary | None:
     if not count:
         return None
     proportions = np.linspace(0, 1, QUANTILE_BUCKETS + 1)
-    bounds = quantiles(counted, proportions, integer=feature.integer).tolist()
+    bounds = quantiles(counted, proportions, integer=feature.integer)
     coarse = counted.counts.reshape(-1, feature.bins_per_bucket).sum(axis=1)
     return Summary(
         count=count,
@@ -143,9 +165,9 @@ def summarise(feature: FrozenFeature, counted: Accumulator) -> Summary | None:
         maximum=counted.maximum,
         zeros=counted.zeros,
         median=float(quantiles(counted, np.array([0.5]), integer=feature.integer)[0]),
-        bins=_buckets(feature.edges, counted.counts),
-        buckets=_buckets(feature.edges[:: feature.bins_per_bucket], coarse),
-        quantiles=tuple(Bucket(a, b, count / QUANTILE_BUCKETS) for a, b in itertools.pairwise(bounds)),
+        bins=_buckets(counted.edges, counted.counts),
+        buckets=_buckets(counted.edges[:: feature.bins_per_bucket], coarse),
+        quantiles=_buckets(bounds, np.full(QUANTILE_BUCKETS, count / QUANTILE_BUCKETS)),
     )
 
 
@@ -163,5 +185,5 @@ def quantiles(counted: Accumulator, proportions: npt.NDArray[np.float64], *, int
     return np.rint(values) if integer else values
 
 
-def _buckets(edges: tuple[float, ...], counts: Counts) -> tuple[Bucket, ...]:
-    return tuple(Bucket(a, b, float(n)) for a, b, n in zip(edges[:-1], edges[1:], counts.tolist(), strict=True))
+def _buckets(edges: Values, counts: Counts | Values) -> Buckets:
+    return Buckets(edges[:-1], edges[1:], counts.astype(np.float64))

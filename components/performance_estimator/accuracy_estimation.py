@@ -25,8 +25,9 @@ from .temperature import fit_temperature, logits, softmax
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
-# The estimated accuracy when these rows of the held-out examples, and these of the window, are what was seen.
-Resampled = Callable[[Rows, Rows], float]
+# The estimated accuracies [r] when these rows of the held-out examples [r, m], and these of the window [r, n], are what
+# was seen.
+Resampled = Callable[[Rows, Rows], Floats]
 # From the held-out probabilities [m, K] and labels [m], the window's probabilities [n, K], and how far its images have
 # moved beyond what its classes explain; None where that is not known.
 Prepare = Callable[[Floats, Rows, Floats, float | None], Resampled]
@@ -34,6 +35,7 @@ Prepare = Callable[[Floats, Rows, Floats, float | None], Resampled]
 LEVEL = 0.95  # of every interval here
 _FEWEST_OF_A_CLASS = 50  # held-out examples of a predicted class, below which it has no threshold of its own
 _MOVE_SCALE = 0.5  # by benchmarks/accuracy_estimators.py; anything between 0.1 and 1.5 is as good to a tenth of a point
+_AT_ONCE = 50  # draws that are valued together
 _TRUST_POWER = 4  # where images are not known; 3 and 6 are as good to a point
 
 
@@ -113,15 +115,26 @@ def estimate(  # noqa: PLR0913 - both samples, and two settings
     known, window = _normalised(held_out.probabilities), _normalised(probabilities)
     moved = _moved(held_out, probabilities, features)
     resampled = ESTIMATORS[name](known, np.asarray(held_out.labels, np.int64), window, moved)
-    rng = np.random.default_rng(seed)
-    draws = [
-        resampled(rng.integers(len(known), size=len(known)), rng.integers(len(window), size=len(window)))
-        for _ in range(resamples)
-    ]
-    low, high = np.quantile(np.clip(draws, 0, 1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    accuracy = float(np.clip(resampled(np.arange(len(known)), np.arange(len(window))), 0, 1))
+    low, high = np.quantile(
+        np.clip(_bootstrap(resampled, len(known), len(window), seed, resamples), 0, 1),
+        [(1 - LEVEL) / 2, (1 + LEVEL) / 2],
+    )
+    accuracy = float(np.clip(resampled(np.arange(len(known))[None], np.arange(len(window))[None])[0], 0, 1))
     least = score_interval(accuracy, len(window))
     return Proportion(accuracy, min(float(low), least[0]), max(float(high), least[1]), len(window))
+
+
+def _bootstrap(resampled: Resampled, known: int, window: int, seed: int, resamples: int) -> Floats:
+    """The estimates of `resamples` draws with replacement from so many held-out examples and so many of the window."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for begun in range(0, resamples, _AT_ONCE):
+        drawn = [
+            (rng.integers(known, size=known), rng.integers(window, size=window))
+            for _ in range(min(_AT_ONCE, resamples - begun))
+        ]
+        found.append(resampled(np.array([each for each, _ in drawn]), np.array([each for _, each in drawn])))
+    return np.concatenate(found)
 
 
 def _moved(
@@ -170,9 +183,40 @@ def share_above(reference: Floats, accuracy: float, scores: Floats) -> float:
     return float((np.count_nonzero(scores > threshold) + part * np.count_nonzero(scores == threshold)) / len(scores))
 
 
+def _shares_above(reference: Floats, right: Floats, scores: Floats) -> Resampled:
+    """`share_above` of each draw, for the proportion of `right` that its held-out rows have.
+
+    The reference is sorted once: a draw is how often it has each of its values.
+    """
+    values, places = np.unique(-reference, return_inverse=True)  # the largest first
+
+    def resampled(held: Rows, drawn: Rows) -> Floats:
+        draws, size = held.shape
+        rows = np.arange(draws)
+        of_draw = places[held] + rows[:, None] * len(values)
+        counts = np.bincount(of_draw.ravel(), minlength=draws * len(values)).reshape(draws, -1)
+        upto = counts.cumsum(axis=1)
+        wanted = right[held].mean(axis=1) * size
+        found = (upto < np.minimum(np.ceil(wanted - 1e-9), size)[:, None]).sum(axis=1)
+        part = (wanted - upto[rows, found] + counts[rows, found]) / np.maximum(counts[rows, found], 1)
+        above, equal = (_count(compare, scores[drawn], -values[found]) for compare in (np.greater, np.equal))
+        return np.where(wanted > 0, (above + part * equal) / drawn.shape[1], 0.0)
+
+    return resampled
+
+
+def _count(compare: np.ufunc, scores: Floats, thresholds: Floats) -> Rows:
+    return np.asarray(compare(scores, thresholds[:, None]).sum(axis=1))
+
+
+def _each(resampled: Callable[[Rows, Rows], float]) -> Resampled:
+    """One draw after the other."""
+    return lambda held, drawn: np.array([resampled(*rows) for rows in zip(held, drawn, strict=True)])
+
+
 def _average_confidence(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
     confidence = max_confidence(window)
-    return lambda _, drawn: float(confidence[drawn].mean())
+    return lambda _, drawn: np.asarray(confidence[drawn].mean(axis=1))
 
 
 def _scaled_confidence(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
@@ -182,22 +226,21 @@ def _scaled_confidence(known: Floats, labels: Rows, window: Floats, moved: float
         temperature = fit_temperature(known_logits[held], labels[held])
         return float(max_confidence(softmax(window_logits[drawn] / temperature)).mean())
 
-    return resampled
+    return _each(resampled)
 
 
 def _difference_of_confidences(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
     """Guillory et al., "Predicting with Confidence on Unseen Distributions", ICCV 2021, with a slope of 1."""
     excess = max_confidence(known) - _right(known, labels)
     confidence = max_confidence(window)
-    return lambda held, drawn: float(confidence[drawn].mean() - excess[held].mean())
+    return lambda held, drawn: np.asarray(confidence[drawn].mean(axis=1) - excess[held].mean(axis=1))
 
 
 def _thresholded(score: Callable[[Floats], Floats]) -> Prepare:
     """Average thresholded confidence: Garg et al., "Leveraging Unlabeled Data to Predict ...", ICLR 2022."""
 
     def prepare(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
-        right, reference, scores = _right(known, labels), score(known), score(window)
-        return lambda held, drawn: share_above(reference[held], right[held].mean(), scores[drawn])
+        return _shares_above(score(known), _right(known, labels), score(window))
 
     return prepare
 
@@ -216,7 +259,7 @@ def _thresholded_by_class(known: Floats, labels: Rows, window: Floats, moved: fl
             total += len(of_class) * share_above(reference[rows], right[rows].mean(), scores[of_class])
         return total / len(drawn)
 
-    return resampled
+    return _each(resampled)
 
 
 def _scaled(estimator: Prepare) -> Prepare:
@@ -238,7 +281,7 @@ def _transport(known: Floats, labels: Rows, window: Floats, moved: float | None)
     def resampled(held: Rows, drawn: Rows) -> float:
         return transport.dual_value(terms[drawn], _proportions(labels[held], classes), prices)
 
-    return resampled
+    return _each(resampled)
 
 
 def _thresholded_transport(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
@@ -247,8 +290,7 @@ def _thresholded_transport(known: Floats, labels: Rows, window: Floats, moved: f
     prices = _prices.get(_digest(known, proportions), lambda: transport.class_prices(known, proportions))
     reference = transport.kept_probability(known, prices)
     scores = transport.kept_probability(window, transport.class_prices(window, proportions))
-    right = _right(known, labels)
-    return lambda held, drawn: share_above(reference[held], right[held].mean(), scores[drawn])
+    return _shares_above(reference, _right(known, labels), scores)
 
 
 def _thresholded_with_transport(known: Floats, labels: Rows, window: Floats, moved: float | None) -> Resampled:
@@ -264,13 +306,14 @@ def _thresholded_with_transport(known: Floats, labels: Rows, window: Floats, mov
     thresholded = _thresholded(max_confidence)(known, labels, window, moved)
     transported = _scaled(_thresholded_transport)(known, labels, window, moved)
 
-    def resampled(held: Rows, drawn: Rows) -> float:
-        by_threshold, accuracy = thresholded(held, drawn), right[held].mean()
+    def resampled(held: Rows, drawn: Rows) -> Floats:
+        by_threshold = thresholded(held, drawn)
         if moved is not None:
-            trust = float(np.exp(-moved / _MOVE_SCALE))
+            trust: float | Floats = float(np.exp(-moved / _MOVE_SCALE))
         else:
-            trust = min(by_threshold / accuracy, 1.0) ** _TRUST_POWER if accuracy > 0 else 0.0
-        return float(trust * by_threshold + (1 - trust) * transported(held, drawn))
+            accuracy = right[held].mean(axis=1)
+            trust = np.minimum(by_threshold / np.where(accuracy > 0, accuracy, np.inf), 1.0) ** _TRUST_POWER
+        return np.asarray(trust * by_threshold + (1 - trust) * transported(held, drawn))
 
     return resampled
 

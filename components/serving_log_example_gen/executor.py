@@ -9,7 +9,6 @@ from tfx import types
 from tfx.components.example_gen import utils, write_split
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
 from tfx.components.util import examples_utils
-from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
@@ -18,6 +17,7 @@ from tfx.utils import io_utils, proto_utils, writer_utils
 from ..common.artifacts.names import PUSHED_VERSION_PROPERTY
 from ..common.artifacts.record_files import Chosen, choose, is_remote
 from ..common.artifacts.splits import split_path
+from ..common.beam.executor import BeamExecutor
 from ..common.beam.in_process import runs_alone
 from ..common.beam.shards import WriteShards, shards_of
 from ..common.errors import MonitorError, require
@@ -36,7 +36,7 @@ ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
 BASELINE_KEY = "baseline"
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamExecutor):
     """Reads one span of serving logs.
 
     Input: none, for the log files are external; or `baseline`, a `Schema` by a BaselineImporter, of whose version the

@@ -1,6 +1,7 @@
 """The images of examples by their ids, and as pictures for a page."""
 
 import base64
+import hashlib
 import io
 import math
 import os
@@ -21,6 +22,7 @@ _MOST_PIXELS = 128  # the longer side of an image on the page; larger ones are m
 _NAMES_SHOWN = 20
 _MOST_SEEN = 8 << 20  # bytes of images that are remembered of the files of a split
 _recent: Recent[dict[str, bytes]] = Recent(4)
+_packed: Recent[tuple[str, int, int] | None] = Recent(128)  # small ones: those of a baseline are shown in every report
 
 
 def read_images(
@@ -88,6 +90,10 @@ def png(content: bytes, image: ImageSpec | None = None) -> tuple[str, int, int] 
 
     An image is PNG, JPEG, or raw bytes: of the size that `image` says, otherwise of a square in colour or in grey.
     """
+    return _packed.get((hashlib.blake2b(content).digest(), image), lambda: _png(content, image))
+
+
+def _png(content: bytes, image: ImageSpec | None) -> tuple[str, int, int] | None:
     picture = _decoded(content, image)
     if picture is None:
         return None

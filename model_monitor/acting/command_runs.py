@@ -21,6 +21,7 @@ from pathlib import Path
 
 from components.common.durable_files import open_to_lock, write_whole
 from components.common.errors import MonitorError, require
+from components.common.pipes import output_of
 from components.common.strict_text import TextError, parse_json
 
 LOCK = "lock"
@@ -131,9 +132,8 @@ def runs(folder: Path) -> list[CommandRun]:
 
 def _when_begun(keeper: "subprocess.Popen[bytes]", folder: Path, name: str) -> CommandRun:
     """The run, once the small process says that it has the lock and has written that it began."""
-    assert keeper.stdout is not None  # noqa: S101 - it is a pipe
-    with keeper.stdout:
-        said = keeper.stdout.read()  # it closes its end when it begins
+    with output_of(keeper) as stdout:
+        said = stdout.read()  # the keeper closes its end when it begins
     if said:
         return _known(folder, name)
     code = keeper.wait(_WAIT_SECONDS)

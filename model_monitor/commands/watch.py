@@ -19,7 +19,8 @@ from ..terminal import keep_small, make_console, quiet
 from ..watch import bearable
 from ..watch.following import follow
 from ..watch.hooks import hooks_of
-from ..watch.journal import FILE, SET_ASIDE, Journal
+from ..watch.journal import FILE, Journal
+from ..watch.journal_rows import SET_ASIDE
 from ..watch.settings import WatchConfig, configuration, models
 from . import EXIT_FINE, worst_code
 from .running import add_labels_and_model, add_logs, add_settings, add_wait, given_of, log_path

@@ -8,6 +8,7 @@ from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.common.errors import MonitorError
+from pipelines.kept_stores import kept_store
 
 from ..reading.run_store import open_store, reading
 from ..reading.stores import is_empty
@@ -48,8 +49,14 @@ class Contexts:
         config = mlmd.ConnectionConfig()
         config.sqlite.filename_uri = str(path)
         config.sqlite.connection_mode = modes.READWRITE_OPENCREATE if new else modes.READWRITE
-        self.store = reading(lambda: metadata_store.MetadataStore(config), str(path), "written")
+        self._path, self._config = path, config
+        _ = self.store  # made where it has to be, now
         self._types: dict[str, tuple[frozenset[str], int]] = {}  # what is known of them: properties, id
+
+    @property
+    def store(self) -> metadata_store.MetadataStore:
+        """A connection to it, as good as new. Raises `MonitorError` where there is none to be had."""
+        return reading(lambda: kept_store(self._config), str(self._path), "written")
 
     def put(self, wanted: mlmd.Context) -> int:
         """Writes a context in place of the one of its type and name, if there is one. Returns its id."""

@@ -29,6 +29,7 @@ from components.common.verdict_words import State
 FORMAT_VERSION = 1
 FOLDER = "evaluated"
 _CHUNK = 1 << 20
+_NEAR = 16  # spans before one that are looked for by their numbers: to list the records of all takes longer each time
 _NO_FILE, _NOT_READ = "no regular file", "cannot be read"  # in the place of a digest
 
 
@@ -140,10 +141,12 @@ class Evaluations:
 
     def before(self, span: int) -> Iterator[Evaluation]:
         """The last evaluation of each earlier span, the newest span first."""
+        near = range(span - 1, max(-1, span - 1 - _NEAR), -1)  # one of them is all that most ask for
+        yield from filter(None, map(self.last, near))
         names = os.listdir(self.folder) if self.folder.is_dir() else []
         numbers = [int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdecimal()]
         for number in sorted(numbers, reverse=True):
-            if number < span and (last := self.last(number)) is not None:
+            if number < span - _NEAR and (last := self.last(number)) is not None:
                 yield last
 
     def to_compare_with(self, span: int, bundle: str, *, fine: bool) -> Evaluation | None:

@@ -13,7 +13,7 @@ from components.common.errors import MonitorError
 from pipelines.config import PipelineConfig
 from pipelines.progress import Progress
 
-from ..reading.run_store import Run, open_store, was_cached
+from ..reading.run_store import Run, open_store
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
@@ -52,11 +52,11 @@ def run(pipeline: "Pipeline", metadata_path: str, progress: Progress) -> Run:
     from pipelines.runners import local  # noqa: PLC0415 - TFX
 
     @contextlib.contextmanager
-    def step(pipeline_name: str, run_id: str, node: str) -> Iterator[None]:
+    def step(node: str) -> Iterator[local.Ran]:
         with progress.step(node) as shown:
-            yield
-            context = (local.NODE_OF_RUN, local.node_of_run(pipeline_name, run_id, node))
-            shown.remark = "from cache" if was_cached(open_store(metadata_path), *context) else ""
+            ran = local.Ran()
+            yield ran
+            shown.remark = "from cache" if ran.cached else ""
 
     try:
         run_id = local.run(pipeline, step)

@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,7 @@ def inputs_of(
     try:
         labels = digest(Path(config.labels)) if config.labels else ""
         contents = [list(_contents(Path(folder))) for folder in folders if folder]
-        code = [list(_stated(Path(package.__path__[0]))) for package in (components, pipelines)]
-        versions = [metadata.version(library) for library in _LIBRARIES]
+        code, versions = _code(tuple(package.__path__[0] for package in (components, pipelines))), _versions()
     except (OSError, metadata.PackageNotFoundError):
         return ""
     settings = config.model_dump(mode="json", exclude=_NOT_INPUTS)
@@ -72,6 +72,18 @@ def run_of(config: MonitoringConfig, last: Evaluation | None, inputs: str) -> Ru
         return None
     made = [artifact.uri for node in run.nodes.values() for artifact in node.made]
     return run if whole and run.id == last.run and all(map(os.path.exists, made)) else None
+
+
+@cache
+def _code(packages: tuple[str, ...]) -> list[list[tuple[str, int, int]]]:
+    """What says which code of ours this process runs: the modules as they were when it first asked."""
+    return [list(_stated(Path(package))) for package in packages]
+
+
+@cache
+def _versions() -> list[str]:
+    """The versions of the libraries, likewise."""
+    return [metadata.version(library) for library in _LIBRARIES]
 
 
 def _contents(folder: Path) -> Iterator[tuple[str, str]]:

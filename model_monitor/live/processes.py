@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from components.common.errors import MonitorError
+from components.common.pipes import output_of
 
 _LAST_LINES = 5  # of what a process said, in messages
 _END_SECONDS = 30.0
@@ -43,8 +44,7 @@ class Process:
             env=environment,
             start_new_session=True,
         )
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
+        threading.Thread(target=self._read, args=(output_of(self._process),), daemon=True).start()
 
     def _read(self, stdout: IO[str]) -> None:
         for line in stdout:

@@ -24,7 +24,7 @@ from .nodes import CONTEXTS, OUTPUTS, RUN_CONTEXTS, Node, nodes_of, when
 from .store_server import ServedStore
 from .stores import open_store, reading
 
-__all__ = ["Node", "Run", "nodes_of", "open_store", "pipelines", "reading", "runs", "runs_that_gave", "was_cached"]
+__all__ = ["Node", "Run", "nodes_of", "open_store", "pipelines", "reading", "runs", "runs_that_gave"]
 
 RUNS_A_QUERY = 25
 
@@ -45,13 +45,6 @@ def runs(
         yield from (
             Run(store, owner, each.name, context=each, batch=batch, files=read[each.type]) for owner, each in chunk
         )
-
-
-def was_cached(store: metadata_store.MetadataStore, context_type: str, name: str) -> bool:
-    """Whether the outputs of the last execution in a context were taken from an earlier run."""
-    context = reading(lambda: store.get_context_by_type_and_name(context_type, name))
-    found = reading(lambda: store.get_executions_by_context(context.id)) if context is not None else []
-    return bool(found) and max(found, key=lambda each: each.id).last_known_state == mlmd.Execution.CACHED
 
 
 def pipelines(store: metadata_store.MetadataStore) -> list[str]:

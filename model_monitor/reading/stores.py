@@ -10,6 +10,7 @@ from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.common.errors import MonitorError
+from pipelines.kept_stores import kept_store
 
 from . import store_server
 
@@ -38,7 +39,7 @@ def open_store(path: str | Path) -> metadata_store.MetadataStore:
     config = mlmd.ConnectionConfig()
     config.sqlite.filename_uri = str(path)
     config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
-    return reading(lambda: metadata_store.MetadataStore(config), str(path))
+    return reading(lambda: kept_store(config), str(path))
 
 
 def is_empty(path: Path) -> bool:

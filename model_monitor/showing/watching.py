@@ -16,7 +16,7 @@ from pipelines.progress import spinner, turning
 
 from ..reading.window_record import WindowRecord
 from ..watch.hooks import Status
-from ..watch.journal import WindowRow
+from ..watch.journal_rows import WindowRow
 from .lines import say
 from .words import took
 

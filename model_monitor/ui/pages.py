@@ -38,6 +38,7 @@ from ..reading.window_images import WindowImages, window_images
 from ..showing import incidents as incident_words
 from ..showing.words import brief, cell_text, data_files, moment, nodes_in_words, place, short, took
 from . import drawing, stored_report
+from .marks import Drawing
 
 SPANS_SHOWN, RUNS_SHOWN = 60, 25  # the newest ones, unless all are asked for
 _ROWS_SHOWN = 400  # of a table of an artifact
@@ -82,7 +83,7 @@ class Line:
     """A timeline, drawn, with all its incidents, the newest first, and those that are shown with their images."""
 
     timeline: timeline.Timeline
-    drawing: drawing.Drawing
+    drawing: Drawing
     incidents: tuple[Listed, ...]
     shown: tuple[Shown, ...]
 

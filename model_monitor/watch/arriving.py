@@ -13,7 +13,7 @@ from pathlib import Path
 
 from components.common.span_patterns import SpanPattern
 
-from .journal import FileRow
+from .journal_rows import FileRow
 from .settings import WatchSettings
 
 # Where changes by another machine are not told by this one's kernel.

@@ -20,7 +20,8 @@ from components.serving_log_example_gen.outline import outline
 from components.serving_log_example_gen.read_options import MAX_RECORDS
 
 from .arriving import Arrived
-from .journal import OPEN, FileRow, Journal, WindowRow
+from .journal import Journal
+from .journal_rows import OPEN, FileRow, WindowRow
 from .settings import WatchConfig
 from .versions import Versions
 from .window_files import WindowFiles

@@ -21,7 +21,8 @@ from ..launching.root_lock import RootBusyError
 from ..reading.window_record import WindowRecord
 from .ending import Ending, TooLongError
 from .hooks import Hook, Status
-from .journal import CLOSED, FILE, OPEN, SET_ASIDE, Journal, WindowRow
+from .journal import FILE, Journal
+from .journal_rows import CLOSED, OPEN, SET_ASIDE, WindowRow
 from .judging import is_of_the_place, judge
 from .notices import Notices
 from .retention import size_of_window, sweep

@@ -14,7 +14,8 @@ from ..reading.history import History
 from ..reading.stores import LOCKED, MLMD_LOCKED, open_store, require_free
 from ..reading.timeline import point_of
 from ..reading.window_record import WindowRecord, record_of
-from .journal import Journal, WindowRow
+from .journal import Journal
+from .journal_rows import WindowRow
 from .retention import size_of_window
 from .settings import WatchConfig
 

@@ -21,7 +21,8 @@ from ..reading import roles
 from ..reading.nodes import Node
 from ..reading.run_store import Run, open_store, reading, runs
 from ..reading.stores import is_empty
-from .journal import JUDGED, SET_ASIDE, Journal, Kept
+from .journal import Journal
+from .journal_rows import JUDGED, SET_ASIDE, Kept
 from .settings import WatchConfig
 from .window_files import WindowFiles, size_of
 from .windows import PASSED_OVER

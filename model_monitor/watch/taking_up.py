@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from .arriving import Arrived, Arriving
 from .collecting import Collector, StoppedError, UnreadableError
-from .journal import CLOSED, Journal
+from .journal import Journal
+from .journal_rows import CLOSED
 from .notices import Notices
 from .settings import WatchConfig
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from components.common.verdict_words import EXIT_BLOCKED, EXIT_ERROR, EXIT_FINE
-from model_monitor.watch.journal import SET_ASIDE
+from model_monitor.watch.journal_rows import SET_ASIDE
 from tests.support.code_blocks import named
 from tests.support.running_proxy import SECONDS, until
 from tests.support.warm.starting import warm

@@ -20,7 +20,8 @@ from components.serving_log_writer.salvage import salvage
 from components.serving_log_writer.writer import ServedModel, ServingLogWriter
 from model_monitor.watch.arriving import Arriving
 from model_monitor.watch.collecting import Collector
-from model_monitor.watch.journal import CLOSED, OPEN, Journal
+from model_monitor.watch.journal import Journal
+from model_monitor.watch.journal_rows import CLOSED, OPEN
 from model_monitor.watch.settings import WatchConfig
 from tests.support import watched_logs
 from tests.support.pushed_files import seal, write_files

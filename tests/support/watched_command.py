@@ -11,7 +11,8 @@ from components.common.artifacts.tfrecord import read_records
 from components.serving_log_writer.log_files import LogFile
 from model_monitor.reading.history import History
 from model_monitor.reading.run_store import open_store
-from model_monitor.watch.journal import JUDGED, Journal
+from model_monitor.watch.journal import Journal
+from model_monitor.watch.journal_rows import JUDGED
 from tests.support.started_commands import Command, Home
 
 EXAMPLES = 100  # of a window, and of each file that `replay` wrote two requests into

@@ -1,13 +1,19 @@
 """The statistics of an `ExampleStatistics` artifact, and the sample that lies beside them."""
 
+import hashlib
+
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from ..errors import MonitorError, require
+from ..recent import Recent
 from ..statistics import feature_sample
 from ..statistics.feature_sample import FeatureSample
 from .files import Artifact, Files, parse_message
 from .names import LEGACY_STATISTICS_FILE, STATISTICS_FILE
 from .splits import split_folders
+
+# By the content: several nodes read those of one run, and the baseline's is read in every run.
+_samples: Recent[FeatureSample] = Recent(4)
 
 
 def read_datasets(folder: str, files: Files) -> statistics_pb2.DatasetFeatureStatisticsList:
@@ -34,8 +40,14 @@ def statistics_by_split(artifact: Artifact, files: Files) -> dict[str, statistic
 
 
 def read_sample(folder: str, files: Files) -> FeatureSample:
-    """The sample of single examples in the folder of a split. Raises `MonitorError` when there is no whole one."""
+    """The sample of single examples in the folder of a split, which is not to be changed.
+
+    Raises:
+      MonitorError: there is no whole one.
+
+    """
     path = f"{folder}/{feature_sample.FILE_NAME}"
     if not files.holds(folder, feature_sample.FILE_NAME):
         raise MonitorError(f"{folder} must hold a {feature_sample.FILE_NAME}, as ImageStatisticsGen writes it")
-    return FeatureSample.from_bytes(files.content(path), path)
+    content = files.content(path)
+    return _samples.get(hashlib.blake2b(content).digest(), lambda: FeatureSample.from_bytes(content, path))

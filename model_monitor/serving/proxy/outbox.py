@@ -1,10 +1,15 @@
-"""Records on their way to the process that logs: a thread hands them over, so that no request waits for the log."""
+"""Records on their way to the process that logs: into the pipe to it at once, or by a thread once there is room again.
+
+So no request waits for the log, and a proxy that is killed takes with it what it had no answer to yet, and what found
+no room in the pipe, which is as much as Linux allows: a megabyte.
+"""
 
 import contextlib
 import fcntl
 import json
 import logging
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -13,6 +18,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from components.common.pipes import output_of
 from components.common.strict_text import parse_json
 
 from .counters import CRASHED, Counters
@@ -20,6 +26,7 @@ from .frames import parts_of
 from .taken import Budget, Record
 
 _logger = logging.getLogger(__name__)
+_MOST_PARTS = 64  # that one system call writes; Linux takes a thousand
 _PIPE_BYTES = 1 << 20  # the most that Linux allows anybody; by default a pipe has 64 KiB
 _RESTART_SECONDS = 1.0  # between two attempts to start a process that ended
 _TELLING = {"signatures", "settled"}  # words of what is no record, but tells of records
@@ -77,10 +84,14 @@ class Outbox:
         self._thread.start()
 
     def put(self, record: Record) -> None:
-        """Takes a record, whose size the budget holds until it is handed over."""
+        """Takes a record, whose size the budget holds until it is handed over: at once, where nothing is before it."""
         with self._condition:
-            self._queue.append(record)
-            self._condition.notify()
+            idle = not self._queue and not self._closed
+            if not (idle and self._process is not None and self._offer(self._process, record)):
+                self._queue.append(record)
+                self._condition.notify()
+                return
+        self._budget.give_back(record.size)
 
     def close(self, seconds: float) -> bool:
         """Hands everything over and waits for the log to be written; whether that was so within the time."""
@@ -90,16 +101,29 @@ class Outbox:
         self._thread.join(max(0.0, seconds))
         return not self._thread.is_alive()
 
+    def _offer(self, process: "_Process", record: Record) -> bool:
+        """Whether the pipe took a record whole. What it took in part, the thread finishes, which does nothing else."""
+        if "signatures" in record.words:  # every process is told these, see `_hand_over`
+            return False
+        try:
+            whole = process.offer(record)
+        except OSError:  # it has ended: the thread starts another
+            return False
+        process.sent += whole and not _TELLING & record.words.keys()
+        return whole
+
     def _run(self) -> None:
         self._start_process()  # before it is needed, which takes a second
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._queue or self._closed)
-                record = self._queue.popleft() if self._queue else None
+                record = self._queue[0] if self._queue else None
             if record is None:
                 break
             while not self._hand_over(record):
                 time.sleep(_RESTART_SECONDS)
+            with self._condition:  # only now: until then, what comes waits behind it
+                self._queue.popleft()
             self._budget.give_back(record.size)
         if self._process is not None and not self._process.finish():
             self._lost_process()
@@ -181,7 +205,9 @@ class _Process:
         self._told = told
         self._said: dict[str, Any] = {}
         reading, writing = os.pipe()
-        self._pipe = open(writing, "wb")  # noqa: SIM115 - open as long as the process runs
+        os.set_blocking(writing, False)
+        self._pipe = open(writing, "wb", buffering=0)  # noqa: SIM115 - open as long as the process runs
+        self._begun: tuple[Record, list[memoryview]] | None = None  # what is left of a record that it took in part
         with open(reading, "rb") as theirs:
             # what is in the pipe outlives a proxy that is killed, also while the process that logs still imports
             with contextlib.suppress(OSError):  # the system allows no more than there is
@@ -197,11 +223,19 @@ class _Process:
         self._thread = threading.Thread(target=self._hear, name="proxy-log-counts", daemon=True)
         self._thread.start()
 
+    def offer(self, record: Record) -> bool:
+        """Writes as much of a record as there is room for; whether that was all. Raises `OSError` as `send`."""
+        left = _written(self._pipe.fileno(), _views(record))
+        self._begun = (record, left) if left else None
+        return not left
+
     def send(self, record: Record) -> None:
-        """Raises `OSError` when the process has ended."""
-        for part in parts_of(record.words, record.request, record.response):
-            self._pipe.write(part)
-        self._pipe.flush()
+        """Writes a record, or the rest of it. Raises `OSError` when the process has ended."""
+        begun, left = self._begun or (None, [])
+        left = left if begun is record else _views(record)
+        while left := _written(self._pipe.fileno(), left):
+            select.select([], [self._pipe], [])
+        self._begun = None
 
     def finish(self) -> bool:
         """Says that no more comes, and waits for the end; whether it ended well."""
@@ -220,10 +254,28 @@ class _Process:
             self._pipe.close()
 
     def _hear(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101 - it was asked for
-        with self._process.stdout as lines:
+        with output_of(self._process) as lines:
             for line in lines:
                 said = parse_json(line)
                 self._told(said, self._said)
                 self._said = said
                 self.settled = said["logged"] + sum(said["lost"].values())
+
+
+def _views(record: Record) -> list[memoryview]:
+    parts = parts_of(record.words, record.request, record.response)
+    return [memoryview(part) for part in parts if part]
+
+
+def _written(pipe: int, left: list[memoryview]) -> list[memoryview]:
+    """What is left when a pipe is full. Raises `OSError` when nobody reads it any more."""
+    while left:
+        try:
+            size = os.writev(pipe, left[:_MOST_PARTS])
+        except BlockingIOError:
+            break
+        while left and size >= len(left[0]):
+            size -= len(left.pop(0))
+        if size:
+            left[0] = left[0][size:]
+    return left

@@ -14,6 +14,7 @@ from components.common.artifacts.sources import Sources
 from components.common.baseline_bundle import BUNDLE, Manifest
 from components.common.pages import charts
 from components.common.pages.parts import Outcome
+from components.common.recent import Recent
 from components.common.records.drift_report import Side
 from components.common.statistics.feature_sample import FeatureSample
 from components.validation_report import build, distributions, rendering
@@ -242,6 +243,8 @@ def test_missing_inputs_keep_a_fine_run_from_passing(monitored):
 
 def test_without_the_plotting_library_the_numbers_stand_alone(monitored, monkeypatch):
     monkeypatch.setitem(sys.modules, "vl_convert", None)
+    for kept in ("_drawn", "_compiled"):
+        monkeypatch.setattr(charts, kept, Recent(1))
     charts._engine.cache_clear()
     text = html_of(monitored)
     charts._engine.cache_clear()

@@ -17,7 +17,8 @@ from components.serving_log_writer.log_files import LogFile
 from model_monitor.watch import window_files
 from model_monitor.watch.arriving import Arrived, Arriving
 from model_monitor.watch.collecting import Collector, StoppedError, UnreadableError
-from model_monitor.watch.journal import CLOSED, OPEN, Journal
+from model_monitor.watch.journal import Journal
+from model_monitor.watch.journal_rows import CLOSED, OPEN
 from model_monitor.watch.windows import PASSED_OVER
 from tests.support.bundles import write_bundle
 from tests.support.watched_logs import NOON, SPEC, config, record, requests, taken, windows_on_disk, write

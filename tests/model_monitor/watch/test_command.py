@@ -12,7 +12,8 @@ from model_monitor import cli
 from model_monitor.reading.window_record import WindowRecord
 from model_monitor.showing.watching import JsonLines, Lines, backlog_of
 from model_monitor.watch.hooks import Status
-from model_monitor.watch.journal import Journal, WindowRow
+from model_monitor.watch.journal import Journal
+from model_monitor.watch.journal_rows import WindowRow
 from model_monitor.watch.windows import Moment, Window
 from tests.support.watched_logs import config
 

@@ -20,7 +20,8 @@ from model_monitor.watch import following
 from model_monitor.watch.arriving import Arriving
 from model_monitor.watch.collecting import Collector
 from model_monitor.watch.following import follow
-from model_monitor.watch.journal import CLOSED, JUDGED, SET_ASIDE, Journal
+from model_monitor.watch.journal import Journal
+from model_monitor.watch.journal_rows import CLOSED, JUDGED, SET_ASIDE
 from tests.support.watched_logs import config, requests, taken, write
 
 

@@ -8,7 +8,8 @@ import pytest
 from components.common.errors import MonitorError
 from components.common.verdict_words import State
 from model_monitor.reading.window_record import WindowRecord
-from model_monitor.watch.journal import CLOSED, JUDGED, OPEN, SET_ASIDE, FileRow, Journal, WindowRow
+from model_monitor.watch.journal import Journal
+from model_monitor.watch.journal_rows import CLOSED, JUDGED, OPEN, SET_ASIDE, FileRow, WindowRow
 from model_monitor.watch.windows import PASSED_OVER, Moment, Window
 
 FILE = FileRow("1/part-0", 100, 1, 2, 3, records=7)

@@ -5,7 +5,8 @@ import pytest
 from components.common.errors import MonitorError
 from components.common.verdict_words import State
 from model_monitor.reading.window_record import WindowRecord
-from model_monitor.watch.journal import Journal, WindowRow
+from model_monitor.watch.journal import Journal
+from model_monitor.watch.journal_rows import WindowRow
 from model_monitor.watch.retention import old
 from model_monitor.watch.windows import PASSED_OVER, Moment, Window
 from tests.support.watched_logs import config

@@ -19,7 +19,7 @@ from tests.support.warm.listening import listening
 
 SOCKET = "charts"
 ENGINE = "vl_convert"  # the module, and what is used of it:
-DRAWING = ("vegalite_to_svg", "vegalite_to_png")
+DRAWING = ("vegalite_to_vega", "vega_to_svg", "vegalite_to_png")
 
 
 def draw_for_others(folder: str) -> None:
@@ -38,7 +38,7 @@ def draw_for_others(folder: str) -> None:
                     stream.write(json.dumps(_answer(vl_convert, stream.readline())).encode())
 
 
-def _answer(engine: Any, line: bytes) -> dict[str, str]:
+def _answer(engine: Any, line: bytes) -> dict[str, Any]:
     try:
         asked = json.loads(line)
         if asked["name"] not in DRAWING:
@@ -46,7 +46,7 @@ def _answer(engine: Any, line: bytes) -> dict[str, str]:
         drawn = getattr(engine, asked["name"])(asked["spec"], **asked["options"])
     except (ValueError, KeyError, TypeError) as error:
         return {"error": str(error)}
-    return {"text": drawn} if isinstance(drawn, str) else {"bytes": base64.b64encode(drawn).decode()}
+    return {"bytes": base64.b64encode(drawn).decode()} if isinstance(drawn, bytes) else {"drawn": drawn}
 
 
 class Engine:
@@ -60,7 +60,7 @@ class Engine:
             raise AttributeError(name)
         return lambda spec, **options: self._draw({"name": name, "spec": spec, "options": options})
 
-    def _draw(self, asked: dict[str, Any]) -> str | bytes:
+    def _draw(self, asked: dict[str, Any]) -> Any:
         with socket.socket(socket.AF_UNIX) as server:
             server.connect(self._place)
             with server.makefile("rwb") as stream:
@@ -69,7 +69,7 @@ class Engine:
                 answer = json.loads(stream.read())
         if "error" in answer:
             raise ValueError(answer["error"])
-        return answer["text"] if "text" in answer else base64.b64decode(answer["bytes"])
+        return answer["drawn"] if "drawn" in answer else base64.b64decode(answer["bytes"])
 
 
 if __name__ == "__main__":
