@@ -20,6 +20,7 @@ from ..launching import root_lock
 from ..launching.root_lock import RootBusyError
 from ..reading.window_record import WindowRecord
 from .ending import Ending, TooLongError
+from .garbage import Garbage
 from .hooks import Hook, Status
 from .journal import FILE, Journal
 from .journal_rows import CLOSED, OPEN, SET_ASIDE, WindowRow
@@ -83,6 +84,7 @@ class Follower:
         self._seconds: float | None = None
         self._removed = (0, 0)  # windows and bytes, since that was said
         self._say_removed = 0.0
+        self._garbage = Garbage()
 
     def work(self) -> bool:
         """Judges one window, if one is due; whether there was one. Never raises for what can be tried again.
@@ -120,6 +122,7 @@ class Follower:
             self.codes.add(_exit_code(record, self.config))
             self._shown.judged(record, row, self.status())
             self._tell(place)
+            self._garbage.judged()
         self._remove_old()
         self.files.nudge()
         return True
