@@ -93,6 +93,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--images", type=int, default=1000, help="of a window: %(default)s")
     parser.add_argument("--batch-size", type=int, default=100, help="images a request: %(default)s")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of monitoring")
     parser.add_argument("--shift", choices=sorted(shifts.SHIFTS), help="of every window but the first")
     parser.add_argument(
         "--profile", type=Path, metavar="DIR", help="write cProfile's files of the last window, one a node"
@@ -143,7 +144,7 @@ def measured(root: Path, bundle: Bundle, options: argparse.Namespace) -> list[Co
         span = number if number < GROWN else number + options.runs
         replay.log(sent, served, logs, span, f"window-{number}")
         profiles = options.profile if number == options.windows else None
-        config = load(MonitoringConfig, overrides=settings)
+        config = load(MonitoringConfig, settings=options.set, overrides=settings)
         if number == GROWN and options.runs:
             grow(config.metadata_path, options.runs)
         costs.append(judged(config, number, span, profiles))
