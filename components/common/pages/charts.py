@@ -169,7 +169,7 @@ def draw(specs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _draw(spec: Mapping[str, Any]) -> str:
     """One chart. What Vega-Lite makes of it but for its rows is kept: most windows' charts differ in nothing else."""
-    rows = {f"rows_{place}": layer["data"]["values"] for place, layer in enumerate(spec["layer"])}
+    rows = {f"rows_{place}": layer.get("data", {}).get("values", []) for place, layer in enumerate(spec["layer"])}
     layers = [{**layer, "data": {"name": name}} for name, layer in zip(rows, spec["layer"], strict=True)]
     bare = {**spec, "layer": layers}
     try:
