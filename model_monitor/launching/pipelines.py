@@ -44,7 +44,11 @@ def launch(config: PipelineConfig, module: str, arguments: dict[str, Any], progr
     with progress.step("Importing TFX"):  # takes ten seconds
         create = importlib.import_module(f"pipelines.{module}").create_pipeline
         importlib.import_module("pipelines.runners.local")
-    return run(create(config, **arguments), str(config.metadata_path), progress)
+    from tfx.dsl.context_managers import dsl_context_registry  # noqa: PLC0415 - TFX
+
+    # TFX keeps each node that a thread ever made in one registry, for as long as the thread is there
+    with dsl_context_registry.new_registry():
+        return run(create(config, **arguments), str(config.metadata_path), progress)
 
 
 def run(pipeline: "Pipeline", metadata_path: str, progress: Progress) -> Run:

@@ -1,10 +1,13 @@
 """The local runner on a pipeline of stock components, with a real ML Metadata store."""
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ml_metadata.metadata_store import MetadataStore
 from tfx.components import CsvExampleGen, StatisticsGen
+from tfx.dsl.context_managers import dsl_context_registry
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
@@ -77,6 +80,17 @@ def test_nodes_find_their_inputs_without_listing_earlier_runs(
     launching.run(stock(tmp_path), str(tmp_path / "store.sqlite"), Progress(printed.console()))
     assert {"pipeline", "node"}.isdisjoint(asked)
     assert local.NODE_OF_RUN in asked
+
+
+def test_tfx_keeps_nothing_of_a_pipeline_that_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A watcher launches one for each window, for months."""
+    made = SimpleNamespace(create_pipeline=lambda config: stock(config.metadata_path.parent))
+    monkeypatch.setitem(sys.modules, "pipelines.made", made)
+    config = SimpleNamespace(metadata_path=tmp_path / "store.sqlite")
+    kept = len(dsl_context_registry.get().all_nodes)
+    run = launching.launch(config, "made", {}, Progress(printed.console()))  # type: ignore[arg-type]
+    assert list(run.nodes) == ["CsvExampleGen", "StatisticsGen"]
+    assert len(dsl_context_registry.get().all_nodes) == kept
 
 
 def test_a_node_that_fails_is_named_and_what_follows_does_not_run(tmp_path: Path):
