@@ -38,8 +38,10 @@ def run(options: argparse.Namespace) -> int:
     folder = os.path.abspath(options.serving)
     require(Path(folder).is_dir(), "--serving", "be a folder", options.serving)
     require_positive(options, "poll", "grace")
-    with quiet(Path(os.devnull)):  # what TensorFlow says of itself when it is imported
+    with quiet(Path(os.devnull)):  # what TensorFlow says of itself
         from ..serving.server import running  # noqa: PLC0415 - after what can be said without it
+
+        running.look_for_gpus()
 
     console, model = make_console(), options.model or os.path.basename(folder)
 

@@ -12,6 +12,8 @@ import uvicorn
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported
 
+import tensorflow as tf
+
 from ..listening import add_grpc_port, listening
 from .grpc_services import grpc_server
 from .model import Model
@@ -47,6 +49,11 @@ class Addresses:
 
     rest: int
     grpc: int
+
+
+def look_for_gpus() -> None:
+    """Has TensorFlow look for GPUs now and not with the first model: it tells at length of those that are not there."""
+    tf.config.list_physical_devices("GPU")
 
 
 def run(settings: Settings, started: Callable[[Addresses], None]) -> None:
