@@ -32,8 +32,8 @@ def load(proxy, name, answered):
                 answered.append(number)
 
 
-def killed(server, logs: Path, chance: random.Random, number: int, *, both: bool) -> bool:
-    """Kills a proxy, or it and its process that logs; whether its logs are what they have to be."""
+def killed(server, logs: Path, chance: random.Random, number: int, *, both: bool) -> str:
+    """Kills a proxy, or it and its process that logs; what is wrong with its logs, "" where nothing is."""
     proxy = ProxyCommand(server.url, logs, "--file-seconds", str(chance.choice((0.01, 0.2, 60))))
     (logger,) = until(lambda: log_processes(proxy.process.pid))
     answered = [[] for _ in range(WORKERS)]
@@ -57,18 +57,23 @@ def killed(server, logs: Path, chance: random.Random, number: int, *, both: bool
     whole = all(numbers == list(range(len(numbers))) for numbers in mine)
     beyond = [len(numbers) - len(each) for numbers, each in zip(mine, answered, strict=True)]
     left = bool(list(logs.glob(f"{WRITING}[0-9]*")))
+    if not once or not whole or max(beyond) > 1:
+        return f"kill {number}: once {once}, without a hole {whole}, beyond what was answered {beyond}"
     # the process that logs, left alone, has what was answered, but for the last answer of each client
-    lacking = not both and (left or min(beyond) < -1)
-    return once and whole and max(beyond) <= 1 and not lacking
+    if not both and (left or min(beyond) < -1):
+        return f"kill {number}: left hidden {left}, beyond what was answered {beyond}"
+    return ""
 
 
-def test_a_proxy_that_is_killed_under_load(tries, report, tmp_path):
+def test_a_proxy_that_is_killed_under_load(tries, report, tell, tmp_path):
     server = ScriptedServer()
     server.answers["/v1/models/m:predict"] = answer(b'{"predictions": [[0.25, 0.75]]}')
     chance, kills = random.Random(1), tries(2, 120)  # noqa: S311 - an attack that can be repeated
     came = [killed(server, tmp_path / "logs", chance, number, both=number % 2 == 1) for number in range(kills)]
     server.close()
-    report("proxies killed under load, every other one with its process that logs", kills, sum(came))
+    for wrong in filter(None, came):
+        tell(wrong)
+    report("proxies killed under load, every other one with its process that logs", kills, came.count(""))
 
 
 @dataclass
