@@ -128,7 +128,7 @@ def test_what_waits_for_its_version_outlives_the_proxy(server, tmp_path):
 
 def test_a_process_that_logs_is_replaced_and_what_it_had_is_salvaged_or_counted(server, tmp_path):
     logs = tmp_path / "logs"
-    with running_proxy(logs, server.url) as proxy:
+    with running_proxy(logs, server.url, metrics_port=0) as proxy:
 
         def predict(name):
             headers = {"X-Request-Id": name}
@@ -143,6 +143,7 @@ def test_a_process_that_logs_is_replaced_and_what_it_had_is_salvaged_or_counted(
         )  # its pipe is closed
         for number in range(3):
             predict(f"after-{number}")
+        until(lambda: proxy.metrics()["salvaged_total"] == 1)  # the next one has come up
         counters = proxy.stop()
     found = ids(logs)
     assert set(found.values()) == {1}
