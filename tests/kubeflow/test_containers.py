@@ -83,5 +83,9 @@ def test_a_span_in_containers_is_judged_as_on_this_machine(judged: Both[containe
 
 def test_what_was_run_in_containers_is_asked_of_their_metadata(demo: Demo, judged: Both[containers.LocalRun]):
     history, run = demo.newest()
-    assert history.verdict(run).sentence == judged.kubeflow.said("ValidationReport", "report")["verdict"]
-    assert history.verdict(run).state in (State.CHANGED, State.DEGRADED)
+    verdict = history.verdict(run)
+    assert verdict.sentence == judged.kubeflow.said("ValidationReport", "report")["verdict"]
+    # the window differs; whether that has cost accuracy, a model that has seen 400 images may leave undecided
+    assert verdict.p_value is not None
+    assert verdict.p_value < 0.01
+    assert verdict.state in (State.CHANGED, State.DEGRADED, State.UNDECIDED)
