@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -51,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_ERROR
     except KeyboardInterrupt:
         make_console(sys.stderr).print("\nstopped; nothing was pushed that had not been pushed already")
+        return EXIT_ERROR
+    except BrokenPipeError:  # whoever read what it prints has gone, as `head` does: there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes out what is left at its end
         return EXIT_ERROR
 
 

@@ -1,6 +1,9 @@
 """The command line's errors: one sentence on stderr, exit code 1, no traceback."""
 
 import gzip
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,3 +66,25 @@ def test_broken_data_stops_the_run_with_file_offset_and_log(tmp_path: Path):
         assert part in said
     assert "Traceback" not in said
     assert not (tmp_path / "runs" / "serving").exists()
+
+
+def test_whoever_reads_what_is_printed_may_go():
+    code = """
+import sys
+from model_monitor import cli
+from model_monitor.commands import why
+why.run = lambda options: print("x" * 100_000) or 0
+sys.exit(cli.main(["why"]))
+"""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as nobody:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=REPOSITORY,
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=120,
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
