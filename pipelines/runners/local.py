@@ -61,14 +61,13 @@ class LocalRunner(LocalDagRunner):
         _look_up_by_run(pipeline, self.run_id)
         deployment = runner_utils.extract_local_deployment_config(pipeline)
         names = [node.pipeline_node.node_info.id for node in pipeline.nodes]
-        with telemetry_utils.scoped_labels({telemetry_utils.LABEL_TFX_RUNNER: "local"}):
+        with telemetry_utils.scoped_labels({telemetry_utils.LABEL_TFX_RUNNER: "local"}), _executions_by_run():
             for node, name in zip(pipeline.nodes, names, strict=True):
                 with self.step(name) as ran:
                     try:
-                        with _executions_by_run():
-                            node_launcher = _launcher(pipeline, node.pipeline_node, deployment)
-                            node_launcher.launch()
-                            ran.cached = node_launcher.cached
+                        node_launcher = _launcher(pipeline, node.pipeline_node, deployment)
+                        node_launcher.launch()
+                        ran.cached = node_launcher.cached
                     except Exception as error:
                         logging.getLogger(__name__).exception("Node %s failed", name)
                         raise NodeError(name) from error
