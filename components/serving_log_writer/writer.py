@@ -216,6 +216,10 @@ class ServingLogWriter:
             timestamp or prediction_log.log_metadata.timestamp_secs or None,
         )
 
+    def salvage(self) -> None:
+        """Publishes what killed writers left in the folder, which the first request does otherwise. Never raises."""
+        self._try(self._salvage)
+
     @property
     def counts(self) -> Counts:
         """What has become of all requests up to now."""

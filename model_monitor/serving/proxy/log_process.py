@@ -40,6 +40,7 @@ def main() -> None:
     os.nice(_NICE)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     log = Log(LogSettings(**parse_json(sys.argv[-1])))
+    log.salvage()
     reporter = threading.Thread(target=_report, args=(log,), daemon=True)
     reporter.start()
     while (frame := read_frame(sys.stdin.buffer)) is not None:
@@ -56,7 +57,7 @@ class Log:
         self._spec = ModelSpec.from_json(settings.spec) if settings.spec else None
         self._model = settings.model
         self._signatures: dict[str, ModelSignatures] = {}
-        self._taken = self._other = self._unreadable = self._unfit = self._version_unknown = 0
+        self._other = self._unreadable = self._unfit = self._version_unknown = 0
         self._waiting: dict[str, list[Frame]] = {}  # by the place of the model, until its version is told
         self._to_check = self._spec is not None
         self._warned: dict[str, float] = {}
@@ -80,13 +81,16 @@ class Log:
             FAILED: counts.failed + counts.dropped,
         }
         return {
-            "taken": self._taken,
             "logged": counts.written,
             "lost": lost,
             "salvaged": counts.salvaged,
             "unfit": self._unfit,
             "version_unknown": self._version_unknown,
         }
+
+    def salvage(self) -> None:
+        """Publishes what a process that died left; before the first word, with which its records are counted."""
+        self._writer.salvage()
 
     def take(self, frame: Frame) -> None:
         """One frame: what a server says of a model, or a request and its answer. Never raises for what it holds."""
@@ -95,12 +99,10 @@ class Log:
             self._learn(words)
         elif "settled" in words:
             self._settle(words["settled"], words["version"], words["since"])
+        elif words.get("waits"):
+            self._waiting.setdefault(words["place"], []).append(frame)
         else:
-            self._taken += 1
-            if words.get("waits"):
-                self._waiting.setdefault(words["place"], []).append(frame)
-            else:
-                self._make(frame)
+            self._make(frame)
 
     def close(self) -> None:
         """Publishes everything; nobody will tell the version of what still waits."""

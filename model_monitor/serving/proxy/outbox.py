@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +63,8 @@ class Outbox:
     """The queue of records, the thread that empties it, and the process that they go to.
 
     The process ends when it is told that no more comes, or when this process does, and publishes all it was given. One
-    that dies is replaced; what was not known to be in a file then is counted as `CRASHED`, but for what is salvaged.
+    that dies is replaced, also while no record comes; what was not known to be in a file then is counted as `CRASHED`,
+    but for what is salvaged.
     """
 
     def __init__(self, settings: LogSettings, counters: Counters, budget: Budget) -> None:
@@ -116,30 +118,49 @@ class Outbox:
         self._start_process()  # before it is needed, which takes a second
         while True:
             with self._condition:
-                self._condition.wait_for(lambda: self._queue or self._closed)
+                self._condition.wait_for(lambda: self._queue or self._closed or self._has_ended())
                 record = self._queue[0] if self._queue else None
-            if record is None:
+                closed = self._closed
+            if record is not None:
+                while not self._hand_over(record):
+                    time.sleep(_RESTART_SECONDS)
+                with self._condition:  # only now: until then, what comes waits behind it
+                    self._queue.popleft()
+                self._budget.give_back(record.size)
+            elif closed:
                 break
-            while not self._hand_over(record):
-                time.sleep(_RESTART_SECONDS)
-            with self._condition:  # only now: until then, what comes waits behind it
-                self._queue.popleft()
-            self._budget.give_back(record.size)
+            else:
+                self._replace_process()
         if self._process is not None and not self._process.finish():
             self._lost_process()
         with self._condition:
             self._counters.lost[CRASHED] += self._in_doubt
             self._in_doubt = 0
 
+    def _has_ended(self) -> bool:
+        return self._process is not None and self._process.ended
+
+    def _replace_process(self) -> None:
+        """Starts another in place of one that ended; one that ends without any record waits for the next record."""
+        had_records = self._process is not None and self._process.sent > 0
+        self._lost_process()
+        if had_records:
+            self._start_process()
+
+    def _wake(self) -> None:
+        with self._condition:
+            self._condition.notify()
+
     def _start_process(self) -> "_Process | None":
         if self._process is None:
             try:
-                self._process = _Process(self._settings, self._told)
+                process = _Process(self._settings, self._told, self._wake)
+                for words in self._known:
+                    process.send(Record(words))
             except OSError as error:
                 _logger.warning("The process that logs cannot be started: %s", error)
                 return None
-            for words in self._known:
-                self._send(Record(words))
+            self._process = process  # only now: nobody else writes to it before
         return self._process
 
     def _hand_over(self, record: Record) -> bool:
@@ -165,7 +186,8 @@ class Outbox:
 
     def _lost_process(self) -> None:
         """What the process had and did not say to be in a file is in doubt until the next one has looked for it."""
-        process, self._process = self._process, None
+        with self._condition:  # nobody writes to it from here on
+            process, self._process = self._process, None
         if process is None:
             return
         code = process.end()
@@ -183,7 +205,7 @@ class Outbox:
                 setattr(counters, name, getattr(counters, name) + said[name] - before.get(name, 0))
             for reason, count in said["lost"].items():
                 counters.lost[reason] += count - before.get("lost", {}).get(reason, 0)
-            if said["taken"] and self._in_doubt:  # it has looked for what the one before left
+            if self._in_doubt:  # of the one before, whose files this one salvaged before its first word
                 recovered = min(salvaged, self._in_doubt)
                 counters.logged += recovered
                 counters.lost[CRASHED] += self._in_doubt - recovered
@@ -197,12 +219,16 @@ class _Process:
       id: of the process.
       sent: records that it was given.
       settled: those of them that it said to be in a file, or lost.
+      ended: whether it has said its last word.
 
     """
 
-    def __init__(self, settings: LogSettings, told: Any) -> None:
+    def __init__(
+        self, settings: LogSettings, told: Callable[[dict[str, Any], dict[str, Any]], None], wake: Callable[[], None]
+    ) -> None:
         self.sent = self.settled = 0
-        self._told = told
+        self.ended = False
+        self._told, self._wake = told, wake
         self._said: dict[str, Any] = {}
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
@@ -254,12 +280,16 @@ class _Process:
             self._pipe.close()
 
     def _hear(self) -> None:
-        with output_of(self._process) as lines:
-            for line in lines:
-                said = parse_json(line)
-                self._told(said, self._said)
-                self._said = said
-                self.settled = said["logged"] + sum(said["lost"].values())
+        try:
+            with output_of(self._process) as lines:
+                for line in lines:
+                    said = parse_json(line)
+                    self._told(said, self._said)
+                    self._said = said
+                    self.settled = said["logged"] + sum(said["lost"].values())
+        finally:
+            self.ended = True
+            self._wake()
 
 
 def _views(record: Record) -> list[memoryview]:

@@ -154,6 +154,19 @@ def test_a_process_that_logs_is_replaced_and_what_it_had_is_salvaged_or_counted(
     assert counters.lost["crashed"] == 4 - len(found)
 
 
+def test_a_process_that_dies_with_the_last_record_of_a_day_is_counted_without_another(server, tmp_path):
+    with running_proxy(tmp_path / "logs", server.url, metrics_port=0) as proxy:
+        (logger,) = until(lambda: log_processes(os.getpid()))
+        os.kill(logger, signal.SIGSTOP)  # what it is given stays in its pipe
+        for _ in range(3):
+            assert requests.post(proxy.url + PREDICT, json=BODY, timeout=SECONDS).status_code == 200
+        os.kill(logger, signal.SIGKILL)
+        until(lambda: proxy.metrics()['lost_total{reason="crashed"}'] == 3)
+        counters = proxy.stop()
+    assert (counters.to_log, counters.logged, counters.pending) == (3, 0, 0)
+    assert not ids(tmp_path / "logs")
+
+
 def test_logs_that_cannot_be_written_keep_nobody_waiting(server, tmp_path):
     (tmp_path / "logs").write_text("a file in the place of the folder")
     with running_proxy(tmp_path / "logs", server.url) as proxy:
