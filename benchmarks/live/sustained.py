@@ -41,6 +41,7 @@ from model_monitor.traffic import replay
 from pipelines.cifar10 import images as images_of
 
 FILES = 10  # of a window
+WINDOWS_A_SPAN = 1000  # of logs: a span is a day by default, and few windows begin one
 AHEAD = 6  # windows that are published and not evaluated, where traffic waits for verdicts
 SECONDS = 600.0  # that a verdict may take
 MEGABYTE = 1 << 20
@@ -192,7 +193,7 @@ def played(watcher: Watcher, traffic: Traffic, logs: Path, options: argparse.Nam
             if begun:  # the first window has imports to wait for: the clock starts with the second
                 due = begun + pace * ((number - 2) * FILES + place)
                 time.sleep(max(0.0, due - time.monotonic()))
-            files[number].append(_publish(logs, number, records))
+            files[number].append(_publish(logs, 1 + number // WINDOWS_A_SPAN, records))
         published[number] = time.time()
         if number == 1 or not options.speed:
             watcher.wait_for(1 if number == 1 else number - AHEAD)
