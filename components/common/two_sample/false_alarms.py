@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from scipy import special
+import scipy  # which imports `special` when it is used
 
 from ..errors import require
 
@@ -130,9 +130,9 @@ def _at_ratio(rate: float, ratio: float) -> float:
 
 def _of_columns(columns: int, allowed: float, ratio: float) -> float:
     """The rate over references drawn anew where that of the 95th percentile of them is `allowed`."""
-    unusual = special.chdtri(columns, 1 - GUARANTEED_REFERENCES)
-    critical = special.chndtrix(1 - allowed, columns, ratio * unusual)
-    return float(special.chdtrc(columns, critical / (1 + ratio)))
+    unusual = scipy.special.chdtri(columns, 1 - GUARANTEED_REFERENCES)
+    critical = scipy.special.chndtrix(1 - allowed, columns, ratio * unusual)
+    return float(scipy.special.chdtrc(columns, critical / (1 + ratio)))
 
 
 @functools.lru_cache(maxsize=64)

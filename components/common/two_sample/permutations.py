@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+import scipy  # which imports `sparse` when it is used
 
 from ..recent import Recent
 
@@ -104,7 +104,7 @@ def _table(codes: Sequence[Ints], bins: Sequence[int], dtype: Any) -> Any:
     counted = [np.bincount(each, minlength=size) for each, size in zip(codes, bins, strict=True)]
     starts = np.concatenate([[0], np.cumsum(np.concatenate(counted))])
     rows = np.concatenate(order)
-    return sparse.csr_matrix((np.ones(len(rows), dtype), rows, starts), shape=(len(starts) - 1, len(codes[0])))
+    return scipy.sparse.csr_matrix((np.ones(len(rows), dtype), rows, starts), shape=(len(starts) - 1, len(codes[0])))
 
 
 class Remembered(Generic[Made]):

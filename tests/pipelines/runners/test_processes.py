@@ -1,7 +1,10 @@
 """Workers of Beam that are processes of this machine come to what one process does."""
 
+import os
+import pathlib
 import subprocess
 import sys
+import time
 
 import apache_beam as beam
 import pytest
@@ -33,11 +36,46 @@ def test_two_processes_describe_what_one_does(tmp_path):
     assert (tmp_path / "there" / sample).read_bytes() == (tmp_path / "here" / sample).read_bytes()
 
 
+class _Leaves(beam.DoFn):
+    """Says that it was torn down, for which it takes a while, by a file of its process."""
+
+    def __init__(self, folder):
+        self._folder = folder
+
+    def process(self, number):
+        if number < 0:
+            raise ValueError(f"{number} is less than nothing")
+        yield number
+
+    def teardown(self):
+        time.sleep(0.2)
+        pathlib.Path(self._folder, f"{os.getpid()}").touch()
+
+
+def _leave(folder, numbers):
+    options = PipelineOptions([*beam_options("multi", ["--direct_num_workers=2"])])
+    with beam.Pipeline(options=options) as pipeline:
+        _ = pipeline | beam.Create(numbers) | beam.Reshuffle() | beam.ParDo(_Leaves(str(folder)))
+
+
+def test_workers_tear_down_what_they_ran_before_they_end(tmp_path):
+    _leave(tmp_path, range(20))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_fails_in_a_worker_is_said(tmp_path):
+    with pytest.raises(RuntimeError, match="-1 is less than nothing"):
+        _leave(tmp_path, [1, 2, -1])
+
+
 def test_a_worker_starts_without_what_it_does_not_use():
-    code = "import sys, pipelines.runners.process_worker; print('google.cloud.bigquery.client' in sys.modules)"
+    unused = ("google.cloud.bigquery.client", "boto3.session", "hdfs.client", "scipy.special")
+    code = f"import sys, pipelines.runners.process_worker; print([name for name in {unused} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False"]
-    used = "from google.cloud import storage; print(storage.Client.__name__)"  # as Beam does of a file in gs://
-    code = f"import pipelines.runners.process_worker; {used}"
+    assert done.stdout.split() == ["[]"]
+    # as Beam does of files in gs://, s3:// and hdfs://
+    used = "from google.cloud import storage; import boto3, hdfs"
+    told = "print(storage.Client.__name__, boto3.client.__name__, hdfs.InsecureClient.__name__)"
+    code = f"import pipelines.runners.process_worker; {used}; {told}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["Client"]
+    assert done.stdout.split() == ["Client", "client", "InsecureClient"]
