@@ -1,6 +1,7 @@
 """Moves log files into and Examples, dead letters and anomalies out of `ServingLogExampleGen`."""
 
 import os
+import pickle
 from typing import Any
 
 import apache_beam as beam
@@ -19,13 +20,13 @@ from ..common.artifacts.record_files import Chosen, choose, is_remote
 from ..common.artifacts.splits import split_path
 from ..common.beam.executor import BeamExecutor
 from ..common.beam.in_process import runs_alone
-from ..common.beam.shards import WriteShards, shards_of
+from ..common.beam.shards import Shards, WriteShards, shards_of
 from ..common.errors import MonitorError, require
 from ..common.model_spec import IMAGE
 from ..common.records.log_counts import COUNTS_JSON, DEAD_LETTERS
 from ..common.strict_text import parse_json
 from ..common.tfx_files import artifact_of
-from .convert_logs import ROWS, ConvertLogs, convert_here
+from .convert_logs import ROWS, ConvertLogs, convert_here, write_tally
 from .read_options import MODEL_VERSION, ReadOptions
 from .read_parts import TALLY, UNFINISHED
 from .span_anomalies import SpanAnomaly, judge
@@ -34,6 +35,7 @@ from .tally import ALL_COUNTS, Tally, merged
 SPLIT = "serving"
 ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
 BASELINE_KEY = "baseline"
+_TALLY = "tally.pickle"  # beside the rows while they are written
 
 
 class Executor(BeamExecutor):
@@ -75,18 +77,25 @@ class Executor(BeamExecutor):
             if runs_alone(self._beam_pipeline_args):
                 tally = Tally()
                 shards[SPLIT].write_here(convert_here(chosen.files, options, letters, tally))
-                _write_verdict(tally, *told)
             else:
-                with self._make_beam_pipeline() as pipeline:
-                    files = pipeline | "Files" >> beam.Create(chosen.files)
-                    found = files | "Convert" >> ConvertLogs(options, letters)
-                    _ = found[ROWS] | "Write" >> WriteShards(shards[SPLIT])
-                    _ = found[TALLY] | "Judge" >> beam.Map(_write_verdict, *told)
+                tally = self._convert(chosen.files, options, letters, shards[SPLIT])
+            _write_verdict(tally, *told)
         _sweep(letters)
         with fileio.open(counts) as file:
             totals = parse_json(file.read())
         for name in ALL_COUNTS:
             examples.set_int_custom_property(name, totals[name])
+
+    def _convert(self, files: list[str], options: ReadOptions, letters: str, shards: Shards) -> Tally:
+        """Writes the rows with Beam; what was counted, for this process to judge: workers import no TFX."""
+        counted = os.path.join(shards.scratch, _TALLY)
+        with self._make_beam_pipeline() as pipeline:
+            found = pipeline | "Files" >> beam.Create(files) | "Convert" >> ConvertLogs(options, letters)
+            _ = found[ROWS] | "Write" >> WriteShards(shards)
+            _ = found[TALLY] | "Count" >> beam.Map(write_tally, counted)
+        with fileio.open(counted, "rb") as file:
+            tally: Tally = pickle.loads(file.read())  # noqa: S301 - a worker of this run has written it
+        return tally
 
 
 def _sweep(letters: str) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import apache_beam as beam
-from tfx.dsl.io import fileio
 
 from ..common.artifacts.record_files import is_remote
 from ..common.artifacts.record_parts import Given
 from ..common.artifacts.tfrecord import Record
+from ..common.beam import worker_files
 from ..common.beam.records import pieces, records_of
 from ..common.model_spec import IMAGE
 from ..common.records.log_counts import DEAD_LETTERS
@@ -223,7 +223,7 @@ class _DeadLetters:
     def add(self, record: Record, broken: list[tuple[int | None, Problem, str]]) -> bool:
         """Whether the letter is kept: a part has so many at most."""
         if self._letters is None:
-            fileio.makedirs(self._folder)
+            worker_files.make_folders(self._folder)
             records, lines = (
                 self._create(suffix) for suffix in (dead_letters.RECORDS_SUFFIX, dead_letters.LINES_SUFFIX)
             )
@@ -233,7 +233,7 @@ class _DeadLetters:
     def _create(self, suffix: str) -> Any:
         path = os.path.join(self._folder, self._name + suffix)
         self._paths.append(path)
-        return self._streams.enter_context(fileio.open(path + self._suffix, "wb"))
+        return self._streams.enter_context(worker_files.create(path + self._suffix))
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         if self._letters is not None and kind is None:
@@ -241,6 +241,6 @@ class _DeadLetters:
         self._streams.close()
         for path in self._paths:
             if kind is None:
-                fileio.rename(path + self._suffix, path, overwrite=True)
+                worker_files.replace(path + self._suffix, path)
             else:
-                fileio.remove(path + self._suffix)
+                worker_files.remove(path + self._suffix)

@@ -1,13 +1,22 @@
-"""What a record that is no PredictionLog looks like instead, for the message about it."""
+"""What a record that is no PredictionLog looks like instead, for the message about it.
+
+The messages are TensorFlow's, of which nothing else is imported: a worker of Beam starts with what it runs.
+"""
 
 from collections.abc import Iterable
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from tensorflow.core.example import example_pb2
-from tensorflow_serving.apis import prediction_log_pb2
 
 from ..common.artifacts.file_formats import HEAD_BYTES, looks_like
+from ..common.lazy_packages import import_later
+
+import_later("tensorflow", bare=True)
+
+# isort: split
+
+from tensorflow.core.example import example_pb2  # noqa: E402 - behind what puts off the package
+from tensorflow_serving.apis import prediction_log_pb2  # noqa: E402
 
 _SHOWN_NAMES = 3
 

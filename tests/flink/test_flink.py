@@ -18,7 +18,7 @@ from tfx.utils import proto_utils
 
 from components.common.artifacts.files import local_files
 from components.common.artifacts.tfrecord import frame
-from components.common.beam import shards
+from components.common.beam.shard_writer import ShardWriter
 from components.common.statistics.feature_sample import FILE_NAME, FeatureSample
 from components.evaluator.executor import Executor as Evaluator
 from components.held_out_scorer.executor import Executor as HeldOutScorer
@@ -238,7 +238,7 @@ def test_a_task_manager_is_killed_while_examples_are_read(cluster, here, tmp_pat
 
 def test_a_task_manager_is_killed_while_rows_are_written(cluster, here, tmp_path, monkeypatch):
     there = Steps(tmp_path, cluster.beam_args("--environment_type=LOOPBACK"), here.data)
-    with killed_at(cluster, monkeypatch, shards._ShardWriter, "_append", number=100):
+    with killed_at(cluster, monkeypatch, ShardWriter, "_append", number=100):
         there.convert()
     assert cluster.restarts() > 0
     assert_same_rows(here, there)

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import BinaryIO
 
 import apache_beam as beam
 
-from ..artifacts.record_files import is_remote, open_regular
 from ..artifacts.record_parts import PART_BYTES, Given, Part, Piece, data_in, parts_of, pieces_of, records_in
 from ..artifacts.tfrecord import Record, read_records, whole_records
+from .worker_files import open_records
 
 
 class SpreadRecords(beam.PTransform):
@@ -85,12 +84,3 @@ def data_of(given: Given) -> Iterator[bytes]:
         return
     with open_records(given.path) as file:
         yield from data_in(given, file)
-
-
-def open_records(path: str, *, links_out: bool = True) -> BinaryIO:
-    """A file of records, to be read and sought in; one of this machine is never waited for. Raises `OSError`."""
-    if not is_remote(path):
-        return open_regular(path, links_out=links_out)
-    from tfx.dsl.io import fileio  # noqa: PLC0415 - imports TensorFlow, which workers without such files can do without
-
-    return fileio.open(path, "rb")

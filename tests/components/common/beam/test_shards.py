@@ -24,7 +24,7 @@ def written(folder):
 
 @pytest.mark.parametrize("by_beam", [True, False])
 def test_a_split_is_written_in_files_of_a_bounded_size_and_replaces_what_was_there(tmp_path, monkeypatch, by_beam):
-    monkeypatch.setattr("components.common.beam.shards.SHARD_BYTES", 30_000)
+    monkeypatch.setattr("components.common.beam.shard_writer.SHARD_BYTES", 30_000)
     old = tmp_path / "Split-a"
     old.mkdir()
     (old / "data_tfrecord-00099-of-00100.gz").write_bytes(b"of a run before")

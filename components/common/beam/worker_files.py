@@ -1,0 +1,55 @@
+"""Files that workers read and write: on this machine by Python, elsewhere by TFX's file system.
+
+That brings TensorFlow, five seconds of processor time, and is imported when a path says that the file is elsewhere.
+"""
+
+import os
+from typing import Any, BinaryIO
+
+from ..artifacts.record_files import is_remote, open_regular
+
+
+def open_records(path: str, *, links_out: bool = True) -> BinaryIO:
+    """A file of records, to be read and sought in; one of this machine is never waited for. Raises `OSError`."""
+    if not is_remote(path):
+        return open_regular(path, links_out=links_out)
+    file: BinaryIO = _tfx_files().open(path, "rb")
+    return file
+
+
+def create(path: str) -> BinaryIO:
+    """A file to be written, whose folder is there."""
+    if not is_remote(path):
+        return open(path, "wb")
+    file: BinaryIO = _tfx_files().open(path, "wb")
+    return file
+
+
+def make_folders(path: str) -> None:
+    """Makes a folder, and those that it is in, where they are missing."""
+    if is_remote(path):
+        _tfx_files().makedirs(path)
+    else:
+        os.makedirs(path, exist_ok=True)
+
+
+def replace(path: str, target: str) -> None:
+    """Gives a file another name, whatever has that."""
+    if is_remote(path):
+        _tfx_files().rename(path, target, overwrite=True)
+    else:
+        os.replace(path, target)
+
+
+def remove(path: str) -> None:
+    """Removes a file."""
+    if is_remote(path):
+        _tfx_files().remove(path)
+    else:
+        os.remove(path)
+
+
+def _tfx_files() -> Any:
+    from tfx.dsl.io import fileio  # noqa: PLC0415 - imports TensorFlow, which workers without such files can do without
+
+    return fileio
