@@ -160,6 +160,14 @@ def test_images_of_any_size_match_the_reference(shape):
     assert_matches(np.random.default_rng(1).integers(0, 256, (3, *shape), np.uint8))
 
 
+@pytest.mark.parametrize("shape", [(3, 3, 3), (4, 5, 3), (17, 9, 1), (40, 32, 3), (9, 300, 3)])
+def test_sums_are_exact_until_the_last_rounding(shape):
+    image = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
+    expected, found = reference(image), compute(image[None])
+    for name in ("brightness", "contrast", "sharpness", "noise", "gradient", "orientation", "asymmetry"):
+        np.testing.assert_array_max_ulp(found[name][0], np.float32(expected[name]), 1)
+
+
 # Of an image without much contrast, differences of luma have few digits left in float32, and so has their ratio.
 RATIOS = {"orientation": 2e-5, "blockiness": 2e-5}
 
