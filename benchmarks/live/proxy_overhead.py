@@ -5,8 +5,9 @@
 Requests are sent at a fixed rate, whatever the answers before take, over eight connections; a request's time is from
 its first byte to the answer's last. Load, server, proxy and the process that logs share this machine. Bare and proxied
 rounds alternate; the table has the median over rounds of each round's median and 99th percentile, and of the difference
-between a proxied round and the bare one before it. `logged` is the proportion of the requests that came to a log; the
-others are counted as lost, most of them because gzip is slower than the traffic.
+between a proxied round and the bare one before it. `CPU ms` is the processor time that the proxy's process, without the
+one that logs, took for a request: it repeats also where the machine has other work. `logged` is the proportion of the
+requests that came to a log; the others are counted as lost, most of them because gzip is slower than the traffic.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import asyncio
 import base64
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -58,7 +60,7 @@ CASES = (
 )
 
 
-COLUMNS = ("bare p50", "proxy p50", "added p50", "bare p99", "proxy p99", "added p99")
+COLUMNS = ("bare p50", "proxy p50", "added p50", "bare p99", "proxy p99", "added p99", "CPU ms")
 
 
 @dataclass(frozen=True)
@@ -73,24 +75,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=1.5, help="of a round; default: %(default)g")
     parser.add_argument("--rounds", type=int, default=9, help="of each kind; default: %(default)s")
+    parser.add_argument("--protocol", default="", help="only the cases of this one, e.g. gRPC; default: all")
     options = parser.parse_args()
     uvloop.install()
     print("| protocol | requests/s | images | KB | sampling |", " | ".join(COLUMNS), "| logged |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    print("|" + "---|" * (len(COLUMNS) + 6))
     with _server() as server:
-        for case in CASES:
+        for case in (each for each in CASES if each.protocol.startswith(options.protocol)):
             print(_row(case, server, options), flush=True)
 
 
 def _row(case: Case, server: Addresses, options: argparse.Namespace) -> str:
     body = body_of(case)
-    with _proxy(server, case.sampling) as (proxy, ended):
-        rounds = asyncio.run(_rounds(case, body, server, proxy, options))
-        logged = ended()
+    with _proxy(server, case.sampling) as (proxy, process):
+        rounds, cpu = asyncio.run(_rounds(case, body, server, proxy, options, process.pid))
+        logged = _ended(process)
     times = np.array(rounds) * 1e3  # [rounds, bare or proxied, p50 or p99]
     added = np.median(times[:, 1] - times[:, 0], axis=0)
     middle = np.median(times, axis=0)
-    numbers = (middle[0, 0], middle[1, 0], added[0], middle[0, 1], middle[1, 1], added[1])
+    numbers = (middle[0, 0], middle[1, 0], added[0], middle[0, 1], middle[1, 1], added[1], cpu * 1e3)
     shown = " | ".join(f"{number:.2f}" for number in numbers)
     sent = f"{case.protocol} | {case.rate:g} | {case.images} | {len(body) / 1e3:.0f} | {case.sampling:g}"
     return f"| {sent} | {shown} | {logged:.0%} |"
@@ -115,9 +118,10 @@ def _png(image: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-async def _rounds(
-    case: Case, body: bytes, server: Addresses, proxy: Addresses, options: argparse.Namespace
-) -> list[list[Sequence[float]]]:
+async def _rounds(  # noqa: PLR0913, PLR0917
+    case: Case, body: bytes, server: Addresses, proxy: Addresses, options: argparse.Namespace, process: int
+) -> tuple[list[list[Sequence[float]]], float]:
+    """Times of each round, [rounds, bare or proxied, p50 or p99], and the proxy's seconds of CPU for a request."""
     if case.protocol == "gRPC":
         bare, proxied = _grpc_asks(server, body), _grpc_asks(proxy, body)
     else:
@@ -125,11 +129,18 @@ async def _rounds(
         bare, proxied = await _rest_asks(server, body, name), await _rest_asks(proxy, body, name)
     for asks in (bare, proxied):
         await _load(asks, case.rate, 1.0)  # connections are made, and code is warm
-    found = []
+    found, before = [], cpu_seconds(process)
     for _ in range(options.rounds):
         times = [await _load(asks, case.rate, options.seconds) for asks in (bare, proxied)]
         found.append([np.percentile(each, (50, 99)) for each in times])
-    return found
+    requests = options.rounds * int(case.rate * options.seconds)
+    return found, (cpu_seconds(process) - before) / requests
+
+
+def cpu_seconds(process: int) -> float:
+    """What a process has had of processors, by all of its threads."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def _load(asks: Sequence[Ask], rate: float, seconds: float) -> list[float]:
@@ -198,8 +209,8 @@ def _server() -> Iterator[Addresses]:
 
 
 @contextmanager
-def _proxy(server: Addresses, sampling: float) -> Iterator[tuple[Addresses, Callable[[], float]]]:
-    """A proxy of a server, and what ends it and gives the proportion of requests that were logged."""
+def _proxy(server: Addresses, sampling: float) -> Iterator[tuple[Addresses, subprocess.Popen]]:
+    """A proxy of a server."""
     with ExitStack() as stack:
         logs = stack.enter_context(tempfile.TemporaryDirectory())
         command = [
@@ -217,14 +228,14 @@ def _proxy(server: Addresses, sampling: float) -> Iterator[tuple[Addresses, Call
         command += ["--upstream", f"http://127.0.0.1:{server.rest}", "--grpc-upstream", f"127.0.0.1:{server.grpc}"]
         command += ["--metrics-port", "0", "--sampling-rate", str(sampling)]
         process = stack.enter_context(_process(command))
-        addresses = _addresses(process)
+        yield _addresses(process), process
 
-        def ended() -> float:
-            process.send_signal(signal.SIGTERM)
-            told = process.communicate()[0]
-            return int(re.search(r"(\d+) logged", told)[1]) / int(re.search(r"(\d+) to log", told)[1])
 
-        yield addresses, ended
+def _ended(proxy: subprocess.Popen) -> float:
+    """Ends a proxy, and gives the proportion of requests that were logged."""
+    proxy.send_signal(signal.SIGTERM)
+    told = proxy.communicate()[0]
+    return int(re.search(r"(\d+) logged", told)[1]) / int(re.search(r"(\d+) to log", told)[1])
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def _add_logging(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    for library in ("httptools", "uvloop", "prometheus_client"):
+    for library in ("httptools", "hpack", "uvloop", "prometheus_client"):
         imported(library, "model-monitor proxy")
     from ..serving.proxy import running  # noqa: PLC0415 - what it needs may be missing until now
 

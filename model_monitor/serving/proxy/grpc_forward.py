@@ -1,239 +1,296 @@
-"""The proxy for everything over gRPC: bytes go through, and Predict, Classify and KServe's ModelInfer are logged.
+"""The proxy for everything over gRPC: a connection to the server for each of a client's, and bytes go through at once.
 
-A message is whole before it is handed on, as gRPC has it. Metadata, deadlines, cancellation, status and trailing
-metadata are the other side's; only the user agent is the proxy's own, for gRPC lets nobody set it by call.
+So flow control, settings, deadlines, cancellation, compression and streams of any kind are the two sides' own.
 """
 
 import asyncio
+import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any
-
-import grpc
 
 from components.common.errors import require
 
-from ..listening import add_grpc_port
-from ..protocols.v2_grpc import METHOD as INFER
-from .counters import QUEUE_FULL, SAMPLED_OUT, TOO_LARGE
-from .heads import REQUEST_ID, new_id, usable_id
+from ..listening import listening
+from .grpc_calls import Calls
+from .h2_frames import Buffer, Frames, goaway
+from .h2_refusal import Refusal
 from .taken import Log, Record
+from .upstream import CONNECT_SECONDS
 
-_SERVICE = "/tensorflow.serving.PredictionService/"
-_LOGGED = {f"{_SERVICE}Predict": "grpc_predict", f"{_SERVICE}Classify": "grpc_classify", INFER: "grpc_infer"}
-# Methods with one message each way, which costs less than a stream of one; any other method is handed on as streams.
-_UNARY = {
-    "tensorflow.serving.PredictionService": ("Predict", "Classify", "Regress", "MultiInference", "GetModelMetadata"),
-    "tensorflow.serving.ModelService": ("GetModelStatus", "HandleReloadConfigRequest"),
-    "inference.GRPCInferenceService": (
-        "ModelInfer",
-        "ServerLive",
-        "ServerReady",
-        "ModelReady",
-        "ServerMetadata",
-        "ModelMetadata",
-    ),
-    "grpc.health.v1.Health": ("Check",),
-}
-_UNARY_METHODS = frozenset(f"/{service}/{name}" for service, names in _UNARY.items() for name in names)
-_ID = REQUEST_ID.decode()
-_BYTES_BOTH_WAYS = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1))
-_OF_THE_CALL = (*_BYTES_BOTH_WAYS, ("grpc.enable_retries", 0), ("grpc.max_reconnect_backoff_ms", 1000),
-                ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 100),
-                ("grpc.max_metadata_size", 1 << 16))  # fmt: skip
-_OF_THE_SERVER = (*_BYTES_BOTH_WAYS, ("grpc.so_reuseport", 0), ("grpc.max_metadata_size", 1 << 16))
-_MOST_STREAMS = 64  # messages of so many streams are waited for at a time
-_READY = grpc.ChannelConnectivity.READY
+_MOST_BUFFERED = 1 << 19  # bytes that one side has not taken yet, before no more are read from the other
+_REFUSED_SECONDS = 0.3  # that calls of a connection without a server are answered; later ones make another
+_LEAVING_SECONDS = 1.0  # for the client to end it then, as what it sends has to be read, or answers would be lost
+_UNANSWERED_SECONDS = 1.0  # for a client to say that it begins no more calls
+_WARNING_SECONDS = 60.0
+_logger = logging.getLogger(__name__)
 
 
 class GrpcProxy:
-    """Accepts calls and forwards them to one model server.
+    """Accepts connections and passes each on to one model server.
 
     Attributes:
       port: where it listens.
+      counters: of what happens.
+      connections: those that are open.
+      is_draining: whether it is about to end.
 
     """
 
     def __init__(self, target: str, log: Log, put: Callable[[Record], None]) -> None:
         require(re.fullmatch(r"[^/\s]+:[0-9]+", target) is not None, "--grpc-upstream", "be HOST:PORT", target)
         self.port = 0
+        self.counters = log.counters
+        self.connections: set[Connection] = set()
+        self.is_draining = False
         self._target, self._log, self._put = target, log, put
-        self._client_key = log.client_header.lower()
-        self._channel = grpc.aio.insecure_channel(target, options=_OF_THE_CALL)
-        self._unary = {method: self._channel.unary_unary(method) for method in _UNARY_METHODS}
-        # grpc.aio may say INTERNAL of a stream that the server refuses while its first message is being sent
-        # (measured with 1.85 under uvloop); streams, which no method of TensorFlow Serving is, go by the other channel
-        self._streams = grpc.insecure_channel(target, options=_OF_THE_CALL)
-        self._threads = ThreadPoolExecutor(_MOST_STREAMS, "proxy-streams")
-        self._server = grpc.aio.server(handlers=(_Handlers(self),), options=_OF_THE_SERVER)
+        self._server: asyncio.AbstractServer | None = None
+        self._warned = -_WARNING_SECONDS
 
     async def start(self, host: str, port: int) -> None:
         """Listens. Raises `MonitorError` when it cannot have the address."""
-        self.port = add_grpc_port(self._server, host, port)
-        await self._server.start()
+        bound = listening(host, port, "--grpc-port")
+        self.port = int(bound.getsockname()[1])
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self).client, sock=bound, backlog=1024)
 
     async def drain(self, seconds: float) -> None:
-        """Takes no more calls and waits for those under way; what is not answered within the time is given up."""
-        await self._server.stop(seconds)
-        await self._channel.close()
-        self._streams.close()
-        self._threads.shutdown(wait=False)
+        """Takes no more connections and waits for the answers under way; what takes longer is given up."""
+        self.is_draining = True
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self.connections):
+            connection.drain()
+        end = time.monotonic() + seconds
+        while self.connections and time.monotonic() < end:
+            await asyncio.sleep(0.01)
+        for connection in list(self.connections):
+            connection.give_up()
+        await asyncio.sleep(0)  # what was logged last is put
 
-    async def unary(self, method: str, request: bytes, context: Any) -> bytes:
-        """One message each way."""
-        began, started, status = time.time(), time.perf_counter(), "OK"
-        metadata, request_id = _handed_on(context.invocation_metadata())
-        call = self._unary[method](request, metadata=metadata, timeout=_left(context))
+    def calls(self) -> Calls:
+        """Of a new connection."""
+        return Calls(self._log, self._put_soon, self._warn)
+
+    async def connect(self, end: "End") -> str:
+        """Connects one end with the server; gives why it cannot be reached, "" where it is."""
+        host, _, port = self._target.rpartition(":")
+        made = asyncio.get_running_loop().create_connection(lambda: end, host.strip("[]"), int(port))
         try:
-            response: bytes = await call
-        except grpc.aio.AioRpcError as error:
-            status = error.code().name
-            await self._begin(context, error.initial_metadata())
-            await self._fail(context, error, request_id)
-            raise
-        except BaseException:  # the client does not wait any more, or its time is over
-            call.cancel()
-            status = "CANCELLED"
-            self._log.counters.client_gone += 1
-            raise
-        else:
-            await self._begin(context, await call.initial_metadata())
-            context.set_trailing_metadata(_with_id(await call.trailing_metadata(), request_id))
-        finally:
-            self._log.counters.answered("grpc", status, time.perf_counter() - started)
-        if method in _LOGGED:
-            self._take(_LOGGED[method], request, response, request_id, began, context)
-        return response
+            await asyncio.wait_for(made, CONNECT_SECONDS)
+        except asyncio.TimeoutError:
+            return self._unreachable(f"it does not take a connection within {CONNECT_SECONDS:g} s")
+        except OSError as error:
+            return self._unreachable(error.strerror or str(error))
+        return ""
 
-    async def stream(self, method: str, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-        """Any number of messages each way, of a method that is not known here."""
-        started, status, loop = time.perf_counter(), "CANCELLED", asyncio.get_running_loop()
-        metadata, request_id = _handed_on(context.invocation_metadata())
-        pulled = _Pulled(requests, loop)
-        call = self._streams.stream_stream(method)(pulled, metadata=metadata, timeout=_left(context))
-        try:
-            await self._begin(context, await loop.run_in_executor(self._threads, call.initial_metadata))
-            while (response := await loop.run_in_executor(self._threads, next, call, None)) is not None:
-                yield response
-            status = call.code().name
-            context.set_trailing_metadata(_with_id(call.trailing_metadata(), request_id))
-        except grpc.RpcError as error:
-            status = error.code().name
-            await self._fail(context, error, request_id)
-        finally:
-            call.cancel()
-            pulled.end()
-            self._log.counters.answered("grpc", status, time.perf_counter() - started)
+    def _unreachable(self, why: str) -> str:
+        return f"The model server at {self._target} cannot be reached: {why}"
 
-    async def _begin(self, context: Any, initial: Any) -> None:
-        """The server's first metadata, where it has any: without, gRPC's own go with the answer, which is faster."""
-        if initial:
-            await context.send_initial_metadata(tuple(initial))
+    def _put_soon(self, record: Record) -> None:
+        """Once the answer is on its way."""
+        asyncio.get_running_loop().call_soon(self._put, record)
 
-    async def _fail(self, context: Any, error: Any, request_id: bytes) -> None:
-        """The server's status, or a sentence of why there is none."""
-        details = error.details() or ""
-        if error.code() is grpc.StatusCode.UNAVAILABLE and self._channel.get_state() is not _READY:
-            self._log.counters.upstream_failures += 1
-            details = f"The model server at {self._target} cannot be reached: {details}"
-        await context.abort(error.code(), details, _with_id(error.trailing_metadata(), request_id))
-
-    def _take(  # noqa: PLR0913, PLR0917 - all that is known of a call
-        self, api: str, request: bytes, response: bytes, request_id: bytes, began: float, context: Any
-    ) -> None:
-        log, size = self._log, len(request) + len(response)
-        counters, largest = log.counters, max(len(request), len(response))
-        counters.to_log += 1
-        if not log.sampler.takes():
-            counters.lost[SAMPLED_OUT] += 1
-        elif largest > log.limits.body_bytes:
-            counters.lost[TOO_LARGE] += 1
-        elif not log.budget.take(size):
-            counters.lost[QUEUE_FULL] += 1
-        else:
-            client = log.client(_value(context.invocation_metadata(), self._client_key))
-            words = {"api": api, "model": "", "id": request_id.decode(), "client": client, "time": began}
-            self._put(Record(words, [request], [response], size))
+    def _warn(self, why: str) -> None:
+        """At most once a minute: what clients send must not drown the proxy's own words."""
+        now = time.monotonic()
+        if now - self._warned >= _WARNING_SECONDS:
+            self._warned = now
+            _logger.warning("A connection over gRPC cannot be read, and goes through without being logged: %s", why)
 
 
-class _Pulled:
-    """The messages of a client, for a thread that takes one after the other."""
-
-    def __init__(self, requests: AsyncIterator[bytes], loop: asyncio.AbstractEventLoop) -> None:
-        self._requests, self._loop = requests, loop
-        self._next: Future[bytes | None] | None = None
-
-    def __iter__(self) -> "_Pulled":
-        return self
-
-    def __next__(self) -> bytes:
-        self._next = asyncio.run_coroutine_threadsafe(self._take(), self._loop)
-        try:
-            request = self._next.result()
-        except CancelledError:
-            request = None
-        if request is None:
-            raise StopIteration
-        return request
-
-    def end(self) -> None:
-        """Nobody wants any more."""
-        if self._next is not None:
-            self._next.cancel()
-
-    async def _take(self) -> bytes | None:
-        return await anext(self._requests, None)
-
-
-class _Handlers(grpc.GenericRpcHandler):
-    """Every method there is, as bytes."""
+class Connection:
+    """A connection of a client, and the one to the server that belongs to it."""
 
     def __init__(self, proxy: GrpcProxy) -> None:
-        self._proxy = proxy
+        self._proxy, self._calls = proxy, proxy.calls()
+        self.client, self.server = End(self, self._calls.up), End(self, self._calls.down)
+        self._task: asyncio.Task[None] | None = None
+        self._waiting: list[bytes] = []  # of the client, until there is a server
+        self._refusal: Refusal | None = None
+        self._is_passing = False  # whether the two have met
+        self._first: End | None = None  # of the two, which ended first
+        self._draining_since: float | None = None
 
-    def service(self, handler_call_details: Any) -> Any:
-        method, proxy = handler_call_details.method, self._proxy
-        if method in _UNARY_METHODS:
+    def made(self, end: "End") -> None:
+        """One of the two is connected."""
+        if end is self.server:
+            return
+        self._proxy.connections.add(self)
+        self._task = asyncio.get_running_loop().create_task(self._connect())
 
-            async def unary(request: bytes, context: Any) -> bytes:
-                return await proxy.unary(method, request, context)
+    def came(self, end: "End", data: bytes) -> None:
+        """Bytes of one of the two."""
+        if end is self.server:
+            self.client.send(end.frames.feed(data))
+        elif self._is_passing:
+            self.server.send(end.frames.feed(data))
+        elif self._refusal is not None:
+            self._refuse(self._refusal, data)
+        else:
+            self._waiting.append(data)
+        if self._draining_since is not None:
+            self._end_if_done()
 
-            return grpc.unary_unary_rpc_method_handler(unary)
+    def full(self, end: "End", full: bool) -> None:
+        """One does not take what is sent to it: no more is read from the other."""
+        (self.client if end is self.server else self.server).read_on(not full)
 
-        async def stream(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-            async for response in proxy.stream(method, requests, context):
-                yield response
+    def ended(self, end: "End") -> None:
+        """One says nothing more; what it said is passed on, and then its end."""
+        other = self.client if end is self.server else self.server
+        self._first = self._first or end
+        if self._first is self.client:  # a server of gRPC takes the end of what a client says for its going
+            self._calls.close(by_client=True)
+        if not self._is_passing and self._refusal is None:
+            return  # until there is a server, or none
+        if not other.is_open or other.has_ended:
+            self._close()
+            return
+        other.send([end.frames.rest()])
+        other.end()
 
-        return grpc.stream_stream_rpc_method_handler(stream)
+    def lost(self, end: "End", error: Exception | None) -> None:
+        """One is gone."""
+        self._first = self._first or end
+        self._calls.close(by_client=self._first is self.client)
+        if end is self.client:
+            self._proxy.connections.discard(self)
+            if self._task is not None:
+                self._task.cancel()
+        other = self.client if end is self.server else self.server
+        if not other.is_open:
+            return
+        if error is None:
+            other.send([end.frames.rest()])
+            other.close()
+        else:
+            other.abort()
+
+    def drain(self) -> None:
+        """Tells the client that no more calls are answered here, and ends when those under way are."""
+        self._draining_since = time.monotonic()
+        if not self.server.is_open:
+            self._close()
+            return
+        self.client.send(self._calls.down.inject(self._calls.drain()))
+        asyncio.get_running_loop().call_later(_UNANSWERED_SECONDS, self._end_if_done)
+
+    def give_up(self) -> None:
+        """Ends it, whatever it is at: the server did not answer in time."""
+        self._first = self._first or self.server
+        self.client.abort()
+        self.server.abort()
+
+    async def _connect(self) -> None:
+        self.client.read_on(False)  # not before: uvloop begins to read once the connection is made
+        why = await self._proxy.connect(self.server)
+        waiting, self._waiting = self._waiting, []
+        if self._proxy.is_draining or not self.client.is_open:
+            self._close()
+            return
+        if why:
+            self._refusal = Refusal(why, self._proxy.counters)
+            loop = asyncio.get_running_loop()
+            loop.call_later(_REFUSED_SECONDS, self._end_refused, self._refusal)
+            loop.call_later(_REFUSED_SECONDS + _LEAVING_SECONDS, self._close)
+            self._refuse(self._refusal, b"")
+        self._is_passing = not why
+        for data in waiting:
+            self.came(self.client, data)
+        self.client.read_on(True)
+        if self.client.has_ended:
+            self.ended(self.client)
+
+    def _refuse(self, refusal: Refusal, data: bytes) -> None:
+        if not refusal.is_over:
+            self.client.send([refusal.feed(data)])
+
+    def _end_refused(self, refusal: Refusal) -> None:
+        if not refusal.is_over:
+            self.client.send([refusal.farewell()])
+
+    def _end_if_done(self) -> None:
+        """Nothing is under way, and the client knows that nothing may begin, or does not say so."""
+        late = time.monotonic() - (self._draining_since or 0.0) >= _UNANSWERED_SECONDS
+        if self._calls.is_lost or self._calls.open or not (self._calls.is_acknowledged or late):
+            return
+        self.client.send(self._calls.down.inject(goaway(self._calls.last_stream)))
+        self._close()
+
+    def _close(self) -> None:
+        self.client.close()
+        self.server.close()
 
 
-def _handed_on(metadata: Any) -> tuple[tuple[tuple[str, Any], ...], bytes]:
-    """The client's metadata with a request id, and the id that the log gets."""
-    sent = tuple((key, value) for key, value in metadata if key != "user-agent" and not _is_reserved(key))
-    given = _value(sent, _ID)
-    request_id = given if given is not None and usable_id(given) else new_id()
-    return (sent if given is not None else (*sent, (_ID, request_id.decode()))), request_id
+class End(asyncio.Protocol):
+    """One of the two connections.
 
+    Attributes:
+      frames: what comes from it.
+      has_ended: whether it says nothing more.
 
-def _with_id(trailing: Any, request_id: bytes) -> tuple[tuple[str, Any], ...]:
-    """The server's last metadata, and the id where it says none."""
-    sent = tuple(trailing or ())
-    return sent if any(key == _ID for key, _ in sent) else (*sent, (_ID, request_id.decode("latin-1")))
+    """
 
+    def __init__(self, connection: Connection, frames: Frames) -> None:
+        self.frames = frames
+        self.has_ended = False
+        self._is_told = False  # that nothing more comes
+        self._connection = connection
+        self._transport: Any = None
 
-def _is_reserved(key: str) -> bool:
-    """Whether gRPC itself sets it, by the call's own deadline, coding and so on."""
-    return key.startswith((":", "grpc-")) and not key.endswith("-bin")
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
 
+    def send(self, parts: list[Buffer]) -> None:
+        transport = self._transport
+        if not parts or self._is_told or transport is None or transport.is_closing():
+            return
+        if len(parts) == 1:
+            transport.write(parts[0])
+        else:  # in one system call, whatever there is
+            transport.writelines(parts)
 
-def _value(metadata: Any, wanted: str) -> bytes | None:
-    value = next((value for key, value in metadata if key == wanted), None) if wanted else None
-    return value.encode() if isinstance(value, str) else value
+    def read_on(self, wanted: bool) -> None:
+        """Goes on reading, or leaves what comes to the operating system for now."""
+        if self.is_open and not self.has_ended:
+            (self._transport.resume_reading if wanted else self._transport.pause_reading)()
 
+    def end(self) -> None:
+        """Says that nothing more comes, once everything is sent."""
+        if self.is_open and not self._is_told:
+            self._is_told = True
+            self._transport.write_eof()
 
-def _left(context: Any) -> float | None:
-    """Seconds until the client's deadline; None where it has none."""
-    left = context.time_remaining()
-    return None if left is None or left > 1e8 else left
+    def close(self) -> None:
+        if self.is_open:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    # asyncio calls these
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._transport.set_write_buffer_limits(high=_MOST_BUFFERED)
+        self._connection.made(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._connection.lost(self, error)
+
+    def data_received(self, data: bytes) -> None:
+        self._connection.came(self, data)
+
+    def eof_received(self) -> bool:
+        self.has_ended = True
+        self._connection.ended(self)
+        return True
+
+    def pause_writing(self) -> None:
+        self._connection.full(self, True)
+
+    def resume_writing(self) -> None:
+        self._connection.full(self, False)

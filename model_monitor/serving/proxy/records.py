@@ -59,16 +59,18 @@ def _predict(frame: Frame, signatures: ModelSignatures) -> Made:
 
 def _infer(frame: Frame, signatures: ModelSignatures) -> Made:
     words = frame.words
-    request = v2_json.read_request(unpacked(frame.request, words["request_coding"]), words["request_json"])
-    answer = v2_json.read_response(unpacked(frame.response, words["response_coding"]), words["response_json"])
+    asked, answered = _messages(frame)
+    request = v2_json.read_request(asked, words["request_json"])
+    answer = v2_json.read_response(answered, words["response_json"])
     version = answer.version if answer.version is not None else words["version"]
     model = ServedModel(words["model"], version, DEFAULT_SIGNATURE)
     return Made(_predicted(frame, model, request.tensors, answer.tensors), model, (request.tensors, answer.tensors))
 
 
 def _grpc_infer(frame: Frame, signatures: ModelSignatures) -> Made:
-    name, asked, request = v2_grpc.read_request(frame.request)
-    answering, answer = v2_grpc.read_response(frame.response)
+    messages = _messages(frame)
+    name, asked, request = v2_grpc.read_request(messages[0])
+    answering, answer = v2_grpc.read_response(messages[1])
     version = answer.version if answer.version is not None else asked
     model = ServedModel(answering or name, version, DEFAULT_SIGNATURE)
     return Made(_predicted(frame, model, request.tensors, answer.tensors), model, (request.tensors, answer.tensors))
@@ -89,12 +91,13 @@ def _classify_log(request: bytes, response: bytes, **ids: str | None) -> bytes:
 
 def _grpc(encode: Callable[..., bytes]) -> Callable[[Frame, ModelSignatures], Made]:
     def made(frame: Frame, signatures: ModelSignatures) -> Made:
-        asked, answered = grpc_bytes.asked_model(frame.request), grpc_bytes.answering_model(frame.response)
+        request, response = _messages(frame)
+        asked, answered = grpc_bytes.asked_model(request), grpc_bytes.answering_model(response)
         version = answered.version if answered.version is not None else asked.version
         name = answered.name or asked.name
         require(bool(name), "model_spec", "name the model, in the request or in the answer", name)
         model = ServedModel(name, version, asked.signature or answered.signature or DEFAULT_SIGNATURE)
-        return Made(encode(frame.request, frame.response, **_ids(frame)), model)
+        return Made(encode(request, response, **_ids(frame)), model)
 
     return made
 
@@ -121,10 +124,15 @@ def _model(frame: Frame, signature: str) -> ServedModel:
     return ServedModel(frame.words["model"], frame.words["version"], signature)
 
 
-def _documents(frame: Frame) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def _messages(frame: Frame) -> tuple[bytes, bytes]:
+    """Request and answer as their senders had them before they compressed them."""
     words = frame.words
-    request = read_json(unpacked(frame.request, words["request_coding"]))
-    return request, read_json(unpacked(frame.response, words["response_coding"]))
+    return unpacked(frame.request, words["request_coding"]), unpacked(frame.response, words["response_coding"])
+
+
+def _documents(frame: Frame) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    request, response = _messages(frame)
+    return read_json(request), read_json(response)
 
 
 def _by_spec(spec: ModelSpec | None) -> ModelSignatures:

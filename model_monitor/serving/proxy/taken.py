@@ -109,13 +109,24 @@ class Taken:
         self._record = Record(words)
         self._log, self._keep = log, keep
         self._lost = "" if log.sampler.takes() else SAMPLED_OUT
-        self._ok = False
+        self._ok = True
         self._sizes = [0, 0]
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether what comes is copied: not, where chance has left the request out."""
+        return not self._lost
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """What is known of the request, to which more may be added until it is done."""
+        return self._record.words
 
     def request_part(self, data: bytes) -> None:
         self._add(0, self._record.request, data)
 
     def answer_head(self, status: int, headers: Headers) -> None:
+        """Of HTTP: an answer of another status is not logged."""
         self._ok = status == 200
         coding = values(headers, b"content-encoding")
         self._record.words["response_coding"] = b",".join(coding).decode("latin-1")
