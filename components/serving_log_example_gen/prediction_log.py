@@ -41,16 +41,14 @@ class Origin:
 
 
 @dataclass
-class Contents:
-    """What one log record holds.
+class Sender:
+    """Where one log record comes from.
 
     Attributes:
       origin: from the metadata.
       request_ids: one for the whole request, or one for each of its images.
       has_id: whether the log has them, and they are not made of the file's name.
       client_ids: likewise who sent the request; empty where the log does not say, or nobody asks.
-      images: as they were sent, or why none of them can become a row.
-      answer: to these images, or why there is none.
 
     """
 
@@ -58,6 +56,18 @@ class Contents:
     request_ids: list[bytes]
     has_id: bool
     client_ids: list[bytes]
+
+
+@dataclass
+class Contents(Sender):
+    """What one log record holds.
+
+    Attributes:
+      images: as they were sent, or why none of them can become a row.
+      answer: to these images, or why there is none.
+
+    """
+
     images: SentImages | BrokenError
     answer: Answer | BrokenError
 

@@ -16,7 +16,7 @@ from ..common.image_spec import ImageSpec
 from ..common.label_numbering import Agreement
 from ..common.model_spec import ID, IMAGE, ModelSpec
 from .input_checks import Images, Values, check_images
-from .prediction_log import Contents, Origin
+from .prediction_log import Contents, Origin, Sender
 from .predictions import Answered, check_answers
 from .problems import BrokenError, Problem
 from .sent_images import SentImages
@@ -33,14 +33,10 @@ class Row(NamedTuple):
 
 
 @dataclass
-class Request:
+class Request(Sender):
     """What became of one log record.
 
     Attributes:
-      origin: from the metadata.
-      request_ids: one for the whole request, or one for each of its images.
-      has_id: whether the log has them, and they are not made of the file's name.
-      client_ids: likewise who sent the request; empty where the log does not say, or nobody asks.
       images: how many images the request holds; 0 if that cannot be told.
       rows: those that could be read, in order.
       flags: what is wrong: row (None: the whole request), problem, what was found.
@@ -49,10 +45,6 @@ class Request:
 
     """
 
-    origin: Origin
-    request_ids: list[bytes]
-    has_id: bool = False
-    client_ids: list[bytes] = field(default_factory=list)
     images: int = 0
     rows: list[Row] = field(default_factory=list)
     flags: list[tuple[int | None, Problem, str]] = field(default_factory=list)
