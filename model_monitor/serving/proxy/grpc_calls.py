@@ -8,7 +8,7 @@ from .counters import UNREADABLE
 from .grpc_message import OneMessage
 from .h2_frames import ACK, PING, PREFACE, RST_STREAM, SETTINGS, Frames, UnreadableError, goaway
 from .h2_frames import frame as made_frame
-from .h2_headers import Block, HeaderBlocks, literal, with_header
+from .h2_headers import HeaderBlocks, literal, with_header
 from .heads import REQUEST_ID, new_id, usable_id
 from .taken import Log, Record, Taken
 
@@ -187,8 +187,8 @@ class _Up:
             if flags & ACK and payload == _OUR_PING and not self._calls.is_acknowledged:
                 self._calls.is_acknowledged = True
                 return b""
-        elif kind != SETTINGS and (block := self._blocks.take(kind, flags, stream, payload)) is not None:
-            added = self._headers(block)
+        elif kind != SETTINGS and (found := self._blocks.take(kind, flags, stream, payload)) is not None:
+            added = self._headers(stream, found)
             return with_header(kind, flags, stream, payload, added) if added else None
         return None
 
@@ -204,12 +204,12 @@ class _Up:
     def lost(self, error: Exception) -> None:
         self._calls.lost(error)
 
-    def _headers(self, block: Block) -> bytes:
+    def _headers(self, stream: int, found: Mapping[bytes, bytes]) -> bytes:
         calls, added = self._calls, b""
-        if block.stream % 2 and block.stream > calls.last_stream:
-            added = calls.begin(block.stream, block.headers)
-        if block.ends_stream and block.stream in calls.open:
-            calls.open[block.stream].asked = True
+        if stream % 2 and stream > calls.last_stream:
+            added = calls.begin(stream, found)
+        if self._blocks.ends_stream and stream in calls.open:
+            calls.open[stream].asked = True
         return added
 
 
@@ -222,8 +222,8 @@ class _Down:
     def frame(self, kind: int, flags: int, stream: int, payload: bytes) -> bytes | None:
         if kind == RST_STREAM:
             self._calls.reset(stream, int.from_bytes(payload, "big"))
-        elif kind not in (PING, SETTINGS) and (block := self._blocks.take(kind, flags, stream, payload)) is not None:
-            added = self._headers(block)
+        elif kind not in (PING, SETTINGS) and (found := self._blocks.take(kind, flags, stream, payload)) is not None:
+            added = self._headers(stream, found)
             return with_header(kind, flags, stream, payload, added) if added else None
         return None
 
@@ -239,16 +239,15 @@ class _Down:
     def lost(self, error: Exception) -> None:
         self._calls.lost(error)
 
-    def _headers(self, block: Block) -> bytes:
-        calls = self._calls
-        call = None if block.is_promise else calls.open.get(block.stream)
+    def _headers(self, stream: int, found: Mapping[bytes, bytes]) -> bytes:
+        calls, blocks = self._calls, self._blocks
+        call = None if blocks.is_promise else calls.open.get(stream)
         if call is None:
             return b""
-        found = block.headers
         call.has_id |= REQUEST_ID in found
         if b"grpc-encoding" in found and call.taken is not None:
             call.taken.words["response_coding"] = found[b"grpc-encoding"].decode("latin-1")
-        if not block.ends_stream:
+        if not blocks.ends_stream:
             return b""
-        calls.end(calls.open.pop(block.stream), _BY_CODE.get(found.get(b"grpc-status", b""), "UNKNOWN"))
+        calls.end(calls.open.pop(stream), _BY_CODE.get(found.get(b"grpc-status", b""), "UNKNOWN"))
         return b"" if call.has_id else literal(REQUEST_ID, call.request_id)

@@ -171,6 +171,7 @@ class Connection:
     def drain(self) -> None:
         """Tells the client that no more calls are answered here, and ends when those under way are."""
         self._draining_since = time.monotonic()
+        self.client.to = self.server.to = None  # each part is looked at
         if not self.server.is_open:
             self._close()
             return
@@ -199,6 +200,8 @@ class Connection:
         self._is_passing = not why
         for data in waiting:
             self.came(self.client, data)
+        if self._is_passing and self._draining_since is None:
+            self.client.to, self.server.to = self.server, self.client
         self.client.read_on(True)
         if self.client.has_ended:
             self.ended(self.client)
@@ -230,8 +233,11 @@ class End(asyncio.Protocol):
     Attributes:
       frames: what comes from it.
       has_ended: whether it says nothing more.
+      to: the other, once what comes has only to go on.
 
     """
+
+    to: "End | None" = None
 
     def __init__(self, connection: Connection, frames: Frames) -> None:
         self.frames = frames
@@ -282,7 +288,10 @@ class End(asyncio.Protocol):
         self._connection.lost(self, error)
 
     def data_received(self, data: bytes) -> None:
-        self._connection.came(self, data)
+        if self.to is not None:
+            self.to.send(self.frames.feed(data))
+        else:
+            self._connection.came(self, data)
 
     def eof_received(self) -> bool:
         self.has_ended = True

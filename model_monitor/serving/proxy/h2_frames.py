@@ -82,6 +82,8 @@ class Frames:
         except Exception as error:  # whatever is wrong with reading it: traffic goes on
             self.lost, end = True, len(data)
             self._tap.lost(error)
+        if not self._sent and end == len(data) and not self._injected:
+            return [data]
         if end < len(data):
             self._held = data[end:]
         self._hand_on(data, end)
@@ -107,8 +109,8 @@ class Frames:
 
     def _read(self, data: bytes) -> int:
         """Tells the tap what `data` has; gives how much of it can go on."""
-        at, size = self._pass_on(data, 0) if self._left else self._read_preface(data), len(data)
-        if self._preface:  # not all of it yet
+        at, size = self._pass_on(data, 0) if self._left else 0, len(data)
+        if self._preface and (at := self._read_preface(data)) == 0:
             return 0
         told, head_of = self._tap.data, _HEAD.unpack_from  # looked up once, for there are many frames in a message
         while size - at >= _HEAD_BYTES:
@@ -141,8 +143,6 @@ class Frames:
 
     def _read_preface(self, data: bytes) -> int:
         preface = self._preface
-        if not preface:
-            return 0
         if not data.startswith(preface[: len(data)]):
             raise UnreadableError("it does not begin as HTTP/2 does")
         if len(data) < len(preface):

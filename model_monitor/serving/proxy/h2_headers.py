@@ -1,7 +1,6 @@
 """HTTP/2's headers: blocks of them are read in order, as HPACK (RFC 7541) has a state, and one is put behind."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import hpack
 
@@ -29,27 +28,25 @@ _MOST_KNOWN = 64
 _PLAIN = END_HEADERS | PADDED | PRIORITY  # the flags that say how a block lies in its frame
 
 
-class Block(NamedTuple):
-    """A block of headers that is whole."""
-
-    stream: int
-    headers: Mapping[bytes, bytes]  # of several of a name, the first
-    ends_stream: bool
-    is_promise: bool
-
-
 class HeaderBlocks:
-    """The blocks of one direction of a connection."""
+    """The blocks of one direction of a connection.
+
+    Attributes:
+      ends_stream: whether the last block that was whole is the end of what its sender says.
+      is_promise: whether it is of a stream that a server promises.
+
+    """
 
     def __init__(self) -> None:
         self._decoder = hpack.Decoder(max_header_list_size=MOST_LIST)
         self._decoder.max_allowed_table_size = MOST_TABLE
         self._known: dict[bytes, Mapping[bytes, bytes]] = {}  # since the table changed, blocks that do not change it
         self._parts: list[bytes] = []
-        self._size = self._stream = self._kind = self._flags = 0
+        self.ends_stream = self.is_promise = False
+        self._size = self._stream = 0
 
-    def take(self, kind: int, flags: int, stream: int, payload: bytes) -> Block | None:
-        """A frame of a block; the block, if it was the last.
+    def take(self, kind: int, flags: int, stream: int, payload: bytes) -> Mapping[bytes, bytes] | None:
+        """A frame of a block; the headers, of several of a name the first, if the block is whole.
 
         Raises:
           UnreadableError: the frame belongs to no block, or the block is too large.
@@ -57,11 +54,13 @@ class HeaderBlocks:
 
         """
         if not self._parts and kind == HEADERS and flags & _PLAIN == END_HEADERS:  # as all but a few are
-            return Block(stream, self._decoded(payload), bool(flags & END_STREAM), False)
+            self.ends_stream, self.is_promise = bool(flags & END_STREAM), False
+            return self._decoded(payload)
         if (kind == CONTINUATION) != bool(self._parts) or stream != (self._stream if self._parts else stream or -1):
             raise UnreadableError("a block of headers is not continued by its own next frame")
         if kind != CONTINUATION:
-            self._size, self._stream, self._kind, self._flags = 0, stream, kind, flags
+            self._size, self._stream = 0, stream
+            self.ends_stream, self.is_promise = bool(flags & END_STREAM), kind == PUSH_PROMISE
         self._parts.append(_fragment(kind, flags, payload))
         self._size += _FRAME_HEAD + len(payload)
         if self._size > MOST_BLOCK:
@@ -69,7 +68,7 @@ class HeaderBlocks:
         if not flags & END_HEADERS:
             return None
         encoded, self._parts = b"".join(self._parts), []
-        return Block(stream, self._decoded(encoded), bool(self._flags & END_STREAM), self._kind == PUSH_PROMISE)
+        return self._decoded(encoded)
 
     def _decoded(self, encoded: bytes) -> Mapping[bytes, bytes]:
         """The headers of a block. Most blocks say what an earlier one said, of the same table of earlier headers."""

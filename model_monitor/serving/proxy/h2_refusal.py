@@ -66,11 +66,11 @@ class Refusal:
         elif kind == PUSH_PROMISE:
             raise UnreadableError("a client promises nothing")
         elif kind not in (SETTINGS, PING, RST_STREAM):
-            block = self._blocks.take(kind, flags, stream, payload)
-            if block is not None and stream % 2 and stream > self._last_stream and not self.is_over:
+            found = self._blocks.take(kind, flags, stream, payload)
+            if found is not None and stream % 2 and stream > self._last_stream and not self.is_over:
                 self._last_stream = stream
-                given = block.headers.get(REQUEST_ID, b"")
-                self._refuse(stream, given if usable_id(given) else new_id(), ended=block.ends_stream)
+                given = found.get(REQUEST_ID, b"")
+                self._refuse(stream, given if usable_id(given) else new_id(), ended=self._blocks.ends_stream)
         return None
 
     def data(self, stream: int, buffer: bytes, start: int, end: int, last: bool) -> None:

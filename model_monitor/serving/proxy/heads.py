@@ -1,7 +1,7 @@
 """Heads of HTTP/1.1 messages as they are handed on: every header as it came but those that concern one connection."""
 
+import random
 import re
-import secrets
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TypeAlias
@@ -16,6 +16,7 @@ _OF_ONE_CONNECTION = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
 )
 _OF_THE_MESSAGE = frozenset((b"content-length", b"host", REQUEST_ID))
+_ids = random.Random()  # noqa: S311 - that no two are alike is all, which the system's randomness begins with
 _ID = re.compile(rb"[\x20-\x7e]{1,256}")  # what readers of the logs take for an id
 
 
@@ -45,7 +46,7 @@ def is_chunked(headers: Headers) -> bool:
 
 
 def new_id() -> bytes:
-    return secrets.token_hex(16).encode()
+    return b"%032x" % _ids.getrandbits(128)
 
 
 def usable_id(value: bytes) -> bool:
