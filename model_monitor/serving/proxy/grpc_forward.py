@@ -145,11 +145,11 @@ class Connection:
             self._calls.close(by_client=True)
         if not self._is_passing and self._refusal is None:
             return  # until there is a server, or none
+        other.send([end.frames.rest()])
         if not other.is_open or other.has_ended:
             self._close()
-            return
-        other.send([end.frames.rest()])
-        other.end()
+        else:
+            other.end()
 
     def lost(self, end: "End", error: Exception | None) -> None:
         """One is gone."""
@@ -176,7 +176,7 @@ class Connection:
             self._close()
             return
         self.client.send(self._calls.down.inject(self._calls.drain()))
-        asyncio.get_running_loop().call_later(_UNANSWERED_SECONDS, self._end_if_done)
+        asyncio.get_running_loop().call_later(_UNANSWERED_SECONDS + 0.05, self._end_if_done)
 
     def give_up(self) -> None:
         """Ends it, whatever it is at: the server did not answer in time."""
