@@ -20,7 +20,9 @@ class Frame:
     response: bytes = b""
 
 
-def parts_of(words: Mapping[str, Any], request: Sequence[bytes] = (), response: Sequence[bytes] = ()) -> list[bytes]:
+def parts_of(
+    words: Mapping[str, Any], request: Sequence[bytes | memoryview] = (), response: Sequence[bytes | memoryview] = ()
+) -> list[bytes | memoryview]:
     """A frame as bytes to be sent one after the other."""
     said = json.dumps(words).encode()
     sizes = _SIZES.pack(len(said), sum(map(len, request)), sum(map(len, response)))

@@ -18,7 +18,7 @@ class OneMessage:
 
     __slots__ = ("_left", "_prefix", "_take", "compressed")
 
-    def __init__(self, take: Callable[[bytes], None] | None) -> None:
+    def __init__(self, take: Callable[[bytes | memoryview], None] | None) -> None:
         self.compressed = False
         self._take = take
         self._prefix: bytes | None = b""  # None: it is whole
@@ -37,8 +37,8 @@ class OneMessage:
         if size > self._left:
             return False
         self._left -= size
-        if size and self._take is not None:
-            self._take(buffer[start:end])
+        if size and self._take is not None:  # not copied where it is most of what is kept for its sake
+            self._take(memoryview(buffer)[start:end] if 2 * size > len(buffer) else buffer[start:end])
         return True
 
     def _read_prefix(self, buffer: bytes, start: int, end: int) -> int:

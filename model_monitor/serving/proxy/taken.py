@@ -52,8 +52,8 @@ class Record:
     """An answered request on its way to the log: what is known of it, and the bodies in parts."""
 
     words: dict[str, Any]
-    request: list[bytes] = field(default_factory=list)
-    response: list[bytes] = field(default_factory=list)
+    request: list[bytes | memoryview] = field(default_factory=list)
+    response: list[bytes | memoryview] = field(default_factory=list)
     size: int = 0
 
 
@@ -122,7 +122,7 @@ class Taken:
         """What is known of the request, to which more may be added until it is done."""
         return self._record.words
 
-    def request_part(self, data: bytes) -> None:
+    def request_part(self, data: bytes | memoryview) -> None:
         self._add(0, self._record.request, data)
 
     def answer_head(self, status: int, headers: Headers) -> None:
@@ -135,7 +135,7 @@ class Taken:
         if not self._ok:
             self._drop("not_ok")
 
-    def answer_part(self, data: bytes) -> None:
+    def answer_part(self, data: bytes | memoryview) -> None:
         self._add(1, self._record.response, data)
 
     def done(self, answered: Answered, *, logged: bool) -> None:
@@ -150,7 +150,7 @@ class Taken:
         self._record.words |= {"id": answered.request_id.decode("latin-1"), "time": answered.began}
         self._keep(self._record)
 
-    def _add(self, which: int, parts: list[bytes], data: bytes) -> None:
+    def _add(self, which: int, parts: list[bytes | memoryview], data: bytes | memoryview) -> None:
         if self._lost:
             return
         self._sizes[which] += len(data)
