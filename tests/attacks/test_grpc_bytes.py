@@ -3,17 +3,21 @@
 import contextlib
 import random
 import socket
+import threading
+import time
 
 import grpc
 import pytest
 
 from tests.support.grpc_server import OPTIONS, Server
 from tests.support.h2_bytes import PREDICT, PREFACE, SETTINGS, asked, conversation, data, frame, headers
+from tests.support.predict_messages import predict_request, predict_response
 from tests.support.raw_server import RawServer
-from tests.support.running_proxy import SECONDS, read_to_end, running_proxy, until
+from tests.support.running_proxy import SECONDS, ids, read_to_end, running_proxy, until
 
 pytestmark = pytest.mark.long
 
+_REQUEST, _ANSWER = predict_request().SerializeToString(), predict_response().SerializeToString()
 _BUFFERED = 48 << 20  # bytes: more than the system keeps for the two connections, and the proxy for itself
 
 
@@ -99,3 +103,42 @@ def test_connections_that_say_nothing_or_nonsense_keep_no_one_waiting(tries, rep
             held = sum(channel.unary_unary(PREDICT)(b"asked", timeout=SECONDS) == b"told" for _ in range(20))
         report("grpc_bytes: calls beside connections that say nothing", 20, held)
     server.server.stop(None)
+
+
+def _ask(port, worker, answered, refused):
+    """Asks until there is no answer, which has to be that of a server that has gone."""
+    options = (*OPTIONS, ("grpc.channel_id", worker))
+    with grpc.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+        call, number = channel.unary_unary(PREDICT), 0
+        while True:
+            name, number = f"{worker}-{number}", number + 1
+            try:
+                call(_REQUEST, metadata=(("x-request-id", name),), timeout=SECONDS)
+            except grpc.RpcError as error:
+                refused.append(error.code())
+                return
+            answered.append(name)
+
+
+def test_the_end_of_a_proxy_under_load_loses_no_answer(tries, report, tmp_path):
+    chance, number, held = random.Random(4), tries(3, 60), 0  # noqa: S311 - the same each time
+    server = Server()
+    server.answers[PREDICT] = _ANSWER
+    for attempt in range(number):
+        answered, refused = [], []
+        with running_proxy(tmp_path / f"logs-{attempt}", "", grpc_upstream=server.target) as proxy:
+            arguments = [(proxy.addresses.grpc, worker, answered, refused) for worker in range(6)]
+            workers = [threading.Thread(target=_ask, args=each) for each in arguments]
+            for worker in workers:
+                worker.start()
+            until(lambda answered=answered: len(answered) > 20)
+            time.sleep(chance.random() / 5)
+            counters = proxy.stop()
+            for worker in workers:
+                worker.join(SECONDS)
+        logged = ids(tmp_path / f"logs-{attempt}")
+        well = (counters.upstream_failures, counters.client_gone, counters.pending) == (0, 0, 0)
+        well &= set(refused) == {grpc.StatusCode.UNAVAILABLE}
+        held += well and logged == dict.fromkeys(answered, 1)
+    server.server.stop(None)
+    report("grpc_bytes: ends under load", number, held)

@@ -81,8 +81,8 @@ class GrpcProxy:
             await asyncio.wait_for(made, CONNECT_SECONDS)
         except asyncio.TimeoutError:
             return self._unreachable(f"it does not take a connection within {CONNECT_SECONDS:g} s")
-        except OSError as error:
-            return self._unreachable(error.strerror or str(error))
+        except (OSError, UnicodeError) as error:  # the latter where a name is none of a host
+            return self._unreachable(getattr(error, "strerror", None) or str(error))
         return ""
 
     def _unreachable(self, why: str) -> str:

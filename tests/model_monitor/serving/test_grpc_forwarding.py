@@ -12,33 +12,15 @@ from tensorflow_serving.apis import (
     classification_pb2,
     get_model_status_pb2,
     model_service_pb2_grpc,
-    predict_pb2,
     prediction_service_pb2_grpc,
 )
 
 from model_monitor.serving.proxy.taken import Limits
 from tests.support.grpc_server import OPTIONS, Server
+from tests.support.predict_messages import IMAGES, predict_request, predict_response
 from tests.support.running_proxy import SECONDS, records, running_proxy, until
 
-IMAGES = np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1)
 SERVICE = "/tensorflow.serving.PredictionService/"
-
-
-def predict_request(**model):
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = "m"
-    for name, value in model.items():
-        setattr(request.model_spec, name, value)
-    request.inputs["image"].CopyFrom(tf.make_tensor_proto(IMAGES))
-    return request
-
-
-def predict_response(version=7):
-    response = predict_pb2.PredictResponse()
-    response.model_spec.name = "m"
-    response.model_spec.version.value = version
-    response.outputs["probabilities"].CopyFrom(tf.make_tensor_proto([[0.25, 0.75], [0.5, 0.5]]))
-    return response
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,11 @@ import grpc
 import pytest
 
 from model_monitor.serving.proxy.taken import Limits
-from tests.model_monitor.serving.test_grpc_forwarding import SERVICE, predict_request, predict_response
 from tests.support.grpc_server import OPTIONS, Server
-from tests.support.h2_bytes import GOAWAY, PREFACE, RST_STREAM, SETTINGS, asked, frame, frames, headers
+from tests.support.h2_bytes import GOAWAY, PREDICT, PREFACE, RST_STREAM, SETTINGS, asked, frame, frames, headers
+from tests.support.predict_messages import predict_request, predict_response
 from tests.support.running_proxy import SECONDS, records, running_proxy, until
 
-PREDICT = f"{SERVICE}Predict"
 REQUEST, ANSWER = predict_request().SerializeToString(), predict_response().SerializeToString()
 
 
@@ -219,6 +218,16 @@ def test_calls_without_a_server_are_each_told_and_counted(tmp_path):
     assert len(told) == 20, found
     assert found[3][2] == "3"
     assert counters.answers["grpc", "UNAVAILABLE"] == counters.upstream_failures >= 20
+
+
+def test_a_name_that_is_no_host_is_said(tmp_path):
+    with (
+        running_proxy(tmp_path / "logs", "", grpc_upstream="a..b:80") as proxy,
+        grpc.insecure_channel(f"127.0.0.1:{proxy.addresses.grpc}", options=OPTIONS) as channel,
+    ):
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary(PREDICT)(REQUEST, timeout=SECONDS)
+        assert caught.value.details().startswith("The model server at a..b:80 cannot be reached: ")
 
 
 CLIENT = """
