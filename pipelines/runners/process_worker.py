@@ -18,8 +18,8 @@ import sys  # noqa: E402
 
 from components.common.lazy_packages import import_later  # noqa: E402
 
-for _name in ("bigquery", "bigquery_storage_v1", "pubsub", "storage"):
-    import_later(f"google.cloud.{_name}", bare=True)
+for _name in ("api_core", "cloud.bigquery", "cloud.bigquery_storage_v1", "cloud.pubsub", "cloud.storage"):
+    import_later(f"google.{_name}", bare=True)  # the first looks through all that is installed, for a warning
 for _name in ("boto3", "hdfs"):
     import_later(_name)
 
