@@ -6,7 +6,6 @@ a proxy that is killed: the end of the proxy is the end of its input, upon which
 
 import json
 import logging
-import os
 import signal
 import sys
 import threading
@@ -24,12 +23,12 @@ from components.serving_log_writer.writer import Rotation, ServingLogWriter, day
 from ..protocols.signatures import ModelSignatures
 from .counters import FAILED, OTHER_MODEL, UNREADABLE
 from .frames import Frame, read_frame
+from .giving_way import give_way
 from .outbox import LogSettings
 from .records import Made, make
 
 _REPORT_SECONDS = 0.2
 _WARNING_SECONDS = 60.0
-_NICE = 5  # requests come first where processors are few, and the log is still written where these are busy
 _logger = logging.getLogger(__name__)
 
 
@@ -37,7 +36,7 @@ def main() -> None:
     """Runs on the command's last word: the settings, as JSON."""
     for each in (signal.SIGINT, signal.SIGTERM):  # whoever sends them means the proxy, whose end is told by the input
         signal.signal(each, signal.SIG_IGN)
-    os.nice(_NICE)
+    give_way()  # before there are threads, which take it over: requests come first, and the log is still written
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     log = Log(LogSettings(**parse_json(sys.argv[-1])))
     log.salvage()
