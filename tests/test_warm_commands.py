@@ -104,12 +104,16 @@ def test_it_is_found_through_a_link(tmp_path: Path):
 
 
 def test_ctrl_c_reaches_it():
-    code = "import time; print('ready', flush=True); time.sleep(600)"
+    # not one long sleep: a signal that comes right before it begins is handled after it
+    code = "import time; print('ready', flush=True)\nwhile True: time.sleep(0.1)"
     command = [str(warm().commands / "python"), "-c", code]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        try:
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == -signal.SIGINT
     assert "KeyboardInterrupt" in said
 

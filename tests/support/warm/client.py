@@ -5,6 +5,7 @@ A script of its own, with nothing imported that takes time; `starting.py` puts t
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -26,6 +27,9 @@ def main() -> int:
             process = int(told.readline())
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda number, _: os.kill(process, number))
+            # a signal that comes right before Python begins to wait for long is handled after that
+            while not select.select([server], [], [], 0.2)[0]:
+                pass
             code = int(told.readline())
     if code < 0:  # a signal ended it
         if code != -signal.SIGKILL:
