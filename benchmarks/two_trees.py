@@ -19,6 +19,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from components.common.pipes import output_of
+
 ROOT = Path(__file__).resolve().parent.parent
 # Runs in either tree: what it calls has been there, under these names, since files are read in parts.
 CHILD = """
@@ -65,11 +67,8 @@ class Tree:
 
     def describe(self, path: str, images: int) -> float:
         """The processor seconds that it took. Raises `RuntimeError` where it did not describe all images."""
-        assert self._process.stdin is not None  # noqa: S101 - for the type checker
-        assert self._process.stdout is not None  # noqa: S101
-        self._process.stdin.write(path + "\n")
-        self._process.stdin.flush()
-        for line in self._process.stdout:
+        print(path, file=self._process.stdin, flush=True)
+        for line in output_of(self._process):
             if line.startswith("took "):
                 _, took, count = line.split()
                 if int(count) != images:

@@ -15,7 +15,6 @@ import asyncio
 import base64
 import io
 import json
-import os
 import re
 import signal
 import subprocess
@@ -33,6 +32,8 @@ import tensorflow as tf
 import uvloop
 from PIL import Image
 from tensorflow_serving.apis import predict_pb2
+
+from benchmarks.processor_time import cpu_seconds
 
 CONNECTIONS = 8
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
@@ -135,12 +136,6 @@ async def _rounds(  # noqa: PLR0913, PLR0917
         found.append([np.percentile(each, (50, 99)) for each in times])
     requests = options.rounds * int(case.rate * options.seconds)
     return found, (cpu_seconds(process) - before) / requests
-
-
-def cpu_seconds(process: int) -> float:
-    """What a process has had of processors, by all of its threads."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def _load(asks: Sequence[Ask], rate: float, seconds: float) -> list[float]:

@@ -32,6 +32,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.live.latency import REPOSITORY, SAMPLE, trained
+from benchmarks.processor_time import cpu_seconds
 from components.common.baseline_bundle import Bundle
 from components.serving_log_writer import prediction_log_encoding as encoding
 from components.serving_log_writer.log_files import LogFile
@@ -253,10 +254,8 @@ def row(verdicts: list[Verdict], begins: int) -> str:
 
 def _used(pid: int) -> tuple[float, int]:
     """The CPU seconds of a process, of all its threads, and its resident bytes."""
-    # proc(5): utime and stime are the 14th and 15th field; what may hold blanks, the name, ends with the last bracket
-    ticks = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[11:13]
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
-    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE")
+    return cpu_seconds(pid), pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _joined(parts: "list[dict[str, np.typing.NDArray[np.generic]]]") -> "dict[str, np.typing.NDArray[np.generic]]":

@@ -18,12 +18,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.processor_time import times
 from benchmarks.scale.made import data_for
 from tests.support.flink import jars
 from tests.support.flink.cluster import Cluster, flink_cluster, process_workers
 
 STAGES = ("describe", "convert", "score", "evaluate")
-_TICKS = os.sysconf("SC_CLK_TCK")
 # TFMA's combiners and cloudpickle do not go together (docs/traps.md)
 _FOR = {"evaluate": ["--pickle_library=dill"]}
 
@@ -70,17 +70,10 @@ def _cpu(cluster: Cluster) -> _Cpu:
     """What the cluster has taken so far. A worker that has ended counts as a child that was waited for."""
     own = workers = 0.0
     for process in (cluster.job_manager, *cluster.task_managers):
-        taken, waited = _times(process.pid)
+        taken, waited = times(process.pid)
         own += taken
-        workers += waited + sum(sum(_times(child)) for child in _below(process.pid))
+        workers += waited + sum(sum(times(child)) for child in _below(process.pid))
     return _Cpu(workers, own)
-
-
-def _times(pid: int) -> tuple[float, float]:
-    """Seconds of a process, and of the children that it has waited for."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    user, system, waited_user, waited_system = (int(each) / _TICKS for each in fields[11:15])
-    return user + system, waited_user + waited_system
 
 
 def _below(pid: int) -> list[int]:

@@ -20,11 +20,10 @@ def give_way() -> None:
     then one that has begun its slice of time keeps others waiting until that is over. Slices can be set from Linux 6.12
     on; what the system does not have or allow is left as it is.
     """
-    os.nice(_NICE)
+    nice = os.nice(_NICE)
     with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as group:
         group.write(str(_NICE))
     number = _NUMBERS.get(platform.machine())
     if number is not None and platform.system() == "Linux":
-        nice = os.getpriority(os.PRIO_PROCESS, 0)
         attributes = _ATTRIBUTES.pack(_ATTRIBUTES.size, os.SCHED_OTHER, 0, nice, 0, _SLICE, 0, 0, 0, 0)
         ctypes.CDLL(None).syscall(number, 0, ctypes.c_char_p(attributes), 0)

@@ -174,11 +174,28 @@ class Calls:
         return Taken(words, self._log, self._put)
 
 
-class _Up:
-    """What the client sends."""
+class _Side:
+    """What one side sends."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls, self._blocks = calls, HeaderBlocks()
+
+    def lost(self, error: Exception) -> None:
+        self._calls.lost(error)
+
+    def _block(self, kind: int, flags: int, stream: int, payload: bytes) -> bytes | None:
+        """A frame of a block of headers; gives it with what the block lacks, once that is whole."""
+        found = self._blocks.take(kind, flags, stream, payload)
+        added = b"" if found is None else self._headers(stream, found)
+        return with_header(kind, flags, stream, payload, added) if added else None
+
+    def _headers(self, stream: int, found: Mapping[bytes, bytes]) -> bytes:
+        """A whole block; gives what it lacks."""
+        raise NotImplementedError
+
+
+class _Up(_Side):
+    """What the client sends."""
 
     def frame(self, kind: int, flags: int, stream: int, payload: bytes) -> bytes | None:
         if kind == RST_STREAM:
@@ -187,9 +204,8 @@ class _Up:
             if flags & ACK and payload == _OUR_PING and not self._calls.is_acknowledged:
                 self._calls.is_acknowledged = True
                 return b""
-        elif kind != SETTINGS and (found := self._blocks.take(kind, flags, stream, payload)) is not None:
-            added = self._headers(stream, found)
-            return with_header(kind, flags, stream, payload, added) if added else None
+        elif kind != SETTINGS:
+            return self._block(kind, flags, stream, payload)
         return None
 
     def data(self, stream: int, buffer: bytes, start: int, end: int, last: bool) -> None:
@@ -201,9 +217,6 @@ class _Up:
         if last:
             call.asked = True
 
-    def lost(self, error: Exception) -> None:
-        self._calls.lost(error)
-
     def _headers(self, stream: int, found: Mapping[bytes, bytes]) -> bytes:
         calls, added = self._calls, b""
         if stream % 2 and stream > calls.last_stream:
@@ -213,18 +226,14 @@ class _Up:
         return added
 
 
-class _Down:
+class _Down(_Side):
     """What the server sends."""
-
-    def __init__(self, calls: Calls) -> None:
-        self._calls, self._blocks = calls, HeaderBlocks()
 
     def frame(self, kind: int, flags: int, stream: int, payload: bytes) -> bytes | None:
         if kind == RST_STREAM:
             self._calls.reset(stream, int.from_bytes(payload, "big"))
-        elif kind not in (PING, SETTINGS) and (found := self._blocks.take(kind, flags, stream, payload)) is not None:
-            added = self._headers(stream, found)
-            return with_header(kind, flags, stream, payload, added) if added else None
+        elif kind not in (PING, SETTINGS):
+            return self._block(kind, flags, stream, payload)
         return None
 
     def data(self, stream: int, buffer: bytes, start: int, end: int, last: bool) -> None:
@@ -235,9 +244,6 @@ class _Down:
             call.drop()
         if last:  # without a status, which a server of gRPC never leaves out
             self._calls.end(self._calls.open.pop(stream), "UNKNOWN")
-
-    def lost(self, error: Exception) -> None:
-        self._calls.lost(error)
 
     def _headers(self, stream: int, found: Mapping[bytes, bytes]) -> bytes:
         calls, blocks = self._calls, self._blocks

@@ -169,19 +169,14 @@ class Outbox:
             self._known = [each for each in self._known if each["place"] != record.words["place"]]
             self._known.append(record.words)
         process = self._start_process()
-        if process is None or not self._send(record):
-            return False
-        process.sent += not _TELLING & record.words.keys()
-        return True
-
-    def _send(self, record: Record) -> bool:
-        if self._process is None:
+        if process is None:
             return False
         try:
-            self._process.send(record)
+            process.send(record)
         except OSError:
             self._lost_process()
             return False
+        process.sent += not _TELLING & record.words.keys()
         return True
 
     def _lost_process(self) -> None:
