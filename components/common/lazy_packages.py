@@ -21,6 +21,7 @@ def import_later(name: str, *, bare: bool = False) -> None:
     spec = None if name in sys.modules else importlib.util.find_spec(name)
     if spec is None or spec.loader is None:
         return
+    parent, _, child = name.rpartition(".")
     loader, package = spec.loader, importlib.util.module_from_spec(spec)
     places = package.__path__
     if not bare:
@@ -35,8 +36,12 @@ def import_later(name: str, *, bare: bool = False) -> None:
             loader.exec_module(package)
         except BaseException:
             sys.modules.pop(name, None)  # as after any import that fails
+            if parent:
+                vars(sys.modules[parent]).pop(child, None)
             raise
         return getattr(sys.modules[name], attribute)
 
     package.__getattr__ = look_up  # type: ignore[method-assign]
     sys.modules[name] = package
+    if parent:
+        setattr(sys.modules[parent], child, package)  # imported by the search above

@@ -88,3 +88,19 @@ def test_a_package_that_cannot_be_imported_says_so_each_time(package, tmp_path):
         with pytest.raises(ImportError, match="wants a card"):
             sys.modules[package].anything  # noqa: B018
     assert package not in sys.modules
+
+
+def test_a_package_inside_another_is_an_attribute_of_it_as_after_an_import(package, tmp_path):
+    import_later(f"{package}.below")
+    import put_off
+
+    assert put_off.below is sys.modules[f"{package}.below"]
+    assert "VALUE" not in vars(put_off.below)
+    assert put_off.below.VALUE == 8
+
+    (tmp_path / package / "broken").mkdir()
+    (tmp_path / package / "broken" / "__init__.py").write_text("raise ImportError('it wants a card')")
+    import_later(f"{package}.broken")
+    with pytest.raises(ImportError, match="wants a card"):
+        put_off.broken.anything  # noqa: B018
+    assert not hasattr(put_off, "broken")
