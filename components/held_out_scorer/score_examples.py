@@ -14,7 +14,7 @@ from ..common.beam.records import SpreadRecords, records_of
 from ..common.errors import MonitorError
 from ..common.model_spec import ModelSpec
 from ..common.row_encoding import serialised
-from ..served_model.asking import LARGEST_BATCH, Asker
+from ..served_model.asking import LARGEST_BATCH, LARGEST_BYTES, Asker
 from ..served_model.saved_model import SavedModel
 from .held_out import HeldOut, read_held_out
 from .scoring import score
@@ -22,7 +22,6 @@ from .tally import Tally, merged
 
 ROWS = "rows"
 TALLY = "tally"
-_LARGEST_BYTES = 64 << 20  # of the images that are held at a time
 _Batch: TypeAlias = list[HeldOut]
 
 
@@ -120,7 +119,7 @@ def _batches(examples: Iterable[HeldOut]) -> Iterator[_Batch]:
     for example in examples:
         batch.append(example)
         size += len(example.image or b"")
-        if len(batch) == LARGEST_BATCH or size >= _LARGEST_BYTES:
+        if len(batch) == LARGEST_BATCH or size >= LARGEST_BYTES:
             yield batch
             batch, size = [], 0
     if batch:

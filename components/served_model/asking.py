@@ -12,7 +12,9 @@ from ..common.model_spec import ModelSpec
 from .questions import Pixels, UnusableImageError, check_input, file_for, numbers_for, pixels_of, texts_for
 from .tensors import STRING, Askable, Batch, TensorInfo, described
 
+# What a model is asked about at a time: so many images, and fewer where they have more bytes.
 LARGEST_BATCH = 128
+LARGEST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
