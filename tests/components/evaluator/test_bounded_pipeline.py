@@ -149,3 +149,41 @@ def test_sparse_and_ragged_features_have_memory_of_their_own():
     assert [array.tolist() for array in arrays] == [[0, 1, 2], [2, 3], [4, 5], [0, 1, 2], [3, 4]]
     assert not any(np.shares_memory(array, memory) for array in arrays)
     assert (type(own), type(owned)) == (tfma.SparseTensorValue, tfma.RaggedTensorValue)
+
+
+def test_several_splits_and_artifacts_are_read_at_once(model, examples, tmp_path, monkeypatch):
+    """What is flattened, Beam keeps in memory: so nothing is, and the results are those of what was flattened."""
+    write_split(tmp_path, "eval", range(100))
+    write_split(tmp_path, "more", range(EXAMPLES, EXAMPLES + 50))
+    both = examples_in(tmp_path, "eval", "more")
+    flattened = flattened_by(monkeypatch)
+    evaluation, _ = evaluate(tmp_path / "splits", model, [both], splits=["eval", "more"])
+    spans, _ = evaluate(tmp_path / "spans", model, [both, examples])
+    assert set(flattened) == {1}
+    assert count_of(evaluation) == 150
+    assert count_of(spans) == 100 + EXAMPLES
+    expected, _ = evaluate(tmp_path / "plain", model, [both, examples], as_tfx_does=True)
+    assert values(spans) == values(expected)
+
+
+def flattened_by(monkeypatch):
+    """Of how many collections each `FlattenExamples` of a bounded pipeline is, as they run."""
+    found = []
+    apply = BoundedPipeline.apply
+
+    def watched(self, transform, pvalueish=None, label=None):
+        if label == "FlattenExamples":
+            found.append(len(pvalueish))
+        return apply(self, transform, pvalueish, label)
+
+    monkeypatch.setattr(BoundedPipeline, "apply", watched)
+    return found
+
+
+def count_of(evaluation):
+    return values(evaluation)["()", "example_count"]["doubleValue"]
+
+
+def test_a_split_that_is_not_there_is_tfx_s_own_error(model, examples, tmp_path):
+    with pytest.raises(ValueError, match="Split does not exist over all example artifacts: none"):
+        evaluate(tmp_path, model, [examples], splits=["eval", "none"])
