@@ -22,8 +22,7 @@ class StepExecutor(base_executor.BaseExecutor):
 
     """
 
-    @staticmethod
-    def run(step: Step) -> None:
+    def run(self, step: Step) -> None:
         """What is run. A subclass says it."""
         raise NotImplementedError
 

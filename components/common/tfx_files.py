@@ -14,9 +14,10 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from .artifacts.examples import only_files
 from .artifacts.files import Artifact, Files
 from .artifacts.properties import scalars
-from .artifacts.record_files import choose, is_remote
+from .artifacts.record_files import is_remote
 from .artifacts.writing import Writing
 from .bounded_files import open_regular, read_bounded, too_large
 from .errors import MonitorError, require_known
@@ -54,19 +55,10 @@ def splits_of(examples: types.Artifact) -> list[str]:
 
 
 def split_files(examples: types.Artifact, split: str) -> list[str]:
-    """The files of one split, in order. Folders, which killed writers leave behind, and side files are not among them.
-
-    Raises:
-      MonitorError: there is no such split, or something in it is no file that can be read.
-
-    """
+    """As `artifacts.examples.split_paths`, of TFX's artifact."""
     require_known(split, artifact_utils.decode_split_names(examples.split_names), "split")
     (pattern,) = examples_utils.get_split_file_patterns([examples], split)
-    chosen = choose(fileio.glob(pattern), links_out=True)
-    for path, reason in chosen.refused.items():
-        if not os.path.isdir(path):
-            raise MonitorError(f"{path} must be a file of split {split!r} that can be read. Received: {reason}")
-    return [path for path in chosen.files if not (is_remote(path) and fileio.isdir(path))]
+    return [path for path in only_files(fileio.glob(pattern), split) if not (is_remote(path) and fileio.isdir(path))]
 
 
 def _read(path: str, most: int) -> bytes:

@@ -1,6 +1,5 @@
 """The Beam part: files of examples in, one set of statistics and one sample out."""
 
-import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -95,11 +94,6 @@ class CountValues(beam.PTransform):
             | "First" >> beam.CombineGlobally(_first)
             | "Values" >> beam.Map(lambda found, keys: {key: found.get(key, (0,))[-1] for key in keys}, self._keys)
         )
-
-
-def write_counts(counts: Mapping[str, int], path: str) -> None:
-    """Writes what `CountValues` gives."""
-    _write_file(path, json.dumps(counts).encode())
 
 
 def write_described(described: Described, folder: str) -> None:

@@ -1,25 +1,24 @@
 """Moves Examples in and statistics out of `ImageStatisticsGen`."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import apache_beam as beam
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 
 from ..common.artifacts.record_parts import Part
 from ..common.artifacts.schema import read_schema
 from ..common.beam.executor import BeamExecutor
+from ..common.beam.hand_back import HandBack, scratch_folder
 from ..common.beam.in_process import runs_alone
 from ..common.errors import MonitorError
 from ..common.image_spec import ImageSpec
 from ..common.model_spec import ModelSpec
 from ..common.strict_text import parse_json
 from ..common.tfx_files import artifact_of, split_files, splits_of, tfx_files
-from .describe_examples import CountValues, DescribeExamples, describe_here, write_counts, write_described
+from .describe_examples import CountValues, DescribeExamples, describe_here, write_described
 from .record_batches import count_values
 from .scores import numbers_of_scores
 from .statistics_generator import ImageStatisticsGenerator
@@ -27,7 +26,6 @@ from .statistics_generator import ImageStatisticsGenerator
 SPEC = "spec"
 SAMPLE_SIZE = "sample_size"
 _BATCHES_HERE = 3  # that are looked at before Beam is asked to look at all
-_COUNTS = ".values-{}.json"  # of a split, as long as that takes
 _Counts: TypeAlias = dict[str, int]
 
 
@@ -97,23 +95,19 @@ class Executor(BeamExecutor):
         batches = None if alone else _BATCHES_HERE
         counts = {split: count_values(map(Part, paths), keys, batches=batches) for split, paths in files.items()}
         left = [split for split, found in counts.items() if not alone and not all(found.values())]
-        if left:
+        if not left:
+            return counts
+        with scratch_folder(uri) as scratch:
+            found = {split: HandBack(scratch, f"values-{split}") for split in left}
             with self._make_beam_pipeline() as pipeline:
-                for split in left:
+                for split, counted in found.items():
                     _ = (
                         pipeline
                         | f"Files[{split}]" >> beam.Create(files[split])
                         | f"Count[{split}]" >> CountValues(keys)
-                        | f"Write[{split}]" >> beam.Map(write_counts, os.path.join(uri, _COUNTS.format(split)))
+                        | counted
                     )
-        return counts | {split: _take_counts(os.path.join(uri, _COUNTS.format(split))) for split in left}
-
-
-def _take_counts(path: str) -> _Counts:
-    with fileio.open(path) as file:
-        counts: _Counts = parse_json(file.read())
-    fileio.remove(path)
-    return counts
+            return counts | {split: counted.take() for split, counted in found.items()}
 
 
 def read_spec(text: str) -> ModelSpec | ImageSpec:

@@ -1,7 +1,7 @@
 """`PerformanceEstimator`: how accurate the model is on a window, without labels or with delayed ones."""
 
 from tfx import types
-from tfx.dsl.components.base import base_component, executor_spec
+from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
@@ -44,7 +44,7 @@ class _WithExamplesSpec(PerformanceEstimatorSpec):
     }
 
 
-class PerformanceEstimator(base_component.BaseComponent):
+class PerformanceEstimator(base_beam_component.BaseBeamComponent):
     """Says whether a shift degrades the model: its accuracy on the window against that on the held-out baseline.
 
     Example:
@@ -60,7 +60,7 @@ class PerformanceEstimator(base_component.BaseComponent):
     """
 
     SPEC_CLASS = PerformanceEstimatorSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
     def __init__(  # noqa: PLR0913 - two samples, labels, and one setting for each decision
         self,

@@ -36,7 +36,7 @@ WITHOUT_ID = "without_id"
 WITHOUT_PREDICTION = "without_prediction"
 EXAMPLE_PROBLEMS = (UNLABELLED, CONFLICTING_LABELS, WITHOUT_ID, WITHOUT_PREDICTION)
 
-_ROW, _EXAMPLE = 0, 1
+ROW, EXAMPLE = 0, 1  # the sides of an entry
 _SEVERAL = -2  # in place of a label
 _NO_LABEL = (-1, 0)
 _REMEMBERED = 10_000  # labels as they are spelled
@@ -60,12 +60,16 @@ class LoggedExamples:
       ids: "" for none.
       classes: predicted ones, -1 for none.
       disagreeing: examples whose `class_id` is not the class of their largest probability.
+      file: the name of the file that they are in.
+      first: the number of the first of them in the file, from 0.
 
     """
 
     ids: Sequence[str]
     classes: Sequence[int]
     disagreeing: int = 0
+    file: str = ""
+    first: int = 0
 
 
 def read_csv(content: Any, name: str) -> Iterator[LabelRow]:
@@ -113,7 +117,7 @@ def join(rows: Iterable[LabelRow], examples: Iterable[LoggedExamples], spec: Mod
       spec: says which class a label means.
 
     """
-    joined = _Joined(spec)
+    joined = Joined(spec)
     with Partitions(partitions.MOST_HELD) as by_id:
         for entry in joined.usable_rows(rows):
             by_id.add(entry)
@@ -143,13 +147,19 @@ class _Noted:
             del self._found[last]
         self._found[name] = found
 
+    def merge(self, other: "_Noted") -> None:
+        """Adds what was noted elsewhere."""
+        found = {**other._found, **self._found}
+        self._count += other._count
+        self._found = {name: found[name] for name in sorted(found)[:NAMED]}
+
     def problem(self) -> Problem:
         named = tuple(sorted(self._found))
         return Problem(self._count, named, self._found[named[0]] if named else "")
 
 
-class _Joined:
-    """What the rows and examples that were seen so far come to, each counted once."""
+class Joined:
+    """What the rows and examples that were seen so far come to, each counted once. What others saw can be added."""
 
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
@@ -178,26 +188,26 @@ class _Joined:
             elif isinstance(label, str):
                 self._row_problems[label].add(row.id, found=repr(row.label))
             else:
-                yield _ROW, row.id, label
+                yield ROW, row.id, label
 
     def usable_examples(self, batches: Iterable[LoggedExamples]) -> Iterator[Entry]:
         """Those with an id; the others are counted."""
         for batch in batches:
             self._disagreeing += batch.disagreeing
-            for identity, predicted in zip(batch.ids, batch.classes, strict=True):
+            self._examples += len(batch.ids)
+            for number, (identity, predicted) in enumerate(zip(batch.ids, batch.classes, strict=True), batch.first):
                 if identity == "":
-                    self._example_problems[WITHOUT_ID].add(f"example {self._examples}")
+                    self._example_problems[WITHOUT_ID].add(f"record {number} of {batch.file}")
                 else:
-                    yield _EXAMPLE, identity, predicted
-                self._examples += 1
+                    yield EXAMPLE, identity, predicted
 
     def settle(self, group: Iterable[Entry]) -> None:
-        """Joins rows and examples, the rows first; of the ids among them there are no others elsewhere."""
+        """Joins rows and examples, the rows of an id first; of the ids among them there are no others elsewhere."""
         labels: dict[str, list[int]] = {}  # the label, or that there are several, and the number of rows
         logged: dict[str, int] = {}
         pairs: list[tuple[int, int]] = []
         for side, identity, number in group:
-            if side == _ROW:
+            if side == ROW:
                 given = labels.setdefault(identity, [number, 0])
                 given[0] = number if given[0] == number else _SEVERAL
                 given[1] += 1
@@ -217,6 +227,22 @@ class _Joined:
         for identity, times in logged.items():
             if times > 1:
                 self._repeated.add(identity)
+
+    def merge(self, other: "Joined") -> None:
+        """Adds what was seen elsewhere, of other rows and examples and of other ids."""
+        self._rows += other._rows
+        self._examples += other._examples
+        self._used += other._used
+        self._disagreeing += other._disagreeing
+        self._total, self._right = self._total + other._total, self._right + other._right
+        self._agreement += other._agreement
+        self._repeated.merge(other._repeated)
+        for mine, others in (
+            (self._row_problems, other._row_problems),
+            (self._example_problems, other._example_problems),
+        ):
+            for kind, noted in mine.items():
+                noted.merge(others[kind])
 
     def accuracy(self) -> LabelledAccuracy:
         spec, total, right = self._spec, self._total.tolist(), self._right.tolist()

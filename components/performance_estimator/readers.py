@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..common.artifacts.examples import split_records
+from ..common.artifacts.examples import split_paths
 from ..common.artifacts.files import Artifact, Files
 from ..common.artifacts.names import STATISTICS_FILE
 from ..common.artifacts.splits import split_folder
@@ -96,12 +96,25 @@ def logged_examples(examples: Artifact, split: str, files: Files) -> Iterator[Lo
       MonitorError: if there is no such split, the payload is another, or a file is damaged.
 
     """
-    records = split_records(examples, split, files)
+    for path in split_paths(examples, split, files):
+        yield from logged_in(files.long_records(path), path)
+
+
+def logged_in(records: Iterator[bytes], path: str, first: int = 0) -> Iterator[LoggedExamples]:
+    """As `logged_examples`, of records of one file that follow each other.
+
+    Args:
+      records: tf.Examples.
+      path: of the file.
+      first: the number of the first in the file, from 0.
+
+    """
     while batch := [parse_example(record, _READ) for record in itertools.islice(records, _BATCH)]:
         classes = np.array([_only_number(features.get(CLASS_ID, [])) for features in batch])
         differ = _fill_classes(classes, [features.get(PROBABILITIES, []) for features in batch])
         ids = [_only_text(features.get(ID, [])) for features in batch]
-        yield LoggedExamples(ids, classes.tolist(), differ)
+        yield LoggedExamples(ids, classes.tolist(), differ, os.path.basename(path), first)
+        first += len(batch)
 
 
 def label_rows(path: str, files: Files) -> Iterator[LabelRow]:

@@ -1,5 +1,7 @@
 """Moves samples, examples and labels into the estimate, and its outcome out."""
 
+from collections.abc import Callable
+
 from absl import logging
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
@@ -33,8 +35,17 @@ REASON_PROPERTY = "reason"
 ESTIMATED_ACCURACY_PROPERTY = "estimated_accuracy"
 MEASURED_ACCURACY_PROPERTY = "measured_accuracy"
 
+Join = Callable[[Step, ModelSpec], LabelledAccuracy]
 
-def run(step: Step) -> None:
+
+def join_here(step: Step, spec: ModelSpec) -> LabelledAccuracy:
+    """Labels and examples are read and joined by this process; raises as `run`."""
+    logged = readers.logged_examples(step.input(EXAMPLES_KEY), step.parameter(SPLIT_KEY), step.files)
+    labels = step.text(LABELS_FILE_KEY)
+    return join(readers.label_rows(labels, files_for(labels, step.files)), logged, spec)
+
+
+def run(step: Step, join_labels: Join = join_here) -> None:
     """Says how accurate the model is on a window, and whether that is too much worse than on the baseline.
 
     Inputs:
@@ -46,6 +57,10 @@ def run(step: Step) -> None:
       anomalies: `ExampleAnomalies` with the window's split: no anomaly when the window is fine, else one on the
         dataset. `performance.json` at its root has the whole (`Performance`); the custom properties `state`, `reason`
         and, where there are any, `estimated_accuracy` and `measured_accuracy` the gist.
+
+    Args:
+      step: what is given.
+      join_labels: how the examples of the window are given their labels.
 
     Execution properties: `labels_file` ("" or "none"), `split`, `baseline_split`, `estimator`, `max_accuracy_drop`,
       `seed`, and `spec`, the JSON of the model's. `labels_fingerprint` is there for the cache alone.
@@ -65,7 +80,7 @@ def run(step: Step) -> None:
     performance = measure(
         baseline,
         window,
-        _labelled(step, spec) if step.text(LABELS_FILE_KEY) not in ("", NO_LABELS) else None,
+        join_labels(step, spec) if step.text(LABELS_FILE_KEY) not in ("", NO_LABELS) else None,
         estimator=parameter(ESTIMATOR_KEY),
         max_accuracy_drop=parameter(MAX_ACCURACY_DROP_KEY),
         seed=parameter(SEED_KEY),
@@ -80,12 +95,6 @@ def run(step: Step) -> None:
     found = to_anomalies(performance.check)
     step.write_message(anomalies.split_path(parameter(SPLIT_KEY), ANOMALIES_FILE), found)
     _describe(anomalies, performance)
-
-
-def _labelled(step: Step, spec: ModelSpec) -> LabelledAccuracy:
-    logged = readers.logged_examples(step.input(EXAMPLES_KEY), step.parameter(SPLIT_KEY), step.files)
-    labels = step.text(LABELS_FILE_KEY)
-    return join(readers.label_rows(labels, files_for(labels, step.files)), logged, spec)
 
 
 def _check_classes(spec: ModelSpec, *samples: FeatureSample | None) -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import pickle
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -13,7 +12,6 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from ..common.beam import in_process
 from ..common.beam.records import SpreadRecords, cut_file
-from ..common.beam.worker_files import create
 from . import tally as names
 from .known_ids import KnownIds
 from .problems import Problem
@@ -68,12 +66,6 @@ class ConvertLogs(beam.PTransform):
             ROWS: written[ROWS],
             TALLY: tallies | "Tallies" >> beam.Flatten() | "Add" >> beam.CombineGlobally(merged),
         }
-
-
-def write_tally(tally: Tally, path: str) -> None:
-    """Writes what `ConvertLogs` has counted, pickled: for the component that has made the path."""
-    with create(path) as file:
-        pickle.dump(tally, file)
 
 
 def convert_here(paths: Sequence[str], options: ReadOptions, dead_letter_folder: str, tally: Tally) -> Iterator[bytes]:

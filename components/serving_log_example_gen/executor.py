@@ -1,7 +1,6 @@
 """Moves log files into and Examples, dead letters and anomalies out of `ServingLogExampleGen`."""
 
 import os
-import pickle
 from typing import Any
 
 import apache_beam as beam
@@ -19,6 +18,7 @@ from ..common.artifacts.names import PUSHED_VERSION_PROPERTY
 from ..common.artifacts.record_files import Chosen, choose, is_remote
 from ..common.artifacts.splits import split_path
 from ..common.beam.executor import BeamExecutor
+from ..common.beam.hand_back import HandBack
 from ..common.beam.in_process import runs_alone
 from ..common.beam.shards import Shards, WriteShards, shards_of
 from ..common.errors import MonitorError, require
@@ -26,7 +26,7 @@ from ..common.model_spec import IMAGE
 from ..common.records.log_counts import COUNTS_JSON, DEAD_LETTERS
 from ..common.strict_text import parse_json
 from ..common.tfx_files import artifact_of
-from .convert_logs import ROWS, ConvertLogs, convert_here, write_tally
+from .convert_logs import ROWS, ConvertLogs, convert_here
 from .read_options import MODEL_VERSION, ReadOptions
 from .read_parts import TALLY, UNFINISHED
 from .span_anomalies import SpanAnomaly, judge
@@ -35,7 +35,7 @@ from .tally import ALL_COUNTS, Tally, merged
 SPLIT = "serving"
 ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
 BASELINE_KEY = "baseline"
-_TALLY = "tally.pickle"  # beside the rows while they are written
+_TALLY = "tally"  # beside the rows while they are written
 
 
 class Executor(BeamExecutor):
@@ -88,13 +88,12 @@ class Executor(BeamExecutor):
 
     def _convert(self, files: list[str], options: ReadOptions, letters: str, shards: Shards) -> Tally:
         """Writes the rows with Beam; what was counted, for this process to judge: workers import no TFX."""
-        counted = os.path.join(shards.scratch, _TALLY)
+        counted = HandBack(shards.scratch, _TALLY)
         with self._make_beam_pipeline() as pipeline:
             found = pipeline | "Files" >> beam.Create(files) | "Convert" >> ConvertLogs(options, letters)
             _ = found[ROWS] | "Write" >> WriteShards(shards)
-            _ = found[TALLY] | "Count" >> beam.Map(write_tally, counted)
-        with fileio.open(counted, "rb") as file:
-            tally: Tally = pickle.loads(file.read())  # noqa: S301 - a worker of this run has written it
+            _ = found[TALLY] | counted
+        tally: Tally = counted.take()
         return tally
 
 

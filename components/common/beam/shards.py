@@ -9,7 +9,6 @@ that had more of them stay for ever.
 
 import contextlib
 import os
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from tfx.dsl.io import fileio
 
 from ..artifacts.splits import split_path
 from ..strict_text import parse_json
+from .hand_back import scratch_folder
 from .shard_writer import LIST, ShardWriter, WriteBundle, write_list
 
-_WRITING = ".writing-"  # a hidden folder: readers of artifacts do not look into it
 _RENAMED_AT_ONCE = 16  # in an object store, each is a copy
 
 
@@ -66,24 +65,18 @@ class Shards:
 def shards_of(uri: str, splits: Sequence[str]) -> Iterator[dict[str, Shards]]:
     """The files of each split of an `Examples` artifact: committed behind the block, unless that raises.
 
-    What an earlier run has left behind that was killed is removed first.
-
     Args:
       uri: of the artifact.
       splits: their names.
 
     """
-    _sweep(uri)
-    scratch = os.path.join(uri, f"{_WRITING}{uuid.uuid4().hex}")
-    written = {split: Shards(split_path(uri, split), os.path.join(scratch, split)) for split in splits}
-    for each in written.values():
-        fileio.makedirs(each.scratch)
-    try:
+    with scratch_folder(uri) as scratch:
+        written = {split: Shards(split_path(uri, split), os.path.join(scratch, split)) for split in splits}
+        for each in written.values():
+            fileio.makedirs(each.scratch)
         yield written
         for each in written.values():
             each.commit()
-    finally:
-        fileio.rmtree(scratch)
 
 
 class WriteShards(beam.PTransform):
@@ -100,10 +93,3 @@ class WriteShards(beam.PTransform):
             | "Gather" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
             | "List" >> beam.Map(write_list, self._scratch)
         )
-
-
-def _sweep(uri: str) -> None:
-    if fileio.exists(uri):
-        for name in fileio.listdir(uri):
-            if name.startswith(_WRITING):
-                fileio.rmtree(os.path.join(uri, name))

@@ -4,6 +4,8 @@ That brings TensorFlow, five seconds of processor time, and is imported when a p
 """
 
 import os
+import pickle
+import uuid
 from typing import Any, BinaryIO
 
 from ..artifacts.record_files import is_remote, open_regular
@@ -47,6 +49,14 @@ def remove(path: str) -> None:
         _tfx_files().remove(path)
     else:
         os.remove(path)
+
+
+def write_whole(value: Any, path: str) -> None:
+    """Writes a value, pickled, to a file that is there whole or not at all; done twice, it comes to the same."""
+    written = f"{path}.{uuid.uuid4().hex}"
+    with create(written) as file:
+        pickle.dump(value, file)
+    replace(written, path)
 
 
 def _tfx_files() -> Any:

@@ -58,13 +58,13 @@ def test_every_problem_of_a_row_is_counted_and_named(given_rows, problem, count,
 
 
 def test_examples_without_a_use_for_a_label_are_counted_and_named():
-    examples = LoggedExamples(["a", "b", "", "d"], [0, 0, 0, -1])
+    examples = LoggedExamples(["a", "b", "", "d"], [0, 0, 0, -1], file="part-0", first=10)
     found = join(rows(("b", "0"), ("b", "1"), ("d", "0")), [examples], names_of(2))
     assert found.overall is None
     assert {kind: each.named for kind, each in found.example_problems.items()} == {
         "unlabelled": ("a",),
         "conflicting_labels": ("b",),
-        "without_id": ("example 2",),
+        "without_id": ("record 12 of part-0",),
         "without_prediction": ("d",),
     }
 

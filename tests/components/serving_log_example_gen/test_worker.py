@@ -11,7 +11,7 @@ from components.common.artifacts.record_parts import Part
 from components.common.artifacts.tfrecord import read_records
 from components.common.beam import in_process
 from components.common.beam.shard_writer import WriteBundle
-from components.serving_log_example_gen.convert_logs import write_tally
+from components.common.beam.worker_files import write_whole
 from components.serving_log_example_gen.read_options import ReadOptions
 from components.serving_log_example_gen.read_parts import TALLY, ReadPart
 from tests.components.serving_log_example_gen.conftest import log_file, make_good_log
@@ -43,7 +43,7 @@ def test_a_worker_reads_logs_and_writes_rows_without_tensorflow_and_has_it_when_
     path = tmp_path / "log"
     path.write_bytes(log_file(*logs, b"\xff\xff"))
     reading = ReadPart(ReadOptions(model_spec((4, 5, 3), 3)), str(tmp_path / "letters"))
-    sent = cloudpickle_pickler.dumps((reading, WriteBundle(str(tmp_path)), write_tally, Part(str(path)), str(tmp_path)))
+    sent = cloudpickle_pickler.dumps((reading, WriteBundle(str(tmp_path)), write_whole, Part(str(path)), str(tmp_path)))
     done = subprocess.run([sys.executable, "-c", WORKER], cwd=ROOT, input=sent, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     written, *told = done.stdout.decode().splitlines()

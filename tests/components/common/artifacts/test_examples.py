@@ -4,6 +4,7 @@ import dataclasses
 import gzip
 import io
 import json
+import os
 
 import pytest
 
@@ -21,6 +22,7 @@ def examples(tmp_path):
     (folder / "part-0.gz").write_bytes(gzip.compress(frame(b"a") + frame(b"b")))
     for side_file in ("_SUCCESS", ".part-0.gz.crc"):
         (folder / side_file).write_bytes(b"no record")
+    (folder / "beam-temp-part-1").mkdir()  # as Beam's own writers leave it
     return Artifact(str(tmp_path), properties={"split_names": '["eval"]'})
 
 
@@ -50,6 +52,12 @@ def test_a_split_may_be_where_the_artifact_says(examples):
 def test_what_the_artifact_says_against_it_is_an_error(examples, properties, message):
     with pytest.raises(MonitorError, match=message):
         list(split_records(having(examples, **properties), "eval", local_files()))
+
+
+def test_what_is_neither_a_file_nor_a_folder_is_an_error(examples, tmp_path):
+    os.mkfifo(tmp_path / "Split-eval" / "part-2")
+    with pytest.raises(MonitorError, match=r"part-2 must be a file of split 'eval' .* Received: "):
+        list(split_records(examples, "eval", local_files()))
 
 
 def test_a_damaged_file_is_an_error_that_names_it_and_so_is_a_file_that_fails_while_it_is_read(examples, tmp_path):
