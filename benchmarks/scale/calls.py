@@ -111,7 +111,7 @@ def _compare(data: Path, output: Path, _: Sequence[str]) -> Call:
     return _call("skew_drift_validator", {**statistics, "schema": [schema]}, outputs, properties, ())
 
 
-def _estimate(data: Path, output: Path, _: Sequence[str]) -> Call:
+def _estimate(data: Path, output: Path, beam_args: Sequence[str]) -> Call:
     window, baseline = (_split(standard_artifacts.ExampleStatistics, data / side / "statistics") for side in _SIDES)
     given = {
         "statistics": [window],
@@ -123,7 +123,7 @@ def _estimate(data: Path, output: Path, _: Sequence[str]) -> Call:
         "estimator": "atc_with_transport", "max_accuracy_drop": 0.05, "spec": default_spec().to_json(), "seed": 0,
     }  # fmt: skip
     outputs = {"anomalies": [_artifact(standard_artifacts.ExampleAnomalies, output / "anomalies")]}
-    return _call("performance_estimator", given, outputs, properties, ())
+    return _call("performance_estimator", given, outputs, properties, beam_args)
 
 
 def _split(kind: Any, uri: Path) -> Any:

@@ -1,6 +1,6 @@
 """What components take on a Flink cluster: processor time of the component, of Beam's workers and of Flink's own.
 
-    python -m benchmarks.scale.flink --images 200000 describe convert score evaluate
+    python -m benchmarks.scale.flink --images 200000 describe convert estimate score evaluate
 
 A job manager and two task managers are started as processes of this machine, as in `make test-flink`, with Python
 workers in processes of their own. What a stage is charged with is all that these take from its beginning to its end,
@@ -23,7 +23,7 @@ from benchmarks.scale.made import data_for
 from tests.support.flink import jars
 from tests.support.flink.cluster import Cluster, flink_cluster, process_workers
 
-STAGES = ("describe", "convert", "score", "evaluate")
+STAGES = ("describe", "convert", "estimate", "score", "evaluate")
 # TFMA's combiners and cloudpickle do not go together (docs/traps.md)
 _FOR = {"evaluate": ["--pickle_library=dill"]}
 

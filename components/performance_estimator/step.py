@@ -5,6 +5,7 @@ from collections.abc import Callable
 from absl import logging
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from ..common.artifacts.files import Properties
 from ..common.artifacts.names import ANOMALIES_FILE
 from ..common.errors import MonitorError
 from ..common.model_spec import ModelSpec
@@ -36,6 +37,11 @@ ESTIMATED_ACCURACY_PROPERTY = "estimated_accuracy"
 MEASURED_ACCURACY_PROPERTY = "measured_accuracy"
 
 Join = Callable[[Step, ModelSpec], LabelledAccuracy]
+
+
+def spreads(parameters: Properties) -> bool:
+    """Whether Beam has something to share out: there is a labels file."""
+    return str(parameters.get(LABELS_FILE_KEY, "")) not in ("", NO_LABELS)
 
 
 def join_here(step: Step, spec: ModelSpec) -> LabelledAccuracy:
@@ -80,7 +86,7 @@ def run(step: Step, join_labels: Join = join_here) -> None:
     performance = measure(
         baseline,
         window,
-        join_labels(step, spec) if step.text(LABELS_FILE_KEY) not in ("", NO_LABELS) else None,
+        join_labels(step, spec) if spreads(step.parameters) else None,
         estimator=parameter(ESTIMATOR_KEY),
         max_accuracy_drop=parameter(MAX_ACCURACY_DROP_KEY),
         seed=parameter(SEED_KEY),

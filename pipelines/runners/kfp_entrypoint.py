@@ -20,7 +20,16 @@ from components.common.object_store.files import store_files
 from components.common.processor import tell_openblas
 from components.common.step import MOST_READ
 
-from .kfp.executor_input import INPUT_ARGUMENT, SPEC_ARGUMENT, Declared, ExecutorInput, Json, read_declared, read_input
+from .kfp.executor_input import (
+    INPUT_ARGUMENT,
+    SPEC_ARGUMENT,
+    Declared,
+    ExecutorInput,
+    Json,
+    plain_parameters,
+    read_declared,
+    read_input,
+)
 from .kfp.executor_output import driver_output, make_room, write_output
 from .kfp.light_steps import LightStep, light_step
 from .kfp.mends import mend, on_vertex
@@ -104,10 +113,11 @@ def run(told: Arguments) -> None:
     """Runs the step. Raises whatever it raises, and then has written no output file."""
     given = mend(told.given, told.declared)
     prefix = os.environ.get(PREFIX_VARIABLE, "")
-    step = light_step(told.executor_class)
+    elsewhere = _beam_elsewhere(told.beam_args)
+    step = light_step(told.executor_class, plain_parameters(given, told.declared) if elsewhere else None)
     driven = driver_output(given.output_file)
     make_room(given.output_file)
-    places = Places(prefix) if step else Places(prefix, _schemes(told))
+    places = Places(prefix) if step else Places(prefix, _schemes(elsewhere=elsewhere or on_vertex(told.given)))
     if step:
         light = LightStep(step, places, store_files(MOST_READ), run_names(told.given, told.pipeline_name))
         made, more = light.make(given, told.declared), Json()
@@ -119,12 +129,16 @@ def run(told: Arguments) -> None:
     write_output(made, more, given, places)
 
 
-def _schemes(told: Arguments) -> tuple[str, ...]:
-    """The schemes whose copies TFX is to use. Google's own store it reads by itself, also from other machines."""
+def _beam_elsewhere(beam_args: Sequence[str]) -> bool:
+    """Whether Beam's work is done elsewhere than in this process."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--runner", default="")
-    runner = parser.parse_known_args(told.beam_args)[0].runner
-    elsewhere = on_vertex(told.given) or not (not runner or any(name in runner for name in _RUNNERS_HERE))
+    runner = parser.parse_known_args(beam_args)[0].runner
+    return bool(runner) and not any(name in runner for name in _RUNNERS_HERE)
+
+
+def _schemes(*, elsewhere: bool) -> tuple[str, ...]:
+    """The schemes whose copies TFX is to use. Google's own store it reads by itself, also from other machines."""
     return tuple(scheme for scheme in FOLDERS if not (elsewhere and scheme == "gs"))
 
 

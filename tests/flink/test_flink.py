@@ -19,11 +19,13 @@ from tfx.utils import proto_utils
 from components.common.artifacts.files import local_files
 from components.common.artifacts.tfrecord import frame
 from components.common.beam.shard_writer import ShardWriter
+from components.common.records.performance import Performance
 from components.common.statistics.feature_sample import FILE_NAME, FeatureSample
 from components.evaluator.executor import Executor as Evaluator
 from components.held_out_scorer.executor import Executor as HeldOutScorer
 from components.image_statistics_gen import record_batches
 from components.image_statistics_gen.executor import Executor as ImageStatisticsGen
+from components.performance_estimator.executor import Executor as PerformanceEstimator
 from components.serving_log_example_gen.executor import Executor as ServingLogExampleGen
 from components.serving_log_example_gen.read_options import ReadOptions
 from components.threshold_calibrator.executor import Executor as ThresholdCalibrator
@@ -96,6 +98,9 @@ class Steps:
             ids = [f"{number}-{request}" if request else "again" for request in range(40)]
             requests = [make_good_log(5, seed=number, request_id=each).SerializeToString() for each in ids]
             (logs / f"part-{number}").write_bytes(b"".join(map(frame, [*requests, b"\xff\xff"])))
+        rows = [f"{identity},{label}" for identity, label in zip(digits.ids, digits.labels, strict=True)]
+        wrong = [rows[0], f"{digits.ids[1]},{9 - digits.labels[1]}", "nobody,1", ",1", f"{digits.ids[2]},ten", "x"]
+        (self.data / "labels.csv").write_text("\n".join(["id,label", *rows[:290], *wrong]))
 
     def run_all(self) -> None:
         self.score()
@@ -103,6 +108,7 @@ class Steps:
         self.calibrate()
         self.evaluate()
         self.convert()
+        self.estimate()
 
     def score(self) -> None:
         inputs = {"held_out_examples": [self._examples(self.data)], "model": [self._model()]}
@@ -145,6 +151,19 @@ class Steps:
         }
         result = self.converted
         self._run(ServingLogExampleGen, {}, {"examples": [result.examples], "anomalies": [result.anomalies]}, told)
+
+    def estimate(self) -> None:
+        statistics = _artifact(standard_artifacts.ExampleStatistics, self.folder / "statistics", split_names='["eval"]')
+        examples = _artifact(standard_artifacts.Examples, self.folder / "scored", split_names='["eval"]')
+        output = _artifact(standard_artifacts.ExampleAnomalies, self.folder / "performance")
+        inputs = {"statistics": [statistics], "baseline_statistics": [statistics], "examples": [examples]}
+        told = {"labels_file": str(self.data / "labels.csv"), "split": "eval", "baseline_split": "eval", "seed": 0,
+                "estimator": "atc_confidence", "max_accuracy_drop": 0.05, "spec": SPEC.to_json()}  # fmt: skip
+        self._run(PerformanceEstimator, inputs, {"anomalies": [output]}, told)
+
+    @property
+    def performance(self) -> Performance:
+        return Performance.from_json((self.folder / "performance" / "performance.json").read_text())
 
     @property
     def converted(self) -> Result:
@@ -223,6 +242,10 @@ def test_every_step_comes_to_the_same(cluster, here, tmp_path):
     assert here.schema == there.schema
     assert here.metrics == there.metrics
     assert here.metrics["example_count"] == {"doubleValue": 300.0}
+    labelled = here.performance.labelled
+    assert labelled is not None
+    assert (labelled.examples, labelled.used, labelled.rows) == (300, 289, 296)
+    assert here.performance == there.performance
     assert here.files - {"data"} == there.files
 
 
@@ -263,6 +286,8 @@ def test_workers_of_their_own_ask_the_model_as_one_process_does(cluster, here, t
     assert there.scored == here.scored
     there.describe()
     assert_same_statistics(here, there)
+    there.estimate()
+    assert here.performance == there.performance
     there.evaluate()
     assert here.metrics == there.metrics
     assert not list((tmp_path / "evaluation").glob("beam-temp-*"))

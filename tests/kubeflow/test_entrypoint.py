@@ -195,6 +195,24 @@ print([name for name in {heavy!r} if name in sys.modules])
 
 
 @pytest.mark.parametrize(
+    ("executor", "runner", "labels", "light"),
+    [
+        ("performance_estimator", "FlinkRunner", "labels.csv", False),
+        ("performance_estimator", "FlinkRunner", "none", True),
+        ("performance_estimator", "apache_beam.runners.portability.fn_api_runner.FnApiRunner", "labels.csv", True),
+        ("performance_estimator", "", "labels.csv", True),
+        ("skew_drift_validator", "FlinkRunner", "labels.csv", True),
+    ],
+)
+def test_what_beam_shares_out_is_no_light_step_where_beam_has_workers_elsewhere(
+    executor: str, runner: str, labels: str, light: bool, output: Path, capsys: pytest.CaptureFixture[str]
+):
+    command = told(output, executor=f"components.{executor}.executor.Executor", labels_file=labels)
+    assert main([*command, *([f"--runner={runner}"] if runner else [])]) == 1
+    assert last(capsys).startswith(("The input `", "The step must be given")) == light  # as a step says what it lacks
+
+
+@pytest.mark.parametrize(
     "executor", ["no.such.Executor", "components.validation_report.executor.NoExecutor", "Executor"]
 )
 def test_a_class_that_the_image_has_not_is_said(executor: str, output: Path):

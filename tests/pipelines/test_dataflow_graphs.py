@@ -9,6 +9,7 @@ from components.common.beam.shards import Shards, WriteShards
 from components.held_out_scorer.score_examples import ROWS, ModelHandle, ScoreExamples
 from components.image_statistics_gen.describe_examples import CountValues, DescribeExamples
 from components.image_statistics_gen.statistics_generator import ImageStatisticsGenerator
+from components.performance_estimator.join_labels import JoinLabels
 from components.serving_log_example_gen.convert_logs import ConvertLogs
 from components.serving_log_example_gen.read_options import ReadOptions
 from pipelines.config import MonitoringConfig, load
@@ -26,6 +27,7 @@ STEPS = {
     "describe": lambda: DescribeExamples(ImageStatisticsGenerator(image_spec((4, 5, 3))), None),
     "count": lambda: CountValues(["probabilities"]),
     "convert": lambda: ConvertLogs(ReadOptions(SPEC, one_example_per="60s"), "gs://b/letters"),
+    "join": lambda: JoinLabels("gs://b/labels.csv", SPEC),
     "score": lambda: ScoreExamples(ModelHandle("gs://b/model", SPEC), logged=False),
 }
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from components.common.artifacts.files import Artifact, Files
+from components.common.artifacts.files import Artifact, Files, Properties
 from components.common.artifacts.properties import scalar
 from components.common.artifacts.splits import named_splits
 from components.common.step import Output, Step
@@ -21,17 +21,26 @@ _EXECUTOR, _TFX = ".executor.Executor", "tfx."
 _CUSTOM = "custom:"  # what TFX puts before a custom property of which the type has another of the same name
 
 
-def light_step(executor_class: str) -> Run | None:
+def light_step(executor_class: str, spread: Properties | None = None) -> Run | None:
     """What the executor `ROOM.COMPONENT.executor.Executor` runs, if that is a step that needs no TFX; None if not.
 
     It is one where there is a module `ROOM.COMPONENT.step`, and `ROOM.common.step` that says what a step is: this
-    project's components, under whatever name they are vendored.
+    project's components, under whatever name they are vendored. Where that module has a function `spreads`, it says of
+    the execution properties whether Beam would share the work out.
+
+    Args:
+      executor_class: the path of the class.
+      spread: the execution properties, where Beam has workers elsewhere; None: where it has none.
+
     """
     component = executor_class.removesuffix(_EXECUTOR)
     room = component.rpartition(".")[0]
     if component == executor_class or not all(map(_is_there, (room, f"{room}.common.step", f"{component}.step"))):
         return None
-    run: Run = importlib.import_module(f"{component}.step").run
+    module = importlib.import_module(f"{component}.step")
+    if spread is not None and hasattr(module, "spreads") and module.spreads(spread):
+        return None
+    run: Run = module.run
     return run
 
 
