@@ -38,7 +38,7 @@ from .kfp.run_names import run_names
 from .project_version import project_version
 
 # Runners of Beam's whose work is done in this container; the workers of others do not have its folders.
-_RUNNERS_HERE = ("DirectRunner", "FnApiRunner", "PrismRunner")
+_RUNNERS_HERE = ("DirectRunner", "FnApiRunner", "PrismRunner", "ProcessRunner")
 
 
 @dataclass(frozen=True)

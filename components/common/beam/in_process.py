@@ -16,19 +16,26 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 MAIN = None  # the tag of a function's main output
 _IN_THIS_PROCESS = ("directrunner", "fnapirunner")
+_OF_THIS_PROCESS = (*_IN_THIS_PROCESS, "processrunner")  # workers of the latter are processes that this one starts
 
 
 def runs_alone(beam_args: Sequence[str]) -> bool:
     """Whether Beam's options say that everything runs in this process, so that there is nobody to share work with."""
-    return _runs_here(tuple(beam_args))
+    runner, mode = _runner(tuple(beam_args))
+    return mode == "in_memory" and runner in _IN_THIS_PROCESS
+
+
+def groups_here(beam_args: Sequence[str]) -> bool:
+    """Whether what Beam groups is held in the memory of this process, whoever does the work."""
+    return _runner(tuple(beam_args))[0] in _OF_THIS_PROCESS
 
 
 @lru_cache(maxsize=8)
-def _runs_here(beam_args: tuple[str, ...]) -> bool:
+def _runner(beam_args: tuple[str, ...]) -> tuple[str, str]:
+    """The runner's name, in small letters, and the mode of Beam's own."""
     options = PipelineOptions(list(beam_args))
     runner = options.view_as(StandardOptions).runner or "DirectRunner"
-    in_memory = options.view_as(DirectOptions).direct_running_mode == "in_memory"
-    return in_memory and runner.rpartition(".")[2].lower() in _IN_THIS_PROCESS
+    return runner.rpartition(".")[2].lower(), options.view_as(DirectOptions).direct_running_mode
 
 
 def stream(function: beam.DoFn, elements: Iterable[Any], *side_inputs: Any) -> Iterator[tuple[str | None, Any]]:

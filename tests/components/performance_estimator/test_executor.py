@@ -4,9 +4,11 @@ import gzip
 import os
 from pathlib import Path
 
+import apache_beam as beam
 import pytest
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
+from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.components.util import examples_utils
 from tfx.dsl.components.common import importer
@@ -28,6 +30,7 @@ from components.performance_estimator.component import PerformanceEstimator
 from components.performance_estimator.executor import Executor
 from components.push_gate import anomalies as gate
 from components.push_gate.policy import AnomaliesPolicy
+from pipelines.config import LOCAL_BEAM_ARGS
 from tests.support.specs import model_spec
 
 PROPERTIES = {
@@ -101,7 +104,7 @@ def examples(tmp_path_factory):
 def run(tmp_path, sample):
     """Runs the executor; what is not given is 1,000 held-out examples of accuracy 0.9 and a window like them."""
 
-    def execute(window=..., baseline=..., examples=None, **properties):
+    def execute(window=..., baseline=..., examples=None, context=None, **properties):
         baseline = sample(1000, right=0.9) if baseline is ... else baseline
         window = sample(600, right=0.9, seed=1, labels=False) if window is ... else window
         output = new_artifact(standard_artifacts.ExampleAnomalies, tmp_path / "anomalies")
@@ -111,7 +114,7 @@ def run(tmp_path, sample):
             **({"examples": [examples]} if examples else {}),
         }
         inputs["statistics"][0].span = 7
-        Executor().Do(inputs, {"anomalies": [output]}, {**PROPERTIES, **properties})
+        Executor(context).Do(inputs, {"anomalies": [output]}, {**PROPERTIES, **properties})
         return output, Performance.from_json((tmp_path / "anomalies" / "performance.json").read_text())
 
     return execute
@@ -180,6 +183,23 @@ def test_labels_of_more_examples_than_the_sample_holds(run, examples, tmp_path):
     assert found.check.outcome is Outcome.FAILED
     assert found.check.reason.startswith("Accuracy on 11999 labelled examples fell by 15.0 points")
     assert artifact.get_float_custom_property("measured_accuracy") == pytest.approx(0.75, abs=0.001)
+
+
+@pytest.mark.parametrize("runner", ["ProcessRunner", "FlinkRunner"])
+def test_where_a_cluster_does_beams_work_labels_are_joined_with_beam(run, examples, tmp_path, runner):
+    (tmp_path / "labels.csv").write_text(csv_text(SIZE, 9_000) + "e1,1\r\ne2,0\r\nnobody,1\r\n")
+    made = []
+
+    def make():
+        made.append(beam.Pipeline(options=PipelineOptions(list(LOCAL_BEAM_ARGS))))
+        return made[-1]
+
+    context = Executor.Context([f"--runner={runner}"], make_beam_pipeline_fn=make)
+    artifact, found = run(examples=examples, labels_file=str(tmp_path / "labels.csv"), context=context)
+    assert len(made) == (runner == "FlinkRunner")
+    labelled = found.labelled
+    assert (labelled.overall.count, labelled.overall.total, labelled.rows) == (8_999, SIZE - 1, SIZE + 3)
+    assert sorted(path.name for path in Path(artifact.uri).iterdir()) == ["Split-serving", "performance.json"]
 
 
 def test_every_format_of_labels_gives_the_same(run, examples, tmp_path):

@@ -3,7 +3,8 @@ import pytest
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from components.common.beam.in_process import MAIN, combine, runs_alone, stream
+from components.common.beam.in_process import MAIN, combine, groups_here, runs_alone, stream
+from pipelines.beam_runners import beam_options
 from pipelines.config import LOCAL_BEAM_ARGS
 
 
@@ -65,3 +66,17 @@ def test_what_is_combined_is_what_a_pipeline_combines():
 )
 def test_beam_runs_where_its_options_say(args, expected):
     assert runs_alone(args) is expected
+
+
+@pytest.mark.parametrize(
+    ("runner", "args", "expected"),
+    [
+        ("local", [], True),
+        ("multi", [], True),
+        ("flink", ["--flink_master=h:1", "--environment_type=LOOPBACK"], False),
+        ("spark", ["--spark_master_url=spark://h:1", "--environment_type=LOOPBACK"], False),
+    ],
+)
+def test_what_is_grouped_on_one_machine_is_in_the_memory_of_this_process(runner, args, expected):
+    assert groups_here(beam_options(runner, args)) is expected
+    assert groups_here([])
