@@ -8,14 +8,11 @@ import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from ..common.artifacts.files import Files
-from ..common.artifacts.record_files import is_remote
 from ..common.artifacts.record_parts import Given
 from ..common.beam.records import SpreadRecords, data_of
+from ..common.beam.worker_files import files_of
 from ..common.errors import MonitorError
 from ..common.model_spec import ModelSpec
-from ..common.object_store.address import is_address
-from ..common.object_store.files import store_files
 from ..common.records.performance import LabelledAccuracy
 from .delayed_labels import EXAMPLE, ROW, Joined
 from .partitions import Entry
@@ -100,7 +97,7 @@ class _ReadRows(_Read):
     """The path of a labels file -> its rows."""
 
     def process(self, path: str) -> Iterator[Any]:
-        return self._entries(lambda joined: joined.usable_rows(label_rows(path, _files_for(path))))
+        return self._entries(lambda joined: joined.usable_rows(label_rows(path, files_of(path))))
 
 
 @beam.typehints.with_output_types(_Keyed)
@@ -158,12 +155,3 @@ class _MergeFn(beam.CombineFn):
 
     def extract_output(self, seen: _Seen) -> _Seen:
         return seen
-
-
-def _files_for(path: str) -> Files:
-    """How a worker reads it: without TFX, which takes seconds to import, unless nobody else knows the place."""
-    if is_remote(path) and not is_address(path):
-        from ..common.tfx_files import tfx_files  # noqa: PLC0415
-
-        return tfx_files()
-    return store_files()

@@ -8,7 +8,10 @@ import pickle
 import uuid
 from typing import Any, BinaryIO
 
+from ..artifacts.files import Files
 from ..artifacts.record_files import is_remote, open_regular
+from ..object_store.address import is_address
+from ..object_store.files import store_files
 
 
 def open_records(path: str, *, links_out: bool = True) -> BinaryIO:
@@ -57,6 +60,15 @@ def write_whole(value: Any, path: str) -> None:
     with create(written) as file:
         pickle.dump(value, file)
     replace(written, path)
+
+
+def files_of(path: str) -> Files:
+    """How a file is read that may be anywhere: in a store that we know as we do, in any other as TFX does."""
+    if is_remote(path) and not is_address(path):
+        from ..tfx_files import tfx_files  # noqa: PLC0415 - as below
+
+        return tfx_files()
+    return store_files()
 
 
 def _tfx_files() -> Any:

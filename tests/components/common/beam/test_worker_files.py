@@ -41,3 +41,14 @@ def test_a_file_takes_the_place_of_another_and_is_removed(tmp_path, scheme):
     assert Path(tmp_path, "old").read_bytes() == b"2"
     worker_files.remove(old)
     assert os.listdir(tmp_path) == []
+
+
+@PLACES
+def test_a_file_that_may_be_anywhere_is_read_piece_by_piece(tmp_path, scheme):
+    path = f"{scheme}{tmp_path}/labels.csv"
+    Path(tmp_path, "labels.csv").write_bytes(b"id,label\n")
+    files = worker_files.files_of(path)
+    assert files.there(path)
+    with files.stream(path, 100) as file:
+        assert file.read(100) == b"id,label\n"
+    assert not files.there(path + "x")
