@@ -12,6 +12,7 @@ _COPIED = {  # columns that hold ids, by table; the rest is copied as it is
     "Execution": {"id": "Execution"},
     "ExecutionProperty": {"execution_id": "Execution"},
     "Context": {"id": "Context"},
+    "ContextProperty": {"context_id": "Context"},
     "ParentContext": {"context_id": "Context"},
     "Association": {"context_id": "Context", "execution_id": "Execution"},
     "Artifact": {"id": "Artifact"},
@@ -28,18 +29,25 @@ def grow(metadata: Path, runs: int) -> None:
     What runs share stays shared: the pipeline's and the nodes' contexts, those of cached results, and what was cached.
     """
     with closing(sqlite3.connect(metadata)) as database, database:
-        own = _own(database)
+        run = _newest(database)
+        own = _own(database, run)
         rows = {table: _rows(database, table, own) for table in _COPIED}  # once: not all are found by an index
         paths = {row["id"]: _paths(database, row["id"]) for row in rows["Event"]}
+        (name,) = database.execute(f"SELECT name FROM Context WHERE id = {run}").fetchone()
         for number in range(runs):
-            _copy(database, own, rows, paths, number)
+            _copy(database, own, rows, paths, (name, number))
 
 
-def _own(database: sqlite3.Connection) -> dict[str, list[int]]:
-    """The ids of what belongs to the newest run alone, by table."""
+def _newest(database: sqlite3.Connection) -> int:
+    """The id of the newest run."""
     (run,) = database.execute(
         "SELECT max(c.id) FROM Context c JOIN Type t ON t.id = c.type_id WHERE t.name = 'pipeline_run'"
     ).fetchone()
+    return int(run)
+
+
+def _own(database: sqlite3.Connection, run: int) -> dict[str, list[int]]:
+    """The ids of what belongs to a run alone, by table."""
     executions = _column(database, f"SELECT execution_id FROM Association WHERE context_id = {run}")
     of_run = _listed(executions)
     contexts = _column(
@@ -72,8 +80,9 @@ def _copy(
     own: dict[str, list[int]],
     rows: dict[str, list[dict[str, Any]]],
     paths: dict[int, list[tuple[Any, ...]]],
-    number: int,
+    copied: tuple[str, int],
 ) -> None:
+    """Adds one copy; `copied` are the name of the run and the number of the copy."""
     ids: dict[str, Ids] = {}
     for table, known in own.items():
         (last,) = database.execute(f"SELECT max(id) FROM {table}").fetchone()
@@ -82,12 +91,17 @@ def _copy(
         for row in rows[table]:
             copy = {name: value for name, value in row.items() if table not in _OWN_ID or name != "id"}
             copy |= {column: ids[of].get(row[column], row[column]) for column, of in columns.items()}
-            copy |= {name: f"{row[name]}-{number}" for name in ("name", "uri") if table in own and row.get(name)}
+            copy |= {name: _renamed(row[name], *copied) for name in ("name", "uri") if table in own and row.get(name)}
             marks = ", ".join("?" * len(copy))
             added = database.execute(f"INSERT INTO {table} ({', '.join(copy)}) VALUES ({marks})", list(copy.values()))
             if table == "Event":
                 steps = [(added.lastrowid, *path) for path in paths[row["id"]]]
                 database.executemany("INSERT INTO EventPath VALUES (?, ?, ?, ?)", steps)
+
+
+def _renamed(name: str, run: str, number: int) -> str:
+    """Of a copy; the contexts of the nodes of a run have its name in theirs."""
+    return name.replace(run, f"{run}-{number}") if run in name else f"{name}-{number}"
 
 
 def _column(database: sqlite3.Connection, query: str) -> list[int]:

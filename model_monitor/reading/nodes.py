@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ml_metadata import errors, metadata_store
+from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.common.artifacts.files import Artifact
@@ -12,16 +12,12 @@ from components.common.artifacts.properties import scalars
 from components.common.errors import MonitorError
 
 from . import kubeflow
+from .owners import Owner, owners_of
 from .stores import reading
 
-# Contexts of pipelines and of their runs: TFX's, and Kubeflow's.
-CONTEXTS = (("pipeline", "pipeline_run"), (kubeflow.PIPELINE, kubeflow.RUN))
-RUN_CONTEXTS = tuple(run for _, run in CONTEXTS)
 OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.DECLARED_OUTPUT)
 _INPUTS = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT)
 _CHOSEN = (mlmd.Event.INTERNAL_OUTPUT,)
-# A query of the graph stops at 100 executions and does not say so (MLMD 1.16).
-_EXECUTIONS_A_QUERY = 50
 
 
 @dataclass(frozen=True)
@@ -68,31 +64,32 @@ class Node:
 
 
 def nodes_of(
-    store: metadata_store.MetadataStore, executions: Sequence[mlmd.Execution], runs: Mapping[int, int] | None = None
+    store: metadata_store.MetadataStore,
+    executions: Sequence[mlmd.Execution],
+    owners: Mapping[int, Owner] | None = None,
 ) -> dict[int, Node]:
     """Executions as nodes, with what they took and gave, by the executions' ids; those that are no nodes are left out.
 
     Args:
       store: of ML Metadata.
       executions: of one run or of several.
-      runs: the ids of their runs, by those of the executions, where these are known.
+      owners: by the executions' ids, as far as these are known.
 
     """
-    known, tasks = runs or {}, {each.id for each in executions if kubeflow.is_task(each)}
+    known, tasks = owners or {}, {each.id for each in executions if kubeflow.is_task(each)}
     wanted = [each for each in executions if each.id in tasks or not kubeflow.is_of_kubeflow(each)]
     if not wanted:
         return {}
     events = reading(lambda: store.get_events_by_execution_ids([each.id for each in wanted]))
     by_kubeflow = {event.artifact_id for event in events if event.execution_id in tasks}
     artifacts = artifacts_by_id(store, {event.artifact_id for event in events}, by_kubeflow)
-    contexts = _contexts_of(store, [each.id for each in wanted if each.id not in tasks])
-    contexts |= {each: _contexts_of_one(store, each) for each in tasks if each not in known}
+    asked = owners_of(store, [each for each in wanted if not _is_known(each, known)])
     sides = [_by_key(events, kinds, artifacts) for kinds in (_INPUTS, OUTPUTS, _CHOSEN)]
     found: dict[int, Node] = {}
     for each in wanted:
-        of_kubeflow, owners = each.id in tasks, contexts.get(each.id, [])
+        of_kubeflow, owner = each.id in tasks, asked.get(each.id) or known[each.id]
         inputs, outputs, chosen = (side.get(each.id, {}) for side in sides)
-        name = kubeflow.name_of(each) if of_kubeflow else _name(each, owners)
+        name = kubeflow.name_of(each) if of_kubeflow else owner.node
         given = kubeflow.without_logs(outputs) if of_kubeflow else outputs
         state = str(mlmd.Execution.State.Name(each.last_known_state))
         found[each.id] = Node(
@@ -106,7 +103,7 @@ def nodes_of(
             chosen=chosen,
             id=each.id,
             type=each.type,
-            run=known.get(each.id) or _run_of(owners),
+            run=known[each.id].run if each.id in known else owner.run,
             finished=when(each.last_update_time_since_epoch),
         )
     return found
@@ -127,45 +124,14 @@ def artifact_of(artifact: mlmd.Artifact) -> Artifact:
     return Artifact(artifact.uri, artifact.type, id=artifact.id, properties=properties)
 
 
+def _is_known(execution: mlmd.Execution, owners: Mapping[int, Owner]) -> bool:
+    """Whether nothing needs to be asked: a task of Kubeflow's has the name of its node with it."""
+    owner = owners.get(execution.id)
+    return owner is not None and (kubeflow.is_task(execution) or owner.node != "")
+
+
 def _parameters(execution: mlmd.Execution) -> dict[str, int | float | str]:
     return scalars(execution.properties, execution.custom_properties)
-
-
-def _name(execution: mlmd.Execution, contexts: Sequence[mlmd.Context]) -> str:
-    """The id of an execution's node: the context of a node is named by the pipeline's name, a dot, and that id."""
-    names = {context.type: context.name for context in contexts}
-    name = str(names.get("node", "")).removeprefix(f"{names.get('pipeline', '')}.")
-    return name or execution.type.rpartition(".")[2] or "?"
-
-
-def _contexts_of(store: metadata_store.MetadataStore, execution_ids: Sequence[int]) -> dict[int, list[mlmd.Context]]:
-    """The contexts of each execution: its pipeline, its run, its node."""
-    contexts: dict[int, list[mlmd.Context]] = {}
-    for start in range(0, len(execution_ids), _EXECUTIONS_A_QUERY):
-        contexts.update(_contexts(store, execution_ids[start : start + _EXECUTIONS_A_QUERY]))
-    return contexts | {each: _contexts_of_one(store, each) for each in set(execution_ids) - set(contexts)}
-
-
-def _contexts_of_one(store: metadata_store.MetadataStore, execution_id: int) -> list[mlmd.Context]:
-    return reading(lambda: store.get_contexts_by_execution(execution_id))
-
-
-def _contexts(store: metadata_store.MetadataStore, execution_ids: Sequence[int]) -> dict[int, list[mlmd.Context]]:
-    """The contexts of executions, in one query; none where ML Metadata answers no queries (1.21 has lost them)."""
-    options = mlmd.LineageSubgraphQueryOptions(max_num_hops=0)
-    options.starting_executions.filter_query = f"id IN ({', '.join(map(str, execution_ids))})"
-    try:
-        graph = reading(lambda: store.get_lineage_subgraph(options, field_mask_paths=["associations", "contexts"]))
-    except MonitorError as error:
-        if isinstance(error.__cause__, errors.UnimplementedError):
-            return {}
-        raise
-    contexts = {context.id: context for context in graph.contexts}
-    found: dict[int, list[mlmd.Context]] = {}
-    for association in graph.associations:
-        if association.context_id in contexts:
-            found.setdefault(association.execution_id, []).append(contexts[association.context_id])
-    return found
 
 
 def _by_key(
@@ -179,11 +145,6 @@ def _by_key(
             key = next((step.key for step in event.path.steps if step.HasField("key")), "")
             found.setdefault(event.execution_id, {}).setdefault(key, []).append(artifacts[event.artifact_id])
     return found
-
-
-def _run_of(contexts: Iterable[mlmd.Context]) -> int:
-    """The id of the run among the contexts of an execution; 0 where there is none."""
-    return next((context.id for context in contexts if context.type in RUN_CONTEXTS), 0)
 
 
 def when(milliseconds: int) -> datetime.datetime:

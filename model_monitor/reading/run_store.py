@@ -16,11 +16,11 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.common.artifacts.files import Artifact, Files, local_files
 from components.common.artifacts.names import PLANNED_NODES
 from components.common.errors import MonitorError, require
-from components.common.strict_text import TextError, parse_json
 
 from . import kubeflow
 from .artifact_files import kubeflow_files
-from .nodes import CONTEXTS, OUTPUTS, RUN_CONTEXTS, Node, nodes_of, when
+from .nodes import OUTPUTS, Node, nodes_of, when
+from .owners import CONTEXTS, RUN_CONTEXTS, Owner, owners_in, planned_nodes
 from .store_server import ServedStore
 from .stores import open_store, reading
 
@@ -41,7 +41,7 @@ def runs(
     read = {kind: files or _files_of(kind, store) for kind in RUN_CONTEXTS}
     for start in range(0, len(contexts), RUNS_A_QUERY):
         chunk = contexts[start : start + RUNS_A_QUERY]
-        batch = _Batch(store, [context.id for _, context in chunk])
+        batch = _Batch(store, chunk)
         yield from (
             Run(store, owner, each.name, context=each, batch=batch, files=read[each.type]) for owner, each in chunk
         )
@@ -75,7 +75,7 @@ class Run:
         self.run_id = run_id
         self._context = context or self._find_context()
         self.files = files or _files_of(self._context.type, store)
-        self._batch = batch or _Batch(store, [self._context.id])
+        self._batch = batch or _Batch(store, [(pipeline, self._context)])
 
     def _find_context(self) -> mlmd.Context:
         names = (self.run_id, f"{self.pipeline}.{self.run_id}")
@@ -127,13 +127,10 @@ class Run:
         noted = known[PLANNED_NODES].string_value if PLANNED_NODES in known else noted
         if noted is None:
             return []
-        try:
-            planned = parse_json(noted)
-        except TextError:
-            planned = None
+        planned = planned_nodes(noted)
         rule = "be names of nodes, as JSON"
-        require(isinstance(planned, list), f"{PLANNED_NODES} of run {self.run_id}", rule, noted)
-        return [str(name) for name in planned if name not in self.nodes and name not in left_out]
+        require(planned is not None, f"{PLANNED_NODES} of run {self.run_id}", rule, noted)
+        return [name for name in planned or () if name not in self.nodes and name not in left_out]
 
     def node(self, name: str) -> Node:
         """A node by its id. Raises `MonitorError` listing those there are."""
@@ -150,9 +147,10 @@ class Run:
 class _Batch:
     """The nodes of several runs, read together when those of one are asked for."""
 
-    def __init__(self, store: metadata_store.MetadataStore, run_ids: Sequence[int]) -> None:
+    def __init__(self, store: metadata_store.MetadataStore, contexts: Sequence[tuple[str, mlmd.Context]]) -> None:
+        """`contexts` are the runs', each with its pipeline's name."""
         self._store = store
-        self._run_ids = run_ids
+        self._contexts = contexts
 
     def nodes(self, run_id: int) -> dict[str, Node]:
         return self._nodes.get(run_id, {})
@@ -165,13 +163,15 @@ class _Batch:
     @cached_property
     def _executions(self) -> dict[int, list[mlmd.Execution]]:
         return {
-            run_id: reading(lambda run_id=run_id: self._store.get_executions_by_context(run_id))  # type: ignore[misc]
-            for run_id in self._run_ids
+            run.id: reading(lambda run=run: self._store.get_executions_by_context(run.id))  # type: ignore[misc]
+            for _, run in self._contexts
         }
 
     @cached_property
     def _nodes(self) -> dict[int, dict[str, Node]]:
-        owners = {each.id: run_id for run_id, of_run in self._executions.items() for each in of_run}
+        owners: dict[int, Owner] = {}
+        for pipeline, run in self._contexts:
+            owners |= owners_in(self._store, pipeline, run, self._executions[run.id])
         nodes = nodes_of(self._store, [each for of_run in self._executions.values() for each in of_run], owners)
         found: dict[int, dict[str, Node]] = {}
         for run_id, of_run in self._executions.items():

@@ -20,11 +20,9 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.utils import telemetry_utils
 
-from components.common.artifacts.names import PLANNED_NODES
+from components.common.artifacts.names import NODE_OF_RUN, PLANNED_NODES, node_of_run
 
 from ..kept_stores import kept_store
-
-NODE_OF_RUN = "node_of_run"  # the type of a context in ML Metadata that is of one node in one run
 
 
 @dataclass
@@ -148,11 +146,6 @@ def run(pipeline: Pipeline, step: Step) -> str:
     runner = LocalRunner(step)
     runner.run(pipeline)
     return runner.run_id
-
-
-def node_of_run(pipeline_name: str, run_id: str, node: str) -> str:
-    """The name of the context of type `NODE_OF_RUN`."""
-    return f"{pipeline_name}.{run_id}.{node}"
 
 
 def _look_up_by_run(pipeline: pipeline_pb2.Pipeline, run_id: str) -> None:

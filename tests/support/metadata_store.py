@@ -7,7 +7,7 @@ from pathlib import Path
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.common.artifacts.names import PLANNED_NODES
+from components.common.artifacts.names import NODE_OF_RUN, PLANNED_NODES, node_of_run
 
 Scalar = int | float | str
 _INT, _STRING = mlmd.INT, mlmd.STRING
@@ -84,6 +84,14 @@ class RunWriter:
         run = self.contexts[1]
         run.custom_properties[PLANNED_NODES].string_value = names
         self.writer.store.put_contexts([run])
+
+    def give_contexts(self, names: Sequence[str]) -> None:
+        """Gives the first nodes, which have these names, a context each of their own in the run: our runner does."""
+        store, run = self.writer.store, self.contexts[1]
+        executions = sorted(each.id for each in store.get_executions_by_context(run.id))
+        for name, execution in zip(names, executions[: len(names)], strict=True):
+            own = self.writer._context(NODE_OF_RUN, node_of_run(self.pipeline, run.name, name))
+            store.put_attributions_and_associations([], [mlmd.Association(context_id=own.id, execution_id=execution)])
 
     def node(
         self,

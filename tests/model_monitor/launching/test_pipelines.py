@@ -11,12 +11,12 @@ from tfx.dsl.context_managers import dsl_context_registry
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
+from components.common.artifacts.names import NODE_OF_RUN, node_of_run
 from components.common.errors import MonitorError
 from model_monitor.launching import pipelines as launching
 from model_monitor.reading import run_store as inspect
 from pipelines.config import LOCAL_BEAM_ARGS
 from pipelines.progress import Progress
-from pipelines.runners import local
 from tests.support import printed
 
 pytestmark = pytest.mark.prints
@@ -65,8 +65,8 @@ def test_nodes_find_their_inputs_without_listing_earlier_runs(
 ):
     runs, _, path = twice
     store = inspect.open_store(path)
-    found = {each.name: each.id for each in store.get_contexts_by_type(local.NODE_OF_RUN)}
-    names = [local.node_of_run("stock", run.run_id, node) for run in runs for node in run.nodes]
+    found = {each.name: each.id for each in store.get_contexts_by_type(NODE_OF_RUN)}
+    names = [node_of_run("stock", run.run_id, node) for run in runs for node in run.nodes]
     assert sorted(found) == sorted(names)
     assert [len(store.get_executions_by_context(each)) for each in found.values()] == [1] * 4
     asked = []
@@ -79,7 +79,19 @@ def test_nodes_find_their_inputs_without_listing_earlier_runs(
     monkeypatch.setattr(MetadataStore, "get_executions_by_context", listed)
     launching.run(stock(tmp_path), str(tmp_path / "store.sqlite"), Progress(printed.console()))
     assert {"pipeline", "node"}.isdisjoint(asked)
-    assert local.NODE_OF_RUN in asked
+    assert NODE_OF_RUN in asked
+
+
+def test_nodes_are_read_back_without_asking_by_executions(twice: Twice, monkeypatch: pytest.MonkeyPatch):
+    """ML Metadata looks through all its executions for the contexts of some."""
+    runs, _, path = twice
+    store = inspect.open_store(path)
+    asked = {run.id: inspect.nodes_of(store, store.get_executions_by_context(run.id)) for run in runs}
+    for name in ("get_contexts_by_execution", "get_lineage_subgraph"):
+        monkeypatch.delattr(MetadataStore, name)
+    read = {run.id: {node.id: node for node in run.nodes.values()} for run in inspect.runs(store)}
+    assert read == asked
+    assert [len(nodes) for nodes in read.values()] == [2, 2]
 
 
 def test_tfx_keeps_nothing_of_a_pipeline_that_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
