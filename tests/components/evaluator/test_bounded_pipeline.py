@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 from google.protobuf import text_format
 from tensorflow_model_analysis.metrics.tf_metric_accumulators import TFCompilableMetricsAccumulator
@@ -151,33 +152,42 @@ def test_sparse_and_ragged_features_have_memory_of_their_own():
     assert (type(own), type(owned)) == (tfma.SparseTensorValue, tfma.RaggedTensorValue)
 
 
-def test_several_splits_and_artifacts_are_read_at_once(model, examples, tmp_path, monkeypatch):
-    """What is flattened, Beam keeps in memory: so nothing is, and the results are those of what was flattened."""
+def test_several_splits_and_artifacts_are_read_in_the_stage_that_counts(model, examples, tmp_path, monkeypatch):
+    """Between stages Beam keeps everything in memory, and what it flattens is read in a stage of its own."""
     write_split(tmp_path, "eval", range(100))
     write_split(tmp_path, "more", range(EXAMPLES, EXAMPLES + 50))
     both = examples_in(tmp_path, "eval", "more")
-    flattened = flattened_by(monkeypatch)
+    reading = reading_stages(monkeypatch)
     evaluation, _ = evaluate(tmp_path / "splits", model, [both], splits=["eval", "more"])
     spans, _ = evaluate(tmp_path / "spans", model, [both, examples])
-    assert set(flattened) == {1}
+    assert [counts(stage) for stage in reading] == [True, True]
     assert count_of(evaluation) == 150
     assert count_of(spans) == 100 + EXAMPLES
+
+    reading.clear()
     expected, _ = evaluate(tmp_path / "plain", model, [both, examples], as_tfx_does=True)
+    assert [counts(stage) for stage in reading] == [False, False]
     assert values(spans) == values(expected)
 
 
-def flattened_by(monkeypatch):
-    """Of how many collections each `FlattenExamples` of a bounded pipeline is, as they run."""
+def reading_stages(monkeypatch):
+    """The names of the transforms of each stage in which records are read, of every pipeline that is run."""
     found = []
-    apply = BoundedPipeline.apply
+    create = FnApiRunner.create_stages
 
-    def watched(self, transform, pvalueish=None, label=None):
-        if label == "FlattenExamples":
-            found.append(len(pvalueish))
-        return apply(self, transform, pvalueish, label)
+    def watched(self, pipeline):
+        context, stages = create(self, pipeline)
+        names = [[transform.unique_name for transform in stage.transforms] for stage in stages]
+        found.extend(stage for stage in names if any(name.endswith("/ProfileRawRecords") for name in stage))
+        return context, stages
 
-    monkeypatch.setattr(BoundedPipeline, "apply", watched)
+    monkeypatch.setattr(FnApiRunner, "create_stages", watched)
     return found
+
+
+def counts(stage):
+    """Whether a stage fills TFMA's accumulators, of which there are as many as slices, however much is read."""
+    return any("/CombineMetricsPerSlice/" in name and name.endswith("/Precombine") for name in stage)
 
 
 def count_of(evaluation):
