@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 import apache_beam as beam
-from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils import shared
-from apache_beam.utils.windowed_value import WindowedValue
 
 from ..common.artifacts.record_parts import Given
+from ..common.beam.bundles import at_the_end
 from ..common.beam.records import SpreadRecords, records_of
 from ..common.errors import MonitorError
 from ..common.model_spec import ModelSpec
@@ -89,8 +88,7 @@ class _ScorePart(beam.DoFn):
         self._tally = Tally()
 
     def finish_bundle(self) -> Iterator[Any]:
-        window = GlobalWindow()
-        yield beam.pvalue.TaggedOutput(TALLY, WindowedValue(self._tally, window.max_timestamp(), (window,)))
+        yield beam.pvalue.TaggedOutput(TALLY, at_the_end(self._tally))
 
     def process(self, given: Given) -> Iterator[bytes]:
         try:

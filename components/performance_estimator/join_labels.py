@@ -5,10 +5,9 @@ from itertools import chain, islice
 from typing import Any, TypeAlias
 
 import apache_beam as beam
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
 
 from ..common.artifacts.record_parts import Given
+from ..common.beam.bundles import at_the_end
 from ..common.beam.records import SpreadRecords, data_of
 from ..common.beam.worker_files import files_of
 from ..common.errors import MonitorError
@@ -129,8 +128,7 @@ class _Settle(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[Any]:
         self._joined.settle(self._held)
-        window = GlobalWindow()
-        yield WindowedValue((self._joined, ""), window.max_timestamp(), (window,))
+        yield at_the_end((self._joined, ""))
 
 
 class _MergeFn(beam.CombineFn):

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import apache_beam as beam
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
 
 from ..common.beam import in_process
+from ..common.beam.bundles import at_the_end
 from ..common.beam.records import SpreadRecords, cut_file
+from ..common.beam.shard_writer import ShardWriter
 from . import tally as names
 from .known_ids import KnownIds
 from .problems import Problem
@@ -21,6 +21,7 @@ from .subsampling import Subsampling, lot
 from .tally import Tally, merged
 
 ROWS = "rows"
+FILES = "files"
 
 _Drawing: TypeAlias = tuple[Keyed | None, Counter[str]]
 _NO_TIMESTAMP = "the log's timestamp_secs is 0"
@@ -28,16 +29,23 @@ _NO_CLIENT = "the request has no such field, or its id no such part"
 
 
 class ConvertLogs(beam.PTransform):
-    """Paths of log files -> `ROWS`, serialised tf.Examples in no particular order, and `TALLY`, one `Tally` of it all.
+    """Paths of log files -> `FILES` and `ROWS`, as `KeepRows` takes them, and `TALLY`, one `Tally` of it all.
 
-    Dead letters are written beside, under `dead_letter_folder`, a pair of files for each part of a log file that has
-    any.
+    Each worker writes the rows that it reads, as serialised tf.Examples; which of them are kept is found out by their
+    ids and places alone.
+
+    Args:
+      options: how logs are read.
+      dead_letter_folder: where dead letters go, a pair of files for each part of a log file that has any.
+      scratch: where rows are written.
+
     """
 
-    def __init__(self, options: ReadOptions, dead_letter_folder: str) -> None:
+    def __init__(self, options: ReadOptions, dead_letter_folder: str, scratch: str) -> None:
         super().__init__()
         self._options = options
         self._folder = dead_letter_folder
+        self._scratch = scratch
 
     def expand(self, paths: beam.PCollection) -> Any:
         reading = ReadPart(self._options, self._folder)
@@ -47,11 +55,10 @@ class ConvertLogs(beam.PTransform):
             | "Read" >> beam.ParDo(reading).with_outputs(TALLY, ROWS_OF, main=ROWS)
         )
         starts = read[ROWS_OF] | "RowsOf" >> beam.combiners.ToDict() | "Starts" >> beam.Map(_starts)
+        placed = read[ROWS] | "Write" >> beam.ParDo(WriteAhead(self._scratch)).with_outputs(FILES, main=ROWS)
         distinct = _Distinct(self._options.max_rows)
-        # grouping shuffles the rows as well, as every ExampleGen does
-        kept = (
-            read[ROWS] | "ById" >> beam.GroupByKey() | "Distinct" >> _select(distinct, beam.pvalue.AsSingleton(starts))
-        )
+        by_id = placed[ROWS] | "ById" >> beam.GroupByKey()
+        kept = by_id | "Distinct" >> _select(distinct, beam.pvalue.AsSingleton(starts))
         tallies = [read[TALLY], kept[TALLY]]
         subsampling = Subsampling.parse(self._options.one_example_per)
         if subsampling.across_requests:
@@ -63,7 +70,8 @@ class ConvertLogs(beam.PTransform):
         written = kept[ROWS] | "Examples" >> _select(_Written())
         tallies.append(written[TALLY])
         return {
-            ROWS: written[ROWS],
+            FILES: placed[FILES],
+            ROWS: written[ROWS] | "Places" >> beam.Map(_place).with_output_types(tuple[str, int]),
             TALLY: tallies | "Tallies" >> beam.Flatten() | "Add" >> beam.CombineGlobally(merged),
         }
 
@@ -142,6 +150,33 @@ def _starts(rows_of: dict[Part, int]) -> dict[Part, int]:
     return dict(zip(parts, itertools.accumulate((rows_of[part] for part in parts), initial=0), strict=False))
 
 
+def _place(written: bytes) -> tuple[str, int]:
+    """Where a row is, as `WriteAhead` says it."""
+    name, number = written.decode().split("/")
+    return name, int(number)
+
+
+@beam.typehints.with_output_types(Keyed)
+class WriteAhead(beam.DoFn):
+    """Rows -> the same with the place of the example instead of the example, and how many there are in each file."""
+
+    def __init__(self, scratch: str) -> None:
+        self._scratch = scratch
+
+    def start_bundle(self) -> None:
+        self._writer = ShardWriter(self._scratch)
+
+    def process(self, keyed: Keyed) -> Iterator[Keyed]:
+        identity, (place, block, version, serialised) = keyed
+        name, number = self._writer.write(serialised)
+        yield identity, (place, block, version, f"{name}/{number}".encode())
+
+    def finish_bundle(self) -> Iterator[Any]:
+        self._writer.close()
+        for name, count in self._writer.counts.items():
+            yield beam.pvalue.TaggedOutput(FILES, at_the_end((name, -count)))
+
+
 class _Selecting(beam.DoFn):
     """Hands some rows on and counts; the tally comes once a bundle."""
 
@@ -149,8 +184,7 @@ class _Selecting(beam.DoFn):
         self._tally = Tally()
 
     def finish_bundle(self) -> Iterator[Any]:
-        window = GlobalWindow()
-        yield beam.pvalue.TaggedOutput(TALLY, WindowedValue(self._tally, window.max_timestamp(), (window,)))
+        yield beam.pvalue.TaggedOutput(TALLY, at_the_end(self._tally))
 
 
 def _select(selecting: _Selecting, *side_inputs: Any) -> beam.ParDo:

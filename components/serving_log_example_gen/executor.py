@@ -20,13 +20,13 @@ from ..common.artifacts.splits import split_path
 from ..common.beam.executor import BeamExecutor
 from ..common.beam.hand_back import HandBack
 from ..common.beam.in_process import runs_alone
-from ..common.beam.shards import Shards, WriteShards, shards_of
+from ..common.beam.shards import KeepRows, Shards, shards_of
 from ..common.errors import MonitorError, require
 from ..common.model_spec import IMAGE
 from ..common.records.log_counts import COUNTS_JSON, DEAD_LETTERS
 from ..common.strict_text import parse_json
 from ..common.tfx_files import artifact_of
-from .convert_logs import ROWS, ConvertLogs, convert_here
+from .convert_logs import FILES, ROWS, ConvertLogs, convert_here
 from .read_options import MODEL_VERSION, ReadOptions
 from .read_parts import TALLY, UNFINISHED
 from .span_anomalies import SpanAnomaly, judge
@@ -90,8 +90,9 @@ class Executor(BeamExecutor):
         """Writes the rows with Beam; what was counted, for this process to judge: workers import no TFX."""
         counted = HandBack(shards.scratch, _TALLY)
         with self._make_beam_pipeline() as pipeline:
-            found = pipeline | "Files" >> beam.Create(files) | "Convert" >> ConvertLogs(options, letters)
-            _ = found[ROWS] | "Write" >> WriteShards(shards)
+            paths = pipeline | "Files" >> beam.Create(files)
+            found = paths | "Convert" >> ConvertLogs(options, letters, shards.scratch)
+            _ = (found[FILES], found[ROWS]) | "Keep" >> KeepRows(shards)
             _ = found[TALLY] | counted
         tally: Tally = counted.take()
         return tally

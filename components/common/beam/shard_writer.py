@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import apache_beam as beam
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
 
-from ..artifacts.tfrecord import frame
-from .worker_files import create
+from ..artifacts.tfrecord import frame, read_records
+from .bundles import at_the_end
+from .worker_files import create, open_records
 
 SHARD_BYTES = 32 << 20  # of serialised examples; the last of a shard may go beyond
 LIST = "shards.json"
@@ -38,9 +37,40 @@ class WriteBundle(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[Any]:
         self._writer.close()
-        window = GlobalWindow()
-        for path in self._writer.paths:
-            yield WindowedValue(path, window.max_timestamp(), (window,))
+        yield from map(at_the_end, self._writer.paths)
+
+
+@beam.typehints.with_output_types(str)
+class KeepWritten(beam.DoFn):
+    """A file that was written ahead, and what of it is kept -> the paths of files that hold these rows and no others.
+
+    A file of which all is kept stays as it is; of others the rows are written anew. The numbers of a file are those of
+    its rows that are kept, from 0, and below 0 how many it has: as many as that is.
+    """
+
+    def __init__(self, scratch: str) -> None:
+        self._scratch = scratch
+
+    def start_bundle(self) -> None:
+        self._writer = ShardWriter(self._scratch)
+
+    def process(self, file: tuple[str, Iterable[int]]) -> Iterator[str]:
+        path, numbers = os.path.join(self._scratch, file[0]), set(file[1])
+        count = -min(numbers)
+        if count < 1:
+            raise ValueError(f"of {path}, it must be told how many rows it has")
+        numbers.discard(-count)
+        if len(numbers) == count:
+            yield path
+        elif numbers:
+            with open_records(path) as records:
+                for record in read_records(records, strict=True, source=path):
+                    if record.number in numbers:
+                        self._writer.write(record.data)
+
+    def finish_bundle(self) -> Iterator[Any]:
+        self._writer.close()
+        yield from map(at_the_end, self._writer.paths)
 
 
 def write_list(paths: Iterable[str], scratch: str) -> None:
@@ -50,19 +80,24 @@ def write_list(paths: Iterable[str], scratch: str) -> None:
 
 
 class ShardWriter:
-    """Writes examples into files of names of their own, `paths`; another one is begun when one is full.
+    """Writes examples into files of names of their own, `counts`; another one is begun when one is full.
 
     They are gzipped, but only packed where that makes the first rows a fifth smaller or more: pixels of photographs and
     image files stay what they are, at ten times the time to write and to read them.
     """
 
     def __init__(self, scratch: str) -> None:
-        self.paths: list[str] = []
+        self.counts: dict[str, int] = {}  # how many rows each file has or will have, by its name, in order
         self._scratch = scratch
-        self._waiting: list[bytes] = []  # until there are enough of them to tell
+        self._size = SHARD_BYTES  # of the rows for the last of them
+        self._waiting: list[tuple[str, bytes]] = []  # until there are enough of them to tell
         self._level: int | None = None
-        self._written = 0
+        self._open = ""  # the name of the file that is written
         self._file: _GzippedRecords | None = None
+
+    @property
+    def paths(self) -> list[str]:
+        return [os.path.join(self._scratch, name) for name in self.counts]
 
     def __enter__(self) -> "ShardWriter":
         return self
@@ -70,42 +105,53 @@ class ShardWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def write(self, row: bytes) -> None:
+    def write(self, row: bytes) -> tuple[str, int]:
+        """Writes a row, now or later; the name of the file, and the number of the row in it, from 0."""
+        name = next(reversed(self.counts)) if self._size < SHARD_BYTES else self.begin()
+        number = self.counts[name]
+        self.counts[name] += 1
+        self._size += len(row)
         if self._level is None:
-            self._waiting.append(row)
+            self._waiting.append((name, row))
             if len(self._waiting) == _TRIED:
                 self._decide()
         else:
-            self._append(row)
+            self._append(name, row)
+        return name, number
 
     def close(self) -> None:
         self._decide()
+        for name in self.counts:
+            if not self.counts[name]:
+                self._append(name)
         self._end()
 
-    def open(self) -> "_GzippedRecords":
-        """Begins a file."""
-        self.paths.append(os.path.join(self._scratch, f"{uuid.uuid4().hex}.gz"))
-        self._file = _GzippedRecords(create(self.paths[-1]), self._level or 0)
-        return self._file
+    def begin(self) -> str:
+        """The next row begins a file, which is there even if none comes; its name."""
+        name = f"{uuid.uuid4().hex}.gz"
+        self.counts[name] = self._size = 0
+        return name
 
     def _decide(self) -> None:
-        first = b"".join(self._waiting)
+        first = b"".join(row for _, row in self._waiting)
         if self._level is None:
             self._level = 1 if len(zlib.compress(first, 1)) < _SMALLER * len(first) else 0
         waiting, self._waiting = self._waiting, []
-        for row in waiting:
-            self._append(row)
+        for name, row in waiting:
+            self._append(name, row)
 
-    def _append(self, row: bytes) -> None:
-        (self._file or self.open()).write(row)
-        self._written += len(row)
-        if self._written >= SHARD_BYTES:
+    def _append(self, name: str, *rows: bytes) -> None:
+        if name != self._open or self._file is None:
             self._end()
+            self._open = name
+            self._file = _GzippedRecords(create(os.path.join(self._scratch, name)), self._level or 0)
+        for row in rows:
+            self._file.write(row)
 
     def _end(self) -> None:
         if self._file is not None:
             self._file.close()
-        self._file, self._written = None, 0
+        self._file = None
 
 
 class _GzippedRecords:

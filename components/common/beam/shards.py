@@ -20,7 +20,7 @@ from tfx.dsl.io import fileio
 from ..artifacts.splits import split_path
 from ..strict_text import parse_json
 from .hand_back import scratch_folder
-from .shard_writer import LIST, ShardWriter, WriteBundle, write_list
+from .shard_writer import LIST, KeepWritten, ShardWriter, WriteBundle, write_list
 
 _RENAMED_AT_ONCE = 16  # in an object store, each is a copy
 
@@ -51,7 +51,7 @@ class Shards:
             written: list[str] = parse_json(file.read())
         if not written:
             with ShardWriter(self.scratch) as writer:
-                writer.open()
+                writer.begin()
             written = writer.paths
         if fileio.exists(self.folder):
             fileio.rmtree(self.folder)
@@ -79,6 +79,27 @@ def shards_of(uri: str, splits: Sequence[str]) -> Iterator[dict[str, Shards]]:
             each.commit()
 
 
+class KeepRows(beam.PTransform):
+    """Places of rows that were written ahead -> the files of a split, which are there once they are committed.
+
+    Takes two collections: the names of files in `Shards.scratch` with as many below 0 as each has rows; the name and
+    the number, from 0, of each row that is kept. So what is large is never sent from worker to worker, nor held.
+    """
+
+    def __init__(self, shards: Shards) -> None:
+        super().__init__()
+        self._scratch = shards.scratch
+
+    def expand(self, places: Sequence[beam.PCollection]) -> beam.PCollection:
+        return (
+            places
+            | "Both" >> beam.Flatten()
+            | "ByFile" >> beam.GroupByKey()
+            | "Keep" >> beam.ParDo(KeepWritten(self._scratch))
+            | "List" >> _ListFiles(self._scratch)
+        )
+
+
 class WriteShards(beam.PTransform):
     """Serialised examples -> the files of a split, which are there once they are committed."""
 
@@ -87,9 +108,19 @@ class WriteShards(beam.PTransform):
         self._scratch = shards.scratch
 
     def expand(self, rows: beam.PCollection) -> beam.PCollection:
+        return rows | "Write" >> beam.ParDo(WriteBundle(self._scratch)) | "List" >> _ListFiles(self._scratch)
+
+
+class _ListFiles(beam.PTransform):
+    """Paths -> the list of the files that count."""
+
+    def __init__(self, scratch: str) -> None:
+        super().__init__()
+        self._scratch = scratch
+
+    def expand(self, paths: beam.PCollection) -> beam.PCollection:
         return (
-            rows
-            | "Write" >> beam.ParDo(WriteBundle(self._scratch))
+            paths
             | "Gather" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
             | "List" >> beam.Map(write_list, self._scratch)
         )

@@ -10,8 +10,9 @@ from apache_beam.internal import cloudpickle_pickler
 from components.common.artifacts.record_parts import Part
 from components.common.artifacts.tfrecord import read_records
 from components.common.beam import in_process
-from components.common.beam.shard_writer import WriteBundle
+from components.common.beam.shard_writer import KeepWritten
 from components.common.beam.worker_files import write_whole
+from components.serving_log_example_gen.convert_logs import WriteAhead
 from components.serving_log_example_gen.read_options import ReadOptions
 from components.serving_log_example_gen.read_parts import TALLY, ReadPart
 from tests.components.serving_log_example_gen.conftest import log_file, make_good_log
@@ -22,15 +23,18 @@ WORKER = """
 import sys
 from apache_beam.internal import cloudpickle_pickler
 
-read, write, count, given, folder = cloudpickle_pickler.loads(sys.stdin.buffer.read())
+read, write, keep, count, given, folder = cloudpickle_pickler.loads(sys.stdin.buffer.read())
 read.setup()
 write.start_bundle()
 for found in read.process(given):
     if getattr(found, "tag", None) == "tally":
         count(found.value, folder + "/tally")
     elif isinstance(found, tuple):
-        write.process(found[1][3])
-print([found.value for found in write.finish_bundle()][0])
+        list(write.process(found))
+(files,) = write.finish_bundle()
+name, less = files.value.value
+keep.start_bundle()
+print(next(keep.process((name, [less, *range(-less)]))))
 loaded = [name for name in sys.modules if name.partition(".")[0] in ("tfx", "tensorflow_model_analysis")]
 print(len(loaded), len([name for name in sys.modules if name.startswith("tensorflow.python")]))
 import tensorflow as tf
@@ -43,7 +47,8 @@ def test_a_worker_reads_logs_and_writes_rows_without_tensorflow_and_has_it_when_
     path = tmp_path / "log"
     path.write_bytes(log_file(*logs, b"\xff\xff"))
     reading = ReadPart(ReadOptions(model_spec((4, 5, 3), 3)), str(tmp_path / "letters"))
-    sent = cloudpickle_pickler.dumps((reading, WriteBundle(str(tmp_path)), write_whole, Part(str(path)), str(tmp_path)))
+    writing = WriteAhead(str(tmp_path)), KeepWritten(str(tmp_path))
+    sent = cloudpickle_pickler.dumps((reading, *writing, write_whole, Part(str(path)), str(tmp_path)))
     done = subprocess.run([sys.executable, "-c", WORKER], cwd=ROOT, input=sent, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     written, *told = done.stdout.decode().splitlines()
