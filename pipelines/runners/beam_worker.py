@@ -6,15 +6,17 @@ environment anyway, `--environment_config` names a script on them that runs
     exec /path/to/.venv/bin/python -m pipelines.runners.beam_worker "$@"
 """
 
+from .worker_start import work  # before Beam is imported
+
+# isort: split
+
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import grpc
 from apache_beam.portability.api import beam_provision_api_pb2, beam_provision_api_pb2_grpc
-from apache_beam.runners.worker import sdk_worker_main
 from google.protobuf import json_format, text_format
 
 _SECONDS = 60  # for the runner to say what it wants
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     )
     told, _ = parser.parse_known_args(list(arguments) or None)
     os.environ |= environment_of(told.id, provisioned(told.id, told.provision_endpoint))
-    sdk_worker_main.main(sys.argv)
+    work()
 
 
 def provisioned(identity: str, endpoint: str) -> Any:

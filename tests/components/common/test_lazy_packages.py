@@ -3,6 +3,7 @@
 import importlib
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -104,3 +105,51 @@ def test_a_package_inside_another_is_an_attribute_of_it_as_after_an_import(packa
     with pytest.raises(ImportError, match="wants a card"):
         put_off.broken.anything  # noqa: B018
     assert not hasattr(put_off, "broken")
+
+
+@pytest.fixture
+def slow(package, tmp_path):
+    """The same, which takes a while: what is used meanwhile is used by other threads."""
+    init = tmp_path / package / "__init__.py"
+    init.write_text(f"import time\ntime.sleep(0.3)\n{init.read_text()}")
+    return package
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_threads_that_use_it_at_once_all_get_it_imported(slow, bare):
+    import_later(slow, bare=bare)
+    import put_off
+
+    with ThreadPoolExecutor(8) as threads:
+        used = list(threads.map(lambda _: (put_off.VALUE, put_off.OTHER[0], put_off.IMPORTED), range(8)))
+    assert used == [(7, 7, True)] * 8
+
+
+def test_a_thread_that_imports_a_module_of_it_does_not_wait_for_one_that_waits_for_that(slow):
+    import_later(slow)
+    import put_off
+
+    with ThreadPoolExecutor(8) as threads:
+        modules = ["put_off.inner", "put_off.below.deep"] * 3
+        values = [threads.submit(lambda: put_off.VALUE)]
+        values += [threads.submit(lambda name=name: importlib.import_module(name).VALUE) for name in modules]
+        assert [each.result(timeout=30) for each in values] == [7, *[7, 8] * 3]
+
+
+def test_a_name_that_it_does_not_have_is_an_error(package):
+    import_later(package)
+    import put_off
+
+    for _ in range(2):
+        with pytest.raises(AttributeError, match=r"put_off.*no attribute 'NONE'"):
+            _ = put_off.NONE
+    assert put_off.VALUE == 7
+
+
+def test_a_package_with_an_answer_of_its_own_is_asked(package, tmp_path):
+    init = tmp_path / package / "__init__.py"
+    init.write_text(f"{init.read_text()}\ndef __getattr__(name):\n    return name.lower()\n")
+    import_later(package)
+    import put_off
+
+    assert (put_off.FIRST, put_off.SECOND, put_off.VALUE) == ("first", "second", 7)

@@ -1,5 +1,6 @@
 """Workers of Beam that are processes of this machine come to what one process does."""
 
+import atexit
 import importlib.util
 import os
 import pathlib
@@ -38,10 +39,13 @@ def test_two_processes_describe_what_one_does(tmp_path):
 
 
 class _Leaves(beam.DoFn):
-    """Says that it was torn down, for which it takes a while, by a file of its process."""
+    """Says that it was torn down, for which it takes a while, and that its process ended, by files."""
 
     def __init__(self, folder):
         self._folder = folder
+
+    def setup(self):
+        atexit.register(pathlib.Path(self._folder, f"ended-{os.getpid()}").touch)
 
     def process(self, number):
         if number < 0:
@@ -50,7 +54,7 @@ class _Leaves(beam.DoFn):
 
     def teardown(self):
         time.sleep(0.2)
-        pathlib.Path(self._folder, f"{os.getpid()}").touch()
+        pathlib.Path(self._folder, f"torn-down-{os.getpid()}").touch()
 
 
 def _leave(folder, numbers):
@@ -61,7 +65,9 @@ def _leave(folder, numbers):
 
 def test_workers_tear_down_what_they_ran_before_they_end(tmp_path):
     _leave(tmp_path, range(20))
-    assert len(list(tmp_path.iterdir())) == 2
+    left = [each.name.rpartition("-") for each in tmp_path.iterdir()]
+    assert sorted(said for said, _, _ in left) == ["ended", "ended", "torn-down", "torn-down"]
+    assert len({process for _, _, process in left}) == 2
 
 
 def test_what_fails_in_a_worker_is_said(tmp_path):
@@ -69,15 +75,16 @@ def test_what_fails_in_a_worker_is_said(tmp_path):
         _leave(tmp_path, [1, 2, -1])
 
 
-def test_a_worker_starts_without_what_it_does_not_use():
+@pytest.mark.parametrize("worker", ["pipelines.runners.process_worker", "pipelines.runners.beam_worker"])
+def test_a_worker_starts_without_what_it_does_not_use(worker):
     unused = ("google.cloud.bigquery.client", "boto3.session", "hdfs.client", "scipy.special")
-    code = f"import sys, pipelines.runners.process_worker; print([name for name in {unused} if name in sys.modules])"
+    code = f"import sys, {worker}; print([name for name in {unused} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["[]"]
     clients = {"google.cloud.storage": "Client", "boto3": "client"}  # as Beam uses them for gs:// and s3://
     if importlib.util.find_spec("hdfs") is not None:  # which Beam 2.59 depends on, and 2.73 has as an extra
         clients["hdfs"] = "InsecureClient"
     told = "".join(f"; print({name}.{attribute}.__name__)" for name, attribute in clients.items())
-    code = f"import pipelines.runners.process_worker, {', '.join(clients)}{told}"
+    code = f"import {worker}, {', '.join(clients)}{told}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == list(clients.values())
