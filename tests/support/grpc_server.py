@@ -10,9 +10,9 @@ OPTIONS = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1), ("
 class Server(grpc.GenericRpcHandler):
     """Answers every method as bytes, as a test says, and keeps requests and metadata."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, options=()):
         self.answers, self.requests, self.metadata, self.left = {}, {}, {}, {}
-        self.server = grpc.server(futures.ThreadPoolExecutor(8), handlers=(self,), options=OPTIONS)
+        self.server = grpc.server(futures.ThreadPoolExecutor(8), handlers=(self,), options=(*OPTIONS, *options))
         self.port = self.server.add_insecure_port(f"127.0.0.1:{port}")
         self.target = f"127.0.0.1:{self.port}"
         self.server.start()

@@ -36,6 +36,8 @@ class Counters:
       salvaged: records found in the files of writers that were killed.
       unfit: requests that were logged and are not what the model's spec says.
       version_unknown: requests logged without a version, as the server changed it meanwhile or did not say.
+      no_room_for_id: requests and answers over gRPC that were passed on without the id that they lack, as with it their
+        headers would be more than the receiver takes.
 
     """
 
@@ -51,6 +53,7 @@ class Counters:
     salvaged: int = 0
     unfit: int = 0
     version_unknown: int = 0
+    no_room_for_id: int = 0
 
     def answered(self, protocol: str, status: int | str, seconds: float) -> None:
         self.answers[protocol, str(status)] += 1
@@ -66,7 +69,8 @@ class Counters:
         """One line for people."""
         lost = "".join(f", {count} {reason.replace('_', ' ')}" for reason, count in self.lost.items() if count)
         pending = f", {self.pending} pending" if self.pending else ""
-        return f"{sum(self.answers.values())} requests, {self.to_log} to log: {self.logged} logged{lost}{pending}"
+        bare = f"; {self.no_room_for_id} requests and answers had no room for an id" if self.no_room_for_id else ""
+        return f"{sum(self.answers.values())} requests, {self.to_log} to log: {self.logged} logged{lost}{pending}{bare}"
 
 
 class Collector:
@@ -108,6 +112,7 @@ class Collector:
             ("salvaged", counts.salvaged, "Records found in files of writers that were killed"),
             ("unfit", counts.unfit, "Requests logged that are not what the model's spec says"),
             ("version_unknown", counts.version_unknown, "Requests logged without a version"),
+            ("no_room_for_id", counts.no_room_for_id, "Requests and answers that had no room for an id"),
         ):
             yield CounterMetricFamily(f"{name}_{told}", text, value=count)
         yield GaugeMetricFamily(f"{name}_pending", "Answered requests on the way to a log", value=counts.pending)

@@ -8,7 +8,7 @@ from .counters import UNREADABLE
 from .grpc_message import OneMessage
 from .h2_frames import ACK, PING, PREFACE, RST_STREAM, SETTINGS, Frames, UnreadableError, goaway
 from .h2_frames import frame as made_frame
-from .h2_headers import HeaderBlocks, literal, with_header
+from .h2_headers import NO_LIMIT, HeaderBlocks, has_room, list_limit, literal, with_header
 from .heads import REQUEST_ID, new_id, usable_id
 from .taken import Log, Record, Taken
 
@@ -87,6 +87,7 @@ class Calls:
 
     Attributes:
       up, down: what goes to the server and what comes from it.
+      server_takes, client_takes: the bytes of a list of headers that each takes, as its settings say.
 
     """
 
@@ -96,6 +97,7 @@ class Calls:
         self.open: dict[int, Call] = {}
         self.last_stream = 0
         self.is_acknowledged = False
+        self.server_takes = self.client_takes = NO_LIMIT
         self._log, self._put, self._warn = log, put, warn
         self._client_key = log.client_header.lower().encode()
 
@@ -105,14 +107,14 @@ class Calls:
         return self.up.lost
 
     def begin(self, stream: int, found: Mapping[bytes, bytes]) -> bytes:
-        """A call; gives what its headers lack."""
+        """A call; gives the id that its headers lack."""
         if len(self.open) >= _MOST_CALLS:
             raise UnreadableError(f"a connection has more than {_MOST_CALLS} calls under way")
         self.last_stream = stream
         given = found.get(REQUEST_ID)
         request_id = given if given is not None and usable_id(given) else new_id()
         self.open[stream] = Call(request_id, self._taken(found))
-        return literal(REQUEST_ID, request_id) if given is None else b""
+        return request_id if given is None else b""
 
     def end(self, call: Call, status: str) -> None:
         """A call is over."""
@@ -120,6 +122,12 @@ class Calls:
             call.log()
         call.drop()
         self._log.counters.answered("grpc", status, time.perf_counter() - call.started)
+
+    def takes_id(self, size: int, request_id: bytes, limit: int) -> bool:
+        """Whether a list of headers has room for an id. Where it has none it goes on without, which is counted."""
+        takes = has_room(size, REQUEST_ID, request_id, limit)
+        self._log.counters.no_room_for_id += not takes
+        return takes
 
     def leave(self, stream: int) -> None:
         """The client does not wait any more."""
@@ -184,13 +192,20 @@ class _Side:
         self._calls.lost(error)
 
     def _block(self, kind: int, flags: int, stream: int, payload: bytes) -> bytes | None:
-        """A frame of a block of headers; gives it with what the block lacks, once that is whole."""
+        """A frame of a block of headers; gives it with the id that the block lacks, once that is whole."""
         found = self._blocks.take(kind, flags, stream, payload)
-        added = b"" if found is None else self._headers(stream, found)
-        return with_header(kind, flags, stream, payload, added) if added else None
+        lacks = b"" if found is None else self._headers(stream, found)
+        if not lacks or not self._calls.takes_id(self._blocks.list_size, lacks, self._limit):
+            return None
+        return with_header(kind, flags, stream, payload, literal(REQUEST_ID, lacks))
+
+    @property
+    def _limit(self) -> int:
+        """Of a list of headers, by whoever gets it."""
+        raise NotImplementedError
 
     def _headers(self, stream: int, found: Mapping[bytes, bytes]) -> bytes:
-        """A whole block; gives what it lacks."""
+        """A whole block; gives the id that it lacks."""
         raise NotImplementedError
 
 
@@ -204,9 +219,15 @@ class _Up(_Side):
             if flags & ACK and payload == _OUR_PING and not self._calls.is_acknowledged:
                 self._calls.is_acknowledged = True
                 return b""
-        elif kind != SETTINGS:
+        elif kind == SETTINGS:
+            self._calls.client_takes = list_limit(payload, self._calls.client_takes)
+        else:
             return self._block(kind, flags, stream, payload)
         return None
+
+    @property
+    def _limit(self) -> int:
+        return self._calls.server_takes
 
     def data(self, stream: int, buffer: bytes, start: int, end: int, last: bool) -> None:
         call = self._calls.open.get(stream)
@@ -218,12 +239,12 @@ class _Up(_Side):
             call.asked = True
 
     def _headers(self, stream: int, found: Mapping[bytes, bytes]) -> bytes:
-        calls, added = self._calls, b""
+        calls, lacks = self._calls, b""
         if stream % 2 and stream > calls.last_stream:
-            added = calls.begin(stream, found)
+            lacks = calls.begin(stream, found)
         if self._blocks.ends_stream and stream in calls.open:
             calls.open[stream].asked = True
-        return added
+        return lacks
 
 
 class _Down(_Side):
@@ -232,9 +253,15 @@ class _Down(_Side):
     def frame(self, kind: int, flags: int, stream: int, payload: bytes) -> bytes | None:
         if kind == RST_STREAM:
             self._calls.reset(stream, int.from_bytes(payload, "big"))
-        elif kind not in (PING, SETTINGS):
+        elif kind == SETTINGS:
+            self._calls.server_takes = list_limit(payload, self._calls.server_takes)
+        elif kind != PING:
             return self._block(kind, flags, stream, payload)
         return None
+
+    @property
+    def _limit(self) -> int:
+        return self._calls.client_takes
 
     def data(self, stream: int, buffer: bytes, start: int, end: int, last: bool) -> None:
         call = self._calls.open.get(stream)
@@ -256,4 +283,4 @@ class _Down(_Side):
         if not blocks.ends_stream:
             return b""
         calls.end(calls.open.pop(stream), _BY_CODE.get(found.get(b"grpc-status", b""), "UNKNOWN"))
-        return b"" if call.has_id else literal(REQUEST_ID, call.request_id)
+        return b"" if call.has_id else call.request_id

@@ -1,5 +1,6 @@
 """HTTP/2's headers: blocks of them are read in order, as HPACK (RFC 7541) has a state, and one is put behind."""
 
+import struct
 from collections.abc import Mapping
 
 import hpack
@@ -22,7 +23,11 @@ MOST_LIST = 1 << 16  # of the headers in a block, each counted with 32 bytes mor
 # Of the table of earlier headers. An encoder may not use more than its receiver's SETTINGS say, 4,096 unless these say
 # otherwise, and tells in a block how much it uses: so this bound is all that a reader between the two has to know.
 MOST_TABLE = 1 << 16
+NO_LIMIT = 1 << 32  # of a list: more than settings can say
 _FRAME_HEAD = 9
+_SETTING = struct.Struct(">HI")
+_MAX_HEADER_LIST_SIZE = 6  # of the settings
+_COUNTED_MORE = 32  # bytes for each header, above its name and value
 _RESIZING, _END_OF_RESIZING = b"\x20", b"\x40"  # a block that begins in between changes the size of the table
 _MOST_KNOWN = 64
 _PLAIN = END_HEADERS | PADDED | PRIORITY  # the flags that say how a block lies in its frame
@@ -34,16 +39,18 @@ class HeaderBlocks:
     Attributes:
       ends_stream: whether the last block that was whole is the end of what its sender says.
       is_promise: whether it is of a stream that a server promises.
+      list_size: of the headers in that block, as settings limit it.
 
     """
 
     def __init__(self) -> None:
         self._decoder = hpack.Decoder(max_header_list_size=MOST_LIST)
         self._decoder.max_allowed_table_size = MOST_TABLE
-        self._known: dict[bytes, Mapping[bytes, bytes]] = {}  # since the table changed, blocks that do not change it
+        # since the table changed, blocks that do not change it, with what their lists count
+        self._known: dict[bytes, tuple[Mapping[bytes, bytes], int]] = {}
         self._parts: list[bytes] = []
         self.ends_stream = self.is_promise = False
-        self._size = self._stream = 0
+        self._size = self._stream = self.list_size = 0
 
     def take(self, kind: int, flags: int, stream: int, payload: bytes) -> Mapping[bytes, bytes] | None:
         """A frame of a block; the headers, of several of a name the first, if the block is whole.
@@ -74,17 +81,39 @@ class HeaderBlocks:
         """The headers of a block. Most blocks say what an earlier one said, of the same table of earlier headers."""
         known = self._known.get(encoded)
         if known is not None:
-            return known
+            headers, self.list_size = known
+            return headers
         table = self._decoder.header_table.dynamic_entries
         size, newest = len(table), table[0] if table else None
-        headers = dict(reversed(list(self._decoder.decode(encoded, raw=True))))
+        listed = list(self._decoder.decode(encoded, raw=True))
+        headers, self.list_size = dict(reversed(listed)), sum(listed_size(name, value) for name, value in listed)
         is_unchanged = len(table) == size and (table[0] if table else None) is newest  # an entry is a new object
         is_unchanged &= encoded[:1] < _RESIZING or encoded[:1] >= _END_OF_RESIZING
         if not is_unchanged or len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         if is_unchanged:
-            self._known[encoded] = headers
+            self._known[encoded] = headers, self.list_size
         return headers
+
+
+def has_room(size: int, name: bytes, value: bytes, limit: int) -> bool:
+    """Whether a header can be put to a list of this size, of which the receiver takes so much.
+
+    What is as large as the limit is left out: gRPC's own library refuses that (docs/traps.md).
+    """
+    return size + listed_size(name, value) < limit
+
+
+def listed_size(name: bytes, value: bytes) -> int:
+    """What a header adds to its list, of which a receiver says how large it may be (RFC 9113, 6.5.2)."""
+    return len(name) + len(value) + _COUNTED_MORE
+
+
+def list_limit(settings: bytes, before: int) -> int:
+    """The bytes of a list of headers that whoever sends these settings takes; `before` where they do not say."""
+    whole = settings[: len(settings) // _SETTING.size * _SETTING.size]
+    said = [value for name, value in _SETTING.iter_unpack(whole) if name == _MAX_HEADER_LIST_SIZE]
+    return said[-1] if said else before
 
 
 def literal(name: bytes, value: bytes) -> bytes:

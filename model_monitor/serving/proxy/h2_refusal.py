@@ -20,7 +20,7 @@ from .h2_frames import (
     frame,
     goaway,
 )
-from .h2_headers import HeaderBlocks, literal
+from .h2_headers import NO_LIMIT, HeaderBlocks, has_room, list_limit, listed_size, literal
 from .heads import REQUEST_ID, new_id, usable_id
 
 _STATUS_200 = b"\x88"  # of HPACK's table
@@ -43,8 +43,11 @@ class Refusal:
         self.is_over = False
         self._counters = counters
         self._frames, self._blocks = Frames(self, PREFACE), HeaderBlocks()
-        self._status = _STATUS_200 + literal(b"content-type", b"application/grpc") + literal(b"grpc-status", b"14")
-        self._status += literal(b"grpc-message", quote(sentence, safe=_PLAIN).encode())
+        why = quote(sentence, safe=_PLAIN).encode()
+        said = ((b"content-type", b"application/grpc"), (b"grpc-status", b"14"), (b"grpc-message", why))
+        self._status = _STATUS_200 + b"".join(literal(*each) for each in said)
+        self._size = sum(listed_size(*each) for each in ((b":status", b"200"), *said))
+        self._limit = NO_LIMIT  # of a list of headers, as the client says
         self._out = [frame(SETTINGS, 0, 0, b"")]
         self._last_stream = 0
 
@@ -61,6 +64,8 @@ class Refusal:
 
     # `h2_frames.Tap`
     def frame(self, kind: int, flags: int, stream: int, payload: bytes) -> bytes | None:
+        if kind == SETTINGS:
+            self._limit = list_limit(payload, self._limit)
         if kind in (SETTINGS, PING) and not flags & ACK:
             self._out.append(frame(kind, ACK, 0, payload if kind == PING else b""))
         elif kind == PUSH_PROMISE:
@@ -81,7 +86,9 @@ class Refusal:
 
     def _refuse(self, stream: int, request_id: bytes, *, ended: bool) -> None:
         started = time.perf_counter()
-        block = self._status + literal(REQUEST_ID, request_id)
+        takes_id = has_room(self._size, REQUEST_ID, request_id, self._limit)
+        self._counters.no_room_for_id += not takes_id
+        block = self._status + (literal(REQUEST_ID, request_id) if takes_id else b"")
         self._out.append(frame(HEADERS, END_HEADERS | END_STREAM, stream, block))
         if not ended:  # what comes of it is not wanted
             self._out.append(frame(RST_STREAM, 0, stream, struct.pack(">I", 0)))

@@ -355,3 +355,45 @@ def test_goaway_goes_between_two_frames():
     assert tapped.up(frame(PING, 1, 0, b"12345678")) == frame(PING, 1, 0, b"12345678")
     assert tapped.up(frame(PING, 1, 0, ours)) == b""
     assert tapped.calls.is_acknowledged
+
+
+def limited(*sizes):
+    """Settings that say how large a list of headers may be, among others."""
+    said = [(4, 1 << 20), *((6, size) for size in sizes), (5, 1 << 15)]
+    return frame(SETTINGS, 0, 0, b"".join(struct.pack(">HI", *each) for each in said))
+
+
+LIST_SIZE = sum(len(name) + len(value) + 32 for name, value in asked())
+WITH_ID = LIST_SIZE + len("x-request-id") + 32 + 32
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_headers_with_no_room_for_an_id_go_on_as_they_came(parts):
+    for sizes, has_room in (((WITH_ID + 1,), True), ((WITH_ID,), False), ((WITH_ID, 9000), True), ((9000, 1), False)):
+        tapped, encoder = Tapped(), hpack.Encoder()
+        assert tapped.down(limited(*sizes)) == limited(*sizes)
+        for stream in (1, 3):  # the second block is known by its bytes
+            sent = headers(encoder, stream, asked(), parts=parts)
+            sent = (PREFACE if stream == 1 else b"") + sent
+            assert (tapped.up(sent) == sent) == (not has_room)
+        assert tapped.counters.no_room_for_id == (0 if has_room else 2)
+        assert not tapped.warnings
+
+
+def test_a_limit_is_that_of_whoever_gets_the_headers_and_of_the_last_settings():
+    tapped, up, down = Tapped(), hpack.Encoder(), hpack.Encoder()
+    tapped.up(PREFACE + limited(10))
+    for stream in (1, 3, 5):
+        asking = headers(up, stream, asked(), ends=True)
+        assert tapped.up(asking) != asking  # the server has not said that it takes less
+        answer = headers(down, stream, [*ANSWERED, ("grpc-status", "0")], ends=True)
+        assert (tapped.down(answer) == answer) == (stream != 3)
+        tapped.up(limited(9000) if stream == 1 else frame(SETTINGS, 1) + limited() + limited(10))
+    assert tapped.counters.no_room_for_id == 2
+
+
+def test_settings_that_are_cut_off_go_on():
+    tapped = Tapped()
+    cut = frame(SETTINGS, 0, 0, struct.pack(">HI", 6, 10) + b"\0\6\0")
+    assert tapped.up(PREFACE + cut) == PREFACE + cut
+    assert tapped.calls.client_takes == 10
