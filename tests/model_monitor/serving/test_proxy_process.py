@@ -1,10 +1,12 @@
 """The command as a process: ended by a signal, killed, and with a process that logs that is killed or cannot write."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from pathlib import Path
@@ -152,12 +154,26 @@ def test_a_process_that_logs_is_replaced_and_what_it_had_is_salvaged_or_counted(
     assert counters.lost["crashed"] == 4 - len(found)
 
 
+def in_pipe(process: int) -> int:
+    """The bytes that a process has not yet read of what it is given."""
+    with open(f"/proc/{process}/fd/0", "rb") as pipe:
+        return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def no_more_comes(process: int) -> bool:
+    before = in_pipe(process)
+    time.sleep(0.2)
+    return 0 < before == in_pipe(process)
+
+
 def test_a_process_that_dies_with_the_last_record_of_a_day_is_counted_without_another(server, tmp_path):
     with running_proxy(tmp_path / "logs", server.url, metrics_port=0) as proxy:
         (logger,) = until(lambda: log_processes(os.getpid()))
         os.kill(logger, signal.SIGSTOP)  # what it is given stays in its pipe
         for _ in range(3):
             assert requests.post(proxy.url + PREDICT, json=BODY, timeout=SECONDS).status_code == 200
+        until(lambda: proxy.metrics()["to_log_total"] == 3)
+        until(lambda: no_more_comes(logger))
         os.kill(logger, signal.SIGKILL)
         until(lambda: proxy.metrics()['lost_total{reason="crashed"}'] == 3)
         counters = proxy.stop()
