@@ -84,13 +84,13 @@ def test_what_is_old_is_removed_and_verdicts_stay(watched: Watched):
 
 
 def test_an_evaluation_that_takes_too_long_is_set_aside_and_can_be_judged_later(watched: Watched):
-    """A real one is interrupted, wherever it is after a fifth of a second; what it has left is no verdict."""
+    """A real one is interrupted, wherever it is after three hundredths of a second; what it has left is no verdict."""
     records = watched.traffic()[:1]
     watched.publish(1, records)
-    limit = ("--set", "watch.evaluation_minutes=0.003", "--set", "watch.attempts=2")
+    limit = ("--set", "watch.evaluation_minutes=0.0005", "--set", "watch.attempts=2")
     code, text = watched.watch("--once", *limit).end()
     assert code == EXIT_ERROR, text
-    assert "longer than `watch.evaluation_minutes`, 0.003" in " ".join(text.split()), text
+    assert "longer than `watch.evaluation_minutes`, 0.0005" in " ".join(text.split()), text
     assert (watched.verdicts(), watched.journal().count(SET_ASIDE)) == ({}, 1)
     assert watched.watch("--retry", "1").end()[0] == EXIT_FINE
     assert watched.watch("--once").end()[0] == EXIT_FINE
