@@ -11,7 +11,7 @@ import apache_beam as beam
 from ..common.beam import in_process
 from ..common.beam.bundles import at_the_end
 from ..common.beam.records import SpreadRecords, cut_file
-from ..common.beam.shard_writer import ShardWriter
+from ..common.beam.shard_writer import WritingFn
 from . import tally as names
 from .known_ids import KnownIds
 from .problems import Problem
@@ -157,14 +157,8 @@ def _place(written: bytes) -> tuple[str, int]:
 
 
 @beam.typehints.with_output_types(Keyed)
-class WriteAhead(beam.DoFn):
+class WriteAhead(WritingFn):
     """Rows -> the same with the place of the example instead of the example, and how many there are in each file."""
-
-    def __init__(self, scratch: str) -> None:
-        self._scratch = scratch
-
-    def start_bundle(self) -> None:
-        self._writer = ShardWriter(self._scratch)
 
     def process(self, keyed: Keyed) -> Iterator[Keyed]:
         identity, (place, block, version, serialised) = keyed

@@ -21,38 +21,36 @@ _AT_ONCE = 1 << 18  # bytes that are gzipped together
 _GZIP = 16 + zlib.MAX_WBITS  # a stream with gzip's header and footer
 
 
-@beam.typehints.with_input_types(bytes)
-@beam.typehints.with_output_types(str)
-class WriteBundle(beam.DoFn):
-    """Serialised examples -> the paths of the files that hold those of a bundle."""
+class WritingFn(beam.DoFn):
+    """Writes rows of a bundle into files of its own, whose paths it gives at the end."""
 
     def __init__(self, scratch: str) -> None:
         self._scratch = scratch
 
     def start_bundle(self) -> None:
         self._writer = ShardWriter(self._scratch)
-
-    def process(self, row: bytes) -> None:
-        self._writer.write(row)
 
     def finish_bundle(self) -> Iterator[Any]:
         self._writer.close()
         yield from map(at_the_end, self._writer.paths)
 
 
+@beam.typehints.with_input_types(bytes)
 @beam.typehints.with_output_types(str)
-class KeepWritten(beam.DoFn):
+class WriteBundle(WritingFn):
+    """Serialised examples -> the paths of the files that hold those of a bundle."""
+
+    def process(self, row: bytes) -> None:
+        self._writer.write(row)
+
+
+@beam.typehints.with_output_types(str)
+class KeepWritten(WritingFn):
     """A file that was written ahead, and what of it is kept -> the paths of files that hold these rows and no others.
 
     A file of which all is kept stays as it is; of others the rows are written anew. The numbers of a file are those of
     its rows that are kept, from 0, and below 0 how many it has: as many as that is.
     """
-
-    def __init__(self, scratch: str) -> None:
-        self._scratch = scratch
-
-    def start_bundle(self) -> None:
-        self._writer = ShardWriter(self._scratch)
 
     def process(self, file: tuple[str, Iterable[int]]) -> Iterator[str]:
         path, numbers = os.path.join(self._scratch, file[0]), set(file[1])
@@ -67,10 +65,6 @@ class KeepWritten(beam.DoFn):
                 for record in read_records(records, strict=True, source=path):
                     if record.number in numbers:
                         self._writer.write(record.data)
-
-    def finish_bundle(self) -> Iterator[Any]:
-        self._writer.close()
-        yield from map(at_the_end, self._writer.paths)
 
 
 def write_list(paths: Iterable[str], scratch: str) -> None:
