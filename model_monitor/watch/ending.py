@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
 
 from components.common.errors import MonitorError
 from components.common.verdict_words import EXIT_ERROR, EXIT_FINE
@@ -24,10 +25,19 @@ _ASKING = (signal.SIGTERM, signal.SIGINT)
 _INSISTENCE = 5  # times that an evaluation is interrupted before the process ends whatever it does
 _AGAIN = 1.0  # seconds between two of them
 _LONGEST_LOOK = 3600.0
+Result = TypeVar("Result")
 
 
 class AbandonedError(Exception):
     """The evaluation is given up: the grace period is over. The next process begins it anew."""
+
+
+class _Interruption(BaseException):
+    """Raised in the main thread, wherever the evaluation is.
+
+    It is no `Exception`: much that is evaluated is decided by catching those, and an image or a model would count as
+    broken whose reading was interrupted.
+    """
 
 
 class TooLongError(MonitorError):
@@ -49,7 +59,7 @@ class Ending:
         self.abandoned = False
         self.overdue: TooLongError | None = None
         self._grace, self._wake = grace, wake
-        self._evaluating = False
+        self._evaluating = self._decided = False
         self._abandon_at = self._overdue_at = math.inf  # by the monotonic clock
         self._insisted, self._limit = 0, math.inf
         self._last_words: Callable[[TooLongError], None] = _nothing_said
@@ -77,28 +87,39 @@ class Ending:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    @contextmanager
-    def evaluation(self, limit: float, last_words: Callable[[TooLongError], None]) -> Iterator[None]:
-        """What runs here may be given up.
+    def evaluation(
+        self, limit: float, last_words: Callable[[TooLongError], None], action: Callable[[], Result]
+    ) -> Result:
+        """What an action gives that may be given up.
 
         Args:
-          limit: seconds that it may take.
+          limit: seconds that it may take until it is `decided`.
           last_words: called by another thread, before the process ends because the evaluation heeds no interruption.
+          action: the evaluation.
 
         Raises:
           AbandonedError: the process is to end; or what became of it on its way out, see `abandoned`.
           TooLongError: it took longer than it may; likewise, see `overdue`.
 
         """
-        self.overdue, self._insisted, self._limit, self._last_words = None, 0, limit, last_words
-        self._overdue_at = time.monotonic() + limit
-        self._evaluating = True
-        self._look()
         try:
-            yield
-        finally:
-            self._evaluating = False
-            self._overdue_at = math.inf
+            try:
+                self.overdue, self._insisted, self._limit, self._last_words = None, 0, limit, last_words
+                self._decided, self._overdue_at = False, time.monotonic() + limit
+                self._evaluating = True
+                self._look()
+                return action()
+            finally:
+                self._evaluating = False
+                self._overdue_at = math.inf
+        except _Interruption:
+            self._evaluating = False  # it may have come where the line above was to be reached
+            raise AbandonedError if self.abandoned or self.overdue is None else self.overdue from None
+
+    def decided(self) -> None:
+        """From here on there is a verdict, and what is left to do with it is not given up for the time it takes."""
+        self._decided = True
+        self.overdue = None
 
     def ask(self) -> None:
         self.asked.set()
@@ -134,7 +155,7 @@ class Ending:
             self._abandon_at = now + _AGAIN
         elif self._overdue_at <= now:
             self._overdue_at = now + _AGAIN
-        if not self._evaluating:
+        if not self._evaluating or (self._decided and not abandoned):
             return
         self._insisted += 1
         if self._insisted > _INSISTENCE:
@@ -148,9 +169,11 @@ class Ending:
             return
         if self.asked.is_set() and self._abandon_at < math.inf:
             self.abandoned = True
-            raise AbandonedError
-        self.overdue = self._too_long()
-        raise self.overdue
+        elif self._decided:
+            return
+        else:
+            self.overdue = self._too_long()
+        raise _Interruption
 
     def _too_long(self) -> TooLongError:
         return TooLongError(f"its evaluation took longer than `watch.evaluation_minutes`, {self._limit / 60:g}")

@@ -107,8 +107,8 @@ class Follower:
         try:
             started = time.monotonic()
             limit = 60 * self.config.watch.evaluation_minutes
-            with self._ending.evaluation(limit, partial(self._hung, row)):
-                record, size = judge(self.config, self.journal, row)
+            judging = partial(judge, self.config, self.journal, row, self._ending.decided)
+            record, size = self._ending.evaluation(limit, partial(self._hung, row), judging)
             self._seconds = time.monotonic() - started
             place = self.journal.judged(record, size)
         except Exception as error:

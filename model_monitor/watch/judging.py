@@ -1,7 +1,7 @@
 """One window, one run of the monitoring pipeline in this process, one record."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 
@@ -23,8 +23,16 @@ _PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errn
 _WORDS = (LOCKED, MLMD_LOCKED, "database or disk is full", "No space left on device", "Disk quota exceeded")
 
 
-def judge(config: WatchConfig, journal: Journal, row: WindowRow) -> tuple[WindowRecord, int]:
+def judge(
+    config: WatchConfig, journal: Journal, row: WindowRow, decided: Callable[[], None]
+) -> tuple[WindowRecord, int]:
     """Evaluates a window, or finds the run that has; its verdict counts as delivered when this returns.
+
+    Args:
+      config: of the model.
+      journal: where it is noted that an evaluation begins.
+      row: of the window.
+      decided: called when there is a verdict, before anything is done with it.
 
     Returns:
       What came of it, and how many bytes there are of it and of what the run made, see `retention`.
@@ -47,14 +55,15 @@ def judge(config: WatchConfig, journal: Journal, row: WindowRow) -> tuple[Window
             require_free(config.metadata_path)
             journal.begin(number)
             judged = monitoring.judge(config, logs, Progress(Console(quiet=True)))
+        decided()
+        window = row.window
+        known = {"first_request": window.first_request, "last_request": window.last_request, "late": window.late}
+        record = record_of(judged.run, point_of(History(open_store(config.metadata_path)), judged.run), **known)
+        size = size_of_window(config, number, judged.run, tried=row.attempts > 0 or row.begun > 0)
         last = monitoring.evaluations(config).last(number)
-        if last is None or last.run_id != judged.run.run_id:
+        if last is None or last.run_id != judged.run.run_id:  # last of all: what fails before it has delivered nothing
             monitoring.deliver(config, judged)
-    window = row.window
-    known = {"first_request": window.first_request, "last_request": window.last_request, "late": window.late}
-    record = record_of(judged.run, point_of(History(open_store(config.metadata_path)), judged.run), **known)
-    tried = row.attempts > 0 or row.begun > 0
-    return record, size_of_window(config, number, judged.run, tried=tried)
+    return record, size
 
 
 def is_of_the_place(error: BaseException) -> bool:

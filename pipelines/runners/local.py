@@ -112,7 +112,7 @@ class _Launcher(launcher.Launcher):
     def _execute(self, info: data_types.ExecutionInfo, contexts: list[metadata_store_pb2.Context]) -> None:
         try:
             output = self._run_executor(info)
-        except Exception as error:
+        except BaseException as error:  # one that was interrupted has failed as well: else it would count as running
             self._publish_failed_execution(info.execution_id, contexts, getattr(error, "executor_output", None))
             raise
         finally:

@@ -98,6 +98,23 @@ def test_an_evaluation_that_takes_too_long_is_set_aside_and_can_be_judged_later(
     assert not complaints, complaints
 
 
+def test_wherever_an_evaluation_is_interrupted_the_window_is_fine_or_has_no_verdict(watched: Watched, tries, report):
+    """What decodes an image or draws a page decides by what is raised there, and an interruption is nobody's fault."""
+    limits = tries(3, 60)
+    records = watched.traffic()[:1]
+    for number in range(1, limits + 1):
+        watched.publish(number, records)
+        limit = f"watch.evaluation_minutes={0.0003 + 0.015 * (number - 1) / limits}"  # a whole one takes a second
+        code, text = watched.watch("--once", "--set", limit, "--set", "watch.attempts=1").end()
+        aside = watched.journal().count(SET_ASIDE)
+        judged = list(watched.journal().records)
+        assert aside + len(judged) == number, text
+        assert watched.verdicts() == {record.window: 1 for record in judged}, text
+        assert {record.state.value for record in judged} <= {"fine"}, text
+        assert code in (EXIT_FINE, EXIT_ERROR), text
+    report("watch: interruptions", limits, limits)
+
+
 def test_the_page_on_watching_is_right_about_a_first_look(adopted: Path):
     once, status = named("docs/watching.md", "a first look").commands
     done = warm().call("bash", "-c", once, folder=adopted)

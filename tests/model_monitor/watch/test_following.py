@@ -68,7 +68,7 @@ class Hook:
         self.closed += 1
 
 
-def fine(watched, journal, row) -> tuple[WindowRecord, int]:
+def fine(watched, journal, row, decided) -> tuple[WindowRecord, int]:
     number = row.window.number
     return WindowRecord(watched.name, number, State.FINE, "", number, "r", "1", row.window.examples, 0.0), 0
 
@@ -110,10 +110,10 @@ def test_a_window_that_cannot_be_judged_is_set_aside_and_stops_none_after_it(tmp
     watched = config(tmp_path, attempts=2)
     write(tmp_path / "logs", "1/part-0", requests("a", 15))
 
-    def evaluate(watched, journal, row):
+    def evaluate(watched, journal, row, decided):
         if row.window.number == 2:
             raise MonitorError("no baseline")
-        return fine(watched, journal, row)
+        return fine(watched, journal, row, decided)
 
     judge(evaluate)
     shown, hook = Shown(), Hook("a")
@@ -154,11 +154,11 @@ def test_what_would_fail_any_window_is_no_windows_fault(tmp_path, judge, monkeyp
     monkeypatch.setattr(following, "_PLACE_SECONDS", 0.01)
     left = [error] * 3
 
-    def evaluate(watched, journal, row):
+    def evaluate(watched, journal, row, decided):
         if left:
             journal.begin(row.window.number)
             raise left.pop()
-        return fine(watched, journal, row)
+        return fine(watched, journal, row, decided)
 
     judge(evaluate)
     shown = Shown()
@@ -249,10 +249,10 @@ def test_no_more_windows_wait_than_may(tmp_path, judge):
     write(tmp_path / "logs", "1/part-0", requests("a", 60))
     waiting = []
 
-    def evaluate(watched, journal, row):
+    def evaluate(watched, journal, row, decided):
         until(lambda: journal.count(CLOSED) > 1, 0.2)
         waiting.append(journal.count(CLOSED))
-        return fine(watched, journal, row)
+        return fine(watched, journal, row, decided)
 
     judge(evaluate)
     run(watched)
@@ -266,7 +266,7 @@ def test_what_a_process_has_left_waiting_counts_too(tmp_path, judge):
     for number in range(4):
         write(tmp_path / "logs", f"{number}/part-0", requests(f"{number}", 5))
 
-    def evaluate(watched, journal, row):
+    def evaluate(watched, journal, row, decided):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(0.3)
         raise MonitorError("not now")
@@ -339,10 +339,10 @@ def test_an_evaluation_is_finished_within_the_grace_period(tmp_path, judge):
     write(tmp_path / "logs", "1/part-0", requests("a", 5))
     began = threading.Event()
 
-    def evaluate(watched, journal, row):
+    def evaluate(watched, journal, row, decided):
         began.set()
         time.sleep(0.5)
-        return fine(watched, journal, row)
+        return fine(watched, journal, row, decided)
 
     judge(evaluate)
     thread = beside(lambda: began.wait(20) and None)
@@ -356,12 +356,12 @@ def test_an_evaluation_that_takes_longer_is_given_up_and_loses_nothing(tmp_path,
     write(tmp_path / "logs", "1/part-0", requests("a", 5))
     began = threading.Event()
 
-    def evaluate(watched, journal, row):
+    def evaluate(watched, journal, row, decided):
         began.set()
         try:
             time.sleep(60)
-        except Exception as error:
-            raise RuntimeError("a node failed") from error  # as an orchestrator does
+        except BaseException as error:
+            raise RuntimeError("a node failed") from error  # as a library does that catches everything
         raise AssertionError
 
     judge(evaluate)
@@ -382,10 +382,10 @@ def test_an_evaluation_that_never_returns_is_set_aside_with_its_reason(tmp_path,
     watched = config(tmp_path, evaluation_minutes=0.2 / 60, attempts=2)
     write(tmp_path / "logs", "1/part-0", requests("a", 15))
 
-    def evaluate(watched, journal, row):
+    def evaluate(watched, journal, row, decided):
         if row.window.number == 2:
             threading.Event().wait()
-        return fine(watched, journal, row)
+        return fine(watched, journal, row, decided)
 
     judge(evaluate)
     shown = Shown()
@@ -399,11 +399,11 @@ def test_an_evaluation_that_heeds_no_interruption_ends_the_process_and_the_next_
     watched = config(tmp_path, evaluation_minutes=0.2 / 60, attempts=1)
     write(tmp_path / "logs", "1/part-0", requests("a", 15))
 
-    def evaluate(watched, journal, row):
+    def evaluate(watched, journal, row, decided):
         while row.window.number == 2:
-            with contextlib.suppress(MonitorError):
+            with contextlib.suppress(BaseException):
                 threading.Event().wait()
-        return fine(watched, journal, row)
+        return fine(watched, journal, row, decided)
 
     judge(evaluate)
     child = os.fork()
@@ -418,6 +418,60 @@ def test_an_evaluation_that_heeds_no_interruption_ends_the_process_and_the_next_
     assert "took longer than" in aside.problem
     assert run(watched) == {EXIT_FINE}
     assert [record.window for record in journal_of(watched).records] == [1, 3]
+
+
+def test_an_interruption_is_taken_for_no_answer(tmp_path, judge):
+    """What asks a model or decodes an image catches every `Exception`, and decides by it."""
+    watched = config(tmp_path, evaluation_minutes=0.1 / 60, attempts=1)
+    write(tmp_path / "logs", "1/part-0", requests("a", 5))
+    broken = []
+
+    def evaluate(watched, journal, row, decided):
+        try:
+            threading.Event().wait()
+        except Exception as error:
+            broken.append(error)
+        return fine(watched, journal, row, decided)
+
+    judge(evaluate)
+    assert run(watched) == {EXIT_ERROR}
+    assert (broken, journal_of(watched).count(SET_ASIDE)) == ([], 1)
+
+
+@pytest.mark.parametrize("swallowed", [False, True])
+def test_what_has_a_verdict_is_not_given_up_for_the_time_it_took(tmp_path, judge, swallowed):
+    """Else a window would have a verdict and be set aside."""
+    watched = config(tmp_path, evaluation_minutes=0.2 / 60, attempts=1)
+    write(tmp_path / "logs", "1/part-0", requests("a", 5))
+
+    def evaluate(watched, journal, row, decided):
+        if swallowed:
+            with contextlib.suppress(BaseException):
+                threading.Event().wait()
+        decided()
+        time.sleep(1.5)  # longer than it takes until an interruption is repeated
+        return fine(watched, journal, row, decided)
+
+    judge(evaluate)
+    assert run(watched) == {EXIT_FINE}
+    assert (journal_of(watched).count(JUDGED), journal_of(watched).count(SET_ASIDE)) == (1, 0)
+
+
+def test_what_has_a_verdict_does_not_outlast_the_grace_period(tmp_path, judge):
+    watched = config(tmp_path, grace_seconds=0.2)
+    write(tmp_path / "logs", "1/part-0", requests("a", 5))
+    began = threading.Event()
+
+    def evaluate(watched, journal, row, decided):
+        decided()
+        began.set()
+        threading.Event().wait()
+
+    judge(evaluate)
+    thread = beside(lambda: began.wait(20) and None)
+    run(watched, once=False)
+    thread.join()
+    assert journal_of(watched).count(CLOSED) == 1
 
 
 def test_a_disk_that_is_full_for_a_while_stops_nothing_for_good(tmp_path, judge, monkeypatch):
