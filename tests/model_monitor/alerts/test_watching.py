@@ -43,7 +43,7 @@ def evaluates(monkeypatch, settings):
     settings.root_path.mkdir(parents=True, exist_ok=True)
     writer = StoreWriter(settings.metadata_path)
 
-    def judge(_settings, journal, row):
+    def judge(_settings, journal, row, decided):
         number = row.window.number
         run = writer.pipeline_run(settings.name, f"run-{number}").contexts[1].id
         return window(number, WORDS[number - 1], model=settings.name, run=run), 0
