@@ -34,6 +34,7 @@ Sums: TypeAlias = npt.NDArray[np.float64]
 WHITE = 255_000.0  # luma of white; the weights are those of Rec. ITU-R BT.601-7, section 2.5.1, which JPEG uses as well
 JPEG_BLOCK = 8
 ENTROPY_BINS = 32
+_TABLES = 8  # that luma is counted in for its histogram
 BIN_WIDTH = 8_000.0  # eight grey levels: with one a bin, an image of 32 x 32 has too few pixels to fill them
 FRAME_SHARE = 16  # the border frame is one sixteenth of the shorter side wide, at least one pixel
 SIDE = 32  # of the thumbnail that the frequencies are of
@@ -42,8 +43,10 @@ DARK_BELOW = np.float32(25_499.5)  # 0.1
 BRIGHT_ABOVE = np.float32(229_500.5)  # 0.9
 EDGE_ABOVE = np.float32(25_500.5**2)  # 0.1, squared: the length of a gradient that counts as an edge
 SAME_BELOW = np.float32(999.5)  # one grey level
-# So many squares of luma, squares of Laplacians, and lengths of gradients in steps of 2**-23, are less than 2**53.
-_EXACT, _EXACT_RESPONSES, _EXACT_LENGTHS = 1 << 16, 1 << 13, 1 << 11
+# So many values of luma, steps of it and squares of differences of colours are less than 2**31 in all, as are so many
+# responses to Immerkaer's mask: sums of int32, of which vector units take twice as many at once as of float64. So many
+# lengths of gradients, in steps of 2**-23, and squares of luma and of Laplacians are less than 2**53.
+_EXACT, _EXACT_RESPONSES, _EXACT_LENGTHS = 1 << 13, 1 << 10, 1 << 11
 WAVES = np.cos(np.pi * np.outer(np.arange(FREQUENCIES), np.arange(SIDE) + 0.5) / SIDE)
 
 # Sums may be taken in any order, and nothing else that is called fast.
@@ -94,18 +97,28 @@ def colour(pixels: Pixels, luma: Plane, found: Sums) -> None:
     1978). Colourfulness is M3 of Hasler and Suesstrunk 2003, "Measuring colourfulness in natural images", over 255.
     """
     reds = greens = blues = red_greens = yellow_blues = saturations = 0.0
-    for i in range(len(luma)):
-        red, green, blue = np.float32(pixels[3 * i]), np.float32(pixels[3 * i + 1]), np.float32(pixels[3 * i + 2])
-        luma[i] = np.float32(299) * red + np.float32(587) * green + np.float32(114) * blue
-        reds += red
-        greens += green
-        blues += blue
-        red_green = red - green
-        yellow_blue = red + green - np.float32(2) * blue
-        red_greens += red_green * red_green
-        yellow_blues += yellow_blue * yellow_blue
-        highest, lowest = max(red, green, blue), min(red, green, blue)
-        saturations += (highest - lowest) / max(highest, np.float32(1))
+    for start in range(0, len(luma), _EXACT):
+        some, inputs = luma[start : start + _EXACT], pixels[3 * start :]
+        some_reds = some_greens = some_blues = some_red_greens = some_yellow_blues = np.int32(0)
+        some_saturations = 0.0
+        for i in range(len(some)):
+            red, green, blue = np.int32(inputs[3 * i]), np.int32(inputs[3 * i + 1]), np.int32(inputs[3 * i + 2])
+            some[i] = np.float32(np.int32(299) * red + np.int32(587) * green + np.int32(114) * blue)
+            some_reds = np.int32(some_reds + red)
+            some_greens = np.int32(some_greens + green)
+            some_blues = np.int32(some_blues + blue)
+            red_green = np.int32(red - green)
+            yellow_blue = np.int32(red + green - np.int32(2) * blue)
+            some_red_greens = np.int32(some_red_greens + np.int32(red_green * red_green))
+            some_yellow_blues = np.int32(some_yellow_blues + np.int32(yellow_blue * yellow_blue))
+            highest, lowest = max(red, green, blue), min(red, green, blue)
+            some_saturations += np.float32(np.int32(highest - lowest)) / np.float32(max(highest, np.int32(1)))
+        reds += some_reds
+        greens += some_greens
+        blues += some_blues
+        red_greens += some_red_greens
+        yellow_blues += some_yellow_blues
+        saturations += some_saturations
     count = len(luma)
     red_mean, green_mean, blue_mean = reds / count / 255, greens / count / 255, blues / count / 255
     total = red_mean + green_mean + blue_mean
@@ -134,14 +147,15 @@ def exposure(luma: Plane, levels: Pixels, found: Sums) -> float:
     total = squares = dark = bright = 0.0
     for start in range(0, len(luma), _EXACT):
         some = luma[start : start + _EXACT]  # a slice and a loop for each, which is what LLVM makes vectors of
-        some_squares, some_dark, some_bright = 0.0, np.float32(0), np.float32(0)
+        some_total, some_squares = np.int32(0), 0.0
+        some_dark = some_bright = np.int32(0)
         for i in range(len(some)):
             value = np.float64(some[i])
-            total += value
+            some_total = np.int32(some_total + np.int32(some[i]))
             some_squares += value * value
-        for i in range(len(some)):
-            some_dark += np.float32(1) if some[i] < DARK_BELOW else np.float32(0)
-            some_bright += np.float32(1) if some[i] > BRIGHT_ABOVE else np.float32(0)
+            some_dark = np.int32(some_dark + np.int32(some[i] < DARK_BELOW))
+            some_bright = np.int32(some_bright + np.int32(some[i] > BRIGHT_ABOVE))
+        total += some_total
         squares += some_squares
         dark += some_dark
         bright += some_bright
@@ -160,20 +174,20 @@ def exposure(luma: Plane, levels: Pixels, found: Sums) -> float:
 @_kernel
 def entropy(levels: Pixels) -> float:
     # Neighbours are mostly alike: counted in one table, each count would wait for the one before.
-    counts = np.zeros((4, ENTROPY_BINS), np.int64)
-    whole = len(levels) // 4 * 4
-    for i in range(0, whole, 4):
-        counts[0, levels[i]] += 1
-        counts[1, levels[i + 1]] += 1
-        counts[2, levels[i + 2]] += 1
-        counts[3, levels[i + 3]] += 1
+    counts = np.zeros((_TABLES, ENTROPY_BINS), np.int32)
+    whole = len(levels) // _TABLES * _TABLES
+    for i in range(0, whole, _TABLES):
+        for table in range(_TABLES):
+            counts[table, levels[i + table]] += np.int32(1)
     for i in range(whole, len(levels)):
-        counts[0, levels[i]] += 1
+        counts[0, levels[i]] += np.int32(1)
     bits = 0.0
     for level in range(ENTROPY_BINS):
-        proportion = (counts[0, level] + counts[1, level] + counts[2, level] + counts[3, level]) / len(levels)
-        if proportion > 0:
-            bits -= proportion * math.log2(proportion)
+        found = 0
+        for table in range(_TABLES):
+            found += counts[table, level]
+        if found > 0:
+            bits -= found / len(levels) * math.log2(found / len(levels))
     return max(bits, 0.0)
 
 
@@ -196,12 +210,12 @@ def detail(luma: Plane, found: Sums) -> None:
     total = squares = masks = 0.0
     for start in range(0, whole, _EXACT_RESPONSES):
         some_above, some_middle, some_below = above[start:], middle[start:], below[start:]
-        some_total = some_squares = some_masks = 0.0
+        some_total, some_squares, some_masks = np.int32(0), 0.0, np.int32(0)
         for i in range(min(_EXACT_RESPONSES, whole - start)):
             laplacian, mask = responses(some_above, some_middle, some_below, i)
-            some_total += laplacian
-            some_squares += laplacian * laplacian
-            some_masks += mask
+            some_total = np.int32(some_total + np.int32(laplacian))
+            some_squares += np.float64(laplacian) * np.float64(laplacian)
+            some_masks = np.int32(some_masks + np.int32(mask))
         total += some_total
         squares += some_squares
         masks += some_masks
@@ -210,7 +224,7 @@ def detail(luma: Plane, found: Sums) -> None:
         for i in (row * width - 2, row * width - 1):
             laplacian, mask = responses(above, middle, below, i)
             between_total += laplacian
-            between_squares += laplacian * laplacian
+            between_squares += np.float64(laplacian) * np.float64(laplacian)
             between_masks += mask
     count = (height - 2) * (width - 2)
     found[0] = deviation(total - between_total, squares - between_squares, count) / WHITE
@@ -218,14 +232,14 @@ def detail(luma: Plane, found: Sums) -> None:
 
 
 @_kernel
-def responses(above: Plane, middle: Plane, below: Plane, i: int) -> tuple[np.float64, np.float64]:
+def responses(above: Plane, middle: Plane, below: Plane, i: int) -> tuple[np.float32, np.float32]:
     """Of the 3 x 3 pixels from column `i` on: the Laplacian, and how strong Immerkaer's mask answers."""
     two = np.float32(2)
     vertical = above[i + 1] - two * middle[i + 1] + below[i + 1]
     before = above[i] - two * middle[i] + below[i]
     after = above[i + 2] - two * middle[i + 2] + below[i + 2]
     laplacian = vertical + (middle[i] - two * middle[i + 1] + middle[i + 2])
-    return np.float64(laplacian), np.float64(abs(before - two * vertical + after))  # of a float32, Numba's float is one
+    return laplacian, abs(before - two * vertical + after)
 
 
 @_kernel
@@ -250,12 +264,10 @@ def layout(luma: Plane, found: Sums) -> None:
         return
     flat, last_row = luma.reshape(height * width), (height - 1) * width
     lengths, edges, across, down = gradients(flat, width)
+    across += differences(flat[last_row : height * width - 1], flat[last_row + 1 :])
     across_blocks = down_blocks = 0.0
-    for i in range(last_row, height * width - 1):
-        across += abs(flat[i + 1] - flat[i])
-    for row in range(JPEG_BLOCK - 1, height - 1, JPEG_BLOCK):
-        for i in range(row * width, (row + 1) * width):
-            down_blocks += abs(flat[i + width] - flat[i])
+    for start in range((JPEG_BLOCK - 1) * width, last_row, JPEG_BLOCK * width):
+        down_blocks += differences(flat[start : start + width], flat[start + width : start + 2 * width])
     for row in range(height):
         for x in range(JPEG_BLOCK - 1, width - 1, JPEG_BLOCK):
             across_blocks += abs(luma[row, x + 1] - luma[row, x])
@@ -281,15 +293,15 @@ def gradients(flat: Plane, width: int) -> tuple[float, float, float, float]:
     for start in range(0, whole, _EXACT_LENGTHS):
         end = min(start + _EXACT_LENGTHS, whole)
         here, right, below = flat[start:end], flat[start + 1 : end + 1], flat[start + width : end + width]
-        some_lengths, some_across, some_down, some_edges = 0.0, 0.0, 0.0, np.float32(0)
+        some_lengths = 0.0
+        some_across = some_down = some_edges = np.int32(0)
         for i in range(len(here)):
             dx, dy = right[i] - here[i], below[i] - here[i]
-            some_lengths += np.sqrt(dx * dx + dy * dy)
-            some_across += abs(dx)
-            some_down += abs(dy)
-        for i in range(len(here)):
-            dx, dy = right[i] - here[i], below[i] - here[i]
-            some_edges += np.float32(1) if dx * dx + dy * dy > EDGE_ABOVE else np.float32(0)
+            square = dx * dx + dy * dy
+            some_lengths += np.sqrt(square)
+            some_edges = np.int32(some_edges + np.int32(square > EDGE_ABOVE))
+            some_across = np.int32(some_across + np.int32(abs(dx)))
+            some_down = np.int32(some_down + np.int32(abs(dy)))
         lengths += some_lengths
         edges += some_edges
         across += some_across
@@ -309,10 +321,13 @@ def asymmetry(luma: Plane) -> float:
     height, width = luma.shape
     total = 0.0
     for row in range(height):
-        line = luma[row]
-        mirrored = line[::-1]
-        for x in range(width // 2):
-            total += abs(line[x] - mirrored[x])
+        for start in range(0, width // 2, _EXACT):
+            end, some = min(start + _EXACT, width // 2), np.int32(0)
+            near, far = luma[row, start:end], luma[row, width - end : width - start]
+            for x in range(len(near)):
+                mirrored = far[np.uintp(len(near) - 1 - x)]  # an index without a sign is not looked at for one
+                some = np.int32(some + np.int32(abs(near[x] - mirrored)))
+            total += some
     return 2 * total / (height * width) / WHITE
 
 
@@ -433,10 +448,25 @@ def transform(lines: Sums, waves: Sums, found: Sums) -> None:
 
 
 @_kernel
+def differences(here: Plane, there: Plane) -> float:
+    """The sum of |there - here|."""
+    total = 0.0
+    for start in range(0, len(here), _EXACT):
+        some_here, some_there, some = here[start : start + _EXACT], there[start : start + _EXACT], np.int32(0)
+        for i in range(len(some_here)):
+            some = np.int32(some + np.int32(abs(some_there[i] - some_here[i])))
+        total += some
+    return total
+
+
+@_kernel
 def total_of(luma: Plane) -> float:
     total = 0.0
-    for i in range(len(luma)):
-        total += luma[i]
+    for start in range(0, len(luma), _EXACT):
+        some, some_total = luma[start : start + _EXACT], np.int32(0)
+        for i in range(len(some)):
+            some_total = np.int32(some_total + np.int32(some[i]))
+        total += some_total
     return total
 
 

@@ -213,6 +213,25 @@ def test_images_of_one_level_are_as_numpy_has_them(level):
     assert all(found[name][0] == 0 for name in ("contrast", "entropy", "sharpness", "noise", "gradient", "asymmetry"))
 
 
+@pytest.mark.parametrize("shape", [(1, 40_000), (3, 20_000), (20_000, 3), (140, 140)])
+def test_the_largest_sums_there_can_be_are_as_numpy_has_them(shape):
+    """Sums are of 32 bits for a while: white, the strongest steps, and what answers filters and colours the most."""
+    row, column = np.indices(shape)
+    lit = [
+        np.ones(shape, bool),
+        row % 2 == 0,
+        column % 2 == 0,
+        (row + column) % 2 == 0,
+        (row % 2 == 0) & (column % 2 == 0),
+        column < shape[1] // 2,
+        row < shape[0] // 2,
+    ]
+    grey = np.where(np.stack(lit)[..., None], 255, 0).astype(np.uint8)
+    assert_as_numpy(grey)
+    colours = np.array([[255, 255, 0], [0, 0, 255], [255, 0, 0], [0, 255, 255]], np.uint8)
+    assert_as_numpy(np.broadcast_to(colours[:, None, None], (4, *shape, 3)))
+
+
 KNOWN = {
     "black": (
         np.zeros((16, 16, 3), np.uint8),
