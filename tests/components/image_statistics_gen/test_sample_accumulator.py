@@ -1,7 +1,7 @@
-import hashlib
 import pickle
 from dataclasses import replace
 
+import mmh3
 import numpy as np
 import pytest
 from hypothesis import given
@@ -118,10 +118,14 @@ def test_without_predictions_and_labels():
     assert (found.classes, found.probabilities, found.labels) == (None, None, None)
 
 
-@pytest.mark.parametrize("name", [b"", b"a"])
-def test_the_hash_is_blake2b_of_id_and_image(name):
-    digest = hashlib.blake2b(len(name).to_bytes(8, "little") + name + b"image", digest_size=8).digest()
-    assert hash_examples([b"image"], [name]).tolist() == [int.from_bytes(digest, "little")]
+@pytest.mark.parametrize(("name", "image"), [(b"", b""), (b"", b"image"), (b"a", b"image"), (b"a" * 40, b"i" * 3072)])
+def test_the_hash_is_murmurs_of_the_id_and_of_that_of_the_image(name, image):
+    digest = mmh3.hash_bytes(name + mmh3.hash_bytes(image))
+    assert hash_examples([memoryview(image)], [name]).tolist() == [int.from_bytes(digest[:8], "little")]
+
+
+def test_samples_of_other_machines_and_versions_have_the_same_hashes():
+    assert hash_examples([b"image", b""], [b"id", b""]).tolist() == [9909875671813483609, 5457549051747178710]
 
 
 def test_id_and_image_are_not_confused():
