@@ -38,6 +38,7 @@ _TABLES = 8  # that luma is counted in for its histogram
 BIN_WIDTH = 8_000.0  # eight grey levels: with one a bin, an image of 32 x 32 has too few pixels to fill them
 FRAME_SHARE = 16  # the border frame is one sixteenth of the shorter side wide, at least one pixel
 SIDE = 32  # of the thumbnail that the frequencies are of
+_WIDE = 128  # numbers that its transform is given at least at once, of several images where they are smaller
 # Thresholds lie half a step off, between two possible values of luma.
 DARK_BELOW = np.float32(25_499.5)  # 0.1
 BRIGHT_ABOVE = np.float32(229_500.5)  # 0.9
@@ -59,26 +60,32 @@ def describe(images: Pixels, waves: Sums, properties: Sums, frequencies: Sums) -
     flat = np.empty(height * width, np.float32)
     luma = flat.reshape(height, width)
     levels = np.empty(height * width, np.uint8)
-    bands, columns = np.empty((SIDE, width), np.float64), np.empty((SIDE, FREQUENCIES), np.float64)
-    tall, both = np.empty((FREQUENCIES, width), np.float64), np.empty((FREQUENCIES, FREQUENCIES), np.float64)
-    for number in range(count):
-        pixels, found = images[number].reshape(height * width * channels), properties[number]
-        if channels == 3:
-            colour(pixels, flat, found[16:])
-        else:
-            grey(pixels, flat)
-        total = exposure(flat, levels, found[:5])
-        detail(luma, found[5:7])
-        layout(luma, found[7:13])
-        border(luma, total, found[13:16])
-        average_rows(luma, bands)
+    together = max(1, min(count, _WIDE // width))  # images, side by side, are transformed: long rows, as above
+    bands, tall = np.empty((SIDE, together * width)), np.empty((FREQUENCIES, together * width))
+    columns = np.empty((SIDE, together * FREQUENCIES))
+    both = np.empty((FREQUENCIES, together * FREQUENCIES))
+    scale = 1 / (WHITE * height * width)
+    for start in range(0, count, together):
+        some = min(together, count - start)
+        for place in range(some):
+            pixels, found = images[start + place].reshape(height * width * channels), properties[start + place]
+            if channels == 3:
+                colour(pixels, flat, found[16:])
+            else:
+                grey(pixels, flat)
+            total = exposure(flat, levels, found[:5])
+            detail(luma, found[5:7])
+            layout(luma, found[7:13])
+            border(luma, total, found[13:16])
+            average_rows(luma, bands, place)
         transform(bands, waves, tall)
-        average_columns(tall, columns)
+        for place in range(some):
+            average_columns(tall, columns, place, width)
         transform(columns, waves, both)
-        scale = 1 / (WHITE * height * width)
-        for one in range(FREQUENCIES):
-            for two in range(FREQUENCIES):
-                frequencies[number, one, two] = both[two, one] * scale
+        for place in range(some):
+            for one in range(FREQUENCIES):
+                for two in range(FREQUENCIES):
+                    frequencies[start + place, one, two] = both[two, place * FREQUENCIES + one] * scale
 
 
 @_kernel
@@ -379,44 +386,47 @@ def repeated(luma: Plane) -> int:
 
 
 @_kernel
-def average_rows(luma: Plane, bands: Sums) -> None:
-    """The rows of luma as `SIDE` rows, each `SIDE` times as large.
+def average_rows(luma: Plane, bands: Sums, place: int) -> None:
+    """The rows of luma as `SIDE` rows, each `SIDE` times as large, at a place among those of other images.
 
     In steps of a `SIDE`-th of a pixel, both the pixels and what is averaged begin at whole numbers.
     """
     height, width = luma.shape
+    begin, end = place * width, (place + 1) * width
     if height == SIDE:
         for row in range(height):
-            line, into = luma[row], bands[row]
+            line, into = luma[row], bands[row, begin:end]
             for x in range(width):
                 into[x] = np.float64(SIDE) * line[x]
         return
-    bands[:] = 0.0
+    for band in range(SIDE):
+        bands[band, begin:end] = 0.0
     for row in range(height):
         line = luma[row]
         for band in range(row * SIDE // height, min(SIDE, ((row + 1) * SIDE - 1) // height + 1)):
             weight = np.float64(min((row + 1) * SIDE, (band + 1) * height) - max(row * SIDE, band * height))
-            into = bands[band]
+            into = bands[band, begin:end]
             for x in range(width):
                 into[x] += weight * line[x]
 
 
 @_kernel
-def average_columns(tall: Sums, columns: Sums) -> None:
+def average_columns(tall: Sums, columns: Sums, place: int, width: int) -> None:
     """What `average_rows` does, of columns, which come out as rows."""
-    width = tall.shape[1]
+    begin = place * FREQUENCIES
     if width == SIDE:
         for one in range(FREQUENCIES):
-            line = tall[one]
+            line = tall[one, place * width : (place + 1) * width]
             for x in range(SIDE):
-                columns[x, one] = np.float64(SIDE) * line[x]
+                columns[x, begin + one] = np.float64(SIDE) * line[x]
         return
-    columns[:] = 0.0
+    for column in range(SIDE):
+        columns[column, begin : begin + FREQUENCIES] = 0.0
     for x in range(width):
         for column in range(x * SIDE // width, min(SIDE, ((x + 1) * SIDE - 1) // width + 1)):
             weight = np.float64(min((x + 1) * SIDE, (column + 1) * width) - max(x * SIDE, column * width))
             for one in range(FREQUENCIES):
-                columns[column, one] += weight * tall[one, x]
+                columns[column, begin + one] += weight * tall[one, place * width + x]
 
 
 @_kernel
@@ -424,27 +434,41 @@ def transform(lines: Sums, waves: Sums, found: Sums) -> None:
     """The lowest frequencies of `SIDE` lines, from each place of a line to the next. Changes the lines.
 
     A cosine of an even frequency is its own mirror image, and one of an odd frequency the negative of it: it is enough
-    to go through half of the lines' sums with their mirror images, and of the differences.
+    to go through half of the lines' sums with their mirror images, and of the differences. The even frequencies are
+    those of half as many lines, the sums, of which the same is true.
     """
-    wide = lines.shape[1]
-    for one in range(SIDE // 2):
-        for x in range(wide):
-            first, last = lines[one, x], lines[SIDE - 1 - one, x]
-            lines[one, x] = first + last
-            lines[SIDE - 1 - one, x] = first - last
+    fold(lines)
+    fold(lines[: SIDE // 2])
     for one in range(FREQUENCIES):
-        begin, step = (SIDE - 1, -1) if one % 2 else (0, 1)
-        for x in range(wide):
-            found[one, x] = 0.0
-        for band in range(0, SIDE // 2, 4):  # four at a time: fewer ways to memory and back
-            line = begin + step * band
-            for x in range(wide):
-                found[one, x] += (
-                    waves[one, band] * lines[line, x]
-                    + waves[one, band + 1] * lines[line + step, x]
-                    + waves[one, band + 2] * lines[line + 2 * step, x]
-                    + waves[one, band + 3] * lines[line + 3 * step, x]
-                )
+        begin, end = SIDE // 2, SIDE
+        if one % 2 == 0:
+            begin, end = (SIDE // 4, SIDE // 2) if one % 4 else (0, SIDE // 4)
+        found[one] = 0.0
+        for eight in range(begin, end, 8):
+            add(lines[eight : eight + 8], waves[one, eight : eight + 8], found[one])
+
+
+@_kernel
+def fold(lines: Sums) -> None:
+    """Lines become, up to the middle, their sums with their mirror images, and behind it the differences from them."""
+    for one in range(len(lines) // 2):
+        first, last = lines[one], lines[len(lines) - 1 - one]
+        for x in range(len(first)):
+            total = first[x] + last[x]
+            last[x] -= first[x]
+            first[x] = total
+
+
+@_kernel
+def add(lines: Sums, weights: Sums, total: Sums) -> None:
+    """Adds eight lines, each times its weight, to a total: one by one would be eight ways to memory and back."""
+    a, b, c, d = weights[0], weights[1], weights[2], weights[3]
+    e, f, g, h = weights[4], weights[5], weights[6], weights[7]
+    one, two, three, four = lines[0], lines[1], lines[2], lines[3]
+    five, six, seven, eight = lines[4], lines[5], lines[6], lines[7]
+    for x in range(len(total)):
+        some = a * one[x] + b * two[x] + c * three[x] + d * four[x]
+        total[x] += some + (e * five[x] + f * six[x] + g * seven[x] + h * eight[x])
 
 
 @_kernel
