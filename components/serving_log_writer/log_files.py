@@ -13,11 +13,11 @@ import os
 import re
 import socket
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from ..common.artifacts.packing import SYNC_FLUSH, packing
 from ..common.artifacts.tfrecord import frame
 from ..common.durable_files import locked_folder, take
 from ..common.errors import require
@@ -26,8 +26,6 @@ WRITING = ".writing-"
 _LOCK = f"{WRITING}lock"
 SALVAGED = ".salvaged"
 _COPY = re.compile(re.escape(SALVAGED) + r"(-[0-9]+)?$")
-_GZIP = 16 + zlib.MAX_WBITS  # zlib's number for gzip's header and trailer
-LEVEL = 3  # as small as the default level gets images, in two thirds of the time
 # From the time on, so that names differ also from those of before a container's restart, with the same host and process
 # id. One for all writers of a process.
 _SEQUENCE = itertools.count(time.time_ns())
@@ -61,7 +59,7 @@ class LogFile:
         self._logs = logs
         name = f"part-{_host()}-{os.getpid()}-{next(_SEQUENCE)}.tfrecord.gz"
         self._hidden = os.path.join(logs, f"{WRITING}{span}.{name}")
-        self._packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP)
+        self._packing = packing()
         self._flushed = True
         self.visible = False
         with entry(logs):  # nobody may take it for abandoned between its creation and its lock
@@ -69,14 +67,14 @@ class LogFile:
             take(self._raw.fileno())
 
     def append(self, record: bytes) -> None:
-        self._write(self._packer.compress(frame(record)))
+        self._write(self._packing.compress(frame(record)))
         self.records += 1
         self._flushed = False
 
     def flush(self) -> None:
         """Hands all records to the operating system, where a kill of this process does not reach them."""
         if not self._flushed:
-            self._write(self._packer.flush(zlib.Z_SYNC_FLUSH))
+            self._write(self._packing.flush(SYNC_FLUSH))
             self._flushed = True
 
     def publish(self) -> str:
@@ -86,7 +84,7 @@ class LogFile:
           OSError: from the file system. If `visible`, readers have it, and only a crash of the machine could undo that.
 
         """
-        self._write(self._packer.flush(zlib.Z_FINISH))
+        self._write(self._packing.flush())
         path = make_visible(self._logs, self._hidden, self._raw.fileno(), self._seen)
         self._raw.close()
         return path

@@ -1,15 +1,15 @@
 """What writers that were killed left behind, published by the next one. Nothing that lies there can stop it."""
 
-import gzip
 import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from ..common.artifacts.packing import packing
 from ..common.artifacts.tfrecord import frame, read_records
 from ..common.durable_files import SAFELY, open_to_lock, try_to_take
-from .log_files import LEVEL, SALVAGED, WRITING, entry, make_visible
+from .log_files import SALVAGED, WRITING, entry, make_visible
 
 _HIDDEN = re.compile(re.escape(WRITING) + r"[0-9]+\.part-.+\.tfrecord\.gz")
 _NAMES = 100  # that are tried for a copy, where what cannot be removed has the first
@@ -89,14 +89,14 @@ def _salvage_file(logs: str, name: str, file: BinaryIO) -> Salvage:
     copy, descriptor = _copy_of(hidden)
     records, reason = 0, ""
     try:
-        # Without a time of its own, so that doing it again gives the same bytes.
         with os.fdopen(descriptor, "wb") as target:
-            with gzip.GzipFile("", "wb", LEVEL, target, mtime=0) as packed:
-                for record in read_records(file):
-                    if record.damage is None:
-                        packed.write(frame(record.data))
-                        records += 1
-                    reason = reason or record.reason
+            packed = packing()
+            for record in read_records(file):
+                if record.damage is None:
+                    target.write(packed.compress(frame(record.data)))
+                    records += 1
+                reason = reason or record.reason
+            target.write(packed.flush())
             target.flush()
             path = make_visible(logs, copy, target.fileno(), lambda: None) if records else ""
     finally:

@@ -3,12 +3,12 @@
 import json
 import os
 import uuid
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import apache_beam as beam
 
+from ..artifacts.packing import packing
 from ..artifacts.tfrecord import frame, read_records
 from .bundles import at_the_end
 from .worker_files import create, open_records
@@ -18,7 +18,6 @@ LIST = "shards.json"
 _TRIED = 50  # rows that are packed to see whether that is worth while
 _SMALLER = 0.8
 _AT_ONCE = 1 << 18  # bytes that are gzipped together
-_GZIP = 16 + zlib.MAX_WBITS  # a stream with gzip's header and footer
 
 
 class WritingFn(beam.DoFn):
@@ -85,7 +84,7 @@ class ShardWriter:
         self._scratch = scratch
         self._size = SHARD_BYTES  # of the rows for the last of them
         self._waiting: list[tuple[str, bytes]] = []  # until there are enough of them to tell
-        self._level: int | None = None
+        self._stored: bool | None = None  # whether rows stay what they are
         self._open = ""  # the name of the file that is written
         self._file: _GzippedRecords | None = None
 
@@ -105,7 +104,7 @@ class ShardWriter:
         number = self.counts[name]
         self.counts[name] += 1
         self._size += len(row)
-        if self._level is None:
+        if self._stored is None:
             self._waiting.append((name, row))
             if len(self._waiting) == _TRIED:
                 self._decide()
@@ -128,8 +127,9 @@ class ShardWriter:
 
     def _decide(self) -> None:
         first = b"".join(row for _, row in self._waiting)
-        if self._level is None:
-            self._level = 1 if len(zlib.compress(first, 1)) < _SMALLER * len(first) else 0
+        if self._stored is None:
+            tried = packing()
+            self._stored = len(tried.compress(first) + tried.flush()) >= _SMALLER * len(first)
         waiting, self._waiting = self._waiting, []
         for name, row in waiting:
             self._append(name, row)
@@ -138,7 +138,7 @@ class ShardWriter:
         if name != self._open or self._file is None:
             self._end()
             self._open = name
-            self._file = _GzippedRecords(create(os.path.join(self._scratch, name)), self._level or 0)
+            self._file = _GzippedRecords(create(os.path.join(self._scratch, name)), bool(self._stored))
         for row in rows:
             self._file.write(row)
 
@@ -151,9 +151,9 @@ class ShardWriter:
 class _GzippedRecords:
     """A gzipped TFRecord file that is written. TensorFlow's writer makes the same records, in its own process only."""
 
-    def __init__(self, file: BinaryIO, level: int) -> None:
+    def __init__(self, file: BinaryIO, stored: bool) -> None:
         self._file = file
-        self._packing = zlib.compressobj(level, zlib.DEFLATED, _GZIP)
+        self._packing = packing(stored=stored)
         self._waiting: list[bytes] = []
         self._size = 0
 
