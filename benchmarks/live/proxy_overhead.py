@@ -7,7 +7,7 @@ its first byte to the answer's last. Load, server, proxy and the process that lo
 rounds alternate; the table has the median over rounds of each round's median and 99th percentile, and of the difference
 between a proxied round and the bare one before it. `CPU ms` is the processor time that the proxy's process, without the
 one that logs, took for a request: it repeats also where the machine has other work. `logged` is the proportion of the
-requests that came to a log; the others are counted as lost, most of them because gzip is slower than the traffic.
+requests that came to a log; the others are counted as lost, most of them because logging is slower than the traffic.
 """
 
 import argparse
