@@ -3,10 +3,11 @@
 """All that is measured of an image's pixels, in one pass over them that Numba compiles.
 
 Luma is kept in thousandths of a grey level, 299 R + 587 G + 114 B: whole numbers that float32 holds exactly, as it does
-their differences. Sums of them are exact in float64, and so are those of the correctly rounded quotients and roots: the
-order in which a processor's vector units add them up changes nothing, and every processor gives the same bits. What
-would is not allowed: to contract a product and a sum into one operation, or to take a reciprocal for a division. (Of
-images more than 2,900 pixels high a sum may be rounded, to 53 bits; what comes of it has 24.)
+their differences. Sums of them are exact, as int32 for a while and as float64, and so are those of the correctly
+rounded quotients and roots: the order in which a processor's vector units add them up changes nothing, and every
+processor gives the same bits. What would is not allowed: to contract a product and a sum into one operation, or to take
+a reciprocal for a division. (Of images more than 2,900 pixels high a sum may be rounded, to 53 bits; what comes of it
+has 24.)
 
 What is between neighbours is summed up over the whole plane as if it were one row, and what is then between the end of
 a row and the begin of the next taken off again: rows of small images are too short for vector units.
@@ -53,6 +54,8 @@ WAVES = np.cos(np.pi * np.outer(np.arange(FREQUENCIES), np.arange(SIDE) + 0.5) /
 # Sums may be taken in any order, and nothing else that is called fast.
 OPTIONS: dict[str, Any] = {"fastmath": {"reassoc", "nsz"}, "error_model": "numpy", "nogil": True}
 _kernel = numba.njit(**OPTIONS)
+# Frequencies are rounded where they are added up, so that these sums are taken in the order that is written.
+_in_order = numba.njit(**OPTIONS | {"fastmath": False})
 
 
 def describe(images: Pixels, waves: Sums, properties: Sums, frequencies: Sums) -> None:
@@ -410,7 +413,7 @@ def average_rows(luma: Plane, bands: Sums, place: int) -> None:
                 into[x] += weight * line[x]
 
 
-@_kernel
+@_in_order
 def average_columns(tall: Sums, columns: Sums, place: int, width: int) -> None:
     """What `average_rows` does, of columns, which come out as rows."""
     begin = place * FREQUENCIES
@@ -429,7 +432,7 @@ def average_columns(tall: Sums, columns: Sums, place: int, width: int) -> None:
                 columns[column, begin + one] += weight * tall[one, place * width + x]
 
 
-@_kernel
+@_in_order
 def transform(lines: Sums, waves: Sums, found: Sums) -> None:
     """The lowest frequencies of `SIDE` lines, from each place of a line to the next. Changes the lines.
 
@@ -448,7 +451,7 @@ def transform(lines: Sums, waves: Sums, found: Sums) -> None:
             add(lines[eight : eight + 8], waves[one, eight : eight + 8], found[one])
 
 
-@_kernel
+@_in_order
 def fold(lines: Sums) -> None:
     """Lines become, up to the middle, their sums with their mirror images, and behind it the differences from them."""
     for one in range(len(lines) // 2):
@@ -459,7 +462,7 @@ def fold(lines: Sums) -> None:
             first[x] = total
 
 
-@_kernel
+@_in_order
 def add(lines: Sums, weights: Sums, total: Sums) -> None:
     """Adds eight lines, each times its weight, to a total: one by one would be eight ways to memory and back."""
     a, b, c, d = weights[0], weights[1], weights[2], weights[3]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from components.image_statistics_gen import image_properties
-from components.image_statistics_gen.image_properties import compute
+from components.image_statistics_gen.image_properties import compute, describe
 from components.image_statistics_gen.property_edges import ANCHORS
 from tests.support import numpy_properties
 
@@ -320,6 +320,16 @@ def test_an_image_does_not_depend_on_its_neighbours(images, cut):
     parts = [compute(images[:cut]), compute(images[cut:])]
     for name, values in whole.items():
         np.testing.assert_array_equal(np.concatenate([part[name] for part in parts]), values, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "shape", [(31, 31, 1), (5, 5, 3), (40, 7, 3), (9, 3, 1), (60, 61, 3), (32, 32, 3), (28, 28, 1)]
+)
+def test_frequencies_do_not_depend_on_neighbours_to_the_last_bit(shape):
+    """Small images are transformed several at once, beginning anywhere in a vector."""
+    images = np.random.default_rng(3).integers(0, 256, (23, *shape), np.uint8)
+    alone = [describe(image[None]).frequencies[0] for image in images]
+    np.testing.assert_array_equal(describe(images).frequencies, np.stack(alone))
 
 
 def test_a_large_batch_is_the_same_as_single_images():
