@@ -5,6 +5,7 @@ lacks the column.
 """
 
 import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,11 +36,28 @@ def bytes_lists(batch: pa.RecordBatch, key: str) -> ValueLists:
         rule = "must hold images as bytes, one value an example"
         raise MonitorError(f"feature {key!r} {rule}. Received: {column.type}")
     values = _views(column.flatten())
-    lengths = column.value_lengths()
-    if not column.null_count and lengths.equals(pa.array([1] * len(column), lengths.type)):
+    if _has_one_each(column):
         return [[value] for value in values]
     remaining = iter(values)
-    return [None if n is None else list(itertools.islice(remaining, n)) for n in lengths.to_pylist()]
+    return [None if n is None else list(itertools.islice(remaining, n)) for n in column.value_lengths().to_pylist()]
+
+
+def _rows(column: Any) -> Iterable[Sequence[Any] | None]:
+    """The values of each row, None in rows without. Arrow makes an object of each row, which takes its time."""
+    if not _is_list(column.type) or not _has_one_each(column):
+        rows: list[Sequence[Any] | None] = column.to_pylist()
+        return rows
+    values = column.flatten()
+    if _is_bytes(values.type):
+        return ((bytes(view),) for view in _views(values))
+    return ((value,) for value in values.to_numpy(zero_copy_only=False).tolist())
+
+
+def _has_one_each(column: Any) -> bool:
+    """Whether each row of a column of lists has exactly one value, and it is there."""
+    if column.null_count or column.flatten().null_count:
+        return False
+    return bool((np.asarray(column.value_lengths()) == 1).all())
 
 
 def _views(column: Any) -> list[memoryview]:
@@ -93,7 +111,7 @@ def class_numbers(batch: pa.RecordBatch, key: str, spec: ModelSpec | None) -> tu
         rule = "must hold the number or the name of a class, one an example"
         raise MonitorError(f"feature {key!r} {rule}. Received: {column.type}")
     labels, known = spec.labels, dict[int | float | bytes, int | None]()
-    for row, values in enumerate(column.to_pylist()):
+    for row, values in enumerate(_rows(column)):
         if values is None or len(values) != 1:
             continue
         label = values[0]
@@ -110,7 +128,7 @@ def names(batch: pa.RecordBatch, key: str) -> list[bytes]:
     column = _column(batch, key)
     if column is None:
         return [b""] * batch.num_rows
-    first = (each[0] if each is not None and len(each) == 1 else b"" for each in column.to_pylist())
+    first = (each[0] if each is not None and len(each) == 1 else b"" for each in _rows(column))
     return [value if isinstance(value, bytes) else str(value).encode() for value in first]
 
 

@@ -106,6 +106,26 @@ def test_names():
     assert names(batch([[12], [-3]]), "x") == [b"12", b"-3"]
 
 
+@pytest.mark.parametrize("list_of", [pa.list_, pa.large_list])
+@pytest.mark.parametrize(
+    ("kind", "values", "expected_names", "expected_classes"),
+    [
+        (pa.binary(), [b"3", b"", b"\xff", b"2"], [b"3", b"", b"\xff", b"2"], [3, -1, -1, 2]),
+        (pa.large_binary(), [b"0", b"dog"], [b"0", b"dog"], [0, -1]),
+        (pa.int64(), [3, -1, 2**53 + 1], [b"3", b"-1", b"9007199254740993"], [3, -1, -1]),
+        (pa.float32(), [1.0, 0.5, NAN], [b"1.0", b"0.5", b"nan"], [1, -1, -1]),
+    ],
+)
+def test_columns_of_one_value_a_row_are_read_as_any_others(list_of, kind, values, expected_names, expected_classes):
+    single = [[value] for value in values]
+    for rows, length in ((single, len(single)), ([*single, None], len(single)), ([*single, [None]], len(single))):
+        found = batch(rows, list_of(kind))
+        for begin in range(length):
+            some = found.slice(begin, length - begin)
+            assert names(some, "x") == expected_names[begin:]
+            assert class_numbers(some, "x", SPEC)[0].tolist() == expected_classes[begin:]
+
+
 def test_number_of_values_is_what_most_have():
     assert number_of_values(batch([[1], [1, 2], None, [3, 4], [], []]), "x") == 2
     assert number_of_values(batch([[1], [1, 2]]), "x") == 1
