@@ -119,17 +119,19 @@ class Accumulator:
     def add(self, values: Values) -> None:
         """Counts `values` (any shape). NaN stands for a value that is missing and is left out."""
         present = np.asarray(values, np.float64).ravel()
-        present = present[~np.isnan(present)]
+        ordered = np.sort(present)  # a few edges are then looked for among the values, not each value among the edges
+        if present.size and math.isnan(ordered[-1]):
+            present = present[~np.isnan(present)]
+            ordered = ordered[: present.size]
         if not present.size:
             return
-        bins = np.searchsorted(self.edges, present, side="right") - 1
-        counts = np.bincount(np.clip(bins, 0, len(self.counts) - 1), minlength=len(self.counts))
+        below = ordered.searchsorted(self.edges[1:-1])
         mean = float(present.mean())
         self._merge_moments(present.size, mean, float(np.square(present - mean).sum()))
-        self.counts = self.counts + counts
-        self.minimum = min(self.minimum, float(present.min()))
-        self.maximum = max(self.maximum, float(present.max()))
-        self.zeros += int(np.count_nonzero(present == 0))
+        self.counts = self.counts + np.diff(below, prepend=0, append=present.size)
+        self.minimum = min(self.minimum, float(ordered[0]))
+        self.maximum = max(self.maximum, float(ordered[-1]))
+        self.zeros += int(ordered.searchsorted(0.0, side="right") - ordered.searchsorted(0.0))
 
     def merge(self, other: "Accumulator") -> None:
         """Adds what `other`, of the same feature, has counted. Leaves `other` as it is."""

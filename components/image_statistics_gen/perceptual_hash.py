@@ -22,8 +22,8 @@ def compute(images: Images) -> Hashes:
 def of_frequencies(frequencies: npt.NDArray[np.float64]) -> Hashes:
     """The hash of each image of `image_properties.Described.frequencies`, `float64[N, 8, 8]`: `uint64[N]`."""
     found = frequencies.reshape(-1, 64)
-    varying = found[:, 1:]  # all but the mean
-    bits = found > np.partition(varying, 31, axis=1)[:, 31:32]  # the median of 63
+    ordered = np.sort(found[:, 1:], axis=1)  # all but the mean
+    bits = found > ordered[:, 31:32]  # the median of 63
     bits[:, 0] = False
-    bits[np.abs(varying).max(axis=1) < _FLAT] = False
+    bits[np.maximum(ordered[:, -1], -ordered[:, 0]) < _FLAT] = False
     return np.packbits(bits, axis=1, bitorder="little").view("<u8").astype(np.uint64).reshape(-1)
