@@ -14,9 +14,9 @@ from tfx_bsl.coders import example_coder
 from tfx_bsl.statistics import merge_util
 
 from ..common.artifacts.names import STATISTICS_FILE
-from ..common.artifacts.record_parts import Given
+from ..common.artifacts.record_parts import Given, Part
 from ..common.beam import in_process
-from ..common.beam.records import SpreadRecords, cut_file
+from ..common.beam.records import SpreadRecords
 from ..common.errors import MonitorError
 from ..common.statistics import feature_sample
 from ..common.statistics.feature_sample import FeatureSample
@@ -72,9 +72,8 @@ class DescribeExamples(beam.PTransform):
 def describe_here(
     paths: Iterable[str], generator: ImageStatisticsGenerator, schema: schema_pb2.Schema | None
 ) -> Described:
-    """As `DescribeExamples`, step by step the same, without a pipeline: for where all runs in one process."""
-    parts = (part for path in paths for part in cut_file(path))
-    batches = (columns for _, columns in in_process.stream(_ReadBatches(generator), parts))
+    """As `DescribeExamples` without a pipeline, and with each file as one part: for where all runs in one process."""
+    batches = (columns for _, columns in in_process.stream(_ReadBatches(generator), map(Part, paths)))
     described: Described = in_process.combine(_DescribeFn(generator, schema), batches)
     return described
 

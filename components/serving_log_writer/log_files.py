@@ -33,7 +33,10 @@ _SEQUENCE = itertools.count(time.time_ns())
 
 @dataclass(frozen=True)
 class Rotation:
-    """When a file is finished: at so many bytes (compressed) or so many seconds after its first record."""
+    """When a file is finished: at so many bytes or so many seconds after its first record.
+
+    Bytes are those that were packed; some 130 kB of records, which the packer still holds, are not counted.
+    """
 
     file_bytes: int = 64 << 20
     seconds: float = 60.0
