@@ -303,7 +303,7 @@ def test_large_records_come_in_smaller_batches(tmp_path):
     path = str(tmp_path / "large")
     with tf.io.TFRecordWriter(path) as writer:
         for _ in range(9):
-            writer.write(bytes(20 << 20))
+            writer.write(bytes(5 << 20))
     assert [len(batch) for batch in read_batches(Part(path))] == [3, 3, 3]
 
 

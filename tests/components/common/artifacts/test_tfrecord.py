@@ -206,7 +206,7 @@ def test_strict_reading_of_records_that_reach_over_what_is_read_at_once(monkeypa
     records = [rng.bytes(int(size)) for size in rng.integers(0, 3000, 200)]
     content = b"".join(map(frame, records))
     for size in (1, 13, 1000, 4096):
-        monkeypatch.setattr(tfrecord, "_READ_AT_ONCE", size)
+        monkeypatch.setattr(tfrecord, "_CHUNK", size)
         assert read_strictly(content) == records
         assert list(tfrecord.whole_data(Trickle(content))) == records
 
