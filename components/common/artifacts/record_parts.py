@@ -6,8 +6,10 @@ finds out. A gzipped file has no places to begin at; `pieces_of` hands its recor
 """
 
 import io
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO, TypeAlias
 
 from .gunzip import Readable
@@ -70,15 +72,28 @@ def parts_of(path: str, file: BinaryIO, most: int = PART_BYTES) -> Iterator[Part
         yield Part(path, packed=packed and size > most)
         return
     begin = first = number = place = 0
+    header_at = _headers(file)
     while (length := length_in(head)) is not None:
         if place - begin >= most:
             yield Part(path, begin, place, first)
             begin, first = place, number
         place += HEADER_BYTES + length + FOOTER_BYTES
         number += 1
-        file.seek(place)
-        head = file.read(HEADER_BYTES)
+        head = header_at(place)
     yield Part(path, begin, None, first)
+
+
+def _headers(file: BinaryIO) -> Callable[[int], bytes]:
+    """Reads the header at a place of a file: of one of this machine nothing else, where `read` fills its buffer."""
+    try:
+        return partial(os.pread, file.fileno(), HEADER_BYTES)
+    except (AttributeError, OSError):  # a file in memory, or in an object store
+
+        def header_at(place: int) -> bytes:
+            file.seek(place)
+            return file.read(HEADER_BYTES)
+
+        return header_at
 
 
 def records_in(part: Part, file: BinaryIO, *, strict: bool = False) -> Iterator[Record]:
