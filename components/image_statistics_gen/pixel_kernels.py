@@ -156,7 +156,7 @@ def exposure(luma: Plane, levels: Pixels, found: Sums) -> float:
     """
     total = squares = dark = bright = 0.0
     for start in range(0, len(luma), _EXACT):
-        some = luma[start : start + _EXACT]  # a slice and a loop for each, which is what LLVM makes vectors of
+        some = luma[start : start + _EXACT]  # a slice, which is what LLVM makes vectors of
         some_total, some_squares = np.int32(0), 0.0
         some_dark = some_bright = np.int32(0)
         for i in range(len(some)):
